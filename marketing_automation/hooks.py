@@ -1,8 +1,53 @@
 app_name = "marketing_automation"
 app_title = "Marketing Automation"
 app_publisher = "The marketing_automation developers"
-app_description = "Lifecycle marketing for ERPNext: the right message to each customer at the right time, once"
+app_description = (
+	"Lifecycle marketing for ERPNext: the right message to each customer at the right time, once"
+)
 app_email = "developers@marketing-automation.invalid"
 app_license = "mit"
 
 required_apps = ["frappe/erpnext"]
+
+# Installation
+# ------------
+
+after_install = "marketing_automation.install.after_install"
+before_uninstall = "marketing_automation.install.before_uninstall"
+
+# The engine
+# ----------
+
+# Times are in the site's time zone (System Settings).
+scheduler_events = {
+	"cron": {
+		"0 1 * * *": ["marketing_automation.tasks.check_expiring_subscriptions"],
+	},
+	"all": ["marketing_automation.tasks.settle_deliveries"],
+}
+
+# Modules that yield due events; the contract is in engine/sources/__init__.py.
+lifecycle_sources = ["marketing_automation.engine.sources.serial_no"]
+
+# {action type: module that sends}; the contract is in engine/channels/__init__.py.
+lifecycle_channels = {
+	"Send Email": "marketing_automation.engine.channels.email",
+}
+
+# Documents of others
+# -------------------
+
+doc_events = {
+	"Email Template": {
+		"validate": "marketing_automation.events.validate_email_template",
+	},
+	"Customer": {
+		"after_rename": "marketing_automation.events.after_rename",
+	},
+	"Serial No": {
+		"after_rename": "marketing_automation.events.after_rename",
+	},
+}
+
+# What was sent must not stop anyone from deleting a customer or a serial number.
+ignore_links_on_delete = ["Lifecycle Execution Log", "Lifecycle Run"]

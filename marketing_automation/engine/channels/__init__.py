@@ -1,0 +1,61 @@
+"""Channels: how a message leaves. One module each, named in the hook `lifecycle_channels` by its action type:
+`{"Send Email": "marketing_automation.engine.channels.email"}`.
+
+A channel module has:
+
+	check(campaign)      throws a translated error when the campaign (document or dict) could not send now
+	validate(action)     throws a translated error when an action (document) cannot work
+	prepare(actions)
+	                     loads what rendering needs, once for a batch; its result is handed to `send`
+	send(prepared, message)
+	                     sends one Message inside the caller's transaction and returns its reference (text);
+	                     raises Unsendable for what is wrong with this one message
+	references(sent)     takes the references of a batch, returns {reference: fields of the ledger row}; one that is
+	                     missing was not accepted
+	outcomes(rows)       takes ledger rows that are Queued, returns {name: fields} of those that have ended
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from types import ModuleType
+
+import frappe
+from frappe import _
+
+from marketing_automation.engine.model import Recipient
+
+
+class Unsendable(Exception):
+	"""One message cannot be sent. `reason` is one of model.Reason; the text says what to do."""
+
+	def __init__(self, reason: str, text: str):
+		super().__init__(text)
+		self.reason = reason
+
+
+@dataclass(frozen=True)
+class Message:
+	"""One message to one recipient: what a channel sends.
+
+	pins: dicts of serial_no, item_code, item_name, expiry_date, the most urgent first. key: a text that is the same
+	for every attempt at this message and no other.
+	"""
+
+	key: str
+	campaign: dict
+	action: dict
+	recipient: Recipient
+	company: str | None
+	pins: list[dict]
+	today: date
+
+
+def channel_for(action_type: str) -> ModuleType:
+	"""Return the channel module of an action type; throws when no installed app has one."""
+	paths = frappe.get_hooks("lifecycle_channels", {}).get(action_type)
+	if not paths:
+		frappe.throw(
+			_("No installed app serves the action type {0}.").format(frappe.bold(_(action_type))),
+			title=_("Unknown Action Type"),
+		)
+	return frappe.get_module(paths[-1])

@@ -1,0 +1,231 @@
+"""Delivery: claimed rows in, messages handed to their channels out. Runs in background jobs.
+
+Each batch is one transaction: lock its rows, look again at the world, send, write down what happened, commit. A
+crash loses the whole batch and nothing else: its rows are still Pending and `settle` takes them up again.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import frappe
+from frappe.utils import cint, cstr, getdate, now_datetime
+from rq.timeouts import BaseTimeoutException
+
+from marketing_automation.engine import audience, ledger, plan, rules
+from marketing_automation.engine.channels import Message, Unsendable, channel_for
+from marketing_automation.engine.model import (
+	CANCELLED,
+	FAILED,
+	PENDING,
+	QUEUED,
+	SKIPPED,
+	DueEvent,
+	Reason,
+	Recipient,
+	Rule,
+)
+from marketing_automation.engine.sources import source_for
+from marketing_automation.engine.transaction import committed
+
+COMMIT_EVERY = 50
+DEFAULT_CHUNK_SIZE = 200
+
+# Not the message's fault: the batch is given up and its rows stay Pending.
+INTERRUPTIONS = (
+	frappe.QueryDeadlockError,
+	frappe.QueryTimeoutError,
+	frappe.OutgoingEmailError,
+	BaseTimeoutException,
+)
+
+
+def enqueue(rows: list[dict]) -> int:
+	"""Share Pending rows (name, campaign, customer; sorted by the last two) out in jobs; return how many jobs."""
+	size = (
+		cint(frappe.db.get_single_value("Marketing Automation Settings", "chunk_size")) or DEFAULT_CHUNK_SIZE
+	)
+	jobs = 0
+	for chunk in cut(rows, size):
+		frappe.enqueue(
+			deliver,
+			queue="default",
+			names=[row["name"] for row in chunk],
+			# The same rows are not queued a second time while they wait.
+			job_id=f"lifecycle-deliver-{chunk[0]['name']}",
+			deduplicate=True,
+			now=frappe.flags.in_test,
+		)
+		jobs += 1
+	return jobs
+
+
+def cut(rows: list[dict], size: int) -> Iterator[list[dict]]:
+	"""Cut rows into lists of about `size`, never between two rows of the same campaign and customer."""
+	chunk = []
+	for row in rows:
+		if len(chunk) >= size and _recipient_of(chunk[-1]) != _recipient_of(row):
+			yield chunk
+			chunk = []
+		chunk.append(row)
+	if chunk:
+		yield chunk
+
+
+def _recipient_of(row: dict) -> tuple:
+	return row["campaign"], row["customer"]
+
+
+def deliver(names: list[str]) -> None:
+	"""Send what is still Pending of these ledger rows. The entry point of the background job."""
+	rows = ledger.pending({"name": ["in", names]})
+	for batch in cut(rows, COMMIT_EVERY):
+		committed(_deliver_batch, [row.name for row in batch])
+	committed(ledger.refresh_runs, {row.run for row in rows})
+
+
+def _deliver_batch(names: list[str]) -> None:
+	"""Send one batch. Queries: a fixed number, and what the channel needs for each message."""
+	rows = ledger.lock_pending(names)
+	if not rows:
+		return
+	today = getdate()
+	changes, sendable = {}, []
+	for row, (rule, action, event, recipient) in zip(rows, _look_again(rows), strict=True):
+		status, reason = verdict(row, rule, action, event, recipient, today)
+		if status == PENDING:
+			sendable.append((row, rule, action, event, recipient))
+		else:
+			changes[row.name] = {"status": status, "reason": reason, "executed_at": now_datetime()}
+	changes |= _send(sendable, today)
+	for row in rows:
+		changes[row.name]["attempts"] = row.attempts + 1
+	ledger.update(changes, was=PENDING)
+
+
+def _look_again(rows: list[dict]) -> list[tuple[Rule | None, dict | None, DueEvent | None, Recipient]]:
+	"""Return for each ledger row its rule, its action, the event as it would be planned now, and the recipient."""
+	by_action = {
+		action.name: (rule, action)
+		for rule in rules.load(campaigns={row.campaign for row in rows}, active_only=False)
+		for action in rule.actions
+	}
+	ruled = [by_action.get(row.action, (None, None)) for row in rows]
+	events = [None] * len(rows)
+	by_source = defaultdict(list)
+	for index, (rule, _action) in enumerate(ruled):
+		if rule:
+			by_source[source_for(rule.trigger.trigger_type)].append(index)
+	for source, indexes in by_source.items():
+		for index, event in zip(
+			indexes, source.current([(ruled[i][0], rows[i]) for i in indexes]), strict=True
+		):
+			events[index] = event
+	alive = [event for event in events if event]
+	found = iter(audience.recipients(alive))
+	return [
+		(rule, action, event, next(found) if event else Recipient())
+		for (rule, action), event in zip(ruled, events, strict=True)
+	]
+
+
+def verdict(
+	row: dict, rule: Rule | None, action: dict | None, event: DueEvent | None, recipient: Recipient, today
+) -> tuple[str, str | None]:
+	"""Return (status, reason) of a claimed row now that it is about to be sent: Pending when it may go."""
+	if not (rule and rule.campaign.is_active and rule.trigger.enabled and action.enabled):
+		return CANCELLED, Reason.CAMPAIGN_INACTIVE
+	if not event:
+		return SKIPPED, Reason.NOT_FOUND
+	if event.occurrence != row.occurrence_date:
+		return SKIPPED, Reason.EXPIRY_CHANGED
+	if recipient.customer != row.customer:
+		return SKIPPED, recipient.reason or Reason.OWNER_CHANGED
+	return plan.verdict(event, recipient, today)
+
+
+def _send(sendable: list[tuple], today) -> dict[str, dict]:
+	"""Hand the messages to their channels; return the changes of their ledger rows."""
+	items = _items({event.item_code for _row, _rule, _action, event, _recipient in sendable})
+	by_channel = defaultdict(list)
+	for message, names in _messages(sendable, items, today):
+		by_channel[channel_for(message.action.action_type)].append((message, names))
+	changes = {}
+	for channel, messages in by_channel.items():
+		prepared = channel.prepare([message.action for message, _names in messages])
+		sent = []
+		for message, names in messages:
+			try:
+				sent.append((_sent(channel, prepared, message), message, names))
+			except Unsendable as e:
+				changes |= {name: failed(e.reason, str(e)) for name in names}
+		accepted = channel.references([reference for reference, _message, _names in sent])
+		for reference, message, names in sent:
+			fields = accepted.get(reference)
+			for name in names:
+				# What sendmail leaves out without a word is an address that has just unsubscribed.
+				changes[name] = (
+					{"status": QUEUED, "recipient": message.recipient.email, **fields}
+					if fields
+					else {"status": SKIPPED, "reason": Reason.UNSUBSCRIBED, "executed_at": now_datetime()}
+				)
+	return changes
+
+
+def _sent(channel, prepared: dict, message: Message) -> str:
+	"""Send one message; whatever goes wrong with it alone is undone and raised as Unsendable."""
+	frappe.db.savepoint("lifecycle_message")
+	try:
+		return channel.send(prepared, message)
+	except INTERRUPTIONS:
+		raise
+	except Exception as e:
+		# Fails too, and ends the batch, when it is the connection or the transaction that is gone.
+		frappe.db.rollback(save_point="lifecycle_message")
+		if isinstance(e, Unsendable):
+			raise
+		raise Unsendable(Reason.SENDING_FAILED, f"{type(e).__name__}: {cstr(e)}") from e
+
+
+def failed(reason: str, error: str) -> dict:
+	"""Return the fields of a ledger row that failed."""
+	return {"status": FAILED, "reason": reason, "error": error[:2000], "executed_at": now_datetime()}
+
+
+def _messages(sendable: list[tuple], items: dict[str, str], today) -> Iterator[tuple[Message, list[str]]]:
+	"""Yield each message with the names of its ledger rows: one row, or where a campaign combines, a customer's."""
+	groups = defaultdict(list)
+	for entry in sendable:
+		row, rule, action = entry[:3]
+		combined = rule.campaign.combine_messages
+		key = (row.campaign, row.customer, action.action_type) if combined else row.name
+		groups[key].append(entry)
+	for entries in groups.values():
+		entries.sort(key=lambda entry: (entry[3].occurrence, entry[0].name))
+		row, rule, action, event, recipient = entries[0]
+		pins = {
+			(event.reference_name, event.occurrence): {
+				"serial_no": event.reference_name,
+				"item_code": event.item_code,
+				"item_name": items.get(event.item_code) or event.item_code,
+				"expiry_date": event.occurrence,
+			}
+			for _row, _rule, _action, event, _recipient in entries
+		}
+		message = Message(
+			key=row.name,
+			campaign=rule.campaign,
+			action=action,
+			recipient=recipient,
+			company=event.company,
+			pins=list(pins.values()),
+			today=today,
+		)
+		yield message, [entry[0].name for entry in entries]
+
+
+def _items(codes: set[str]) -> dict[str, str]:
+	"""Return the name of each item. 1 query."""
+	rows = frappe.get_all(
+		"Item", filters={"name": ["in", list(codes)]}, fields=["name", "item_name"], order_by="name asc"
+	)
+	return {row.name: row.item_name for row in rows}

@@ -1,0 +1,300 @@
+"""The ledger: planned messages in, claimed rows out. The only module that writes Lifecycle Execution Log.
+
+Two unique indexes of the database decide what may be sent: `idempotency_key` (this action, this reference, this
+occurrence) and, where a campaign tells each customer once, `suppression_key` (this action, this customer). A row
+is claimed by an INSERT IGNORE that did not lose on either; no SELECT is asked first.
+"""
+
+import os
+import time
+from collections import Counter
+
+import frappe
+from frappe.query_builder.functions import Count
+from frappe.utils import now_datetime
+from pypika import Case
+
+from marketing_automation.engine.model import (
+	CANCELLED,
+	COMPLETED,
+	FAILED,
+	PENDING,
+	QUEUED,
+	SKIPPED,
+	PlannedMessage,
+	Reason,
+	idempotency_key,
+	suppression_key,
+)
+
+DOCTYPE = "Lifecycle Execution Log"
+RUN = "Lifecycle Run"
+STATUSES = (PENDING, QUEUED, COMPLETED, FAILED, SKIPPED, CANCELLED)
+
+# From which status a row may go where. What has been sent stays so.
+TRANSITIONS = {
+	PENDING: {QUEUED, FAILED, SKIPPED, CANCELLED},
+	QUEUED: {COMPLETED, FAILED},
+}
+UNSENT = {FAILED, SKIPPED, CANCELLED}
+
+COLUMNS = [
+	"name",
+	"creation",
+	"modified",
+	"owner",
+	"modified_by",
+	"idempotency_key",
+	"suppression_key",
+	"campaign",
+	"trigger",
+	"action",
+	"customer",
+	"company",
+	"reference_doctype",
+	"reference_name",
+	"item_code",
+	"occurrence_date",
+	"due_on",
+	"recipient",
+	"status",
+	"reason",
+	"executed_at",
+	"run",
+]
+
+
+def claim(messages: list[PlannedMessage], run: str) -> int:
+	"""Write the messages that no run has written yet; return how many. 1 to 4 queries. The caller commits.
+
+	A message that loses on its suppression key gets a row too: Skipped (Already told), or, where the campaign
+	combines, a place in the message that the same run is about to send to that customer.
+	"""
+	rows = [_row(message, run) for message in messages]
+	_insert(rows)
+	if not any(message.suppression_key for message in messages):
+		return _count_written(rows)
+
+	written = _written(rows)
+	lost = [
+		(message, row)
+		for message, row in zip(messages, rows, strict=True)
+		if row["suppression_key"] and row["name"] not in written
+	]
+	winners = _winners([row["suppression_key"] for _message, row in lost])
+	for message, row in lost:
+		shares = message.campaign.combine_messages and winners.get(row["suppression_key"]) == (run, PENDING)
+		row["suppression_key"] = None
+		if not shares:
+			row.update(status=SKIPPED, reason=Reason.ALREADY_TOLD, executed_at=row["creation"])
+	_insert([row for _message, row in lost])
+	return _count_written(rows)
+
+
+def _row(message: PlannedMessage, run: str) -> dict:
+	now = now_datetime()
+	event = message.event
+	return {
+		"name": new_name(),
+		"creation": now,
+		"modified": now,
+		"owner": frappe.session.user,
+		"modified_by": frappe.session.user,
+		"idempotency_key": message.idempotency_key,
+		# Only what is going to be sent holds the customer's key.
+		"suppression_key": message.suppression_key if message.status == PENDING else None,
+		"campaign": message.campaign.name,
+		"trigger": event.rule.trigger.name,
+		"action": message.action.name,
+		"customer": message.recipient.customer,
+		"company": event.company,
+		"reference_doctype": event.reference_doctype,
+		"reference_name": event.reference_name,
+		"item_code": event.item_code,
+		"occurrence_date": event.occurrence,
+		"due_on": event.night,
+		"recipient": (message.recipient.email or "")[:140] or None,
+		"status": message.status,
+		"reason": message.reason,
+		"executed_at": None if message.status == PENDING else now,
+		"run": run,
+	}
+
+
+def new_name() -> str:
+	"""Return a name that sorts by time, so that rows are appended to the table instead of scattered over it."""
+	return f"{time.time_ns() // 1_000_000:011x}{os.urandom(5).hex()}"
+
+
+def _insert(rows: list[dict]) -> None:
+	if rows:
+		# In the order of the unique index, so that runs side by side wait for each other instead of deadlocking.
+		rows = sorted(rows, key=lambda row: row["idempotency_key"])
+		frappe.db.bulk_insert(
+			DOCTYPE, COLUMNS, [[row[c] for c in COLUMNS] for row in rows], ignore_duplicates=True
+		)
+
+
+def _written(rows: list[dict]) -> set[str]:
+	names = [row["name"] for row in rows]
+	return set(frappe.get_all(DOCTYPE, filters={"name": ["in", names]}, pluck="name", order_by="name asc"))
+
+
+def _count_written(rows: list[dict]) -> int:
+	return frappe.db.count(DOCTYPE, {"name": ["in", [row["name"] for row in rows]]}) if rows else 0
+
+
+def _winners(keys: list[str]) -> dict[str, tuple[str, str]]:
+	"""Return (run, status) of the rows that hold these suppression keys."""
+	if not keys:
+		return {}
+	rows = frappe.get_all(
+		DOCTYPE,
+		filters={"suppression_key": ["in", keys]},
+		fields=["suppression_key", "run", "status"],
+		order_by="name asc",
+	)
+	return {row.suppression_key: (row.run, row.status) for row in rows}
+
+
+def lock_pending(names: list[str]) -> list[dict]:
+	"""Return those of the rows that are still Pending, locked until the caller commits. 1 query.
+
+	A second worker on the same rows waits here, and then finds that they are not Pending any more.
+	"""
+	table = frappe.qb.DocType(DOCTYPE)
+	return (
+		frappe.qb.from_(table)
+		.select("*")
+		.where(table.name.isin(names))
+		.where(table.status == PENDING)
+		.orderby(table.name)
+		.for_update()
+	).run(as_dict=True)
+
+
+def update(changes: dict[str, dict], was: str) -> None:
+	"""Move rows on from status `was`: {name: {"status": ..., field: value}}. 1 query. The caller commits.
+
+	Rows that have left `was` meanwhile stay as they are. A row that is not going to be sent gives its suppression
+	key back, so that the customer's next product can be told. Raises ValueError on a step that does not exist.
+	"""
+	if not changes:
+		return
+	columns = {"suppression_key"}
+	for values in changes.values():
+		if values["status"] not in TRANSITIONS[was]:
+			raise ValueError(f"no step from {was} to {values['status']}")
+		if values["status"] in UNSENT:
+			values["suppression_key"] = None
+		columns.update(values)
+	table = frappe.qb.DocType(DOCTYPE)
+	query = (
+		frappe.qb.update(table)
+		.set(table.modified, now_datetime())
+		.set(table.modified_by, frappe.session.user)
+		.where(table.name.isin(list(changes)))
+		.where(table.status == was)
+	)
+	# MariaDB sets columns from left to right, each seeing those before it: status last.
+	for column in sorted(columns, key=lambda column: (column == "status", column)):
+		query = query.set(table[column], _case(table, column, changes))
+	query.run()
+
+
+def _case(table, column: str, changes: dict[str, dict]):
+	case = Case()
+	for name, values in changes.items():
+		if column in values:
+			case = case.when(table.name == name, values[column])
+	return case.else_(table[column])
+
+
+def refresh_runs(runs: set[str]) -> None:
+	"""Count the rows of runs again, and end those that have nothing Pending any more. The caller commits.
+
+	2 queries, and one for each run.
+	"""
+	table = frappe.qb.DocType(DOCTYPE)
+	counts = Counter()
+	if runs:
+		for run, status, count in (
+			frappe.qb.from_(table)
+			.select(table.run, table.status, Count(table.name))
+			.where(table.run.isin(list(runs)))
+			.groupby(table.run, table.status)
+		).run():
+			counts[run, status] = count
+	for run in frappe.get_all(
+		RUN,
+		filters={"name": ["in", list(runs)]},
+		fields=["name", "status", "started_at", "finished_at"],
+		order_by="name asc",
+	):
+		values = {status.lower(): counts[run.name, status] for status in STATUSES}
+		if run.status == "Delivering" and not counts[run.name, PENDING]:
+			values |= {"status": "Completed", "finished_at": now_datetime()}
+		if finished_at := values.get("finished_at") or run.finished_at:
+			values["duration"] = (finished_at - run.started_at).total_seconds()
+		frappe.db.set_value(RUN, run.name, values)
+
+
+def pending(filters: dict) -> list[dict]:
+	"""Return name, campaign, customer and run of the Pending rows, those of one customer together. 1 query."""
+	return frappe.get_all(
+		DOCTYPE,
+		filters={"status": PENDING, **filters},
+		fields=["name", "campaign", "customer", "run"],
+		order_by="campaign asc, customer asc, name asc",
+	)
+
+
+def refers_to(field: str, name: str) -> bool:
+	"""Say whether any row's `field` (campaign, trigger, action, run) is `name`. 1 query."""
+	return bool(frappe.db.exists(DOCTYPE, {field: name}))
+
+
+def rename_reference(doctype: str, old: str, new: str) -> None:
+	"""Keep the keys true after a serial number or another reference was renamed. 3 queries."""
+	rows = frappe.get_all(
+		DOCTYPE,
+		filters={"reference_doctype": doctype, "reference_name": new},
+		fields=["name", "action", "occurrence_date", "idempotency_key"],
+		order_by="name asc",
+	)
+	_rename_keys(
+		"idempotency_key",
+		{
+			idempotency_key(row.action, doctype, old, row.occurrence_date): idempotency_key(
+				row.action, doctype, new, row.occurrence_date
+			)
+			for row in rows
+		},
+	)
+
+
+def rename_customer(old: str, new: str) -> None:
+	"""Keep the keys true after a customer was renamed, or merged into another. 3 queries."""
+	actions = frappe.get_all("Lifecycle Action", pluck="name", order_by="name asc")
+	_rename_keys(
+		"suppression_key",
+		{suppression_key(action, old): suppression_key(action, new) for action in actions},
+	)
+
+
+def _rename_keys(column: str, keys: dict[str, str]) -> None:
+	"""Change {old key: new key}; an old key whose new one exists already (a merge) is left as it is."""
+	if not keys:
+		return
+	taken = set(
+		frappe.get_all(
+			DOCTYPE, filters={column: ["in", list(keys.values())]}, pluck=column, order_by="name asc"
+		)
+	)
+	keys = {old: new for old, new in keys.items() if new not in taken}
+	if keys:
+		table = frappe.qb.DocType(DOCTYPE)
+		case = Case()
+		for old, new in keys.items():
+			case = case.when(table[column] == old, new)
+		frappe.qb.update(table).set(table[column], case).where(table[column].isin(list(keys))).run()

@@ -1,0 +1,124 @@
+"""The plain data that the stages hand to each other."""
+
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+
+# Statuses of a ledger row; the arrows are in ledger.TRANSITIONS.
+PENDING = "Pending"
+QUEUED = "Queued"
+COMPLETED = "Completed"
+FAILED = "Failed"
+SKIPPED = "Skipped"
+CANCELLED = "Cancelled"
+
+ONCE_PER_EXPIRY = "Once per expiry"
+ONCE_PER_CUSTOMER = "Once per customer"
+
+
+class Reason:
+	"""Why a message was not sent. The words are the options of Lifecycle Execution Log.reason."""
+
+	NO_CUSTOMER = "No customer"
+	RETURNED = "Returned"
+	CUSTOMER_NOT_FOUND = "Customer not found"
+	CUSTOMER_DISABLED = "Customer disabled"
+	CUSTOMER_FROZEN = "Customer frozen"
+	NO_ADDRESS = "No e-mail address"
+	INVALID_ADDRESS = "Invalid e-mail address"
+	UNSUBSCRIBED = "Unsubscribed"
+	ALREADY_TOLD = "Already told"
+	MISSED = "Missed"
+	EXPIRED_MEANWHILE = "Expired meanwhile"
+	EXPIRY_CHANGED = "Expiry changed"
+	OWNER_CHANGED = "Owner changed"
+	NOT_FOUND = "Serial number not found"
+	CAMPAIGN_INACTIVE = "Campaign inactive"
+	TEMPLATE_ERROR = "Template error"
+	SENDING_FAILED = "Sending failed"
+
+
+@dataclass(frozen=True)
+class Rule:
+	"""One trigger with its campaign and its actions, as read from the database (dicts of their fields)."""
+
+	campaign: dict
+	trigger: dict
+	actions: tuple[dict, ...]
+
+	@property
+	def active_since(self):
+		"""Since when campaign and trigger are both on (datetime), or None."""
+		return max(filter(None, (self.campaign.active_since, self.trigger.active_since)), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class DueEvent:
+	"""Something that is due by a rule: what it is about (`reference_*`) and when it happens (`occurrence`)."""
+
+	rule: Rule
+	reference_doctype: str
+	reference_name: str
+	item_code: str | None
+	company: str | None
+	customer: str | None
+	occurrence: date
+	night: date
+	missed: bool = False
+
+
+@dataclass(slots=True)
+class Recipient:
+	"""Who a message goes to. `reason` is empty when the customer can be told."""
+
+	customer: str | None = None
+	customer_name: str | None = None
+	email: str | None = None
+	language: str | None = None
+	reason: str | None = None
+
+
+@dataclass(slots=True)
+class PlannedMessage:
+	"""One message of one action about one event: what becomes a row of the ledger."""
+
+	action: dict
+	event: DueEvent
+	recipient: Recipient
+	status: str = PENDING
+	reason: str | None = None
+
+	@property
+	def campaign(self) -> dict:
+		return self.event.rule.campaign
+
+	@property
+	def idempotency_key(self) -> str:
+		return idempotency_key(
+			self.action["name"],
+			self.event.reference_doctype,
+			self.event.reference_name,
+			self.event.occurrence,
+		)
+
+	@property
+	def suppression_key(self) -> str | None:
+		"""The customer's key where the campaign tells each customer once; None where it does not."""
+		if self.campaign["duplicate_policy"] == ONCE_PER_CUSTOMER and self.recipient.customer:
+			return suppression_key(self.action["name"], self.recipient.customer)
+		return None
+
+
+def idempotency_key(action: str, reference_doctype: str, reference_name: str, occurrence: date) -> str:
+	"""Return the identity of a message: 64 hex digits of its action, what it is about, and the occurrence."""
+	return _digest(action, reference_doctype, reference_name, occurrence.isoformat())
+
+
+def suppression_key(action: str, customer: str) -> str:
+	"""Return the key that lets an action reach a customer once, ever."""
+	return _digest(action, "Customer", customer)
+
+
+def _digest(*parts: str) -> str:
+	# The separator cannot be part of a name, so no two lists of parts make the same text.
+	return sha256("\x1f".join(parts).encode()).hexdigest()

@@ -1,0 +1,108 @@
+"""The plan: a night in, the messages that are due out, each with who gets it or why nobody does. Writes nothing.
+
+The nightly run, the preview of any day and the check before a message goes out are this one path.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import date
+
+import frappe
+from frappe.query_builder.functions import Max
+
+from marketing_automation.engine import audience, schedule
+from marketing_automation.engine.model import (
+	FAILED,
+	PENDING,
+	SKIPPED,
+	DueEvent,
+	PlannedMessage,
+	Reason,
+	Recipient,
+	Rule,
+)
+from marketing_automation.engine.schedule import Window
+from marketing_automation.engine.sources import source_for
+
+
+def plan(windows: list[tuple[Rule, Window]], night: date) -> Iterator[list[PlannedMessage]]:
+	"""Yield what is due in the windows, in lists of at most a few thousand messages.
+
+	night: the day of the run, in the site's time zone. What has expired by then is no longer announced.
+	Queries: a fixed number for each list, whatever its length (see the source and `audience.recipients`).
+	"""
+	by_source = defaultdict(list)
+	for rule, window in windows:
+		by_source[source_for(rule.trigger.trigger_type)].append((rule, window))
+	for source, of_source in by_source.items():
+		for events in source.due(of_source):
+			if events:
+				yield planned(events, night)
+
+
+def planned(events: list[DueEvent], night: date) -> list[PlannedMessage]:
+	"""Return one message for each event and action of its rule."""
+	return [
+		PlannedMessage(action, event, recipient, *verdict(event, recipient, night))
+		for event, recipient in zip(events, audience.recipients(events), strict=True)
+		for action in event.rule.actions
+		if not action.active_since or event.night >= action.active_since.date()
+	]
+
+
+def verdict(event: DueEvent, recipient: Recipient, night: date) -> tuple[str, str | None]:
+	"""Return (status, reason): Pending when the message can go out, else why it cannot."""
+	if event.missed:
+		return SKIPPED, Reason.MISSED
+	if event.rule.trigger.trigger_type == schedule.BEFORE and event.occurrence < night:
+		return SKIPPED, Reason.EXPIRED_MEANWHILE
+	if recipient.reason == Reason.INVALID_ADDRESS:
+		return FAILED, recipient.reason
+	if recipient.reason:
+		return SKIPPED, recipient.reason
+	return PENDING, None
+
+
+def windows_for_run(rules: list[Rule], night: date, catch_up_nights: int) -> list[tuple[Rule, Window]]:
+	"""Return each rule with the nights that a run on `night` takes, catching up on those that were missed. 1 query."""
+	covered = _covered()
+	found = []
+	for rule in rules:
+		until, at = max(
+			(covered[campaign] for campaign in (None, rule.campaign.name) if campaign in covered),
+			default=(None, None),
+		)
+		window = schedule.window(
+			night,
+			covered_until=until,
+			covered_at=at,
+			active_since=rule.active_since,
+			catch_up_nights=catch_up_nights,
+			start_date=rule.campaign.start_date,
+			end_date=rule.campaign.end_date,
+		)
+		if window.nights():
+			found.append((rule, window))
+	return found
+
+
+def windows_for_day(rules: list[Rule], day: date) -> list[tuple[Rule, Window]]:
+	"""Return each rule with just that day, for a preview: as if the rules had been on for ever."""
+	return [
+		(rule, Window(day, day, day))
+		for rule in rules
+		if (not rule.campaign.start_date or rule.campaign.start_date <= day)
+		and (not rule.campaign.end_date or day <= rule.campaign.end_date)
+	]
+
+
+def _covered() -> dict[str | None, tuple]:
+	"""Return for each campaign (None: all) the last night that was claimed to its end, and when that run began."""
+	run = frappe.qb.DocType("Lifecycle Run")
+	rows = (
+		frappe.qb.from_(run)
+		.select(run.campaign, Max(run.night), Max(run.started_at))
+		.where(run.status.isin(["Delivering", "Completed"]))
+		.groupby(run.campaign)
+	).run()
+	return {campaign or None: (night, started_at) for campaign, night, started_at in rows}

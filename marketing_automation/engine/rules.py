@@ -1,0 +1,91 @@
+"""The rules as the marketer wrote them: campaigns, triggers and actions in, plain rules out. Only reads."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import frappe
+
+from marketing_automation.engine.model import Rule
+
+CAMPAIGN_FIELDS = [
+	"name",
+	"is_active",
+	"active_since",
+	"company",
+	"start_date",
+	"end_date",
+	"sender",
+	"duplicate_policy",
+	"combine_messages",
+]
+TRIGGER_FIELDS = [
+	"name",
+	"campaign",
+	"trigger_name",
+	"enabled",
+	"active_since",
+	"trigger_type",
+	"days_offset",
+	"date_field",
+	"item_group",
+	"filters",
+]
+ACTION_FIELDS = ["name", "trigger", "action_name", "enabled", "active_since", "action_type", "email_template"]
+
+
+def load(campaigns: Iterable[str] | None = None, active_only: bool = True) -> list[Rule]:
+	"""Return the rules of some campaigns, or of all. 4 queries.
+
+	active_only: leave out what is switched off: inactive campaigns, disabled triggers and actions, and triggers
+	without an action. Without it everything is returned, with its switches as they are.
+	"""
+	filters = {"is_active": 1} if active_only else {}
+	if campaigns is not None:
+		filters["name"] = ["in", list(campaigns)]
+	found = {
+		row.name: row
+		for row in frappe.get_all(
+			"Lifecycle Campaign",
+			filters=filters,
+			fields=CAMPAIGN_FIELDS,
+			order_by="name asc",
+		)
+	}
+	if not found:
+		return []
+	triggers = frappe.get_all(
+		"Lifecycle Trigger",
+		filters={"campaign": ["in", list(found)]} | ({"enabled": 1} if active_only else {}),
+		fields=TRIGGER_FIELDS,
+		order_by="campaign asc, days_offset desc, name asc",
+	)
+	actions = _actions([trigger.name for trigger in triggers], active_only)
+	rules = [
+		Rule(found[trigger.campaign], trigger, tuple(actions.get(trigger.name, ()))) for trigger in triggers
+	]
+	return [rule for rule in rules if rule.actions] if active_only else rules
+
+
+def _actions(triggers: list[str], active_only: bool) -> dict[str, list[dict]]:
+	"""Return each trigger's actions, each with `templates`: {language: Email Template}. 2 queries."""
+	if not triggers:
+		return {}
+	actions = frappe.get_all(
+		"Lifecycle Action",
+		filters={"trigger": ["in", triggers]} | ({"enabled": 1} if active_only else {}),
+		fields=ACTION_FIELDS,
+		order_by="creation asc, name asc",
+	)
+	translations = defaultdict(dict)
+	for row in frappe.get_all(
+		"Lifecycle Action Translation",
+		filters={"parenttype": "Lifecycle Action", "parent": ["in", [action.name for action in actions]]},
+		fields=["parent", "language", "email_template"],
+		order_by="idx asc",
+	):
+		translations[row.parent][row.language] = row.email_template
+	by_trigger = defaultdict(list)
+	for action in actions:
+		action.templates = translations[action.name]
+		by_trigger[action.trigger].append(action)
+	return by_trigger

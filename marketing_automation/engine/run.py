@@ -1,0 +1,91 @@
+"""One run: a night in, a Lifecycle Run with its claimed rows out, delivery under way."""
+
+import frappe
+from frappe.utils import cint, getdate, now_datetime
+
+from marketing_automation.engine import deliver, ledger, plan, rules
+from marketing_automation.engine.channels import channel_for
+from marketing_automation.engine.transaction import committed
+
+SETTINGS = "Marketing Automation Settings"
+
+
+def start(run_type: str = "Scheduled", campaign: str | None = None) -> str:
+	"""Write down a run for tonight and have a background job execute it; return its name.
+
+	campaign: only this one; all that are active without it. "Tonight" is today in the site's time zone. Safe at any
+	time and any number of times: the ledger lets each message through once.
+	"""
+	doc = frappe.new_doc(ledger.RUN)
+	doc.update(
+		{
+			"run_type": run_type,
+			"campaign": campaign,
+			"status": "Running",
+			"night": getdate(),
+			"started_at": now_datetime(),
+		}
+	)
+	doc.flags.by_engine = True
+	doc.insert(ignore_permissions=True)
+	# Written down before it is queued: a run that Redis loses is found, and taken up again, by `settle`.
+	frappe.db.commit()
+	frappe.enqueue(
+		execute,
+		queue="long",
+		run=doc.name,
+		job_id=f"lifecycle-run-{doc.name}",
+		now=frappe.flags.in_test,
+	)
+	return doc.name
+
+
+def execute(run: str) -> None:
+	"""Plan and claim the night of a run and queue the delivery. The entry point of the background job."""
+	try:
+		_execute(run)
+	except BaseException as e:
+		frappe.db.rollback()
+		frappe.db.set_value(
+			ledger.RUN,
+			run,
+			{"status": "Failed", "error": frappe.get_traceback() or repr(e), "finished_at": now_datetime()},
+		)
+		committed(ledger.refresh_runs, {run})
+		raise
+
+
+def _execute(run: str) -> None:
+	night, campaign = frappe.db.get_value(ledger.RUN, run, ["night", "campaign"])
+	able, errors = _able_to_send(rules.load([campaign] if campaign else None))
+	limit = cint(frappe.db.get_single_value(SETTINGS, "catch_up_nights"))
+	due = new = 0
+	for messages in plan.plan(plan.windows_for_run(able, night, limit), night):
+		due += len(messages)
+		new += committed(_claim, messages, run)
+	values = {"due": due, "known": due - new, "status": "Failed" if errors else "Delivering"}
+	frappe.db.set_value(ledger.RUN, run, {**values, "error": "\n".join(errors) or None})
+	frappe.db.commit()
+	deliver.enqueue(ledger.pending({"run": run}))
+	committed(ledger.refresh_runs, {run})
+
+
+def _claim(messages, run: str) -> int:
+	new = ledger.claim(messages, run)
+	# A sign of life, for `settle`.
+	frappe.db.set_value(ledger.RUN, run, "status", "Running")
+	return new
+
+
+def _able_to_send(loaded: list) -> tuple[list, list[str]]:
+	"""Return the rules whose campaign can send, and what stops the others, one text a campaign."""
+	errors = {}
+	for rule in loaded:
+		for action in rule.actions:
+			if rule.campaign.name not in errors:
+				try:
+					channel_for(action.action_type).check(rule.campaign)
+				except frappe.ValidationError as e:
+					frappe.clear_last_message()
+					errors[rule.campaign.name] = frappe.utils.strip_html(f"{rule.campaign.name}: {e}")
+	return [rule for rule in loaded if rule.campaign.name not in errors], list(errors.values())

@@ -1,0 +1,86 @@
+"""What became of it: Queued rows are closed with their result, and what was interrupted is taken up again.
+
+Called every few minutes. Finds all that there is to do in the database: nothing depends on a job having survived.
+"""
+
+from collections import defaultdict
+
+import frappe
+from frappe.utils import add_to_date, cint, now_datetime
+
+from marketing_automation.engine import deliver, ledger, run
+from marketing_automation.engine.channels import channel_for
+from marketing_automation.engine.model import QUEUED
+from marketing_automation.engine.transaction import committed
+
+PAGE_SIZE = 1000
+DEFAULT_RESUME_AFTER_MINUTES = 15
+
+
+def settle() -> None:
+	"""Close what has ended, bring the runs' counts up to date, and resume what was interrupted."""
+	touched = close()
+	touched |= set(
+		frappe.get_all(ledger.RUN, filters={"status": "Delivering"}, pluck="name", order_by="name asc")
+	)
+	committed(ledger.refresh_runs, touched)
+	resume()
+
+
+def close() -> set[str]:
+	"""Move Queued rows to Completed or Failed as their channels say; return their runs.
+
+	A fixed number of queries for each PAGE_SIZE rows.
+	"""
+	runs, last = set(), ""
+	while True:
+		rows = frappe.get_all(
+			ledger.DOCTYPE,
+			filters={"status": QUEUED, "name": [">", last]},
+			fields=["name", "action", "email_queue", "run"],
+			order_by="name asc",
+			limit_page_length=PAGE_SIZE,
+		)
+		closed = committed(_close, rows)
+		runs |= {row.run for row in rows if row.name in closed}
+		if len(rows) < PAGE_SIZE:
+			return runs
+		last = rows[-1].name
+
+
+def _close(rows: list[dict]) -> set[str]:
+	types = dict(
+		frappe.get_all(
+			"Lifecycle Action",
+			filters={"name": ["in", list({row.action for row in rows})]},
+			fields=["name", "action_type"],
+			as_list=True,
+			order_by="name asc",
+		)
+	)
+	by_type = defaultdict(list)
+	for row in rows:
+		by_type[types[row.action]].append(row)
+	changes = {}
+	for action_type, of_type in by_type.items():
+		changes |= channel_for(action_type).outcomes(of_type)
+	ledger.update(changes, was=QUEUED)
+	return set(changes)
+
+
+def resume() -> None:
+	"""Queue again the rows and start again the runs that nothing has moved for longer than the settings' patience."""
+	minutes = cint(frappe.db.get_single_value(run.SETTINGS, "resume_after_minutes"))
+	stale = add_to_date(now_datetime(), minutes=-(minutes or DEFAULT_RESUME_AFTER_MINUTES))
+	deliver.enqueue(ledger.pending({"modified": ["<", stale]}))
+	for interrupted in frappe.get_all(
+		ledger.RUN,
+		filters={"status": "Running", "modified": ["<", stale]},
+		fields=["name", "run_type", "campaign"],
+		order_by="name asc",
+	):
+		frappe.db.set_value(
+			ledger.RUN, interrupted.name, {"status": "Interrupted", "finished_at": now_datetime()}
+		)
+		committed(ledger.refresh_runs, {interrupted.name})
+		run.start(interrupted.run_type, interrupted.campaign)

@@ -1,0 +1,33 @@
+"""Sources of due events. One module each, named in the hook `lifecycle_sources` (of this app or any other).
+
+A source module has:
+
+	TRIGGER_TYPES   the trigger types (Lifecycle Trigger.trigger_type) that it serves
+	validate(trigger)
+	                throws a translated error when a trigger (document) cannot work
+	due(windows)    takes [(Rule, Window)], yields lists of DueEvent, a few thousand at a time; reads only
+	current(claimed)
+	                takes [(Rule, ledger row)], returns in the same order what each would be today (DueEvent, or
+	                None when it is gone), so that a message is checked again before it goes out
+"""
+
+from types import ModuleType
+
+import frappe
+from frappe import _
+
+
+def all_sources() -> list[ModuleType]:
+	"""Return the source modules of every installed app, in the order of the apps."""
+	return [frappe.get_module(path) for path in frappe.get_hooks("lifecycle_sources")]
+
+
+def source_for(trigger_type: str) -> ModuleType:
+	"""Return the source that serves a trigger type; throws when no installed app has one."""
+	for source in all_sources():
+		if trigger_type in source.TRIGGER_TYPES:
+			return source
+	frappe.throw(
+		_("No installed app serves the trigger type {0}.").format(frappe.bold(_(trigger_type))),
+		title=_("Unknown Trigger Type"),
+	)

@@ -1,0 +1,205 @@
+"""Customers' mail: an Email Template and a context in, subject and HTML out.
+
+Rendered in an environment of our own, not Frappe's: values are escaped, an unknown variable is an error instead of
+a hole in the mail, and a template reaches nothing but what it is given. (Frappe's environment escapes nothing,
+prints unknown names as they stand, and hands the database and HTTP requests to whoever writes a template.)
+"""
+
+import html
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+import frappe
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from frappe import _
+from frappe.utils import getdate
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+# What a template can use. The keys of `pins` are those of PIN.
+VARIABLES = (
+	"customer_name",
+	"item_name",
+	"expiry_date",
+	"days_left",
+	"serial_no",
+	"item_code",
+	"customer",
+	"company",
+	"campaign",
+	"pins",
+)
+PIN = ("serial_no", "item_code", "item_name", "expiry_date", "days_left")
+FUNCTIONS = ("_", "format_date")
+
+BODY = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
+SUBJECT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+for environment in (BODY, SUBJECT):
+	# range, lipsum, cycler and the like have no use in a mail.
+	environment.globals.clear()
+
+TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+
+
+class TemplateInvalid(frappe.ValidationError):
+	"""A template that cannot be sent; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class Template:
+	"""A compiled Email Template."""
+
+	name: str
+	subject: Callable
+	body: Callable
+
+
+@dataclass(frozen=True)
+class Rendered:
+	"""A mail's subject (one line of text) and body (HTML)."""
+
+	subject: str
+	body: str
+
+
+def load(names: set[str]) -> dict[str, Template | str]:
+	"""Return each Email Template compiled, or the error (text) that it has. 1 query."""
+	rows = frappe.get_all(
+		"Email Template",
+		filters={"name": ["in", list(names)]},
+		fields=["name", "subject", "use_html", "response", "response_html"],
+		order_by="name asc",
+	)
+	templates = {name: _("The Email Template {0} does not exist.").format(name) for name in names}
+	for row in rows:
+		try:
+			templates[row.name] = compile_template(row)
+		except TemplateInvalid as e:
+			templates[row.name] = str(e)
+	return templates
+
+
+def compile_template(doc) -> Template:
+	"""Compile an Email Template (document or dict); raises TemplateInvalid with the reason in plain words."""
+	subject, body = doc.subject or "", source(doc)
+	try:
+		_check_names(doc.name, subject, body)
+		return Template(doc.name, SUBJECT.from_string(subject).render, BODY.from_string(body).render)
+	except TemplateSyntaxError as e:
+		raise TemplateInvalid(
+			_("The Email Template {0} has a mistake in line {1}: {2}. Correct it and save again.").format(
+				doc.name, e.lineno, e.message
+			)
+		) from e
+
+
+def source(doc) -> str:
+	"""Return the body's Jinja source."""
+	if doc.use_html:
+		return doc.response_html or ""
+	# The rich text editor writes what is typed inside a tag as HTML: {% if days_left &lt; 7 %}.
+	return TAG.sub(lambda tag: html.unescape(tag.group()).replace("\xa0", " "), doc.response or "")
+
+
+def _check_names(name: str, *sources: str) -> None:
+	"""Raise TemplateInvalid on a name that is neither a variable nor set by the template."""
+	known = {*VARIABLES, *FUNCTIONS}
+	unknown = set().union(*(meta.find_undeclared_variables(BODY.parse(text)) for text in sources)) - known
+	if unknown:
+		raise TemplateInvalid(
+			_("The Email Template {0} uses {1}, which does not exist. Available: {2}.").format(
+				name, ", ".join(sorted(unknown)), ", ".join(VARIABLES)
+			)
+		)
+
+
+def validate(doc) -> None:
+	"""Raise TemplateInvalid unless this Email Template can be sent; tried on an example, so that typing errors
+	behind a dot (`pin.expiry_dat`) and wrong filters show as well."""
+	template = compile_template(doc)
+	if not TAG.sub("", source(doc)).strip() and not TAG.search(source(doc)):
+		raise TemplateInvalid(
+			_("The Email Template {0} has no text. Write the message first.").format(doc.name)
+		)
+	for example in (example_context(1), example_context(2)):
+		render(template, example, "en")
+
+
+def example_context(pins: int) -> dict:
+	"""Return a context as `context` makes it, with made-up values."""
+	example = {"serial_no": "PIN-0001", "item_code": "PIN", "item_name": "Pin", "expiry_date": getdate()}
+	return context(
+		{"customer": "C-0001", "customer_name": "Ana", "company": "Company", "campaign": "Campaign"},
+		[example] * pins,
+		getdate(),
+	)
+
+
+def context(message: dict, pins: list[dict], today: date) -> dict:
+	"""Return what a template sees.
+
+	message: customer, customer_name, company, campaign. pins: serial_no, item_code, item_name, expiry_date (date),
+	the most urgent first; its values stand at the top level too. today: the day of sending, in the site's time zone.
+	"""
+	pins = [{**pin, "days_left": (pin["expiry_date"] - today).days} for pin in pins]
+	return {**message, **pins[0], "pins": pins}
+
+
+def render(template: Template, values: dict, language: str) -> Rendered:
+	"""Render for one reader. language: a code such as es or es-MX; dates are written out in it.
+
+	Raises TemplateInvalid, which names the template and says what went wrong.
+	"""
+	values = {
+		**values,
+		"expiry_date": WrittenDate(values["expiry_date"], language),
+		"pins": [{**pin, "expiry_date": WrittenDate(pin["expiry_date"], language)} for pin in values["pins"]],
+		"_": lambda text: frappe._(text, language),
+		"format_date": lambda value, style="long": format_date(value.date, style, locale=locale_of(language)),
+	}
+	try:
+		subject, body = template.subject(values), template.body(values)
+	except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as e:
+		raise TemplateInvalid(
+			_(
+				"The Email Template {0} cannot be filled in: {1}. Available: {2}; in each of pins: {3}."
+			).format(template.name, e, ", ".join(VARIABLES), ", ".join(PIN))
+		) from e
+	return Rendered(one_line(subject), body)
+
+
+def one_line(text: str) -> str:
+	"""Return text that is safe in a header: one line, no control characters, no placeholder of Email Queue."""
+	text = "".join(" " if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") else char for char in text)
+	return re.sub(r"\s+", " ", text).replace("<!--", "<!- -").strip()
+
+
+class WrittenDate(str):
+	"""A date in words (December 23, 2026; 23 de diciembre de 2026) that `format_date` can still write otherwise."""
+
+	def __new__(cls, value: date, language: str):
+		written = super().__new__(cls, format_date(value, "long", locale=locale_of(language)))
+		written.date = value
+		return written
+
+
+def locale_of(language: str | None) -> Locale:
+	"""Return the locale of a language code, or that of its base language, or English."""
+	code = (language or "en").replace("-", "_")
+	for candidate in (code, code.split("_")[0]):
+		try:
+			return Locale.parse(candidate)
+		except (UnknownLocaleError, ValueError):
+			continue
+	return Locale("en")
+
+
+def template_for(action: dict, language: str | None) -> str | None:
+	"""Return the name of the Email Template for a language: its own, else its base language's, else the default."""
+	by_language = {code.lower().replace("_", "-"): name for code, name in action["templates"].items()}
+	code = (language or "").lower().replace("_", "-")
+	return by_language.get(code) or by_language.get(code.split("-")[0]) or action["email_template"]

@@ -1,0 +1,34 @@
+"""What campaigns, triggers and actions have in common as documents."""
+
+import frappe
+from frappe import _
+from frappe.utils import now_datetime
+
+from marketing_automation.engine import ledger
+
+
+def set_active_since(doc, switch: str, definition: tuple[str, ...] = ()) -> None:
+	"""Keep `active_since`: when `switch` was last turned on, or the fields of `definition` last changed.
+
+	What fell due before is not made up for (see engine.schedule.window).
+	"""
+	if not doc.get(switch):
+		doc.active_since = None
+	elif (
+		not doc.active_since
+		or doc.has_value_changed(switch)
+		or any(doc.has_value_changed(field) for field in definition)
+	):
+		doc.active_since = now_datetime()
+
+
+def refuse_deletion_if_used(doc, field: str, switch_label: str) -> None:
+	"""Throw when the ledger has rows whose `field` is this document."""
+	if ledger.refers_to(field, doc.name):
+		frappe.throw(
+			_(
+				"{0} has already handled messages, and the Lifecycle Execution Log refers to it. Untick {1} instead of deleting it."
+			).format(frappe.bold(frappe.utils.escape_html(doc.get_title())), frappe.bold(switch_label)),
+			frappe.LinkExistsError,
+			title=_("Cannot Delete"),
+		)

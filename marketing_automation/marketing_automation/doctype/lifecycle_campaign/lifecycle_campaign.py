@@ -1,0 +1,64 @@
+import frappe
+from frappe import _
+from frappe.model.document import Document
+from frappe.utils import getdate
+
+from marketing_automation.engine import ledger, rules
+from marketing_automation.engine.channels import channel_for
+from marketing_automation.lifecycle import refuse_deletion_if_used, set_active_since
+
+
+class LifecycleCampaign(Document):
+	def validate(self):
+		self.validate_dates()
+		self.validate_policy()
+		if self.is_active and (self.is_new() or self.has_value_changed("is_active")):
+			self.validate_readiness()
+		set_active_since(self, "is_active")
+
+	def validate_dates(self):
+		if self.start_date and self.end_date and getdate(self.end_date) < getdate(self.start_date):
+			frappe.throw(
+				_("The campaign ends before it starts. Choose an End Date on or after {0}.").format(
+					frappe.format(self.start_date, {"fieldtype": "Date"})
+				),
+				title=_("End Before Start"),
+			)
+
+	def validate_policy(self):
+		changed = not self.is_new() and self.has_value_changed("duplicate_policy")
+		if changed and ledger.refers_to("campaign", self.name):
+			frappe.throw(
+				_(
+					"The Duplicate Policy cannot change any more: messages of this campaign were already judged by it. Duplicate the campaign and change the copy."
+				),
+				title=_("Policy In Use"),
+			)
+
+	def validate_readiness(self):
+		"""Refuse to activate what would send nothing, or could not send."""
+		loaded = [] if self.is_new() else rules.load([self.name], active_only=False)
+		enabled = [rule for rule in loaded if rule.trigger.enabled]
+		if not enabled:
+			frappe.throw(
+				_("The campaign has no enabled trigger. Add one, or enable one, and then activate it."),
+				title=_("Nothing To Send"),
+			)
+		for rule in enabled:
+			actions = [action for action in rule.actions if action.enabled]
+			if not actions:
+				frappe.throw(
+					_("The trigger {0} has no enabled action. Add one, or disable the trigger.").format(
+						frappe.bold(frappe.utils.escape_html(rule.trigger.trigger_name))
+					),
+					title=_("Nothing To Send"),
+				)
+			for action_type in {action.action_type for action in actions}:
+				channel_for(action_type).check(self)
+
+	def on_trash(self):
+		refuse_deletion_if_used(self, "campaign", _("Active"))
+		for trigger in frappe.get_all(
+			"Lifecycle Trigger", filters={"campaign": self.name}, pluck="name", order_by="name asc"
+		):
+			frappe.delete_doc("Lifecycle Trigger", trigger)

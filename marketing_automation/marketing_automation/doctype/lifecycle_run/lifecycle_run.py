@@ -1,0 +1,23 @@
+import frappe
+from frappe import _
+from frappe.model.document import Document
+
+from marketing_automation.engine import ledger
+
+
+class LifecycleRun(Document):
+	def validate(self):
+		if not self.flags.by_engine:
+			frappe.throw(
+				_("A Lifecycle Run is written by the run itself and cannot be changed by hand."),
+				frappe.PermissionError,
+				title=_("Read Only"),
+			)
+
+	def on_trash(self):
+		if ledger.refers_to("run", self.name):
+			frappe.throw(
+				_("The Lifecycle Execution Log refers to this run. It cannot be deleted."),
+				frappe.LinkExistsError,
+				title=_("Cannot Delete"),
+			)

@@ -1,0 +1,44 @@
+import frappe
+from frappe import _
+from frappe.model.document import Document
+
+from marketing_automation.engine.sources import source_for
+from marketing_automation.lifecycle import refuse_deletion_if_used, set_active_since
+
+# A trigger that waits for other dates is a new one: what it would have told in the past is not made up for.
+DEFINITION = ("trigger_type", "days_offset", "date_field")
+
+
+class LifecycleTrigger(Document):
+	def validate(self):
+		self.days_offset = self.days_offset or 0
+		source_for(self.trigger_type).validate(self)
+		self.validate_action()
+		set_active_since(self, "enabled", DEFINITION)
+
+	def validate_action(self):
+		"""In an active campaign a trigger is not switched on before it has an action."""
+		if not (self.enabled and frappe.db.get_value("Lifecycle Campaign", self.campaign, "is_active")):
+			return
+		if self.is_new():
+			self.enabled = 0
+			frappe.msgprint(
+				_(
+					"The campaign is active, so the trigger was saved disabled. Add its action, then enable it."
+				),
+				alert=True,
+			)
+		elif self.has_value_changed("enabled") and not frappe.db.exists(
+			"Lifecycle Action", {"trigger": self.name, "enabled": 1}
+		):
+			frappe.throw(
+				_("The trigger has no enabled action. Add one, then enable the trigger."),
+				title=_("Nothing To Send"),
+			)
+
+	def on_trash(self):
+		refuse_deletion_if_used(self, "trigger", _("Enabled"))
+		for action in frappe.get_all(
+			"Lifecycle Action", filters={"trigger": self.name}, pluck="name", order_by="name asc"
+		):
+			frappe.delete_doc("Lifecycle Action", action)
