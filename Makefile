@@ -1,0 +1,27 @@
+# Nothing is needed before these but python3 and make. FRAPPE= and ERPNEXT= take a path or a git address with
+# @branch, and the same commands then work on a bench with those. ARGS= goes to pytest.
+SANDBOX = python3 sandbox/cli.py
+export FRAPPE ERPNEXT
+
+.PHONY: demo test desk up down clean test-bench
+
+demo: ## Run a night on demonstration data and check the sums
+	@$(SANDBOX) demo
+
+test: ## Run all tests; the last line is pytest's count
+	@$(SANDBOX) test $(ARGS)
+
+desk: ## Open the Desk with the demonstration data; Ctrl-C ends it
+	@$(SANDBOX) desk
+
+up: ## Start the sandbox's services and leave them running
+	@$(SANDBOX) up
+
+down: ## Stop them
+	@$(SANDBOX) down
+
+clean: ## Stop them and remove all that the sandbox made
+	@$(SANDBOX) clean
+
+test-bench: ## Run the tests on a real bench: make test-bench BENCH=... SITE=...
+	@$(SANDBOX) test-bench "$(BENCH)" "$(SITE)"

@@ -1,0 +1,1 @@
+"""A bench of its own for demonstrations and tests, built from the package registries alone."""

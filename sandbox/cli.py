@@ -1,0 +1,136 @@
+"""The sandbox's commands; see the Makefile. Needs nothing but Python's own library."""
+
+import argparse
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import host
+from bench import PROJECT, Bench
+from report import Failed, fail
+from services import MariaDB, Redis
+from sites import Sites
+
+FOLDER = PROJECT / ".sandbox"
+TEST_SITE = "test.localhost"
+DEMO_SITE = "demo.localhost"
+
+
+class Sandbox:
+	"""The services and the bench that a command works with."""
+
+	def __init__(self):
+		self.services = {"mariadb": MariaDB(FOLDER / "mariadb"), "redis": Redis(FOLDER / "redis")}
+		self.bench = Bench(FOLDER, os.environ.get("FRAPPE") or None, os.environ.get("ERPNEXT") or None)
+		self.sites = Sites(self.bench, self.services["mariadb"])
+
+	def start(self) -> list:
+		"""Build what is missing and start the services; return those that were not running before."""
+		host.need(host.PROGRAMS, FOLDER / "logs" / "apt.log")
+		started = [service for service in self.services.values() if service.start()]
+		self.bench.build(self.services)
+		return started
+
+	@contextlib.contextmanager
+	def up(self):
+		"""The services for as long as the block runs. What was running before stays up."""
+		running = {name for name, service in self.services.items() if service.running()}
+		try:
+			self.start()
+			yield
+		finally:
+			for name, service in self.services.items():
+				if name not in running:
+					service.stop()
+
+
+def up(sandbox: Sandbox, _arguments) -> int:
+	"""Start the services, with a new site for tests, and leave them running."""
+	sandbox.start()
+	sandbox.sites.fresh(TEST_SITE)
+	print(f"\nRunning. Site: {TEST_SITE}. Bench: {sandbox.bench.folder}. Stop with: make down")
+	return 0
+
+
+def down(sandbox: Sandbox, _arguments) -> int:
+	"""Stop the services."""
+	for service in sandbox.services.values():
+		service.stop()
+	return 0
+
+
+def clean(sandbox: Sandbox, _arguments) -> int:
+	"""Stop the services and remove all that the sandbox made."""
+	down(sandbox, None)
+	shutil.rmtree(FOLDER, ignore_errors=True)
+	return 0
+
+
+def test(sandbox: Sandbox, arguments) -> int:
+	"""Run the tests with pytest on a new site."""
+	with sandbox.up():
+		sandbox.sites.fresh(TEST_SITE)
+		command = [sandbox.bench.python, "-m", "pytest", *arguments.rest]
+		environ = sandbox.bench.environ(FRAPPE_SITE=TEST_SITE, FRAPPE_SITES_PATH=str(sandbox.bench.sites))
+		print(flush=True)
+		return subprocess.run([str(part) for part in command], cwd=PROJECT, env=environ).returncode
+
+
+def demo(sandbox: Sandbox, _arguments) -> int:
+	"""Run a night on demonstration data."""
+	with sandbox.up():
+		sandbox.sites.fresh(DEMO_SITE)
+		return sandbox.bench.script("demo.py", DEMO_SITE)
+
+
+def test_bench(_sandbox, arguments) -> int:
+	"""Run the tests of the installed app on a real bench."""
+	bench, site = Path(arguments.rest[0]).expanduser().resolve(), arguments.rest[1]
+	if not (bench / "sites" / site / "site_config.json").exists():
+		raise Failed(f"{bench} has no site {site}.")
+	test_arguments = ["--site", site, "run-tests", "--app", "marketing_automation"]
+	command, folder = ["bench", *test_arguments], bench
+	if not shutil.which("bench"):
+		command = [bench / "env/bin/python", "-m", "frappe.utils.bench_helper", "frappe", *test_arguments]
+		folder = bench / "sites"
+	# Without CI older versions end with 0 although tests have failed.
+	environ = {**os.environ, "CI": "1"}
+	return subprocess.run([str(part) for part in command], cwd=folder, env=environ).returncode
+
+
+COMMANDS = {
+	"up": up,
+	"down": down,
+	"clean": clean,
+	"test": test,
+	"demo": demo,
+	"test-bench": test_bench,
+}
+
+
+def main() -> int:
+	"""Run one command; its exit code is ours."""
+	parser = argparse.ArgumentParser(description=__doc__)
+	parser.add_argument("command", choices=COMMANDS)
+	parser.add_argument("rest", nargs=argparse.REMAINDER)
+	arguments = parser.parse_args()
+	# Ended from outside we still stop what we started.
+	signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+	began = time.monotonic()
+	print(f"sandbox {arguments.command}", flush=True)
+	try:
+		return COMMANDS[arguments.command](Sandbox(), arguments)
+	except Failed as error:
+		fail(error)
+	except KeyboardInterrupt:
+		print(f"\nStopped after {time.monotonic() - began:.0f} s.")
+		return 130
+
+
+if __name__ == "__main__":
+	sys.exit(main())

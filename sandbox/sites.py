@@ -1,0 +1,128 @@
+"""Sites that are new every time: made once, kept as a dump, and restored in seconds."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+from bench import HERE, PROJECT, Bench
+from report import Failed, step
+from services import MariaDB
+
+ADMIN_PASSWORD = "admin"
+BASE = "base.localhost"
+APP = PROJECT / "marketing_automation"
+
+
+class Sites:
+	"""The sites of one bench."""
+
+	def __init__(self, bench: Bench, mariadb: MariaDB):
+		self.bench = bench
+		self.mariadb = mariadb
+		self.dumps = bench.folder / "dumps"
+
+	def fresh(self, site: str, **config) -> None:
+		"""Make `site` a site on which the app has just been installed. `config` goes into its site_config.json."""
+		dump = self._dump_with_app()
+		with step(f"Site {site}"):
+			self._restore(site, dump, config)
+
+	def _dump_with_app(self) -> Path:
+		dump = self.dumps / f"app-{self._base_key()}-{_hash(_schema_files(APP))}.sql"
+		if not dump.exists():
+			base = self._dump_of_base()
+			with step("marketing_automation installed (bench install-app)"):
+				self._restore(BASE, base, {})
+				self.bench.frappe("--site", BASE, "install-app", "marketing_automation", log="install-app.log")
+				self._keep(BASE, dump)
+		return dump
+
+	def _base_key(self) -> str:
+		files = [HERE / "prepare_site.py", HERE / "frappe_wheel.py"]
+		if not self.bench.real_erpnext:
+			files += [path for path in (HERE / "erpnext").rglob("*") if path.suffix in (".py", ".json", ".txt")]
+		return _hash(files)
+
+	def _dump_of_base(self) -> Path:
+		dump = self.dumps / f"base-{self._base_key()}.sql"
+		if dump.exists():
+			return dump
+		self.dumps.mkdir(exist_ok=True)
+		with step("Site with Frappe and ERPNext (bench new-site)"):
+			self._drop(BASE)
+			self.bench.frappe(
+				*("new-site", BASE, "--db-name", self._database(BASE), "--admin-password", ADMIN_PASSWORD),
+				*("--db-host", "127.0.0.1", "--db-port", str(self.mariadb.port), "--no-mariadb-socket"),
+				*("--db-root-username", "root", "--db-root-password", self.mariadb.password),
+				log="new-site.log",
+			)
+			self.bench.frappe("--site", BASE, "install-app", "erpnext", log="install-erpnext.log")
+			self.bench.script("prepare_site.py", BASE, log="prepare-site.log")
+			self._keep(BASE, dump)
+		return dump
+
+	def _restore(self, site: str, dump: Path, config: dict) -> None:
+		self._drop(site)
+		database = self._database(site)
+		password = hashlib.sha256(f"{self.mariadb.password}{database}".encode()).hexdigest()[:16]
+		self.mariadb.sql(
+			f"CREATE DATABASE `{database}`;"
+			f"CREATE OR REPLACE USER `{database}`@`%` IDENTIFIED BY '{password}';"
+			f"GRANT ALL ON `{database}`.* TO `{database}`@`%`;"
+		)
+		with dump.open() as source:
+			done = subprocess.run(self.mariadb.client(database), stdin=source, capture_output=True, text=True)
+		if done.returncode:
+			raise Failed(f"The dump {dump} could not be restored: {done.stderr.strip()}")
+		folder = self.bench.sites / site
+		for sub in ("private/files", "private/backups", "public/files", "locks", "logs"):
+			(folder / sub).mkdir(parents=True, exist_ok=True)
+		values = {
+			"db_name": database,
+			"db_password": password,
+			"db_type": "mariadb",
+			"allow_tests": True,
+			"disable_mail_smtp_authentication": 1,
+			# A Fernet key. It protects nothing: the site is thrown away.
+			"encryption_key": "c2FuZGJveC1zYW5kYm94LXNhbmRib3gtc2FuZGJveC0=",
+			**config,
+		}
+		(folder / "site_config.json").write_text(json.dumps(values, indent=1))
+		self.bench.frappe("--site", site, "clear-cache", log="clear-cache.log")
+
+	def _keep(self, site: str, dump: Path) -> None:
+		"""Write a site's database to `dump`, and forget the dumps that it replaces."""
+		self.dumps.mkdir(exist_ok=True)
+		partial = dump.with_suffix(".partial")
+		with partial.open("w") as target:
+			command = self.mariadb.client("--single-transaction", self._database(site), program="mariadb-dump")
+			done = subprocess.run(command, stdout=target, stderr=subprocess.PIPE, text=True)
+		if done.returncode:
+			raise Failed(f"The site could not be dumped: {done.stderr.strip()}")
+		for old in self.dumps.glob(f"{dump.name.split('-')[0]}-*.sql"):
+			old.unlink()
+		partial.rename(dump)
+
+	def _drop(self, site: str) -> None:
+		self.mariadb.sql(f"DROP DATABASE IF EXISTS `{self._database(site)}`")
+		shutil.rmtree(self.bench.sites / site, ignore_errors=True)
+
+	def _database(self, site: str) -> str:
+		return f"{self.bench.key}-{site.split('.')[0]}".replace("-", "_")
+
+
+def _schema_files(app: Path) -> list[Path]:
+	"""Return the files that decide what installing the app writes to the database."""
+	module = app / app.name
+	files = [path for path in module.rglob("*") if path.suffix in (".json", ".py")]
+	return files + [app / name for name in ("hooks.py", "install.py", "patches.txt", "modules.txt")]
+
+
+def _hash(files: list[Path]) -> str:
+	digest = hashlib.sha256()
+	for path in sorted(files):
+		if "__pycache__" not in path.parts:
+			digest.update(str(path).encode() + path.read_bytes())
+	return digest.hexdigest()[:12]
