@@ -37,4 +37,7 @@ def on_doctype_update():
 		["customer"],
 		["reference_name"],
 	):
-		frappe.db.add_index("Lifecycle Execution Log", fields)
+		# Quoted: trigger is a reserved word of SQL.
+		frappe.db.add_index(
+			"Lifecycle Execution Log", [f"`{field}`" for field in fields], "_".join([*fields, "index"])
+		)

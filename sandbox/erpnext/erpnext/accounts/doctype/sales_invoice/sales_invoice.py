@@ -1,0 +1,19 @@
+from frappe.model.document import Document
+from frappe.utils import getdate, nowdate, nowtime
+
+from erpnext.stock import sale
+
+
+class SalesInvoice(Document):
+	def validate(self):
+		if not self.set_posting_time:
+			self.posting_date, self.posting_time = nowdate(), nowtime()
+		self.posting_date = getdate(self.posting_date)
+
+	def on_submit(self):
+		if self.update_stock:
+			sale.submit(self)
+
+	def on_cancel(self):
+		if self.update_stock:
+			sale.cancel(self)

@@ -1,0 +1,80 @@
+"""What a sale, a return and a cancellation do to serial numbers. As in ERPNext this is done by query: no document
+event fires on Serial No, and its `modified` stays as it was.
+"""
+
+import frappe
+from frappe import _
+from frappe.utils import add_days, cint
+
+
+def serial_numbers(text: str | None) -> list[str]:
+	"""Return the serial numbers of a text field, one a line."""
+	return [line.strip() for line in (text or "").split("\n") if line.strip()]
+
+
+def submit(doc) -> None:
+	"""Move the serial numbers of a submitted sale out, or those of a return in, with a bundle for each line."""
+	for line in doc.items:
+		names = serial_numbers(line.serial_no)
+		if not names:
+			continue
+		_refuse_what_is_elsewhere(doc, names)
+		line.db_set("serial_and_batch_bundle", _bundle(doc, line, names), update_modified=False)
+		move(names, doc, line.item_code, outward=not doc.is_return)
+
+
+def cancel(doc) -> None:
+	"""Take the movements of a cancelled document back."""
+	bundles = frappe.get_all(
+		"Serial and Batch Bundle",
+		filters={"voucher_type": doc.doctype, "voucher_no": doc.name, "is_cancelled": 0},
+		pluck="name",
+	)
+	frappe.db.set_value(
+		"Serial and Batch Bundle", {"name": ["in", bundles]}, "is_cancelled", 1, update_modified=False
+	)
+	for line in doc.items:
+		if names := serial_numbers(line.serial_no):
+			move(names, doc, line.item_code, outward=bool(doc.is_return))
+
+
+def move(names: list[str], doc, item_code: str, outward: bool) -> None:
+	"""Set what a movement decides on Serial No: status, customer and warranty."""
+	values = {"status": "Active", "customer": None, "warranty_expiry_date": None, "warranty_period": 0}
+	if outward:
+		days = cint(frappe.get_cached_value("Item", item_code, "warranty_period"))
+		values = {"status": "Delivered", "customer": doc.customer}
+		if days:
+			values |= {"warranty_expiry_date": add_days(doc.posting_date, days), "warranty_period": days}
+	frappe.db.set_value("Serial No", {"name": ["in", names]}, values, update_modified=False)
+
+
+def _refuse_what_is_elsewhere(doc, names: list[str]) -> None:
+	wanted = "Delivered" if doc.is_return else "Active"
+	there = set(frappe.get_all("Serial No", filters={"name": ["in", names], "status": wanted}, pluck="name"))
+	if absent := [name for name in names if name not in there]:
+		frappe.throw(_("Serial numbers that are not {0}: {1}").format(wanted, ", ".join(absent)))
+
+
+def _bundle(doc, line, names: list[str]) -> str:
+	outward = not doc.is_return
+	bundle = frappe.new_doc("Serial and Batch Bundle")
+	bundle.update(
+		{
+			"company": doc.company,
+			"item_code": line.item_code,
+			"has_serial_no": 1,
+			"type_of_transaction": "Outward" if outward else "Inward",
+			"voucher_type": doc.doctype,
+			"voucher_no": doc.name,
+			"voucher_detail_no": line.name,
+			"posting_date": doc.posting_date,
+			"posting_time": doc.posting_time,
+			"total_qty": -len(names) if outward else len(names),
+			"entries": [{"serial_no": name, "qty": -1 if outward else 1, "is_outward": outward} for name in names],
+		}
+	)
+	bundle.flags.ignore_permissions = True
+	bundle.insert()
+	bundle.submit()
+	return bundle.name
