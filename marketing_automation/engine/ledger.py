@@ -181,7 +181,7 @@ def update(changes: dict[str, dict], was: str) -> None:
 	"""
 	if not changes:
 		return
-	columns = {"suppression_key"}
+	columns = set()
 	for values in changes.values():
 		if values["status"] not in TRANSITIONS[was]:
 			raise ValueError(f"no step from {was} to {values['status']}")

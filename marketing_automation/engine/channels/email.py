@@ -140,13 +140,14 @@ def references(sent: list[str]) -> dict[str, dict]:
 		fields=["name", "message_id"],
 		order_by="creation asc",
 	)
-	return {row.message_id: {"email_queue": row.name} for row in rows}
+	# Some versions number the rows of Email Queue, others name them.
+	return {row.message_id: {"email_queue": str(row.name)} for row in rows}
 
 
 def outcomes(rows: list[dict]) -> dict[str, dict]:
 	"""Return what became of the Queued rows: {name: fields}; one that is still on its way is left out. 1 query."""
 	queue = {
-		row.name: row
+		str(row.name): row
 		for row in frappe.get_all(
 			"Email Queue",
 			filters={"name": ["in", list({row.email_queue for row in rows if row.email_queue})]},

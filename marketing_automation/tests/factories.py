@@ -1,0 +1,295 @@
+"""Makes what the tests need: customers that can be reached, pins that were really sold, campaigns.
+
+Where ERPNext is real, a pin is received by a Stock Entry and sold by a submitted Sales Invoice or Delivery Note;
+the sandbox's stand-in has no Stock Entry, so there it is made as ERPNext leaves it after receipt.
+"""
+
+from datetime import date
+
+import frappe
+from frappe.utils import add_days, getdate
+
+COMPANY = "Test Pins Ltd"
+ITEM_GROUP = "Test Pins"
+ITEM = "TEST-PIN"
+SUBJECT = "{{ item_name }} expires on {{ expiry_date }}"
+BODY = "<p>Dear {{ customer_name }},</p><p>{{ item_name }} ({{ serial_no }}) ends in {{ days_left }} days.</p>"
+
+
+def unique(prefix: str) -> str:
+	"""Return a name that nothing has yet."""
+	return f"{prefix} {frappe.generate_hash(length=8)}"
+
+
+def real_erpnext() -> bool:
+	"""Say whether ERPNext itself is installed, not the sandbox's stand-in."""
+	return bool(frappe.db.exists("DocType", "Stock Entry"))
+
+
+def make(doctype: str, **fields):
+	"""Insert a document and return it."""
+	doc = frappe.new_doc(doctype)
+	doc.update(fields)
+	doc.flags.ignore_permissions = True
+	return doc.insert()
+
+
+# -- the shop ----------------------------------------------------------------------------------------------------
+
+
+def company() -> str:
+	"""Return a company that can sell."""
+	found = frappe.get_all("Company", pluck="name", order_by="creation asc", limit_page_length=1)
+	if found:
+		return found[0]
+	if real_erpnext():
+		from erpnext.setup.utils import before_tests
+
+		before_tests()
+		return company()
+	return make("Company", company_name=COMPANY, abbr="TP", default_currency="USD", country="Colombia").name
+
+
+def second_company() -> str:
+	"""Return a company that has sold nothing."""
+	other = f"{COMPANY} 2"
+	if not frappe.db.exists("Company", other):
+		make("Company", company_name=other, abbr="TP2", default_currency="USD", country="United States")
+	return other
+
+
+def warehouse() -> str:
+	"""Return a warehouse of the company; only where ERPNext is real."""
+	return frappe.get_all(
+		"Warehouse", filters={"company": company(), "is_group": 0}, pluck="name", order_by="name asc"
+	)[0]
+
+
+def root(tree: str) -> str:
+	"""Return the root of Item Group, Customer Group or Territory."""
+	return frappe.get_all(tree, filters={"lft": 1}, pluck="name", order_by="lft asc")[0]
+
+
+def item_group(name: str = ITEM_GROUP, parent: str | None = None, is_group: int = 0) -> str:
+	"""Return an item group below `parent` (the root without it)."""
+	if not frappe.db.exists("Item Group", name):
+		make(
+			"Item Group",
+			item_group_name=name,
+			parent_item_group=parent or root("Item Group"),
+			is_group=is_group,
+		)
+	return name
+
+
+def item(code: str = ITEM, group: str = ITEM_GROUP, warranty_period: int | None = None) -> str:
+	"""Return an item with serial numbers, named "<code> subscription"."""
+	if not frappe.db.exists("Item", code):
+		make(
+			"Item",
+			item_code=code,
+			item_name=f"{code} subscription",
+			item_group=item_group(group),
+			stock_uom="Nos",
+			is_stock_item=1,
+			has_serial_no=1,
+			warranty_period=warranty_period,
+		)
+	return code
+
+
+# -- customers ---------------------------------------------------------------------------------------------------
+
+
+def customer(name: str | None = None, email: str | None = "", **fields) -> str:
+	"""Return a new customer with a primary contact; email: its address, None for no contact at all."""
+	doc = make(
+		"Customer",
+		customer_name=name or unique("Test Customer"),
+		customer_type="Individual",
+		customer_group=_leaf("Customer Group"),
+		territory=_leaf("Territory"),
+		**fields,
+	)
+	if email is not None:
+		contact(doc.name, email or address(doc.name), is_primary_contact=1)
+	return doc.name
+
+
+def address(customer: str) -> str:
+	"""Return the address that `customer` gets by itself."""
+	return f"{frappe.scrub(customer).replace('-', '_')}@customers.example"
+
+
+def _leaf(tree: str) -> str:
+	name = f"Test {tree}"
+	if not frappe.db.exists(tree, name):
+		field = frappe.scrub(tree)
+		make(tree, **{f"{field}_name": name, f"parent_{field}": root(tree), "is_group": 0})
+	return name
+
+
+def contact(customer: str, email: str | None, more: tuple[str, ...] = (), **fields) -> str:
+	"""Return a new contact of a customer; its first address is the primary one."""
+	emails = [{"email_id": one, "is_primary": not index} for index, one in enumerate([email, *more]) if one]
+	return make(
+		"Contact",
+		first_name=unique("Test Contact"),
+		email_ids=emails,
+		links=[{"link_doctype": "Customer", "link_name": customer}],
+		**fields,
+	).name
+
+
+# -- pins --------------------------------------------------------------------------------------------------------
+
+
+def received(count: int = 1, item_code: str | None = None) -> list[str]:
+	"""Return new serial numbers in stock."""
+	item_code = item_code or item()
+	names = [f"TEST-{frappe.generate_hash(length=10)}".upper() for _ in range(count)]
+	if real_erpnext():
+		entry = frappe.new_doc("Stock Entry")
+		entry.update({"stock_entry_type": "Material Receipt", "company": company()})
+		entry.append(
+			"items",
+			{
+				"item_code": item_code,
+				"qty": count,
+				"t_warehouse": warehouse(),
+				"basic_rate": 10,
+				"use_serial_batch_fields": 1,
+				"serial_no": "\n".join(names),
+			},
+		)
+		entry.flags.ignore_permissions = True
+		entry.insert()
+		entry.submit()
+		return names
+	for name in names:
+		make("Serial No", serial_no=name, item_code=item_code, company=company(), status="Active")
+	return names
+
+
+def sold(
+	customer: str, names: list[str], doctype: str = "Sales Invoice", item_code: str | None = None, **fields
+):
+	"""Return a submitted Sales Invoice (with update_stock) or Delivery Note of these serial numbers."""
+	doc = frappe.new_doc(doctype)
+	doc.update({"customer": customer, "company": company(), "posting_date": getdate(), **fields})
+	if doctype == "Sales Invoice":
+		doc.update_stock = fields.get("update_stock", 1)
+		doc.due_date = add_days(getdate(), 30)
+	if doc.posting_date != getdate():
+		doc.set_posting_time = 1
+	item_code = item_code or frappe.db.get_value("Serial No", names[0], "item_code")
+	line = {
+		"item_code": item_code,
+		"item_name": f"{item_code} subscription",
+		"qty": len(names),
+		"rate": 20,
+		"use_serial_batch_fields": 1,
+		"serial_no": "\n".join(names),
+	}
+	if real_erpnext():
+		line["warehouse"] = warehouse()
+	doc.append("items", line)
+	doc.flags.ignore_permissions = True
+	doc.insert()
+	doc.submit()
+	return doc
+
+
+def returned(sale):
+	"""Return a submitted credit note, or return note, for the whole of a sale."""
+	if real_erpnext():
+		from erpnext.controllers.sales_and_purchase_return import make_return_doc
+
+		doc = make_return_doc(sale.doctype, sale.name)
+		for line in doc.items:
+			line.update({"use_serial_batch_fields": 1, "serial_no": sale.items[0].serial_no})
+	else:
+		doc = frappe.copy_doc(sale)
+		doc.update({"is_return": 1, "return_against": sale.name})
+		for line in doc.items:
+			line.update({"qty": -line.qty, "serial_and_batch_bundle": None})
+	doc.flags.ignore_permissions = True
+	doc.insert()
+	doc.submit()
+	return doc
+
+
+def pins(customer: str, *expiries, date_field: str = "warranty_expiry_date", **sale) -> list[str]:
+	"""Return serial numbers sold to a customer in one document, each with its expiry date."""
+	names = received(len(expiries), sale.get("item_code"))
+	sold(customer, names, **sale)
+	by_date = {}
+	for name, expiry in zip(names, expiries, strict=True):
+		by_date.setdefault(expiry, []).append(name)
+	for expiry, of_date in by_date.items():
+		expire(of_date, expiry, date_field)
+	return names
+
+
+def pin(customer: str, expires, **options) -> str:
+	"""Return one serial number sold to a customer that expires on a date."""
+	return pins(customer, expires, **options)[0]
+
+
+def expire(names: list[str] | str, on, date_field: str = "warranty_expiry_date") -> None:
+	"""Set the expiry date of serial numbers, as a renewal does."""
+	names = [names] if isinstance(names, str) else names
+	frappe.db.set_value("Serial No", {"name": ["in", names]}, date_field, on, update_modified=False)
+
+
+def in_days(days: int) -> date:
+	"""Return the date in so many days, in the site's time zone."""
+	return getdate(add_days(getdate(), days))
+
+
+# -- campaigns ---------------------------------------------------------------------------------------------------
+
+
+def template(subject: str = SUBJECT, response: str = BODY, **fields) -> str:
+	"""Return a new Email Template."""
+	return make("Email Template", name=unique("Test"), subject=subject, response=response, **fields).name
+
+
+def trigger(campaign: str, **fields):
+	"""Return a new trigger: 30 days before, unless `fields` say otherwise."""
+	return make(
+		"Lifecycle Trigger",
+		**{"campaign": campaign, "trigger_name": unique("Test"), "days_offset": 30, **fields},
+	)
+
+
+def action(trigger: str, email_template: str | None = None, **fields):
+	"""Return a new action that sends an e-mail."""
+	return make(
+		"Lifecycle Action",
+		**{
+			"trigger": trigger,
+			"action_name": unique("Test"),
+			"email_template": email_template or template(),
+			**fields,
+		},
+	)
+
+
+def campaign(*triggers: dict, active: bool = True, email_template: str | None = None, **fields):
+	"""Return a campaign with a trigger for each dict of fields (30 days before without any), each with an action."""
+	doc = make("Lifecycle Campaign", **{"campaign_name": unique("Test"), **fields})
+	for of_trigger in triggers or ({},):
+		action(trigger(doc.name, **of_trigger).name, email_template)
+	if active:
+		doc.is_active = 1
+		doc.save(ignore_permissions=True)
+	return doc
+
+
+def user(*roles: str) -> str:
+	"""Return a new user with these roles."""
+	email = f"{frappe.generate_hash(length=8)}@users.example"
+	doc = make("User", email=email, first_name="Test", send_welcome_email=0)
+	doc.add_roles(*roles)
+	return email
