@@ -1,6 +1,7 @@
 """What the Desk calls. Each method checks a permission and hands on."""
 
 import frappe
+from frappe import _
 
 from marketing_automation.engine import run
 from marketing_automation.engine.channels import email
@@ -13,22 +14,27 @@ def run_now(campaign: str | None = None) -> str:
 	if campaign:
 		frappe.get_doc("Lifecycle Campaign", campaign).check_permission("write")
 	else:
-		frappe.has_permission("Marketing Automation Settings", "write", throw=True)
+		_require("Marketing Automation Settings", "write")
 	return run.start("Manual", campaign)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
 def senders() -> list[str]:
 	"""Return the addresses that a campaign can be sent from."""
-	frappe.has_permission("Lifecycle Campaign", "write", throw=True)
+	_require("Lifecycle Campaign", "write")
 	return email.senders()
 
 
 @frappe.whitelist(methods=["GET", "POST"])
 def date_fields() -> list[dict]:
 	"""Return the date fields of Serial No that a trigger can watch: [{"value", "label"}]."""
-	frappe.has_permission("Lifecycle Trigger", "read", throw=True)
+	_require("Lifecycle Trigger", "read")
 	return [
-		{"value": df.fieldname, "label": f"{frappe._(df.label)} ({df.fieldname})"}
-		for df in serial_no.date_fields()
+		{"value": df.fieldname, "label": f"{_(df.label)} ({df.fieldname})"} for df in serial_no.date_fields()
 	]
+
+
+def _require(doctype: str, right: str) -> None:
+	# has_permission(throw=True) raises a mere ValidationError in some versions.
+	if not frappe.has_permission(doctype, right):
+		frappe.throw(_("You are not permitted to do this."), frappe.PermissionError)

@@ -27,7 +27,9 @@ class Bench:
 
 	def __init__(self, folder: Path, frappe: str | None = None, erpnext: str | None = None):
 		self.sources = {"frappe": frappe, "erpnext": erpnext}
-		self.key = _key("-".join(f"{app}-{source}" for app, source in self.sources.items() if source) or "wheel")
+		self.key = _key(
+			"-".join(f"{app}-{source}" for app, source in self.sources.items() if source) or "wheel"
+		)
 		self.folder = folder / self.key
 		self.apps = self.folder / "apps"
 		self.sites = self.folder / "sites"
@@ -40,7 +42,13 @@ class Bench:
 
 	def build(self, services: dict) -> None:
 		"""Build what is not there yet."""
-		for folder in (self.apps, self.sites / "assets", self.logs, self.folder / "config", self.folder / "stamps"):
+		for folder in (
+			self.apps,
+			self.sites / "assets",
+			self.logs,
+			self.folder / "config",
+			self.folder / "stamps",
+		):
 			folder.mkdir(parents=True, exist_ok=True)
 		self._environment()
 		self._app("frappe", None)

@@ -39,7 +39,9 @@ def need(programs: dict, log: Path) -> None:
 		raise Failed(f"These Debian packages are needed, and this machine has no apt-get: {names}.")
 	if os.geteuid():
 		names = " ".join(sorted({packages[0] for packages in missing}))
-		raise Failed(f"Some programs are missing. Install them, then try again:\n\n    sudo apt-get install {names}\n")
+		raise Failed(
+			f"Some programs are missing. Install them, then try again:\n\n    sudo apt-get install {names}\n"
+		)
 	with step("Debian packages"):
 		run(["apt-get", "update"], log)
 		names = sorted({_available(packages) for packages in missing})
@@ -67,7 +69,9 @@ def python(versions: tuple[str, ...], log: Path) -> str:
 	without_venv = []
 	for candidate in filter(None, candidates):
 		found = subprocess.run(
-			[candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True
+			[candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+			capture_output=True,
+			text=True,
 		).stdout.strip()
 		if found not in versions:
 			continue

@@ -24,9 +24,9 @@ def prepare() -> None:
 	)
 	settings.flags.ignore_mandatory = True
 	settings.save(ignore_permissions=True)
-	if frappe.db.exists("DocType", "Installed Application") and frappe.get_meta("Installed Application").has_field(
-		"is_setup_complete"
-	):
+	if frappe.db.exists("DocType", "Installed Application") and frappe.get_meta(
+		"Installed Application"
+	).has_field("is_setup_complete"):
 		frappe.db.sql("update `tabInstalled Application` set is_setup_complete = 1")
 	frappe.db.set_default("desktop:home_page", "workspace")
 

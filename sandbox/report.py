@@ -29,7 +29,11 @@ def run(command: list, log: Path, **options) -> None:
 	log.parent.mkdir(parents=True, exist_ok=True)
 	with log.open("w") as out:
 		done = subprocess.run(
-			[str(part) for part in command], stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, **options
+			[str(part) for part in command],
+			stdout=out,
+			stderr=subprocess.STDOUT,
+			stdin=subprocess.DEVNULL,
+			**options,
 		)
 	if done.returncode:
 		tail = "\n".join(log.read_text(errors="replace").splitlines()[-25:])

@@ -35,14 +35,18 @@ class Sites:
 			base = self._dump_of_base()
 			with step("marketing_automation installed (bench install-app)"):
 				self._restore(BASE, base, {})
-				self.bench.frappe("--site", BASE, "install-app", "marketing_automation", log="install-app.log")
+				self.bench.frappe(
+					"--site", BASE, "install-app", "marketing_automation", log="install-app.log"
+				)
 				self._keep(BASE, dump)
 		return dump
 
 	def _base_key(self) -> str:
 		files = [HERE / "prepare_site.py", HERE / "frappe_wheel.py"]
 		if not self.bench.real_erpnext:
-			files += [path for path in (HERE / "erpnext").rglob("*") if path.suffix in (".py", ".json", ".txt")]
+			files += [
+				path for path in (HERE / "erpnext").rglob("*") if path.suffix in (".py", ".json", ".txt")
+			]
 		return _hash(files)
 
 	def _dump_of_base(self) -> Path:
@@ -97,7 +101,9 @@ class Sites:
 		self.dumps.mkdir(exist_ok=True)
 		partial = dump.with_suffix(".partial")
 		with partial.open("w") as target:
-			command = self.mariadb.client("--single-transaction", self._database(site), program="mariadb-dump")
+			command = self.mariadb.client(
+				"--single-transaction", self._database(site), program="mariadb-dump"
+			)
 			done = subprocess.run(command, stdout=target, stderr=subprocess.PIPE, text=True)
 		if done.returncode:
 			raise Failed(f"The site could not be dumped: {done.stderr.strip()}")

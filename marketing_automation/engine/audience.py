@@ -3,6 +3,7 @@
 Every function takes any number of rows and makes a fixed number of queries.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -13,6 +14,9 @@ from marketing_automation.engine.model import DueEvent, Reason, Recipient
 
 # What a serial number can be sold with. POS Invoice is not on every site.
 SALES = ("Sales Invoice", "Delivery Note", "POS Invoice")
+
+# Frappe takes a list of addresses, or one with a name, where one address is meant.
+SEPARATORS = re.compile(r"[\s,;<>]")
 
 
 def recipients(events: list[DueEvent]) -> list[Recipient]:
@@ -219,7 +223,7 @@ def _unreachable(customer: dict, contact: dict | None, email: str) -> str | None
 
 def is_address(email: str) -> bool:
 	"""Say whether this is one e-mail address that can stand in a header."""
-	return bool(len(email) <= 140 and validate_email_address(email) == email)
+	return len(email) <= 140 and not SEPARATORS.search(email) and validate_email_address(email) == email
 
 
 def _contacts(customers: list[str]) -> dict[str, list[dict]]:

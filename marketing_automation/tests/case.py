@@ -36,7 +36,9 @@ class MarketingTestCase(unittest.TestCase):
 	def setUpClass(cls):
 		super().setUpClass()
 		frappe.set_user("Administrator")
-		if frappe.get_all("Lifecycle Campaign", filters={"name": ["not like", "Test %"]}, limit_page_length=1):
+		if frappe.get_all(
+			"Lifecycle Campaign", filters={"name": ["not like", "Test %"]}, limit_page_length=1
+		):
 			raise RuntimeError("This site has campaigns of its own. Run the tests on another one.")
 		factories.item()
 		factories.company()
@@ -65,7 +67,11 @@ class MarketingTestCase(unittest.TestCase):
 		frappe.db.delete("Email Unsubscribe")
 		for field in ("warranty_expiry_date", "amc_expiry_date"):
 			frappe.db.set_value(
-				"Serial No", {"name": ["like", "TEST-%"], field: ["is", "set"]}, field, None, update_modified=False
+				"Serial No",
+				{"name": ["like", "TEST-%"], field: ["is", "set"]},
+				field,
+				None,
+				update_modified=False,
 			)
 		frappe.get_single(run.SETTINGS).update(
 			{"catch_up_nights": 7, "chunk_size": 200, "resume_after_minutes": 15}

@@ -13,7 +13,9 @@ COMPANY = "Test Pins Ltd"
 ITEM_GROUP = "Test Pins"
 ITEM = "TEST-PIN"
 SUBJECT = "{{ item_name }} expires on {{ expiry_date }}"
-BODY = "<p>Dear {{ customer_name }},</p><p>{{ item_name }} ({{ serial_no }}) ends in {{ days_left }} days.</p>"
+BODY = (
+	"<p>Dear {{ customer_name }},</p><p>{{ item_name }} ({{ serial_no }}) ends in {{ days_left }} days.</p>"
+)
 
 
 def unique(prefix: str) -> str:

@@ -19,7 +19,14 @@ class TestRenewal(MarketingTestCase):
 		(row,) = self.ledger()
 		(mail,) = self.mails()
 		self.assertEqual(
-			(row.status, row.customer, row.reference_doctype, row.reference_name, row.item_code, row.recipient),
+			(
+				row.status,
+				row.customer,
+				row.reference_doctype,
+				row.reference_name,
+				row.item_code,
+				row.recipient,
+			),
 			("Queued", ana, "Serial No", pin, factories.ITEM, "ana@customers.example"),
 		)
 		self.assertEqual((row.occurrence_date, row.due_on, row.run), (in_days(30), in_days(0), run.name))
@@ -148,7 +155,9 @@ class TestRenewal(MarketingTestCase):
 		factories.campaign({"days_offset": 30}, {"days_offset": 7}, {"days_offset": 1})
 		with statements() as seen:
 			self.run_night()
-		reads = [query for query in seen if "from `tabSerial No`" in query and "warranty_expiry_date` in" in query]
+		reads = [
+			query for query in seen if "from `tabSerial No`" in query and "warranty_expiry_date` in" in query
+		]
 		self.assertEqual(len(reads), 1, seen)
 
 	def test_the_night_is_that_of_the_sites_time_zone(self):

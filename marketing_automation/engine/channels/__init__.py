@@ -3,16 +3,14 @@
 
 A channel module has:
 
-	check(campaign)      throws a translated error when the campaign (document or dict) could not send now
-	validate(action)     throws a translated error when an action (document) cannot work
-	prepare(actions)
-	                     loads what rendering needs, once for a batch; its result is handed to `send`
-	send(prepared, message)
-	                     sends one Message inside the caller's transaction and returns its reference (text);
-	                     raises Unsendable for what is wrong with this one message
-	references(sent)     takes the references of a batch, returns {reference: fields of the ledger row}; one that is
-	                     missing was not accepted
-	outcomes(rows)       takes ledger rows that are Queued, returns {name: fields} of those that have ended
+- `check(campaign)` throws a translated error when the campaign (document or dict) could not send now.
+- `validate(action)` throws a translated error when an action (document) cannot work.
+- `prepare(actions)` loads what rendering needs, once for a batch; its result is handed to `send`.
+- `send(prepared, message)` sends one Message inside the caller's transaction and returns its reference (text); raises
+  Unsendable for what is wrong with this one message.
+- `references(sent)` takes the references of a batch, returns {reference: fields of the ledger row}; one that is missing
+  was not accepted.
+- `outcomes(rows)` takes ledger rows that are Queued, returns {name: fields} of those that have ended.
 """
 
 from dataclasses import dataclass

@@ -33,7 +33,6 @@ def check(campaign) -> None:
 				_(
 					"No Email Account sends as {0}. Enable outgoing mail for it in Email Account, or choose another sender: {1}."
 				).format(frappe.bold(frappe.utils.escape_html(campaign.sender)), ", ".join(senders()) or "-"),
-				frappe.OutgoingEmailError,
 				title=_("Sender Cannot Send"),
 			)
 	elif not EmailAccount.find_default_outgoing():
@@ -41,7 +40,6 @@ def check(campaign) -> None:
 			_(
 				"This site has no Email Account for outgoing mail. Add one, enable outgoing mail in it and make it the default."
 			),
-			frappe.OutgoingEmailError,
 			title=_("No Outgoing Email Account"),
 		)
 

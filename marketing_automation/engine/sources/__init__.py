@@ -2,13 +2,11 @@
 
 A source module has:
 
-	TRIGGER_TYPES   the trigger types (Lifecycle Trigger.trigger_type) that it serves
-	validate(trigger)
-	                throws a translated error when a trigger (document) cannot work
-	due(windows)    takes [(Rule, Window)], yields lists of DueEvent, a few thousand at a time; reads only
-	current(claimed)
-	                takes [(Rule, ledger row)], returns in the same order what each would be today (DueEvent, or
-	                None when it is gone), so that a message is checked again before it goes out
+- `TRIGGER_TYPES`: the trigger types (Lifecycle Trigger.trigger_type) that it serves.
+- `validate(trigger)` throws a translated error when a trigger (document) cannot work.
+- `due(windows)` takes [(Rule, Window)], yields lists of DueEvent, a few thousand at a time; reads only.
+- `current(claimed)` takes [(Rule, ledger row)], returns in the same order what each would be today (DueEvent, or None
+  when it is gone), so that a message is checked again before it goes out.
 """
 
 from types import ModuleType

@@ -31,7 +31,10 @@ def cancel(doc) -> None:
 		pluck="name",
 	)
 	frappe.db.set_value(
-		"Serial and Batch Bundle", {"name": ["in", bundles]}, "is_cancelled", 1, update_modified=False
+		"Serial and Batch Bundle",
+		{"name": ["in", bundles]},
+		{"is_cancelled": 1, "docstatus": 2},
+		update_modified=False,
 	)
 	for line in doc.items:
 		if names := serial_numbers(line.serial_no):
@@ -71,7 +74,9 @@ def _bundle(doc, line, names: list[str]) -> str:
 			"posting_date": doc.posting_date,
 			"posting_time": doc.posting_time,
 			"total_qty": -len(names) if outward else len(names),
-			"entries": [{"serial_no": name, "qty": -1 if outward else 1, "is_outward": outward} for name in names],
+			"entries": [
+				{"serial_no": name, "qty": -1 if outward else 1, "is_outward": outward} for name in names
+			],
 		}
 	)
 	bundle.flags.ignore_permissions = True

@@ -1,7 +1,6 @@
+from erpnext.stock import sale
 from frappe.model.document import Document
 from frappe.utils import getdate, nowdate, nowtime
-
-from erpnext.stock import sale
 
 
 class SalesInvoice(Document):
@@ -15,5 +14,6 @@ class SalesInvoice(Document):
 			sale.submit(self)
 
 	def on_cancel(self):
+		self.ignore_linked_doctypes = ("Serial and Batch Bundle",)
 		if self.update_stock:
 			sale.cancel(self)

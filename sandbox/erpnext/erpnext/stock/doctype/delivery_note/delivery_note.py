@@ -1,7 +1,6 @@
+from erpnext.stock import sale
 from frappe.model.document import Document
 from frappe.utils import getdate, nowdate, nowtime
-
-from erpnext.stock import sale
 
 
 class DeliveryNote(Document):
@@ -14,4 +13,5 @@ class DeliveryNote(Document):
 		sale.submit(self)
 
 	def on_cancel(self):
+		self.ignore_linked_doctypes = ("Serial and Batch Bundle",)
 		sale.cancel(self)

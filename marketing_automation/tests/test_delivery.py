@@ -1,0 +1,409 @@
+"""Between the claim and the mailbox: the world may have changed, one message may be bad; the others go on."""
+
+from unittest.mock import patch
+
+import frappe
+
+from marketing_automation.engine import deliver, ledger, plan, rules, run, settle
+from marketing_automation.engine.channels import email
+from marketing_automation.tests import factories
+from marketing_automation.tests.case import MarketingTestCase
+from marketing_automation.tests.factories import in_days
+
+
+class TestLookAgain(MarketingTestCase):
+	"""What is true when a message is about to go out counts, not what was true when it was planned."""
+
+	def setUp(self):
+		super().setUp()
+		self.customer = factories.customer()
+		self.pin = factories.pin(self.customer, in_days(30))
+		self.campaign = factories.campaign()
+
+	def outcome_after(self, change) -> tuple:
+		"""Claim, let `change` happen, deliver; return (status, reason)."""
+		with patch.object(deliver, "enqueue"):
+			self.run_night()
+		self.assertEqual(self.outcome_of(self.pin), ("Pending", None))
+		change()
+		frappe.db.commit()
+		deliver.deliver([row.name for row in self.ledger()])
+		self.assertEqual(len(self.mails()), int(self.outcome_of(self.pin)[0] == "Queued"))
+		return self.outcome_of(self.pin)
+
+	def test_nothing_changed(self):
+		self.assertEqual(self.outcome_after(lambda: None), ("Queued", None))
+
+	def test_renewed_meanwhile(self):
+		found = self.outcome_after(lambda: factories.expire(self.pin, in_days(395)))
+		self.assertEqual(found, ("Skipped", "Expiry changed"))
+
+	def test_the_date_was_taken_away(self):
+		found = self.outcome_after(lambda: factories.expire(self.pin, None))
+		self.assertEqual(found, ("Skipped", "Expiry changed"))
+
+	def test_sold_to_somebody_else(self):
+		other = factories.customer()
+		found = self.outcome_after(lambda: frappe.db.set_value("Serial No", self.pin, "customer", other))
+		self.assertEqual(found, ("Skipped", "Owner changed"))
+
+	def test_returned_meanwhile(self):
+		def give_back():
+			parent = frappe.get_all("Serial and Batch Entry", filters={"serial_no": self.pin}, pluck="parent")
+			(invoice,) = frappe.get_all(
+				"Serial and Batch Bundle",
+				filters={"name": ["in", parent], "voucher_type": "Sales Invoice"},
+				pluck="voucher_no",
+			)
+			factories.returned(frappe.get_doc("Sales Invoice", invoice))
+			factories.expire(self.pin, in_days(30))
+
+		self.assertEqual(self.outcome_after(give_back), ("Skipped", "Returned"))
+
+	def test_the_serial_number_is_gone(self):
+		found = self.outcome_after(lambda: frappe.db.delete("Serial No", {"name": self.pin}))
+		self.assertEqual(found, ("Skipped", "Serial number not found"))
+
+	def test_the_customer_was_disabled(self):
+		found = self.outcome_after(lambda: frappe.db.set_value("Customer", self.customer, "disabled", 1))
+		self.assertEqual(found, ("Skipped", "Customer disabled"))
+
+	def test_the_customer_unsubscribed(self):
+		found = self.outcome_after(
+			lambda: factories.make(
+				"Email Unsubscribe", email=factories.address(self.customer), global_unsubscribe=1
+			)
+		)
+		self.assertEqual(found, ("Skipped", "Unsubscribed"))
+
+	def test_unsubscribed_so_late_that_only_email_queue_knows(self):
+		factories.make("Email Unsubscribe", email=factories.address(self.customer), global_unsubscribe=1)
+		with patch("marketing_automation.engine.audience.unsubscribes", return_value={}):
+			self.run_night()
+		self.assertEqual(self.outcome_of(self.pin), ("Skipped", "Unsubscribed"))
+
+	def test_the_campaign_was_switched_off(self):
+		def switch_off():
+			self.campaign.is_active = 0
+			self.campaign.save()
+
+		self.assertEqual(self.outcome_after(switch_off), ("Cancelled", "Campaign inactive"))
+
+	def test_a_new_address_is_used_and_written_down(self):
+		def move():
+			frappe.db.set_value(
+				"Contact Email", {"email_id": factories.address(self.customer)}, "email_id", NEW
+			)
+
+		NEW = "new@customers.example"
+		self.outcome_after(move)
+		self.assertEqual([self.ledger()[0].recipient, self.mails()[0].recipient], [NEW, NEW])
+
+
+class TestOneBadRecord(MarketingTestCase):
+	def test_a_template_that_raises_for_one_customer_fails_for_that_one_only(self):
+		ana, zero = factories.customer("Test Ana"), factories.customer("Test Zero")
+		good, bad = factories.pin(ana, in_days(30)), factories.pin(zero, in_days(30))
+		ratio = "{% if customer_name == 'Test Zero' %}{{ 1 // (days_left - 30) }}{% endif %}Hello"
+		factories.campaign(email_template=factories.template(response=ratio))
+		run = self.run_night()
+		self.assertEqual(self.outcome_of(good), ("Queued", None))
+		self.assertEqual(self.outcome_of(bad), ("Failed", "Template error"))
+		self.assertIn("division", self.ledger(reference_name=bad)[0].error)
+		self.assertEqual((run.status, run.queued, run.failed), ("Completed", 1, 1))
+
+	def test_a_template_that_was_broken_behind_our_back(self):
+		pin = factories.pin(factories.customer(), in_days(30))
+		template = factories.template()
+		factories.campaign(email_template=template)
+		frappe.db.set_value("Email Template", template, "response", "{% if %}")
+		self.run_night()
+		self.assertEqual(self.outcome_of(pin), ("Failed", "Template error"))
+
+	def test_an_error_while_sending_undoes_that_message_alone(self):
+		good, bad = factories.customer(), factories.customer()
+		factories.pin(good, in_days(30))
+		pin = factories.pin(bad, in_days(30))
+		factories.campaign()
+		sendmail = frappe.sendmail
+
+		def sometimes(recipients, **options):
+			sendmail(recipients=recipients, **options)
+			if recipients == [factories.address(bad)]:
+				raise RuntimeError("the queue is full")
+
+		with patch.object(frappe, "sendmail", sometimes):
+			self.run_night()
+		(row,) = self.ledger(reference_name=pin)
+		self.assertEqual((row.status, row.reason), ("Failed", "Sending failed"))
+		self.assertIn("the queue is full", row.error)
+		self.assertEqual([mail.recipient for mail in self.mails()], [factories.address(good)])
+
+	def test_a_mail_that_the_server_refuses_is_failed_with_the_error(self):
+		pin = factories.pin(factories.customer(), in_days(30))
+		factories.campaign()
+		run = self.run_night()
+		self.mail_sent("Error", error="SMTPRecipientsRefused: 550 no such user")
+		(row,) = self.ledger()
+		self.assertEqual(self.outcome_of(pin), ("Failed", "Sending failed"))
+		self.assertIn("550 no such user", row.error)
+		run.reload()
+		self.assertEqual((run.queued, run.failed), (0, 1))
+
+	def test_a_mail_that_was_deleted_from_the_queue_is_failed(self):
+		pin = factories.pin(factories.customer(), in_days(30))
+		factories.campaign()
+		self.run_night()
+		frappe.db.delete("Email Queue")
+		settle.settle()
+		self.assertEqual(self.outcome_of(pin), ("Failed", "Sending failed"))
+
+	def test_completed_only_when_the_mail_was_sent(self):
+		factories.pin(factories.customer(), in_days(30))
+		factories.campaign()
+		self.run_night()
+		for status in ("Not Sent", "Sending"):
+			self.mail_sent(status)
+			self.assertEqual(self.ledger()[0].status, "Queued")
+		self.mail_sent("Sent")
+		self.assertEqual(self.ledger()[0].status, "Completed")
+
+	def test_a_campaign_that_cannot_send_stops_no_other(self):
+		account = factories.make(
+			"Email Account",
+			email_account_name="Test Offers",
+			email_id="offers@company.example",
+			enable_outgoing=1,
+			smtp_server="127.0.0.1",
+			no_smtp_authentication=1,
+		)
+		self.addCleanup(frappe.delete_doc, "Email Account", account.name, force=True)
+		factories.pin(factories.customer(), in_days(30))
+		broken = factories.campaign(sender="offers@company.example")
+		fine = factories.campaign()
+		frappe.db.set_value("Email Account", account.name, "enable_outgoing", 0)
+		run = self.run_night()
+		self.assertEqual([row.campaign for row in self.ledger()], [fine.name])
+		self.assertEqual(run.status, "Failed")
+		self.assertIn(broken.name, run.error)
+		self.assertIn("offers@company.example", run.error)
+		# When it is repaired the night is made up for.
+		frappe.db.set_value("Email Account", account.name, "enable_outgoing", 1)
+		self.run_night()
+		self.assertEqual({row.campaign for row in self.ledger(status="Queued")}, {broken.name, fine.name})
+
+
+class TestInterrupted(MarketingTestCase):
+	def test_a_crash_between_the_mail_and_the_ledger_leaves_neither(self):
+		factories.pin(factories.customer(), in_days(30))
+		factories.campaign()
+
+		class Crash(BaseException):
+			pass
+
+		with patch.object(ledger, "update", side_effect=Crash), self.assertRaises(Crash):
+			self.run_night()
+		self.assertEqual((self.ledger()[0].status, self.mails()), ("Pending", []))
+		with self.at(f"{in_days(0)} 23:59"):
+			frappe.db.set_value(
+				ledger.DOCTYPE, {}, "modified", f"{in_days(0)} 00:00:00", update_modified=False
+			)
+			settle.settle()
+		self.assertEqual((self.ledger()[0].status, len(self.mails())), ("Queued", 1))
+
+	def test_rows_that_are_being_worked_on_are_left_alone(self):
+		factories.pin(factories.customer(), in_days(30))
+		factories.campaign()
+		with patch.object(deliver, "enqueue"):
+			self.run_night()
+		settle.settle()
+		self.assertEqual(self.ledger()[0].status, "Pending")
+
+	def test_a_run_that_was_interrupted_is_started_again(self):
+		pin = factories.pin(factories.customer(), in_days(30))
+		factories.campaign()
+		with patch.object(frappe, "enqueue"):
+			lost = run.start()
+		frappe.db.set_value("Lifecycle Run", lost, "modified", "2026-01-01 00:00:00", update_modified=False)
+		settle.settle()
+		self.assertEqual(self.outcome_of(pin), ("Queued", None))
+		self.assertEqual(
+			[row.status for row in frappe.get_all("Lifecycle Run", ["status"], order_by="name asc")],
+			["Interrupted", "Completed"],
+		)
+
+	def test_a_run_that_fails_says_why_and_the_next_one_makes_up_for_it(self):
+		pin = factories.pin(factories.customer(), in_days(30))
+		factories.campaign()
+		with (
+			patch.object(plan, "plan", side_effect=RuntimeError("disk full")),
+			self.assertRaises(RuntimeError),
+		):
+			self.run_night()
+		(failed,) = frappe.get_all("Lifecycle Run", ["status", "error"])
+		self.assertEqual(failed.status, "Failed")
+		self.assertIn("disk full", failed.error)
+		with self.at(f"{in_days(1)} 01:00"):
+			self.run_night()
+		self.assertEqual(self.outcome_of(pin), ("Queued", None))
+
+
+class TestStatuses(MarketingTestCase):
+	def test_only_the_steps_of_the_design_exist(self):
+		with self.assertRaises(ValueError):
+			ledger.update({"x": {"status": "Completed"}}, was="Pending")
+		with self.assertRaises(ValueError):
+			ledger.update({"x": {"status": "Skipped"}}, was="Queued")
+
+	def test_a_row_that_moved_on_stays_where_it_is(self):
+		factories.pin(factories.customer(), in_days(30))
+		factories.campaign()
+		self.run_night()
+		self.mail_sent()
+		name = self.ledger()[0].name
+		ledger.update({name: {"status": "Failed", "error": "late"}}, was="Queued")
+		self.assertEqual(self.ledger()[0].status, "Completed")
+
+
+class TestMail(MarketingTestCase):
+	def mail_to(self, customer: str, **campaign):
+		factories.pin(customer, in_days(30))
+		doc = factories.campaign(**campaign)
+		self.run_night()
+		(mail,) = self.mails()
+		return doc, mail
+
+	def test_the_campaigns_sender(self):
+		account = factories.make(
+			"Email Account",
+			email_account_name="Test Renewals",
+			email_id="renewals@company.example",
+			enable_outgoing=1,
+			smtp_server="127.0.0.1",
+			no_smtp_authentication=1,
+		)
+		self.addCleanup(frappe.delete_doc, "Email Account", account.name, force=True)
+		_campaign, mail = self.mail_to(factories.customer(), sender="renewals@company.example")
+		self.assertIn("renewals@company.example", mail.sender)
+		self.assertEqual(mail.email_account, account.name)
+
+	def test_frappes_signed_unsubscribe_link_of_the_campaign(self):
+		campaign, mail = self.mail_to(factories.customer())
+		self.assertEqual(
+			(mail.reference_doctype, mail.reference_name, mail.add_unsubscribe_link),
+			("Lifecycle Campaign", campaign.name, 1),
+		)
+		self.assertIn("<!--unsubscribe_url-->", mail.message)
+
+	def test_in_the_customers_language_dates_too(self):
+		subjects = []
+		for language in ("es", "es-MX", "en", "fr", None):
+			self._reset()
+			doc = factories.campaign(active=False)
+			(action,) = frappe.get_all("Lifecycle Action", filters={"campaign": doc.name}, pluck="name")
+			action = frappe.get_doc("Lifecycle Action", action)
+			spanish = factories.template(subject="{{ item_name }} vence el {{ expiry_date }}")
+			action.append("translations", {"language": "es", "email_template": spanish})
+			action.save()
+			doc.update({"is_active": 1}).save()
+			factories.pin(self.speaker_of(language), "2028-03-01")
+			with self.at("2028-01-31 08:00"):
+				frappe.db.set_value("Lifecycle Campaign", doc.name, "active_since", None)
+				self.run_night()
+			(mail,) = self.mails()
+			subjects.append(mail_subject(mail))
+		self.assertEqual(
+			subjects,
+			[
+				"TEST-PIN subscription vence el 1 de marzo de 2028",
+				"TEST-PIN subscription vence el 1 de marzo de 2028",
+				"TEST-PIN subscription expires on March 1, 2028",
+				"TEST-PIN subscription expires on 1 mars 2028",
+				"TEST-PIN subscription expires on March 1, 2028",
+			],
+		)
+
+	def speaker_of(self, language: str | None) -> str:
+		if language and not frappe.db.exists("Language", language):
+			factories.make("Language", language_code=language, language_name=language)
+		return factories.customer(language=language)
+
+	def test_a_customers_name_is_text_not_a_template(self):
+		name = "<b>{{ 7*7 }}</b>"
+		customer = factories.customer()
+		frappe.db.set_value("Customer", customer, "customer_name", name)
+		factories.pin(customer, in_days(30))
+		factories.campaign(email_template=factories.template(subject="For {{ customer_name }}"))
+		self.run_night()
+		(mail,) = self.mails()
+		self.assertEqual(mail_subject(mail), f"For {name}")
+		text, html = mail_parts(mail)
+		self.assertIn("&lt;b&gt;{{ 7*7 }}&lt;/b&gt;", html)
+		# Frappe makes the text part by a converter that writes Markdown.
+		self.assertIn(f"Dear {name}", text.replace("\\", ""))
+		self.assertNotIn("49", text)
+
+	def test_delivered_in_chunks_of_the_settings_size(self):
+		frappe.db.set_single_value(run.SETTINGS, "chunk_size", 2)
+		for _ in range(5):
+			factories.pin(factories.customer(), in_days(30))
+		factories.campaign()
+		jobs = []
+		enqueue = frappe.enqueue
+
+		def counting(method, **options):
+			if method is deliver.deliver:
+				jobs.append(len(options["names"]))
+			return enqueue(method, **options)
+
+		with patch.object(frappe, "enqueue", counting):
+			self.run_night()
+		self.assertEqual((jobs, len(self.mails())), ([2, 2, 1], 5))
+
+	def test_queries_of_a_batch_do_not_grow_but_for_the_mail_itself(self):
+		"""Frappe's sendmail needs some queries a mail; what we add for each message is one savepoint."""
+		from marketing_automation.tests.case import statements
+
+		def ours(count: int) -> int:
+			self._reset()
+			factories.pins(factories.customer(), *[in_days(30)] * count)
+			factories.campaign()
+			with patch.object(deliver, "enqueue"):
+				self.run_night()
+			names = [row.name for row in self.ledger()]
+			with patch.object(frappe, "sendmail"), statements() as seen:
+				deliver.deliver(names)
+			return len(seen)
+
+		self.assertEqual(ours(40) - ours(10), 30)
+
+	def test_the_channel_is_found_by_its_hook(self):
+		from marketing_automation.engine.channels import channel_for
+
+		self.assertIs(channel_for("Send Email"), email)
+		with self.refused("Send Pigeon"):
+			channel_for("Send Pigeon")
+
+	def test_a_rule_set_costs_four_queries(self):
+		from marketing_automation.tests.case import statements
+
+		factories.campaign({}, {"days_offset": 7})
+		factories.campaign()
+		with statements() as seen:
+			self.assertEqual(len(rules.load()), 3)
+		self.assertEqual(len(seen), 4)
+
+
+def mail_subject(mail) -> str:
+	"""Return the decoded subject of an Email Queue row."""
+	from email import message_from_string, policy
+
+	return message_from_string(mail.message, policy=policy.default)["Subject"]
+
+
+def mail_parts(mail) -> tuple[str, str]:
+	"""Return the decoded text and HTML of an Email Queue row."""
+	from email import message_from_string, policy
+
+	message = message_from_string(mail.message, policy=policy.default)
+	return tuple(message.get_body((kind,)).get_content() for kind in ("plain", "html"))

@@ -1,0 +1,185 @@
+"""Nobody is told twice: the database's unique indexes decide, whoever runs, however often."""
+
+import frappe
+
+from marketing_automation.engine import deliver, ledger, plan, rules, run
+from marketing_automation.tests import factories
+from marketing_automation.tests.case import MarketingTestCase, statements
+from marketing_automation.tests.factories import in_days
+
+
+class TestOncePerExpiry(MarketingTestCase):
+	def test_each_pin_of_a_customer_is_told(self):
+		factories.pins(factories.customer(), in_days(30), in_days(30))
+		factories.campaign()
+		self.run_night()
+		self.assertEqual((len(self.ledger(status="Queued")), len(self.mails())), (2, 2))
+
+	def test_each_trigger_tells_by_itself(self):
+		factories.pin(factories.customer(), in_days(30))
+		factories.campaign({"days_offset": 30}, {"days_offset": 30})
+		self.run_night()
+		self.assertEqual(len(self.mails()), 2)
+
+	def test_the_index_decides_and_no_select_is_asked_first(self):
+		factories.pin(factories.customer(), in_days(30))
+		factories.campaign()
+		windows = plan.windows_for_day(rules.load(), in_days(0))
+		(messages,) = plan.plan(windows, in_days(0))
+		with statements() as seen:
+			first = ledger.claim(messages, "RUN-A")
+			second = ledger.claim(messages, "RUN-B")
+		self.assertEqual((first, second), (1, 0))
+		self.assertTrue(seen[0].upper().startswith("INSERT IGNORE"), seen[0])
+
+	def test_the_keys_are_unique_in_the_database(self):
+		indexes = {
+			row.Column_name
+			for row in frappe.db.sql("show index from `tabLifecycle Execution Log`", as_dict=True)
+			if not row.Non_unique
+		}
+		self.assertLessEqual({"idempotency_key", "suppression_key"}, indexes)
+
+	def test_a_row_delivered_twice_is_sent_once(self):
+		factories.pin(factories.customer(), in_days(30))
+		factories.campaign()
+		self.run_night()
+		names = [row.name for row in self.ledger()]
+		deliver.deliver(names)
+		# Not even when another worker has read it as Pending before.
+		deliver._deliver_batch(names)
+		self.assertEqual(len(self.mails()), 1)
+
+	def test_a_renamed_serial_number_is_not_told_again(self):
+		pin = factories.pin(factories.customer(), in_days(30))
+		factories.campaign()
+		self.run_night()
+		frappe.rename_doc("Serial No", pin, f"{pin}-NEW", force=True)
+		again = self.run_night()
+		self.assertEqual((again.due, again.known, len(self.mails())), (1, 1, 1))
+		self.assertEqual(self.ledger()[0].reference_name, f"{pin}-NEW")
+
+	def test_the_key_is_that_of_the_action_the_reference_and_the_occurrence(self):
+		day = in_days(0)
+		key = ledger.idempotency_key("a", "Serial No", "s", day)
+		self.assertEqual(len(key), 64)
+		for other in (
+			("b", "Serial No", "s", day),
+			("a", "Batch", "s", day),
+			("a", "Serial No", "t", day),
+			("a", "Serial No", "s", in_days(1)),
+			("aSerial", " No", "s", day),
+		):
+			self.assertNotEqual(ledger.idempotency_key(*other), key)
+
+
+class TestOncePerCustomer(MarketingTestCase):
+	POLICY = {"duplicate_policy": "Once per customer"}
+
+	def test_a_customer_with_two_pins_is_told_once_ever(self):
+		ana, eva = factories.customer(), factories.customer()
+		factories.pins(ana, in_days(30), in_days(30))
+		factories.pin(eva, in_days(30))
+		factories.campaign(**self.POLICY)
+		self.run_night()
+		self.assertEqual(
+			sorted(mail.recipient for mail in self.mails()), sorted(map(factories.address, (ana, eva)))
+		)
+		self.assertEqual(
+			sorted((row.customer, row.status, row.reason) for row in self.ledger()),
+			sorted([(ana, "Queued", None), (ana, "Skipped", "Already told"), (eva, "Queued", None)], key=str)
+			if ana < eva
+			else sorted(
+				[(eva, "Queued", None), (ana, "Queued", None), (ana, "Skipped", "Already told")], key=str
+			),
+		)
+
+	def test_not_next_year_either(self):
+		ana = factories.customer()
+		pin = factories.pin(ana, in_days(30))
+		factories.campaign(**self.POLICY)
+		self.run_night()
+		self.mail_sent()
+		factories.expire(pin, in_days(395))
+		with self.at(f"{in_days(365)} 01:00"):
+			self.run_night()
+		self.assertEqual(
+			[(row.status, row.reason) for row in self.ledger()],
+			[("Completed", None), ("Skipped", "Already told")],
+		)
+
+	def test_whoever_could_not_be_told_is_told_by_the_next_pin(self):
+		ana = factories.customer(email=None)
+		first = factories.pin(ana, in_days(30))
+		factories.campaign(**self.POLICY)
+		self.run_night()
+		self.assertEqual(self.outcome_of(first), ("Skipped", "No e-mail address"))
+		factories.contact(ana, "ana@customers.example", is_primary_contact=1)
+		second = factories.pin(ana, in_days(30))
+		self.run_night()
+		self.assertEqual(self.outcome_of(second), ("Queued", None))
+
+	def test_a_renamed_customer_is_not_told_again(self):
+		ana = factories.customer()
+		factories.pin(ana, in_days(30))
+		factories.campaign(**self.POLICY)
+		self.run_night()
+		frappe.rename_doc("Customer", ana, f"{ana} NEW", force=True)
+		factories.pin(f"{ana} NEW", in_days(30))
+		self.run_night()
+		self.assertEqual(len(self.mails()), 1)
+
+	def test_the_policy_cannot_change_once_it_has_judged(self):
+		campaign = factories.campaign()
+		factories.pin(factories.customer(), in_days(30))
+		self.run_night()
+		campaign.duplicate_policy = "Once per customer"
+		with self.refused("Duplicate Policy"):
+			campaign.save()
+
+
+class TestCombined(MarketingTestCase):
+	PINS = "{% for pin in pins %}[{{ pin.serial_no }} {{ pin.days_left }}]{% endfor %}"
+
+	def combined(self, *triggers: dict, **fields):
+		return factories.campaign(
+			*triggers, email_template=factories.template(response=self.PINS), combine_messages=1, **fields
+		)
+
+	def test_the_pins_of_one_day_share_one_mail_and_keep_their_own_rows(self):
+		ana, eva = factories.customer(), factories.customer()
+		hers = factories.pins(ana, in_days(30), in_days(30), in_days(7))
+		factories.pin(eva, in_days(30))
+		self.combined({"days_offset": 30}, {"days_offset": 7})
+		run = self.run_night()
+		mails = {mail.recipient: mail for mail in self.mails()}
+		self.assertEqual((run.due, run.queued, len(mails)), (4, 4, 2))
+		of_ana = mails[factories.address(ana)]
+		for pin, days in zip(hers, (30, 30, 7), strict=True):
+			self.assertEqual(of_ana.message.count(f"[{pin} {days}]"), 2, "once as text, once as HTML")
+		self.assertEqual({row.email_queue for row in self.ledger(customer=ana)}, {str(of_ana.name)})
+		self.mail_sent()
+		self.assertEqual(len(self.ledger(status="Completed")), 4)
+
+	def test_the_most_urgent_pin_comes_first(self):
+		later, sooner = factories.pins(factories.customer(), in_days(30), in_days(7))
+		self.combined({"days_offset": 30}, {"days_offset": 7})
+		self.run_night()
+		(mail,) = self.mails()
+		self.assertLess(mail.message.index(sooner), mail.message.index(later))
+
+	def test_once_per_customer_combined_tells_all_the_pins_of_the_first_day(self):
+		first, second = factories.pins(factories.customer(), in_days(30), in_days(30))
+		self.combined(duplicate_policy="Once per customer")
+		self.run_night()
+		(mail,) = self.mails()
+		self.assertIn(first, mail.message)
+		self.assertIn(second, mail.message)
+		self.assertEqual(len(self.ledger(status="Queued")), 2)
+
+	def test_a_combined_mail_is_never_cut_in_two_by_a_chunk(self):
+		frappe.db.set_single_value(run.SETTINGS, "chunk_size", 2)
+		factories.pins(factories.customer(), *[in_days(30)] * 5)
+		self.combined()
+		self.run_night()
+		self.assertEqual((len(self.ledger(status="Queued")), len(self.mails())), (5, 1))

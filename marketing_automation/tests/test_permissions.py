@@ -1,0 +1,133 @@
+"""Who may do what: Marketing Manager, Marketing User, and somebody who is neither."""
+
+import frappe
+
+from marketing_automation import api
+from marketing_automation.tests import factories
+from marketing_automation.tests.case import MarketingTestCase
+from marketing_automation.tests.factories import in_days
+
+RIGHTS = ("read", "write", "create", "delete")
+EDITED = ("Lifecycle Campaign", "Lifecycle Trigger", "Lifecycle Action")
+WRITTEN_BY_RUNS = ("Lifecycle Execution Log", "Lifecycle Run")
+
+
+class TestRoles(MarketingTestCase):
+	@classmethod
+	def setUpClass(cls):
+		super().setUpClass()
+		cls.manager = factories.user("Marketing Manager")
+		cls.marketer = factories.user("Marketing User")
+		cls.stranger = factories.user("Sales User")
+		frappe.db.commit()
+
+	def rights(self, user: str, doctype: str) -> set[str]:
+		return {right for right in RIGHTS if frappe.has_permission(doctype, right, user=user)}
+
+	def test_a_manager_may_do_all_of_it(self):
+		for doctype in (*EDITED, "Email Template"):
+			self.assertEqual(self.rights(self.manager, doctype), set(RIGHTS), doctype)
+		self.assertEqual(
+			self.rights(self.manager, "Marketing Automation Settings") & {"read", "write"}, {"read", "write"}
+		)
+
+	def test_a_marketer_writes_campaigns_and_templates(self):
+		for doctype in EDITED:
+			self.assertEqual(self.rights(self.marketer, doctype), set(RIGHTS), doctype)
+		self.assertEqual(self.rights(self.marketer, "Email Template"), {"read", "write", "create"})
+
+	def test_a_marketer_reads_what_happened_and_changes_nothing_of_it(self):
+		for doctype in WRITTEN_BY_RUNS:
+			self.assertEqual(self.rights(self.marketer, doctype), {"read"}, doctype)
+		self.assertEqual(self.rights(self.marketer, "Marketing Automation Settings"), set())
+
+	def test_nobody_writes_the_ledger(self):
+		for user in (self.manager, self.marketer, self.stranger):
+			for doctype in WRITTEN_BY_RUNS:
+				self.assertLessEqual(self.rights(user, doctype), {"read", "delete"}, (user, doctype))
+
+	def test_a_stranger_sees_nothing(self):
+		for doctype in (*EDITED, *WRITTEN_BY_RUNS, "Marketing Automation Settings"):
+			self.assertEqual(self.rights(self.stranger, doctype), set(), doctype)
+
+	def test_a_marketer_sets_a_campaign_up_alone(self):
+		frappe.set_user(self.marketer)
+		doc = frappe.get_doc(
+			{"doctype": "Email Template", "name": factories.unique("Test"), "subject": "Hi", "response": "Hi"}
+		).insert()
+		campaign = frappe.get_doc(
+			{"doctype": "Lifecycle Campaign", "campaign_name": factories.unique("Test")}
+		).insert()
+		trigger = frappe.get_doc(
+			{
+				"doctype": "Lifecycle Trigger",
+				"campaign": campaign.name,
+				"trigger_name": "30 days",
+				"days_offset": 30,
+			}
+		).insert()
+		frappe.get_doc(
+			{
+				"doctype": "Lifecycle Action",
+				"trigger": trigger.name,
+				"action_name": "Offer",
+				"email_template": doc.name,
+			}
+		).insert()
+		campaign.is_active = 1
+		campaign.save()
+		self.assertTrue(campaign.active_since)
+
+	def test_every_method_of_the_api_checks_a_permission(self):
+		campaign = factories.campaign()
+		calls = {
+			"run_now": [{}, {"campaign": campaign.name}],
+			"senders": [{}],
+			"date_fields": [{}],
+		}
+		whitelisted = {
+			name for name, value in vars(api).items() if value in frappe.whitelisted and callable(value)
+		}
+		self.assertEqual(set(calls), whitelisted, "a new method needs its line here")
+		for user in (self.stranger, "Guest"):
+			frappe.set_user(user)
+			for name, arguments in calls.items():
+				for keywords in arguments:
+					with (
+						self.subTest(user=user, method=name, **keywords),
+						self.assertRaises(frappe.PermissionError),
+					):
+						getattr(api, name)(**keywords)
+		self.assertEqual(
+			whitelisted & {fn.__name__ for fn in frappe.guest_methods if fn.__module__ == api.__name__}, set()
+		)
+
+	def test_a_marketer_runs_a_campaign_and_only_a_manager_runs_all(self):
+		campaign = factories.campaign()
+		frappe.db.commit()
+		frappe.set_user(self.marketer)
+		name = api.run_now(campaign.name)
+		self.assertEqual(
+			frappe.db.get_value("Lifecycle Run", name, ["run_type", "campaign"]), ("Manual", campaign.name)
+		)
+		with self.assertRaises(frappe.PermissionError):
+			api.run_now()
+		frappe.set_user(self.manager)
+		self.assertTrue(api.run_now())
+
+	def test_what_the_forms_offer(self):
+		frappe.set_user(self.marketer)
+		self.assertIn("warranty_expiry_date", [field["value"] for field in api.date_fields()])
+		self.assertIsInstance(api.senders(), list)
+
+
+class TestRunNow(MarketingTestCase):
+	def test_a_run_of_one_campaign_leaves_the_others_for_the_night(self):
+		pin = factories.pin(factories.customer(), in_days(30))
+		one, other = factories.campaign(), factories.campaign()
+		frappe.db.commit()
+		api.run_now(one.name)
+		self.assertEqual([row.campaign for row in self.ledger()], [one.name])
+		self.run_night()
+		self.assertEqual({row.campaign for row in self.ledger(reference_name=pin)}, {one.name, other.name})
+		self.assertEqual(len(self.mails()), 2)
