@@ -31,10 +31,22 @@ def start(log: Path, burst: bool = False, queues: str = QUEUES) -> subprocess.Po
 
 
 def kill(worker: subprocess.Popen) -> None:
-	"""End a worker and the process that does its job at once, as a power cut would."""
-	with contextlib.suppress(ProcessLookupError):
-		os.killpg(worker.pid, signal.SIGKILL)
+	"""End a worker and the process that does its job (RQ gives it a session of its own) at once, as a power cut would."""
+	# The worker first: it would start another one.
+	doomed = [worker.pid, *children(worker.pid)]
+	for pid in doomed:
+		with contextlib.suppress(ProcessLookupError):
+			os.kill(pid, signal.SIGKILL)
 	worker.wait()
+
+
+def children(pid: int) -> list[int]:
+	"""Return the processes that a process has started and that still run."""
+	found = []
+	for path in Path(f"/proc/{pid}/task").glob("*/children"):
+		with contextlib.suppress(OSError):
+			found += [int(child) for child in path.read_text().split()]
+	return found
 
 
 def work_off(log: Path, queues: str = QUEUES) -> None:
