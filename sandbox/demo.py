@@ -8,11 +8,12 @@ from collections import Counter
 from pathlib import Path
 
 import frappe
-import smtp_sink
 import workers
 from demo_data import CAMPAIGN
 from frappe.installer import update_site_config
 from frappe.utils import add_days, getdate
+
+from marketing_automation.tests import smtp_sink
 
 SENDER = "shop@company.example"
 NIGHT = "marketing_automation.tasks.check_expiring_subscriptions"

@@ -32,6 +32,25 @@ class Sites:
 		with step(f"Site {site}"):
 			self._restore(site, dump)
 
+	def without_app(self, site: str) -> None:
+		"""Make `site` a site with Frappe and ERPNext only."""
+		dump = self._dump_of_base()
+		with step(f"Site {site}"):
+			self._restore(site, dump)
+
+	def remove(self, site: str) -> None:
+		"""Remove a site and its database."""
+		self.mariadb.sql(f"DROP DATABASE IF EXISTS `{self._database(site)}`")
+		shutil.rmtree(self.bench.sites / site, ignore_errors=True)
+
+	def rows(self, site: str, query: str) -> list[str]:
+		"""Return a query's rows, each as one text with tabs between its columns."""
+		command = self.mariadb.client("--batch", "--skip-column-names", "-e", query, self._database(site))
+		done = subprocess.run(command, capture_output=True, text=True)
+		if done.returncode:
+			raise Failed(f"MariaDB refused: {done.stderr.strip()}")
+		return done.stdout.splitlines()
+
 	def _dump_of_demonstration(self) -> Path:
 		# The dates of the data lie around today, which is a day in the site's time zone.
 		key = _hash([HERE / "demo_data.py", APP / "tests" / "factories.py"])
@@ -70,7 +89,7 @@ class Sites:
 			return dump
 		self.dumps.mkdir(exist_ok=True)
 		with step("Site with Frappe and ERPNext (bench new-site)"):
-			self._drop(BASE)
+			self.remove(BASE)
 			self.bench.frappe(
 				*("new-site", BASE, "--db-name", self._database(BASE), "--admin-password", ADMIN_PASSWORD),
 				*("--db-host", "127.0.0.1", "--db-port", str(self.mariadb.port), "--no-mariadb-socket"),
@@ -83,7 +102,7 @@ class Sites:
 		return dump
 
 	def _restore(self, site: str, dump: Path) -> None:
-		self._drop(site)
+		self.remove(site)
 		database = self._database(site)
 		password = hashlib.sha256(f"{self.mariadb.password}{database}".encode()).hexdigest()[:16]
 		self.mariadb.sql(
@@ -124,10 +143,6 @@ class Sites:
 		for old in self.dumps.glob(f"{dump.name.split('-')[0]}-*.sql"):
 			old.unlink()
 		partial.rename(dump)
-
-	def _drop(self, site: str) -> None:
-		self.mariadb.sql(f"DROP DATABASE IF EXISTS `{self._database(site)}`")
-		shutil.rmtree(self.bench.sites / site, ignore_errors=True)
 
 	def _database(self, site: str) -> str:
 		return f"{self.bench.key}-{site.split('.')[0]}".replace("-", "_")
