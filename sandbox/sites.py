@@ -40,7 +40,8 @@ class Sites:
 
 	def remove(self, site: str) -> None:
 		"""Remove a site and its database."""
-		self.mariadb.sql(f"DROP DATABASE IF EXISTS `{self._database(site)}`")
+		database = self._database(site)
+		self.mariadb.sql(f"DROP DATABASE IF EXISTS `{database}`; DROP USER IF EXISTS `{database}`@`%`")
 		shutil.rmtree(self.bench.sites / site, ignore_errors=True)
 
 	def rows(self, site: str, query: str) -> list[str]:
