@@ -12,7 +12,7 @@ from pathlib import Path
 
 import desk
 import host
-from bench import HERE, PROJECT, Bench
+from bench import PROJECT, Bench
 from report import Failed, fail, step
 from services import MariaDB, Redis
 from sites import ADMIN_PASSWORD, Sites
@@ -94,12 +94,11 @@ def demo(sandbox: Sandbox, _arguments) -> int:
 
 @contextlib.contextmanager
 def demo_desk(sandbox: Sandbox, workers: int):
-	"""The Desk of a new site with the demonstration data and a marketer's login; yields its address."""
+	"""The Desk on the morning after a night on demonstration data, with a marketer's login; yields its address."""
 	desk.build_assets(sandbox.bench)
-	sandbox.sites.fresh(DEMO_SITE)
-	if (HERE / "demo_data.py").exists():
-		with step("Demonstration data"):
-			sandbox.bench.script("demo_data.py", DEMO_SITE, log="demo-data.log")
+	sandbox.sites.fresh(DEMO_SITE, demonstration=True)
+	with step("A night"):
+		sandbox.bench.script("night.py", DEMO_SITE, log="night.log")
 	desk.add_user(sandbox.bench, DEMO_SITE, MARKETER, MARKETER_PASSWORD, *desk.MARKETER_ROLES)
 	with desk.served(sandbox.bench, DEMO_SITE, workers=workers) as url:
 		yield url
@@ -112,7 +111,7 @@ def open_desk(sandbox: Sandbox, _arguments) -> int:
 			f"\nThe Desk: {url}/app\n"
 			f"  a marketer ({', '.join(desk.MARKETER_ROLES)}): {MARKETER}, password {MARKETER_PASSWORD}\n"
 			f"  the administrator: Administrator, password {ADMIN_PASSWORD}\n"
-			"Ctrl-C ends it.",
+			"Jobs are worked off; no mail leaves this machine, and no scheduler runs. Ctrl-C ends it.",
 			flush=True,
 		)
 		with contextlib.suppress(KeyboardInterrupt):
