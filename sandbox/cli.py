@@ -93,8 +93,9 @@ def demo(sandbox: Sandbox, _arguments) -> int:
 
 
 @contextlib.contextmanager
-def demo_desk(sandbox: Sandbox, workers: int):
+def demo_desk(sandbox: Sandbox, workers: int = 0, browser: bool = False):
 	"""The Desk on the morning after a night on demonstration data, with a marketer's login; yields its address."""
+	desk.need_programs(sandbox.bench, browser)
 	desk.build_assets(sandbox.bench)
 	sandbox.sites.fresh(DEMO_SITE, demonstration=True)
 	with step("A night"):
@@ -121,7 +122,7 @@ def open_desk(sandbox: Sandbox, _arguments) -> int:
 
 def screenshots(sandbox: Sandbox, _arguments) -> int:
 	"""Take the documentation's pictures of the Desk."""
-	with sandbox.up(), demo_desk(sandbox, workers=0) as url:
+	with sandbox.up(), demo_desk(sandbox, browser=True) as url:
 		done = desk.browse(
 			sandbox.bench,
 			desk.BROWSER / "screenshots.cjs",

@@ -1,7 +1,7 @@
 """The Desk of a site in a browser: its assets built with packages from npm, its web server, logins, and node scripts
 that drive Chromium. Everything lands in the bench's folder.
 
-A browser test needs these four, in this order: build_assets, add_user, served, browse.
+A browser test needs these, in this order: need_programs, build_assets, add_user, served, browse.
 """
 
 import contextlib
@@ -23,6 +23,7 @@ from services import free_port
 SOURCES = HERE / "desk"
 BROWSER = SOURCES / "browser"
 PINS = (SOURCES / "package.json", SOURCES / "package-lock.json")
+OLDEST_NODE = 18
 PUBLIC = PROJECT / "marketing_automation" / "public"
 
 # The fewest roles that let every field of our forms be read: Stock User reads Customer, Company, Item, Item Group
@@ -30,14 +31,22 @@ PUBLIC = PROJECT / "marketing_automation" / "public"
 MARKETER_ROLES = ("Marketing User", "Stock User")
 
 
-def build_assets(bench: Bench) -> None:
-	"""Build the Desk's scripts and styles, unless they were built from the same sources and pins before."""
+def need_programs(bench: Bench, browser: bool = False) -> None:
+	"""Install the programs that are missing; raises Failed where there can be no Desk, or no browser if one is wanted."""
 	if bench.sources["frappe"] or bench.sources["erpnext"]:
 		raise Failed(
 			"The sandbox builds the Desk of its own Frappe only. A bench made with the bench command serves its "
 			"Desk with: bench start"
 		)
-	host.need(host.DESK_PROGRAMS, bench.logs / "apt-desk.log")
+	programs = {**host.DESK_PROGRAMS, **(host.BROWSER_PROGRAMS if browser else {})}
+	host.need(programs, bench.logs / "apt-desk.log")
+	version = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout.strip()
+	if int(version.lstrip("v").split(".")[0]) < OLDEST_NODE:
+		raise Failed(f"The Desk needs Node.js {OLDEST_NODE} or newer; this machine's node is {version}.")
+
+
+def build_assets(bench: Bench) -> None:
+	"""Build the Desk's scripts and styles, unless they were built from the same sources and pins before."""
 	pins = _digest(PINS)
 	if bench.stamp("npm", pins):
 		with step("Packages from npm"):
@@ -104,7 +113,6 @@ def served(bench: Bench, site: str, workers: int = 0) -> Iterator[str]:
 
 def browse(bench: Bench, *command, **environ: str) -> subprocess.CompletedProcess:
 	"""Run node with these arguments, the packages and Chromium at hand. Its output, both streams, is in `stdout`."""
-	host.need(host.BROWSER_PROGRAMS, bench.logs / "apt-browser.log")
 	environ = {"CHROMIUM": host.which("chromium"), "DESK_LOGS": str(bench.logs), **environ}
 	return subprocess.run(
 		["node", *(str(part) for part in command)],

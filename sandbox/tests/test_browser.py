@@ -3,6 +3,7 @@
 import cli
 import desk
 import pytest
+from report import Failed
 
 SITE = "browser.localhost"
 PASSWORD = "browser"
@@ -14,8 +15,10 @@ STRANGER = "stranger@example.com"
 def site():
 	"""The bench, and the address of a site with a marketer and somebody who is none."""
 	sandbox = cli.Sandbox()
-	if sandbox.bench.sources["frappe"] or sandbox.bench.sources["erpnext"]:
-		pytest.skip("the sandbox builds the Desk of its own Frappe only")
+	try:
+		desk.need_programs(sandbox.bench, browser=True)
+	except Failed as error:
+		pytest.skip(str(error))
 	desk.build_assets(sandbox.bench)
 	sandbox.sites.fresh(SITE)
 	desk.add_user(sandbox.bench, SITE, MARKETER, PASSWORD, *desk.MARKETER_ROLES)
