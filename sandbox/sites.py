@@ -129,6 +129,8 @@ class Sites:
 		}
 		(folder / "site_config.json").write_text(json.dumps(values, indent=1))
 		self.bench.frappe("--site", site, "clear-cache", log="clear-cache.log")
+		# What the site of this name before it left in the queues is none of its business.
+		self.bench.frappe("purge-jobs", "--site", site, log="purge-jobs.log")
 
 	def _keep(self, site: str, dump: Path) -> None:
 		"""Write a site's database to `dump`, and forget the dumps that it replaces."""
