@@ -42,14 +42,16 @@ def retry(names: Iterable[str]) -> Counter:
 def retry_due() -> None:
 	"""Try again what failed temporarily and whose time has come. What belongs to a paused campaign waits for it."""
 	active = frappe.get_all("Lifecycle Campaign", filters={"is_active": 1}, pluck="name", order_by="name asc")
+	# Older versions of get_all take an empty date for a very early one.
 	retry(
 		frappe.get_all(
 			ledger.DOCTYPE,
-			filters={
-				"status": FAILED,
-				"campaign": ["in", active],
-				"next_attempt_at": ["<=", now_datetime()],
-			},
+			filters=[
+				[ledger.DOCTYPE, "status", "=", FAILED],
+				[ledger.DOCTYPE, "campaign", "in", active],
+				[ledger.DOCTYPE, "next_attempt_at", "is", "set"],
+				[ledger.DOCTYPE, "next_attempt_at", "<=", now_datetime()],
+			],
 			pluck="name",
 			order_by="name asc",
 		)

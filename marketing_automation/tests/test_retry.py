@@ -92,11 +92,11 @@ class TestByItself(MarketingTestCase):
 
 	def test_what_belongs_to_a_paused_campaign_waits_for_it(self):
 		self.mail_sent("Error", error=DOWN)
-		self.campaign.reload().update({"is_active": 0}).save()
+		self.campaign.update({"is_active": 0}).save()
 		with self.at(f"{in_days(1)} 12:00"):
 			settle.settle()
 			self.assertEqual(self.row().status, "Failed")
-			self.campaign.reload().update({"is_active": 1}).save()
+			self.campaign.update({"is_active": 1}).save()
 			frappe.db.commit()
 			settle.settle()
 			self.assertEqual(self.row().status, "Queued")
