@@ -84,7 +84,7 @@ def test(sandbox: Sandbox, arguments) -> int:
 def demo(sandbox: Sandbox, _arguments) -> int:
 	"""Run a night on demonstration data."""
 	with sandbox.up():
-		sandbox.sites.fresh(DEMO_SITE)
+		sandbox.sites.fresh(DEMO_SITE, demonstration=True)
 		return sandbox.bench.script("demo.py", DEMO_SITE)
 
 

@@ -1,6 +1,7 @@
 """An SMTP server on loopback that takes every mail and remembers it, or misbehaves as it is told to.
 
-As a program it writes each mail as a line of JSON to a file: smtp_sink.py FILE [PORT]; it prints its port first.
+As a program it writes each mail as a line of JSON to a file: python -m marketing_automation.tests.smtp_sink FILE [PORT]. It
+prints its port first.
 """
 
 import argparse
