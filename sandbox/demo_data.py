@@ -14,6 +14,7 @@ from marketing_automation.tests import factories
 
 CUSTOMERS = 300
 PINS = 1000
+COMPANY = "Pin Shop"
 CAMPAIGN = "Subscription renewal"
 # How many pins expire on the days that tonight's run looks for; the others lie anywhere around today.
 BUSY_DAYS = {30: 90, 7: 60}
@@ -64,6 +65,8 @@ dentro de {{ days_left }} días.</p>
 def fill() -> None:
 	"""Make the shop, its sales and its campaign."""
 	chance = random.Random(2026)
+	if not factories.real_erpnext():
+		factories.make("Company", company_name=COMPANY, abbr="PS", default_currency="USD", country="Colombia")
 	items = [factories.item(code, factories.item_group(group), item_name=name) for code, name, group in ITEMS]
 	customers = [_customer(number, chance) for number in range(CUSTOMERS)]
 	_sell(customers, items, chance)

@@ -40,8 +40,8 @@ class MarketingTestCase(unittest.TestCase):
 			"Lifecycle Campaign", filters={"name": ["not like", "Test %"]}, limit_page_length=1
 		):
 			raise RuntimeError("This site has campaigns of its own. Run the tests on another one.")
-		factories.item()
 		factories.company()
+		factories.item()
 		frappe.db.commit()
 
 	def setUp(self):
@@ -96,6 +96,28 @@ class MarketingTestCase(unittest.TestCase):
 		frappe.db.commit()
 		name = run.start("Manual" if campaign else "Scheduled", campaign)
 		return frappe.get_doc("Lifecycle Run", name)
+
+	def email_account(self, email: str, **fields):
+		"""Return an Email Account for outgoing mail, for as long as the test runs."""
+		account = factories.make(
+			"Email Account",
+			**{
+				"email_account_name": f"Test {email}",
+				"email_id": email,
+				"enable_outgoing": 1,
+				"smtp_server": "127.0.0.1",
+				"no_smtp_authentication": 1,
+				**fields,
+			},
+		)
+
+		def remove():
+			frappe.db.rollback()
+			frappe.delete_doc("Email Account", account.name, force=True, ignore_missing=True)
+			frappe.db.commit()
+
+		self.addCleanup(remove)
+		return account
 
 	def at(self, moment: str):
 		"""Return a context in which the clock shows `moment`, in the site's time zone."""

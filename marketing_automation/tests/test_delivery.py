@@ -169,15 +169,7 @@ class TestOneBadRecord(MarketingTestCase):
 		self.assertEqual(self.ledger()[0].status, "Completed")
 
 	def test_a_campaign_that_cannot_send_stops_no_other(self):
-		account = factories.make(
-			"Email Account",
-			email_account_name="Test Offers",
-			email_id="offers@company.example",
-			enable_outgoing=1,
-			smtp_server="127.0.0.1",
-			no_smtp_authentication=1,
-		)
-		self.addCleanup(frappe.delete_doc, "Email Account", account.name, force=True)
+		account = self.email_account("offers@company.example")
 		factories.pin(factories.customer(), in_days(30))
 		broken = factories.campaign(sender="offers@company.example")
 		fine = factories.campaign()
@@ -274,15 +266,7 @@ class TestMail(MarketingTestCase):
 		return doc, mail
 
 	def test_the_campaigns_sender(self):
-		account = factories.make(
-			"Email Account",
-			email_account_name="Test Renewals",
-			email_id="renewals@company.example",
-			enable_outgoing=1,
-			smtp_server="127.0.0.1",
-			no_smtp_authentication=1,
-		)
-		self.addCleanup(frappe.delete_doc, "Email Account", account.name, force=True)
+		account = self.email_account("renewals@company.example")
 		_campaign, mail = self.mail_to(factories.customer(), sender="renewals@company.example")
 		self.assertIn("renewals@company.example", mail.sender)
 		self.assertEqual(mail.email_account, account.name)

@@ -34,17 +34,7 @@ class TestEndToEnd(MarketingTestCase):
 		super().setUp()
 		self.sink = smtp_sink.Sink(answer=self.answer)
 		port = self.enterContext(smtp_sink.listening(self.sink))
-		account = factories.make(
-			"Email Account",
-			email_account_name="Test Renewals",
-			email_id=SENDER,
-			enable_outgoing=1,
-			smtp_server="127.0.0.1",
-			smtp_port=port,
-			no_smtp_authentication=1,
-		)
-		self.addCleanup(frappe.db.commit)
-		self.addCleanup(frappe.delete_doc, "Email Account", account.name, force=True)
+		self.email_account(SENDER, smtp_port=port)
 
 	def answer(self, recipient: str) -> str | None:
 		return "550 5.1.1 no such user" if recipient.startswith("refused") else None

@@ -160,14 +160,7 @@ class TestCampaign(MarketingTestCase):
 			self.activate(campaign)
 
 	def test_activated_with_a_sender_whose_account_is_disabled(self):
-		account = factories.make(
-			"Email Account",
-			email_account_name="Test Disabled",
-			email_id="disabled@company.example",
-			enable_outgoing=0,
-			enable_incoming=0,
-		)
-		self.addCleanup(frappe.delete_doc, "Email Account", account.name, force=True, ignore_missing=True)
+		self.email_account("disabled@company.example", enable_outgoing=0)
 		campaign = factories.campaign(active=False, sender="disabled@company.example")
 		with self.refused("disabled@company.example"):
 			self.activate(campaign)
