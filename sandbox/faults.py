@@ -60,11 +60,11 @@ class Result:
 class Site:
 	"""A site with pins that can be made due, and what its scheduler and its marketer would do."""
 
-	def __init__(self, name: str, folder: Path, most: int):
+	def __init__(self, name: str, folder: Path, sink: smtp_sink.Sink, most: int):
 		self.name = name
 		self.log = folder / "worker.log"
 		self.services = {"MariaDB": MariaDB(folder / "mariadb"), "Redis": Redis(folder / "redis")}
-		self.sink = smtp_sink.Sink()
+		self.sink = sink
 		self.connect()
 		self.pins = self._sell(most)
 
@@ -81,7 +81,7 @@ class Site:
 		"""Return the names of so many pins, each of a customer of its own."""
 		item, company = factories.item(), factories.company()
 		pins = [f"FAULT-{number:05}" for number in range(count)]
-		_bulk("Customer", {"name": "customer {0}", "customer_name": "{0}", "email_id": "{0}@c.example"}, pins)
+		_bulk("Customer", {"name": "customer {0}", "customer_name": "{0}", "email_id": "{0}@customers.example"}, pins)
 		_bulk(
 			"Serial No",
 			{
@@ -289,7 +289,7 @@ def smtp_refuses(site: Site, result: Result, rows: int) -> None:
 	"""550 for one recipient: that row is Failed with the server's words, the others go on."""
 	site.reset(rows)
 	refused = site.pins[rows // 2]
-	site.sink.answer = lambda address: "550 5.1.1 no such user" if address.startswith(refused) else None
+	site.sink.answer = lambda address: "550 5.1.1 no such user" if address.upper().startswith(refused) else None
 	deliver_tonight(site)
 	row = frappe.get_all(ledger.DOCTYPE, filters={"reference_name": refused}, fields=["status", "error"])[0]
 	# Otherwise it counts as lost.
@@ -466,12 +466,14 @@ def main() -> int:
 	parser.add_argument("--only", default="")
 	arguments = parser.parse_args()
 	signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-	site = Site(arguments.site, arguments.folder, 300 if arguments.short else 2000)
-	print(f"\n{'fault':<22}" + "".join(f"{column:>9}" for column in COLUMNS) + "  seconds", flush=True)
+	sink = smtp_sink.Sink()
 	results = []
-	with smtp_sink.listening(site.sink) as port:
+	with smtp_sink.listening(sink) as port:
+		frappe.init(site=arguments.site, sites_path=".")
 		for key, value in {**MAIL, "mail_port": port}.items():
 			update_site_config(key, value, validate=False)
+		site = Site(arguments.site, arguments.folder, sink, 300 if arguments.short else 2000)
+		print(f"\n{'fault':<22}" + "".join(f"{column:>9}" for column in COLUMNS) + "  seconds", flush=True)
 		for fault, work in faults(site, arguments.short):
 			if arguments.only not in fault:
 				continue

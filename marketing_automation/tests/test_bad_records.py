@@ -109,6 +109,14 @@ class TestBadRecords(MarketingTestCase):
 				self.assertEqual(self.outcome_of(bad_pin), ("Failed", "Invalid e-mail address"))
 				self.assertEqual(self.outcome_of(good_pin), ("Queued", None))
 
+	def test_an_address_with_capital_letters_is_good(self):
+		customer = factories.customer(email="Ana.Lopez@Customers.Example")
+		factories.pin(customer, in_days(30))
+		factories.campaign()
+		self.run_night()
+		(mail,) = self.mails()
+		self.assertEqual(mail.recipient.lower(), "ana.lopez@customers.example")
+
 	def test_a_customer_that_is_gone_is_one_row(self):
 		customer = factories.customer()
 		pin, good = factories.pin(customer, in_days(30)), factories.pin(factories.customer(), in_days(30))
