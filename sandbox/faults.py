@@ -30,6 +30,7 @@ from services import MariaDB, Redis
 
 from marketing_automation.engine import ledger, retry, run, settle
 from marketing_automation.engine.model import COMPLETED, FAILED, PENDING, QUEUED, Reason
+from marketing_automation.engine.transaction import committed
 from marketing_automation.tests import factories, smtp_sink
 
 ENGINE_QUEUES = "long,default"
@@ -131,6 +132,11 @@ class Site:
 
 	def let_time_pass(self) -> None:
 		"""Make everything as old as it has to be for `settle` to take it up."""
+		# The transaction of a worker that was just killed may hold its locks for a moment yet.
+		committed(self._age)
+
+	@staticmethod
+	def _age() -> None:
 		long_ago = add_to_date(now_datetime(), days=-1)
 		for doctype, filters, field in (
 			(ledger.DOCTYPE, {"status": PENDING}, "modified"),
@@ -139,7 +145,6 @@ class Site:
 			(ledger.DOCTYPE, {"next_attempt_at": ["is", "set"]}, "next_attempt_at"),
 		):
 			frappe.db.set_value(doctype, filters, field, long_ago, update_modified=False)
-		frappe.db.commit()
 
 	def recover(self, send_mails: Callable | None = None, rounds: int = 12) -> None:
 		"""Do what a scheduler and a worker do in the hours after, until nothing is open."""
