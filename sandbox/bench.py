@@ -173,7 +173,17 @@ class Bench:
 		if log:
 			run(command, self.logs / log, cwd=self.sites, env=environ)
 			return 0
-		return subprocess.run([str(part) for part in command], cwd=self.sites, env=environ).returncode
+		process = subprocess.Popen([str(part) for part in command], cwd=self.sites, env=environ)
+		try:
+			return process.wait()
+		except KeyboardInterrupt:
+			# It has had the Ctrl-C too, and ends what it has started.
+			process.wait()
+			raise
+		except BaseException:
+			process.terminate()
+			process.wait()
+			raise
 
 
 def _key(text: str) -> str:

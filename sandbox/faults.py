@@ -232,10 +232,9 @@ def kills(site: Site, result: Result, times: int, rows: int) -> None:
 		site.reset(rows)
 		run.start()
 		while result.tried < times and site.pending():
-			worker = workers.start(site.log, queues=ENGINE_QUEUES)
-			# It takes about two seconds until it works.
-			time.sleep(random.uniform(0.5, 4))
-			workers.kill(worker)
+			# It takes about two seconds until it works; leaving the block kills it.
+			with workers.working(1, site.log, ENGINE_QUEUES):
+				time.sleep(random.uniform(0.5, 4))
 			result.tried += 1
 			if random.random() < 0.5:
 				site.let_time_pass()
@@ -377,9 +376,8 @@ def mail_worker_killed(site: Site, result: Result, times: int, rows: int) -> Non
 	workers.work_off(site.log, ENGINE_QUEUES)
 	while result.tried < times and frappe.db.count("Email Queue", {"status": "Not Sent"}):
 		flush()
-		worker = workers.start(site.log, queues=MAIL_QUEUE)
-		time.sleep(random.uniform(2, 4))
-		workers.kill(worker)
+		with workers.working(1, site.log, MAIL_QUEUE):
+			time.sleep(random.uniform(2, 4))
 		result.tried += 1
 		# To Redis the job of a killed worker runs for some minutes yet.
 		site.services["Redis"].flush()
