@@ -3,10 +3,13 @@
 SANDBOX = python3 sandbox/cli.py
 export FRAPPE ERPNEXT
 
-.PHONY: demo test desk screenshots up down clean test-bench
+.PHONY: demo faults test desk screenshots up down clean test-bench
 
 demo: ## Run a night on demonstration data and check the sums
 	@$(SANDBOX) demo
+
+faults: ## Break it while it works, and count; the last line is the sum. ARGS=--short for two minutes of it
+	@$(SANDBOX) faults $(ARGS)
 
 test: ## Run all tests; the last line is pytest's count
 	@$(SANDBOX) test $(ARGS)

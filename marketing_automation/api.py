@@ -3,8 +3,10 @@
 import frappe
 from frappe import _
 
-from marketing_automation.engine import run
+from marketing_automation.engine import ledger, run, watchdog
+from marketing_automation.engine import retry as retrying
 from marketing_automation.engine.channels import email
+from marketing_automation.engine.model import FAILED
 from marketing_automation.engine.sources import serial_no
 
 
@@ -32,6 +34,54 @@ def date_fields() -> list[dict]:
 	return [
 		{"value": df.fieldname, "label": f"{_(df.label)} ({df.fieldname})"} for df in serial_no.date_fields()
 	]
+
+
+@frappe.whitelist(methods=["POST"])
+def retry(names: str | list) -> dict:
+	"""Try Failed messages again. Returns {"Pending": how many, or why the others stay as they are: how many}."""
+	return retrying.retry(_visible({"name": ["in", _names(names)]}))
+
+
+@frappe.whitelist(methods=["POST"])
+def retry_run(run: str) -> dict:
+	"""Try all the Failed messages of a run again; returns as `retry`."""
+	return retrying.retry(_visible({"run": run, "status": FAILED}))
+
+
+@frappe.whitelist(methods=["POST"])
+def send_skipped(names: str | list) -> dict:
+	"""Send Skipped or Cancelled messages whose reason is gone; returns as `retry`."""
+	return retrying.send_skipped(_visible({"name": ["in", _names(names)]}))
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def health() -> dict:
+	"""Return whether it works: see engine.watchdog.health."""
+	_require("Lifecycle Run", "read")
+	return watchdog.health()
+
+
+@frappe.whitelist(methods=["POST"])
+def forget(email: str) -> int:
+	"""Erase a person's address from the ledger; what was sent to it stays known. Returns how many rows had it."""
+	_require("Lifecycle Execution Log", "delete")
+	return ledger.forget(email)
+
+
+def _visible(filters: dict) -> list[str]:
+	"""Return the rows of the ledger that match and that the user may see; who may start a campaign may repeat it."""
+	_require("Lifecycle Execution Log", "read")
+	_require("Lifecycle Campaign", "write")
+	return frappe.get_list(
+		"Lifecycle Execution Log", filters=filters, pluck="name", limit_page_length=0, order_by="name asc"
+	)
+
+
+def _names(names: str | list) -> list[str]:
+	names = frappe.parse_json(names)
+	if not isinstance(names, list):
+		frappe.throw(_("Choose rows of the Lifecycle Execution Log."), title=_("Nothing Chosen"))
+	return [str(name) for name in names]
 
 
 def _require(doctype: str, right: str) -> None:

@@ -34,6 +34,19 @@ lifecycle_channels = {
 	"Send Email": "marketing_automation.engine.channels.email",
 }
 
+# Older versions of Frappe do not keep what a mail server said.
+after_job = ["marketing_automation.compat.remember_mail_error"]
+
+# Memory
+# ------
+
+# Days, until the administrator says otherwise in Log Settings. Older versions: install.register_log_clearing.
+default_log_clearing_doctypes = {"Lifecycle Execution Log": 730}
+
+user_data_fields = [
+	{"doctype": "Lifecycle Execution Log", "filter_by": "recipient", "redact_fields": ["recipient", "error"]},
+]
+
 # Documents of others
 # -------------------
 

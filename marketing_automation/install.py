@@ -3,6 +3,8 @@
 import frappe
 from frappe.permissions import add_permission, reset_perms, update_permission_property
 
+from marketing_automation.hooks import default_log_clearing_doctypes
+
 ROLES = ("Marketing Manager", "Marketing User")
 # Marketers write the messages. Frappe grants that on Email Template to System Managers only.
 TEMPLATE_PERMISSIONS = {
@@ -12,12 +14,23 @@ TEMPLATE_PERMISSIONS = {
 
 
 def after_install() -> None:
-	"""Store the settings' defaults, and let marketers write Email Templates."""
+	"""Store the settings' defaults, have old rows cleared, and let marketers write Email Templates."""
 	frappe.get_single("Marketing Automation Settings").save(ignore_permissions=True)
+	register_log_clearing()
 	for role, rights in TEMPLATE_PERMISSIONS.items():
 		add_permission("Email Template", role)
 		for right in rights:
 			update_permission_property("Email Template", role, 0, right, 1, validate=False)
+
+
+def register_log_clearing() -> None:
+	"""Have Log Settings clear the ledger, in versions without the hook `default_log_clearing_doctypes`."""
+	log_settings = frappe.get_single("Log Settings")
+	known = {row.ref_doctype for row in log_settings.logs_to_clear}
+	for doctype, days in default_log_clearing_doctypes.items():
+		if doctype not in known:
+			log_settings.register_doctype(doctype, days)
+	log_settings.save(ignore_permissions=True)
 
 
 def before_uninstall() -> None:
@@ -29,6 +42,7 @@ def before_uninstall() -> None:
 		# Newer versions of Frappe use a role of the same name for documents of their own.
 		if not frappe.db.exists("DocPerm", {"role": role, "parent": ["not in", ours]}):
 			_remove_role(role)
+	frappe.db.delete("Logs To Clear", {"ref_doctype": ["in", list(default_log_clearing_doctypes)]})
 	frappe.db.delete("Email Unsubscribe", {"reference_doctype": "Lifecycle Campaign"})
 	frappe.db.delete("Scheduled Job Type", {"method": ["like", "marketing_automation.%"]})
 	frappe.db.delete("Singles", {"doctype": "Marketing Automation Settings"})

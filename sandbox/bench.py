@@ -1,5 +1,6 @@
 """A bench: apps, a Python environment and sites, as the bench command lays them out."""
 
+import copy
 import hashlib
 import json
 import os
@@ -55,6 +56,20 @@ class Bench:
 		self._app("erpnext", HERE / "erpnext")
 		_link(self.apps / "marketing_automation", PROJECT)
 		self._importable()
+		self._configure(services)
+
+	def twin(self, folder: Path, services: dict) -> "Bench":
+		"""Return a bench with these apps and this environment, but with sites and services of its own."""
+		twin = copy.copy(self)
+		twin.sites, twin.logs = folder / "sites", folder / "logs"
+		for path in (twin.sites / "assets", twin.logs, folder / "config"):
+			path.mkdir(parents=True, exist_ok=True)
+		# Frappe looks for the apps' commands beside the sites.
+		_link(folder / "apps", self.apps)
+		twin._configure(services)
+		return twin
+
+	def _configure(self, services: dict) -> None:
 		(self.sites / "apps.txt").write_text("frappe\nerpnext\nmarketing_automation\n")
 		redis = f"redis://127.0.0.1:{services['redis'].port}"
 		config = {
@@ -158,7 +173,17 @@ class Bench:
 		if log:
 			run(command, self.logs / log, cwd=self.sites, env=environ)
 			return 0
-		return subprocess.run([str(part) for part in command], cwd=self.sites, env=environ).returncode
+		process = subprocess.Popen([str(part) for part in command], cwd=self.sites, env=environ)
+		try:
+			return process.wait()
+		except KeyboardInterrupt:
+			# It has had the Ctrl-C too, and ends what it has started.
+			process.wait()
+			raise
+		except BaseException:
+			process.terminate()
+			process.wait()
+			raise
 
 
 def _key(text: str) -> str:

@@ -92,6 +92,16 @@ class Service:
 			if self.running():
 				raise Failed(f"{self.name} (process {pid}) does not end.")
 
+	def restart(self, how: signal.Signals = signal.SIGTERM) -> None:
+		"""End the process with a signal, SIGKILL for the crash of it, and start it again on the same port."""
+		pid = self.state["pid"]
+		if how == signal.SIGKILL and self.running():
+			os.kill(pid, how)
+			while self.running():
+				time.sleep(0.05)
+		self.stop()
+		self.start()
+
 	def prepare(self) -> None:
 		self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -209,6 +219,13 @@ class Redis(Service):
 			"--appendonly",
 			"no",
 		]
+
+	def flush(self) -> None:
+		"""Forget everything, queued jobs too."""
+		with socket.create_connection(("127.0.0.1", self.port), 5) as sock:
+			sock.sendall(b"FLUSHALL\r\n")
+			if not sock.recv(16).startswith(b"+OK"):
+				raise Failed("Redis could not be flushed.")
 
 	def answers(self) -> bool:
 		with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as sock:

@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import frappe
-from frappe.utils import cint, cstr, getdate, now_datetime
+from frappe.utils import cstr, getdate, now_datetime
 from rq.timeouts import BaseTimeoutException
 
-from marketing_automation.engine import audience, ledger, plan, rules
+from marketing_automation.engine import audience, ledger, plan, protection, rules
 from marketing_automation.engine.channels import Message, Unsendable, channel_for
 from marketing_automation.engine.model import (
 	CANCELLED,
@@ -24,11 +24,11 @@ from marketing_automation.engine.model import (
 	Recipient,
 	Rule,
 )
+from marketing_automation.engine.settings import limit
 from marketing_automation.engine.sources import source_for
 from marketing_automation.engine.transaction import committed
 
 COMMIT_EVERY = 50
-DEFAULT_CHUNK_SIZE = 200
 
 # Not the message's fault: the batch is given up and its rows stay Pending.
 INTERRUPTIONS = (
@@ -41,18 +41,13 @@ INTERRUPTIONS = (
 
 def enqueue(rows: list[dict]) -> int:
 	"""Share Pending rows (name, campaign, customer; sorted by the last two) out in jobs; return how many jobs."""
-	size = (
-		cint(frappe.db.get_single_value("Marketing Automation Settings", "chunk_size")) or DEFAULT_CHUNK_SIZE
-	)
 	jobs = 0
-	for chunk in cut(rows, size):
+	for chunk in cut(rows, limit("chunk_size")):
+		# No deduplicate: to Redis the job of a worker that was killed counts as started for a long time yet.
 		frappe.enqueue(
 			deliver,
 			queue="default",
 			names=[row["name"] for row in chunk],
-			# The same rows are not queued a second time while they wait.
-			job_id=f"lifecycle-deliver-{chunk[0]['name']}",
-			deduplicate=True,
 			now=frappe.flags.in_test,
 		)
 		jobs += 1
@@ -79,15 +74,19 @@ def deliver(names: list[str]) -> None:
 	"""Send what is still Pending of these ledger rows. The entry point of the background job."""
 	rows = ledger.pending({"name": ["in", names]})
 	for batch in cut(rows, COMMIT_EVERY):
-		committed(_deliver_batch, [row.name for row in batch])
+		if failed_in := committed(_deliver_batch, [row.name for row in batch]):
+			committed(protection.pause_failing, failed_in)
 	committed(ledger.refresh_runs, {row.run for row in rows})
 
 
-def _deliver_batch(names: list[str]) -> None:
-	"""Send one batch. Queries: a fixed number, and what the channel needs for each message."""
+def _deliver_batch(names: list[str]) -> set[str]:
+	"""Send one batch; return the runs whose messages have failed.
+
+	Queries: a fixed number, and what the channel needs for each message.
+	"""
 	rows = ledger.lock_pending(names)
 	if not rows:
-		return
+		return set()
 	today = getdate()
 	changes, sendable = {}, []
 	for row, (rule, action, event, recipient) in zip(rows, _look_again(rows), strict=True):
@@ -96,10 +95,25 @@ def _deliver_batch(names: list[str]) -> None:
 			sendable.append((row, rule, action, event, recipient))
 		else:
 			changes[row.name] = {"status": status, "reason": reason, "executed_at": now_datetime()}
-	changes |= _send(sendable, today)
+	on_their_way = _recall(sendable)
+	changes |= on_their_way
+	changes |= _send([entry for entry in sendable if entry[0].name not in on_their_way], today)
 	for row in rows:
 		changes[row.name]["attempts"] = row.attempts + 1
 	ledger.update(changes, was=PENDING)
+	return {row.run for row in rows if changes[row.name]["status"] == FAILED}
+
+
+def judge(rows: list[dict], today) -> list[tuple[str, str | None, str | None]]:
+	"""Return (status, reason, customer) for each ledger row, in the same order: Pending when it could be sent today,
+	to the customer who owns the product today."""
+	return [
+		(
+			*verdict(frappe._dict(row, customer=recipient.customer), rule, action, event, recipient, today),
+			recipient.customer,
+		)
+		for row, (rule, action, event, recipient) in zip(rows, _look_again(rows), strict=True)
+	]
 
 
 def _look_again(rows: list[dict]) -> list[tuple[Rule | None, dict | None, DueEvent | None, Recipient]]:
@@ -141,6 +155,18 @@ def verdict(
 	if recipient.customer != row.customer:
 		return SKIPPED, recipient.reason or Reason.OWNER_CHANGED
 	return plan.verdict(event, recipient, today)
+
+
+def _recall(sendable: list[tuple]) -> dict[str, dict]:
+	"""Take back what earlier attempts have left; return the changes of the rows for which it is too late."""
+	by_channel = defaultdict(list)
+	for row, _rule, action, _event, _recipient in sendable:
+		if row.email_queue:
+			by_channel[channel_for(action.action_type)].append(row)
+	changes = {}
+	for channel, rows in by_channel.items():
+		changes |= channel.recall(rows)
+	return changes
 
 
 def _send(sendable: list[tuple], today) -> dict[str, dict]:

@@ -8,6 +8,7 @@ is claimed by an INSERT IGNORE that did not lose on either; no SELECT is asked f
 import os
 import time
 from collections import Counter
+from datetime import date
 
 import frappe
 from frappe.query_builder.functions import Count
@@ -18,6 +19,8 @@ from marketing_automation.engine.model import (
 	CANCELLED,
 	COMPLETED,
 	FAILED,
+	ONCE_PER_CUSTOMER,
+	ONCE_PER_EXPIRY,
 	PENDING,
 	QUEUED,
 	SKIPPED,
@@ -29,12 +32,16 @@ from marketing_automation.engine.model import (
 
 DOCTYPE = "Lifecycle Execution Log"
 RUN = "Lifecycle Run"
+CLEARED_AT_ONCE = 5000
 STATUSES = (PENDING, QUEUED, COMPLETED, FAILED, SKIPPED, CANCELLED)
 
-# From which status a row may go where. What has been sent stays so.
+# From which status a row may go where. What has been sent stays so; what was not can be tried again (`reopen`).
 TRANSITIONS = {
 	PENDING: {QUEUED, FAILED, SKIPPED, CANCELLED},
 	QUEUED: {COMPLETED, FAILED},
+	FAILED: {PENDING},
+	SKIPPED: {PENDING},
+	CANCELLED: {PENDING},
 }
 UNSENT = {FAILED, SKIPPED, CANCELLED}
 
@@ -202,6 +209,69 @@ def update(changes: dict[str, dict], was: str) -> None:
 	query.run()
 
 
+def reopen(rows: list[dict]) -> set[str]:
+	"""Make Failed, Skipped or Cancelled rows Pending again; return the names of those that now are.
+
+	rows: name, status, campaign, action, customer (who it goes to now) and run of each. A row whose customer has
+	been told meanwhile loses on the suppression key, as it would have when it was claimed, and stays as it is.
+	2 queries, one for each status, and for campaigns that tell each customer once some for each row. The caller
+	commits.
+	"""
+	campaigns = {
+		row.name: row
+		for row in frappe.get_all(
+			"Lifecycle Campaign",
+			filters={"name": ["in", list({row.campaign for row in rows})]},
+			fields=["name", "duplicate_policy", "combine_messages"],
+			order_by="name asc",
+		)
+	}
+	free = {}
+	for row in sorted(rows, key=lambda row: row.name):
+		values = {
+			"status": PENDING,
+			"customer": row.customer,
+			"reason": None,
+			"error": None,
+			"executed_at": None,
+			"next_attempt_at": None,
+		}
+		if campaigns[row.campaign].duplicate_policy == ONCE_PER_CUSTOMER and row.customer:
+			_reopen_once(row, values, campaigns[row.campaign].combine_messages)
+		else:
+			free.setdefault(row.status, {})[row.name] = values
+	for status, changes in free.items():
+		update(changes, was=status)
+	names = [row.name for row in rows]
+	return set(
+		frappe.get_all(
+			DOCTYPE, filters={"name": ["in", names], "status": PENDING}, pluck="name", order_by="name asc"
+		)
+	)
+
+
+def _reopen_once(row: dict, values: dict, combine: bool) -> None:
+	"""Make one row Pending that must hold its customer's key, or, combined, share the message that holds it."""
+	key = suppression_key(row.action, row.customer)
+	frappe.db.savepoint("lifecycle_reopen")
+	try:
+		update({row.name: {**values, "suppression_key": key}}, was=row.status)
+	except Exception as e:
+		if not frappe.db.is_unique_key_violation(e):
+			raise
+		frappe.db.rollback(save_point="lifecycle_reopen")
+		if combine and _winners([key]).get(key) == (row.run, PENDING):
+			update({row.name: values}, was=row.status)
+
+
+def touch(names: list[str]) -> None:
+	"""Write down that Pending rows were taken up just now. 1 query. The caller commits."""
+	table = frappe.qb.DocType(DOCTYPE)
+	frappe.qb.update(table).set(table.modified, now_datetime()).where(table.name.isin(names)).where(
+		table.status == PENDING
+	).run()
+
+
 def _case(table, column: str, changes: dict[str, dict]):
 	case = Case()
 	for name, values in changes.items():
@@ -247,6 +317,46 @@ def pending(filters: dict) -> list[dict]:
 		fields=["name", "campaign", "customer", "run"],
 		order_by="campaign asc, customer asc, name asc",
 	)
+
+
+def clear(until: date) -> None:
+	"""Delete the rows that guard nothing any more, of expiries and nights before `until`. Commits.
+
+	Never rows of campaigns that tell each customer once: those guard for ever.
+	"""
+	campaigns = frappe.get_all(
+		"Lifecycle Campaign",
+		filters={"duplicate_policy": ONCE_PER_EXPIRY},
+		pluck="name",
+		order_by="name asc",
+	)
+	while names := frappe.get_all(
+		DOCTYPE,
+		filters={
+			"campaign": ["in", campaigns],
+			"status": ["not in", [PENDING, QUEUED]],
+			"occurrence_date": ["<", until],
+			"due_on": ["<", until],
+			"suppression_key": ["is", "not set"],
+		},
+		pluck="name",
+		order_by="name asc",
+		limit_page_length=CLEARED_AT_ONCE,
+	):
+		frappe.db.delete(DOCTYPE, {"name": ["in", names]})
+		frappe.db.commit()
+
+
+def forget(email: str) -> int:
+	"""Erase an address from the ledger and return from how many rows; their keys stay. 2 queries.
+
+	Not from messages that are still on their way: they end first. The caller commits.
+	"""
+	filters = {"recipient": email, "status": ["not in", [PENDING, QUEUED]]}
+	found = frappe.db.count(DOCTYPE, filters)
+	# The server's words quote the address.
+	frappe.db.set_value(DOCTYPE, filters, {"recipient": None, "error": None}, update_modified=False)
+	return found
 
 
 def refers_to(field: str, name: str) -> bool:

@@ -36,6 +36,7 @@ class Reason:
 	CAMPAIGN_INACTIVE = "Campaign inactive"
 	TEMPLATE_ERROR = "Template error"
 	SENDING_FAILED = "Sending failed"
+	OUTCOME_UNKNOWN = "Outcome unknown"
 
 
 @dataclass(frozen=True)

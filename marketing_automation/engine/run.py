@@ -5,9 +5,8 @@ from frappe.utils import cint, getdate, now_datetime
 
 from marketing_automation.engine import deliver, ledger, plan, rules
 from marketing_automation.engine.channels import channel_for
+from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.transaction import committed
-
-SETTINGS = "Marketing Automation Settings"
 
 
 def start(run_type: str = "Scheduled", campaign: str | None = None) -> str:

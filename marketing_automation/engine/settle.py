@@ -6,25 +6,28 @@ Called every few minutes. Finds all that there is to do in the database: nothing
 from collections import defaultdict
 
 import frappe
-from frappe.utils import add_to_date, cint, now_datetime
+from frappe.utils import add_to_date, now_datetime
 
-from marketing_automation.engine import deliver, ledger, run
+from marketing_automation.engine import deliver, ledger, protection, retry, run, watchdog
 from marketing_automation.engine.channels import channel_for
 from marketing_automation.engine.model import QUEUED
+from marketing_automation.engine.settings import limit
 from marketing_automation.engine.transaction import committed
 
 PAGE_SIZE = 1000
-DEFAULT_RESUME_AFTER_MINUTES = 15
 
 
 def settle() -> None:
-	"""Close what has ended, bring the runs' counts up to date, and resume what was interrupted."""
+	"""Close what has ended, bring the runs' counts up to date, resume what was interrupted, retry what can be."""
 	touched = close()
+	committed(protection.pause_failing, touched)
 	touched |= set(
 		frappe.get_all(ledger.RUN, filters={"status": "Delivering"}, pluck="name", order_by="name asc")
 	)
 	committed(ledger.refresh_runs, touched)
 	resume()
+	retry.retry_due()
+	committed(watchdog.warn)
 
 
 def close() -> set[str]:
@@ -37,7 +40,7 @@ def close() -> set[str]:
 		rows = frappe.get_all(
 			ledger.DOCTYPE,
 			filters={"status": QUEUED, "name": [">", last]},
-			fields=["name", "action", "email_queue", "run"],
+			fields=["name", "action", "email_queue", "run", "error", "attempts"],
 			order_by="name asc",
 			limit_page_length=PAGE_SIZE,
 		)
@@ -64,15 +67,21 @@ def _close(rows: list[dict]) -> set[str]:
 	changes = {}
 	for action_type, of_type in by_type.items():
 		changes |= channel_for(action_type).outcomes(of_type)
+	for row in rows:
+		if row.name in changes and changes[row.name].pop("temporary", False):
+			changes[row.name]["next_attempt_at"] = retry.next_attempt(row.attempts, now_datetime())
 	ledger.update(changes, was=QUEUED)
 	return set(changes)
 
 
 def resume() -> None:
 	"""Queue again the rows and start again the runs that nothing has moved for longer than the settings' patience."""
-	minutes = cint(frappe.db.get_single_value(run.SETTINGS, "resume_after_minutes"))
-	stale = add_to_date(now_datetime(), minutes=-(minutes or DEFAULT_RESUME_AFTER_MINUTES))
-	deliver.enqueue(ledger.pending({"modified": ["<", stale]}))
+	stale = add_to_date(now_datetime(), minutes=-limit("resume_after_minutes"))
+	rows = ledger.pending({"modified": ["<", stale]})
+	for first in range(0, len(rows), PAGE_SIZE):
+		# Their patience begins anew, so that what merely waits for a worker is not queued again every few minutes.
+		committed(ledger.touch, [row.name for row in rows[first : first + PAGE_SIZE]])
+	deliver.enqueue(rows)
 	for interrupted in frappe.get_all(
 		ledger.RUN,
 		filters={"status": "Running", "modified": ["<", stale]},

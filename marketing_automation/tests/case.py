@@ -60,7 +60,7 @@ class MarketingTestCase(unittest.TestCase):
 	def _reset(self):
 		frappe.set_user("Administrator")
 		frappe.db.rollback()
-		for doctype in OURS:
+		for doctype in (*OURS, "Notification Log"):
 			frappe.db.delete(doctype)
 		frappe.db.delete("Email Queue Recipient")
 		frappe.db.delete("Email Queue")
@@ -74,7 +74,17 @@ class MarketingTestCase(unittest.TestCase):
 				update_modified=False,
 			)
 		frappe.get_single(run.SETTINGS).update(
-			{"catch_up_nights": 7, "chunk_size": 200, "resume_after_minutes": 15}
+			{
+				"catch_up_nights": 7,
+				"chunk_size": 200,
+				"resume_after_minutes": 15,
+				"max_attempts": 5,
+				"retry_after_minutes": 30,
+				"pause_share": 20,
+				"pause_count": 10,
+				"overdue_told_at": None,
+				"cleared_until": None,
+			}
 		).save()
 		frappe.db.commit()
 		frappe.clear_messages()

@@ -19,18 +19,25 @@ from pathlib import Path
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 
+DROP = "421 the line breaks"
+
 
 class Sink:
 	"""Accepts mail; `mails` holds (recipients, raw bytes) of all that was accepted, oldest first.
 
 	answer: called with a recipient for each RCPT; returns an SMTP reply to refuse with ("550 no such user"), or
-	None to accept. record: called with (recipients, raw bytes) of each mail before it is acknowledged.
+	None to accept. reply: called with (recipients, raw bytes) of each mail that has come; returns an SMTP reply to
+	refuse with, DROP to break the line off, or None to accept. record: called with the same of each mail before it is
+	acknowledged.
 	"""
 
-	def __init__(self, answer: Callable | None = None, record: Callable | None = None):
+	def __init__(
+		self, answer: Callable | None = None, record: Callable | None = None, reply: Callable | None = None
+	):
 		self.mails: list[tuple[list[str], bytes]] = []
 		self.answer = answer
 		self.record = record
+		self.reply = reply
 
 	async def handle_RCPT(self, server, session, envelope, address, options):
 		refusal = self.answer(address) if self.answer else None
@@ -41,6 +48,11 @@ class Sink:
 
 	async def handle_DATA(self, server, session, envelope):
 		mail = (list(envelope.rcpt_tos), envelope.original_content)
+		refusal = self.reply(*mail) if self.reply else None
+		if refusal == DROP:
+			server.transport.abort()
+		if refusal:
+			return refusal
 		if self.record:
 			self.record(*mail)
 		self.mails.append(mail)

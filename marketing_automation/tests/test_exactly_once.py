@@ -1,8 +1,10 @@
 """Nobody is told twice: the database's unique indexes decide, whoever runs, however often."""
 
+from unittest.mock import patch
+
 import frappe
 
-from marketing_automation.engine import deliver, ledger, plan, rules, run
+from marketing_automation.engine import deliver, ledger, plan, rules, run, transaction
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, statements
 from marketing_automation.tests.factories import in_days
@@ -183,3 +185,35 @@ class TestCombined(MarketingTestCase):
 		self.combined()
 		self.run_night()
 		self.assertEqual((len(self.ledger(status="Queued")), len(self.mails())), (5, 1))
+
+
+class TestDeadlocks(MarketingTestCase):
+	def test_the_victim_of_a_deadlock_is_tried_again_and_nothing_is_done_twice(self):
+		factories.pin(factories.customer(), in_days(30))
+		factories.campaign()
+		with patch.object(deliver, "enqueue"):
+			self.run_night()
+		update, victims = ledger.update, []
+
+		def deadlocked(*args, **kwargs):
+			update(*args, **kwargs)
+			if len(victims) < 2:
+				victims.append(args)
+				raise frappe.QueryDeadlockError
+
+		with patch.object(ledger, "update", deadlocked), patch.object(transaction.time, "sleep"):
+			deliver.deliver([row.name for row in self.ledger()])
+		self.assertEqual((len(victims), self.ledger()[0].status, len(self.mails())), (2, "Queued", 1))
+
+	def test_a_row_whose_deadlocks_do_not_end_stays_pending(self):
+		factories.pin(factories.customer(), in_days(30))
+		factories.campaign()
+		with patch.object(deliver, "enqueue"):
+			self.run_night()
+		with (
+			patch.object(ledger, "update", side_effect=frappe.QueryDeadlockError),
+			patch.object(transaction.time, "sleep"),
+			self.assertRaises(frappe.QueryDeadlockError),
+		):
+			deliver.deliver([row.name for row in self.ledger()])
+		self.assertEqual((self.ledger()[0].status, self.mails()), ("Pending", []))

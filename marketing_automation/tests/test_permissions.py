@@ -84,6 +84,11 @@ class TestRoles(MarketingTestCase):
 			"run_now": [{}, {"campaign": campaign.name}],
 			"senders": [{}],
 			"date_fields": [{}],
+			"retry": [{"names": []}],
+			"retry_run": [{"run": "RUN"}],
+			"send_skipped": [{"names": []}],
+			"health": [{}],
+			"forget": [{"email": "ana@customers.example"}],
 		}
 		whitelisted = {
 			name for name, value in vars(api).items() if callable(value) and value in frappe.whitelisted

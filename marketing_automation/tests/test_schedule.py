@@ -3,7 +3,7 @@
 import unittest
 from datetime import date, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from marketing_automation.engine.schedule import (
@@ -107,3 +107,90 @@ class TestTheNightsOfARun(unittest.TestCase):
 		)
 		self.assertEqual(found.nights(), [first + timedelta(days=n) for n in range(gap + 1)])
 		self.assertEqual(found.catch_up_from, later - timedelta(days=limit))
+
+
+OK, ONE_CAMPAIGN, CRASHED = "a run of all", "a run of this campaign", "a run that crashed half way"
+SWITCH = "the campaign is switched off or on"
+DAY = timedelta(days=1)
+FIRST = date(2028, 2, 1)
+
+
+@st.composite
+def histories(draw):
+	"""Draw what happened in a row of days: for each the events (time of day, what), in their order."""
+	happenings = st.sampled_from([OK, OK, ONE_CAMPAIGN, CRASHED, SWITCH])
+	return draw(st.lists(st.lists(happenings, max_size=3), min_size=1, max_size=45))
+
+
+class TestAnyHistory(unittest.TestCase):
+	"""Whatever nights ran, crashed or were missed: what is due is told on the first run that can, and once."""
+
+	@settings(max_examples=600, deadline=None)
+	@given(
+		trigger_type=st.sampled_from([BEFORE, ON, AFTER]),
+		offset=st.integers(0, 12),
+		expiries=st.lists(st.integers(-15, 60), min_size=1, max_size=8),
+		history=histories(),
+		limit=st.integers(0, 8),
+		bounds=st.tuples(st.none() | st.integers(0, 40), st.none() | st.integers(0, 40)),
+	)
+	@example(BEFORE, 3, [5, 6, 7, 8], [[SWITCH, OK], [], [], [CRASHED], [OK], [OK]], 2, (None, None))
+	@example(AFTER, 0, [1], [[OK], [SWITCH], [OK]], 0, (None, None))
+	def test_each_pin_is_told_exactly_once_if_it_should_be(
+		self, trigger_type, offset, expiries, history, limit, bounds
+	):
+		offset = 0 if trigger_type == ON else offset
+		pins = [FIRST + DAY * days for days in expiries]
+		start, end = (FIRST + DAY * days if days is not None else None for days in bounds)
+		ledger, told, should = {}, [], {}
+		covered = {}
+		active_since = None
+		for number, happenings in enumerate(history):
+			today = FIRST + DAY * number
+			for hour, what in enumerate(happenings, start=1):
+				now = datetime(today.year, today.month, today.day, hour)
+				if what == SWITCH:
+					active_since = None if active_since else now
+					continue
+				if active_since:
+					until, at = max(covered.values(), default=(None, None))
+					found = window(
+						today,
+						covered_until=until,
+						covered_at=at,
+						active_since=active_since,
+						catch_up_nights=limit,
+						start_date=start,
+						end_date=end,
+					)
+					due = {
+						occurrence_for_night(trigger_type, offset, night): night < found.catch_up_from
+						for night in found.nights()
+					}
+					for pin, expiry in enumerate(pins):
+						if what == CRASHED and pin % 2:
+							continue
+						self.expect(
+							should, pin, trigger_type, offset, expiry, today, active_since, limit, start, end
+						)
+						if expiry in due and pin not in ledger:
+							expired = trigger_type == BEFORE and expiry < today
+							ledger[pin] = not due[expiry] and not expired
+							told += [pin] if ledger[pin] else []
+				if what != CRASHED:
+					covered[what] = (today, now)
+		self.assertEqual(ledger, should)
+		self.assertEqual(sorted(told), sorted(pin for pin, is_told in should.items() if is_told))
+
+	@staticmethod
+	def expect(should, pin, trigger_type, offset, expiry, today, active_since, limit, start, end):
+		"""Write into `should` what the first run on or after the pin's night owes it: True to tell, False a reason.
+
+		Said without windows: the night has come, the campaign was on by then, and its own dates hold it.
+		"""
+		night = night_for_occurrence(trigger_type, offset, expiry)
+		if pin in should or not active_since.date() <= night <= today:
+			return
+		if (start and night < start) or (end and night > end):
+			return
+		should[pin] = (today - night).days <= limit and not (trigger_type == BEFORE and expiry < today)

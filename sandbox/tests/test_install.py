@@ -34,6 +34,7 @@ RECORDS = {
 	"Module Onboarding": "select name from `tabModule Onboarding`",
 	"Onboarding Step": "select name from `tabOnboarding Step`",
 	"Email Template": "select name from `tabEmail Template`",
+	"Logs To Clear": "select ref_doctype from `tabLogs To Clear`",
 	"Installed Application": "select app_name from `tabInstalled Application`",
 	"Singles": "select distinct doctype from tabSingles",
 }

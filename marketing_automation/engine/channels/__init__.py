@@ -10,7 +10,10 @@ A channel module has:
   Unsendable for what is wrong with this one message.
 - `references(sent)` takes the references of a batch, returns {reference: fields of the ledger row}; one that is missing
   was not accepted.
-- `outcomes(rows)` takes ledger rows that are Queued, returns {name: fields} of those that have ended.
+- `recall(rows)` takes ledger rows that are about to be sent again; removes what their last attempt has left, so that
+  it cannot leave any more; returns {name: fields} of those that have left, or still may.
+- `outcomes(rows)` takes ledger rows that are Queued, returns {name: fields} of those that have ended. `temporary: True`
+  among the fields of one that failed has it tried again.
 """
 
 from dataclasses import dataclass

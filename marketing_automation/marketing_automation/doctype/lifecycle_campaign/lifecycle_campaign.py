@@ -15,6 +15,8 @@ class LifecycleCampaign(Document):
 		if self.is_active and (self.is_new() or self.has_value_changed("is_active")):
 			self.validate_readiness()
 		set_active_since(self, "is_active")
+		if self.is_active:
+			self.pause_reason = None
 
 	def validate_dates(self):
 		if self.start_date and self.end_date and getdate(self.end_date) < getdate(self.start_date):

@@ -2,6 +2,7 @@ import frappe
 from frappe import _
 from frappe.model.document import Document
 
+from marketing_automation.engine import retention
 from marketing_automation.engine.model import COMPLETED, PENDING, QUEUED
 
 
@@ -25,6 +26,11 @@ class LifecycleExecutionLog(Document):
 				title=_("Cannot Delete"),
 			)
 
+	@staticmethod
+	def clear_old_logs(days: int = 730) -> None:
+		"""Called every day by Log Settings with the days that are set there."""
+		retention.clear(days)
+
 
 def on_doctype_update():
 	"""Index what the engine and the lists ask for; the keys' unique indexes are in the DocType itself."""
@@ -35,6 +41,8 @@ def on_doctype_update():
 		["trigger", "status"],
 		["action", "status"],
 		["customer"],
+		["recipient"],
+		["email_queue"],
 		["reference_name"],
 	):
 		# Quoted: trigger is a reserved word of SQL.

@@ -2,6 +2,7 @@ import frappe
 from frappe import _
 from frappe.model.document import Document
 
+from marketing_automation.engine import retention
 from marketing_automation.engine.sources import source_for
 from marketing_automation.lifecycle import refuse_deletion_if_used, set_active_since
 
@@ -14,6 +15,7 @@ class LifecycleTrigger(Document):
 		self.days_offset = self.days_offset or 0
 		source_for(self.trigger_type).validate(self)
 		self.validate_action()
+		self.validate_memory()
 		set_active_since(self, "enabled", DEFINITION)
 
 	def validate_action(self):
@@ -34,6 +36,20 @@ class LifecycleTrigger(Document):
 			frappe.throw(
 				_("The trigger has no enabled action. Add one, then enable the trigger."),
 				title=_("Nothing To Send"),
+			)
+
+	def validate_memory(self):
+		"""An existing trigger cannot be turned to expiries so old that the ledger has forgotten who was told."""
+		if (
+			not self.is_new()
+			and any(self.has_value_changed(field) for field in DEFINITION)
+			and retention.is_forgotten(self.trigger_type, self.days_offset)
+		):
+			frappe.throw(
+				_(
+					"The Lifecycle Execution Log no longer knows who was told about expiries of {0} days ago. Add a new trigger instead of changing this one."
+				).format(self.days_offset),
+				title=_("Too Long Ago"),
 			)
 
 	def on_trash(self):

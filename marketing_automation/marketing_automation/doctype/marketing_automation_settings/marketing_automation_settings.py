@@ -2,7 +2,15 @@ import frappe
 from frappe import _
 from frappe.model.document import Document
 
-LIMITS = {"catch_up_nights": (0, 365), "chunk_size": (1, 5000), "resume_after_minutes": (5, 1440)}
+LIMITS = {
+	"catch_up_nights": (0, 365),
+	"chunk_size": (1, 5000),
+	"resume_after_minutes": (5, 1440),
+	"max_attempts": (1, 20),
+	"retry_after_minutes": (1, 1440),
+	"pause_share": (1, 100),
+	"pause_count": (1, 1_000_000),
+}
 
 
 class MarketingAutomationSettings(Document):

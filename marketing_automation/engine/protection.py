@@ -1,0 +1,77 @@
+"""Self-protection: a campaign whose messages keep failing pauses itself, and the managers are told once."""
+
+from collections import Counter
+
+import frappe
+from frappe import _
+from frappe.query_builder.functions import Count
+
+from marketing_automation.engine import ledger, notify
+from marketing_automation.engine.model import COMPLETED, FAILED, QUEUED, Reason
+from marketing_automation.engine.settings import limit
+
+CAMPAIGN = "Lifecycle Campaign"
+# What speaks against the campaign. An invalid address speaks against one customer.
+COUNTED = (Reason.TEMPLATE_ERROR, Reason.SENDING_FAILED)
+
+
+def exceeded(failed: int, tried: int, share: int, count: int) -> bool:
+	"""Say whether so many failures are too many: at least `count`, and at least `share` percent of what was tried."""
+	return failed >= count and failed * 100 >= share * tried
+
+
+def pause_failing(runs: set[str]) -> None:
+	"""Pause the active campaigns that fail too often in one of these runs. The caller commits.
+
+	A failure counts when it is final and came after the campaign was last switched on: one that is tried again by
+	itself does not, nor one that the marketer has seen and switched the campaign on after. 4 queries, and some for
+	each campaign that pauses.
+	"""
+	if not runs:
+		return
+	failed, tried = _counts(runs)
+	share, count = limit("pause_share"), limit("pause_count")
+	for (run, campaign), failures in sorted(failed.items()):
+		if exceeded(failures, tried[run, campaign], share, count):
+			_pause(campaign, run, failures, tried[run, campaign])
+
+
+def _counts(runs: set[str]) -> tuple[Counter, Counter]:
+	"""Return what failed, and what was tried, by (run, campaign)."""
+	row, campaign = frappe.qb.DocType(ledger.DOCTYPE), frappe.qb.DocType(CAMPAIGN)
+	of_runs = (
+		frappe.qb.from_(row)
+		.join(campaign)
+		.on(row.campaign == campaign.name)
+		.select(row.run, row.campaign, Count(row.name))
+		.where(campaign.is_active == 1)
+		.where(row.run.isin(list(runs)))
+		.groupby(row.run, row.campaign)
+	)
+	is_counted = (row.status == FAILED) & row.reason.isin(COUNTED)
+	failed = of_runs.where(
+		is_counted
+		& row.next_attempt_at.isnull()
+		& (campaign.active_since.isnull() | (row.executed_at >= campaign.active_since))
+	)
+	tried = of_runs.where(row.status.isin([QUEUED, COMPLETED]) | is_counted)
+	return tuple(
+		Counter({(run, name): number for run, name, number in query.run()}) for query in (failed, tried)
+	)
+
+
+def _pause(campaign: str, run: str, failed: int, tried: int) -> None:
+	# Locked, so that of several workers one pauses it and tells of it.
+	if not frappe.db.get_value(CAMPAIGN, campaign, "is_active", for_update=True):
+		return
+	reason = _(
+		"{0} of {1} messages failed in the run {2}. See why in the Lifecycle Execution Log, correct it, switch the campaign on again and retry what failed."
+	).format(failed, tried, run)
+	frappe.db.set_value(CAMPAIGN, campaign, {"is_active": 0, "active_since": None, "pause_reason": reason})
+	notify.managers(
+		_("The campaign {0} has paused itself: {1}").format(
+			frappe.bold(frappe.utils.escape_html(campaign)), reason
+		),
+		CAMPAIGN,
+		campaign,
+	)

@@ -1,0 +1,41 @@
+"""How long the ledger remembers: long enough that nobody is told twice, and no longer than Log Settings say."""
+
+from datetime import date, timedelta
+
+import frappe
+from frappe.utils import cint, getdate
+
+from marketing_automation.engine import ledger, plan, rules, schedule
+from marketing_automation.engine.settings import SETTINGS
+
+
+def clear(days: int) -> None:
+	"""Delete rows that are older than `days` and can never again keep anybody from being told twice. Commits.
+
+	What can go: rows of campaigns that tell once per expiry, whose expiry and whose night are that long ago, and
+	earlier than any night that the next run takes. A trigger cannot be turned to such old expiries afterwards
+	(`is_forgotten`), and what a campaign missed while it was off is not made up for.
+	"""
+	today = getdate()
+	until = today - timedelta(days=days)
+	catch_up = cint(frappe.db.get_single_value(SETTINGS, "catch_up_nights"))
+	for _rule, window in plan.windows_for_run(rules.load(), today, catch_up):
+		until = min(until, window.first)
+	known = cleared_until()
+	# Written down first: interrupted, it has forgotten less than it says.
+	if not known or known < until:
+		frappe.db.set_single_value(SETTINGS, "cleared_until", until)
+		frappe.db.commit()
+	ledger.clear(until)
+
+
+def cleared_until() -> date | None:
+	"""Return the day from which on the ledger is complete, or None when nothing was ever cleared."""
+	value = frappe.db.get_single_value(SETTINGS, "cleared_until")
+	return getdate(value) if value else None
+
+
+def is_forgotten(trigger_type: str, days_offset: int) -> bool:
+	"""Say whether a trigger with this offset is about expiries of which the ledger may have been cleared."""
+	until = cleared_until()
+	return bool(until) and schedule.occurrence_for_night(trigger_type, days_offset, getdate()) < until

@@ -1,0 +1,81 @@
+"""Is it working? What the workspace shows, and the warning when no night's run has succeeded for too long."""
+
+from datetime import datetime, timedelta
+
+import frappe
+from frappe import _
+from frappe.query_builder.functions import Max, Min
+from frappe.utils import now_datetime
+
+from marketing_automation.engine import ledger, notify
+from marketing_automation.engine.model import FAILED, PENDING, QUEUED
+from marketing_automation.engine.settings import SETTINGS
+
+# A day and a late start.
+PATIENCE = timedelta(hours=26)
+
+
+def health() -> dict:
+	"""Return what somebody needs to know who wonders whether it works. 7 queries.
+
+	last_success: when the last run of all campaigns began that was claimed to its end (datetime or None).
+	overdue_since: when such a run should have succeeded, if it has not (datetime or None). paused: campaigns that
+	paused themselves, [{name, pause_reason}]. The rest are numbers of ledger rows: failed counts the last 7 days.
+	"""
+	last_success, overdue_since = _runs()
+	return {
+		"last_success": last_success,
+		"overdue_since": overdue_since,
+		"active_campaigns": frappe.db.count("Lifecycle Campaign", {"is_active": 1}),
+		"paused": frappe.get_all(
+			"Lifecycle Campaign",
+			filters={"is_active": 0, "pause_reason": ["is", "set"]},
+			fields=["name", "pause_reason"],
+			order_by="name asc",
+		),
+		"pending": frappe.db.count(ledger.DOCTYPE, {"status": PENDING}),
+		"queued": frappe.db.count(ledger.DOCTYPE, {"status": QUEUED}),
+		"failed": frappe.db.count(
+			ledger.DOCTYPE, {"status": FAILED, "modified": [">", now_datetime() - timedelta(days=7)]}
+		),
+	}
+
+
+def _runs() -> tuple[datetime | None, datetime | None]:
+	"""Return (last_success, overdue_since) of `health`. 2 queries."""
+	run, campaign = frappe.qb.DocType(ledger.RUN), frappe.qb.DocType("Lifecycle Campaign")
+	((last_success,),) = (
+		frappe.qb.from_(run)
+		.select(Max(run.started_at))
+		.where(run.status.isin(["Delivering", "Completed"]))
+		.where(run.campaign.isnull() | (run.campaign == ""))
+	).run()
+	((active_since,),) = (
+		frappe.qb.from_(campaign).select(Min(campaign.active_since)).where(campaign.is_active == 1)
+	).run()
+	if not active_since:
+		return last_success, None
+	# A campaign that was switched on just now has not missed anything yet.
+	overdue_since = max(filter(None, (last_success, active_since))) + PATIENCE
+	return last_success, overdue_since if overdue_since < now_datetime() else None
+
+
+def warn() -> None:
+	"""Tell the Marketing Managers, once an outage, that no run has succeeded. The caller commits."""
+	last_success, overdue_since = _runs()
+	if not overdue_since:
+		return
+	# Locked, so that of several workers one tells of it.
+	told_at = frappe.db.get_singles_dict(SETTINGS, for_update=True).get("overdue_told_at")
+	if told_at and frappe.utils.get_datetime(told_at) >= overdue_since:
+		return
+	frappe.db.set_single_value(SETTINGS, "overdue_told_at", now_datetime())
+	notify.managers(
+		_(
+			"No Lifecycle Run has succeeded since {0}, although campaigns are active. Customers are not told."
+		).format(frappe.utils.format_datetime(last_success or overdue_since - PATIENCE))
+		+ " "
+		+ _("Look at the last Lifecycle Run, at the background workers and at the scheduler."),
+		SETTINGS,
+		SETTINGS,
+	)

@@ -1,0 +1,163 @@
+"""It notices by itself when something is wrong, and says so once to those who can do something."""
+
+from unittest.mock import patch
+
+import frappe
+
+from marketing_automation import api
+from marketing_automation.engine import deliver, protection, run, settle
+from marketing_automation.tests import factories
+from marketing_automation.tests.case import MarketingTestCase
+from marketing_automation.tests.factories import in_days
+
+
+class SelfProtectionTestCase(MarketingTestCase):
+	@classmethod
+	def setUpClass(cls):
+		super().setUpClass()
+		cls.manager = factories.user("Marketing Manager")
+		factories.user("Marketing User")
+		frappe.db.commit()
+
+	def told(self) -> list[str]:
+		"""Return the subjects of the manager's notifications."""
+		return frappe.get_all(
+			"Notification Log", filters={"for_user": self.manager}, pluck="subject", order_by="creation asc"
+		)
+
+
+class TestPause(SelfProtectionTestCase):
+	def setUp(self):
+		super().setUp()
+		frappe.get_single(run.SETTINGS).update({"pause_share": 50, "pause_count": 3}).save()
+
+	def failing(self, failures: int, successes: int):
+		"""Return a campaign whose template raises for some customers, after its night."""
+		for name in ["Test Bad"] * failures + ["Test Good"] * successes:
+			customer = factories.customer()
+			frappe.db.set_value("Customer", customer, "customer_name", name)
+			factories.pin(customer, in_days(30))
+		response = "{% if customer_name == 'Test Bad' %}{{ 1 // (days_left - 30) }}{% endif %}Hello"
+		campaign = factories.campaign(email_template=factories.template(response=response))
+		self.run_night()
+		campaign.reload()
+		return campaign
+
+	def test_too_many_failures_pause_the_campaign_and_the_managers_are_told_once(self):
+		campaign = self.failing(3, 3)
+		self.assertEqual((campaign.is_active, campaign.active_since), (0, None))
+		self.assertIn("3 of 6 messages failed", campaign.pause_reason)
+		settle.settle()
+		self.assertEqual(len(self.told()), 1)
+		self.assertIn(campaign.name, self.told()[0])
+		self.assertEqual(frappe.db.count("Email Queue", {"reference_doctype": "Lifecycle Campaign"}), 3)
+		self.assertEqual(len(self.mails()), 3, "no mail to the managers")
+
+	def test_few_failures_do_not(self):
+		for failures, successes in ((2, 0), (3, 4)):
+			self._reset()
+			frappe.get_single(run.SETTINGS).update({"pause_share": 50, "pause_count": 3}).save()
+			self.assertEqual(self.failing(failures, successes).is_active, 1)
+		self.assertEqual(self.told(), [])
+
+	def test_the_rest_of_the_night_is_stopped_and_can_be_sent_after_the_correction(self):
+		with patch.object(deliver, "COMMIT_EVERY", 3):
+			campaign = self.failing(4, 2)
+		cancelled = self.ledger(status="Cancelled")
+		self.assertEqual({row.reason for row in cancelled}, {"Campaign inactive"})
+		self.assertGreater(len(cancelled), 0)
+		(action,) = frappe.get_all("Lifecycle Action", filters={"campaign": campaign.name}, pluck="name")
+		template = frappe.get_doc(
+			"Email Template", frappe.db.get_value("Lifecycle Action", action, "email_template")
+		)
+		template.update({"response": "Hello"}).save()
+		campaign.update({"is_active": 1}).save()
+		self.assertIsNone(campaign.pause_reason)
+		frappe.db.commit()
+		names = [row.name for row in self.ledger()]
+		api.retry(names)
+		api.send_skipped(names)
+		settle.settle()
+		campaign.reload()
+		self.assertEqual(campaign.is_active, 1, "what was seen does not pause it again")
+		self.assertEqual({row.status for row in self.ledger()}, {"Queued"})
+		self.assertEqual(len(self.mails()), 6)
+
+	def test_refused_mails_count_when_they_come_back(self):
+		campaign = self.failing(0, 4)
+		self.mail_sent("Error", error="SMTPSenderRefused: (550, b'not you', 'shop@company.example')")
+		campaign.reload()
+		self.assertEqual(campaign.is_active, 0)
+
+	def test_what_is_tried_again_by_itself_does_not_count(self):
+		campaign = self.failing(0, 4)
+		self.mail_sent("Error", error="ConnectionRefusedError: [Errno 111] Connection refused")
+		campaign.reload()
+		self.assertEqual((campaign.is_active, len(self.ledger(status="Failed"))), (1, 4))
+
+	def test_the_threshold(self):
+		for failed, tried, expected in (
+			(10, 50, True),
+			(10, 51, False),
+			(9, 9, False),
+			(20, 100, True),
+			(0, 0, False),
+		):
+			self.assertEqual(protection.exceeded(failed, tried, 20, 10), expected, (failed, tried))
+
+
+class TestWatchdog(SelfProtectionTestCase):
+	def test_no_successful_run_for_26_hours_is_told_once(self):
+		factories.campaign()
+		self.run_night()
+		with self.at(f"{in_days(1)} 23:00"):
+			self.assertIsNone(api.health()["overdue_since"] if self.hours_ago() < 26 else None)
+		with self.at(f"{in_days(3)} 01:00"):
+			self.assertTrue(api.health()["overdue_since"])
+			for _ in range(3):
+				settle.settle()
+			self.assertEqual(len(self.told()), 1)
+			self.assertIn("No Lifecycle Run has succeeded", self.told()[0])
+			self.run_night()
+			self.assertIsNone(api.health()["overdue_since"])
+		with self.at(f"{in_days(6)} 01:00"):
+			settle.settle()
+			self.assertEqual(len(self.told()), 2, "the next outage is told again")
+
+	def hours_ago(self) -> float:
+		return (frappe.utils.now_datetime() - api.health()["last_success"]).total_seconds() / 3600
+
+	def test_without_an_active_campaign_nothing_is_overdue(self):
+		campaign = factories.campaign()
+		self.run_night()
+		campaign.update({"is_active": 0}).save()
+		with self.at(f"{in_days(3)} 01:00"):
+			settle.settle()
+			self.assertEqual((self.told(), api.health()["overdue_since"]), ([], None))
+
+	def test_a_campaign_that_was_just_switched_on_has_missed_nothing(self):
+		factories.campaign()
+		settle.settle()
+		self.assertEqual(self.told(), [])
+		with self.at(f"{in_days(3)} 01:00"):
+			settle.settle()
+			self.assertEqual(len(self.told()), 1)
+
+	def test_a_run_of_one_campaign_does_not_prove_the_night(self):
+		campaign = factories.campaign()
+		with self.at(f"{in_days(3)} 01:00"):
+			self.run_night(campaign.name)
+			self.assertTrue(api.health()["overdue_since"])
+
+	def test_the_workspace_gets_the_numbers(self):
+		factories.pin(factories.customer(), in_days(30))
+		factories.campaign()
+		frappe.db.set_value(
+			"Lifecycle Campaign", factories.campaign(active=False).name, "pause_reason", "3 of 3 failed"
+		)
+		self.run_night()
+		health = api.health()
+		self.assertEqual(
+			[health[key] for key in ("active_campaigns", "pending", "queued", "failed")], [1, 0, 1, 0]
+		)
+		self.assertEqual([row.pause_reason for row in health["paused"]], ["3 of 3 failed"])
