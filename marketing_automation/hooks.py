@@ -34,6 +34,9 @@ lifecycle_channels = {
 	"Send Email": "marketing_automation.engine.channels.email",
 }
 
+# Folders of ready-made campaigns, relative to the app; the contract is in recipes/__init__.py.
+lifecycle_recipes = ["recipes/subscription_renewal"]
+
 # Documents of others
 # -------------------
 

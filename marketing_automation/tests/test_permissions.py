@@ -80,8 +80,32 @@ class TestRoles(MarketingTestCase):
 
 	def test_every_method_of_the_api_checks_a_permission(self):
 		campaign = factories.campaign()
+		of_campaign = {"campaign": campaign.name}
+		action = {"action": frappe.db.get_value("Lifecycle Action", {"campaign": campaign.name})}
+		pin = {"serial_no": factories.pin(factories.customer(), in_days(30))}
 		calls = {
-			"run_now": [{}, {"campaign": campaign.name}],
+			"run_now": [{}, of_campaign],
+			"run_preview": [{}, of_campaign],
+			"run_progress": [{"run": self.run_night().name}],
+			"health": [{}, of_campaign],
+			"preview": [{}, of_campaign],
+			"forecast": [{}, of_campaign],
+			"journey": [of_campaign],
+			"mail": [action, {**action, **pin}],
+			"send_test": [{**action, **pin}],
+			"why_customer": [{"customer": factories.customer()}],
+			"why_serial_no": [pin],
+			"recipes": [{}],
+			"make_from_recipe": [
+				{
+					"recipe": "subscription_renewal",
+					"campaign_name": factories.unique("Test"),
+					"days": "1",
+					"language": "en",
+				}
+			],
+			"due_next_week": [{}],
+			"last_run": [{}],
 			"senders": [{}],
 			"date_fields": [{}],
 		}
