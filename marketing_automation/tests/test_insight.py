@@ -78,9 +78,11 @@ class TestMail(MarketingTestCase):
 		self.assertIsNone(mail.reference_name)
 
 	def test_what_is_wrong_is_said(self):
+		frappe.db.commit()
 		with self.refused("no serial number", "NOWHERE", error=frappe.DoesNotExistError):
 			api.mail(self.action, "NOWHERE")
 		factories.expire(self.pin, None)
+		frappe.db.commit()
 		with self.refused(self.pin, "no expiry date"):
 			api.mail(self.action, self.pin)
 		self.assertEqual(api.mail(self.action), {"serial_no": None})
