@@ -2,7 +2,7 @@
 
 import frappe
 from frappe import _
-from frappe.utils import cint, date_diff, getdate
+from frappe.utils import cint, getdate, pretty_date
 
 from marketing_automation import recipes as cookbook
 from marketing_automation.engine import forecast as forecasts
@@ -221,25 +221,26 @@ def date_fields() -> list[dict]:
 
 
 @frappe.whitelist(methods=["GET", "POST"])
-def due_next_week(filters: str | dict | list | None = None) -> dict:
-	"""Return the number card of what falls due in the next 7 days."""
+def due_next_week(filters: str | dict | list | None = None) -> int:
+	"""Return how many messages fall due in the next 7 days, for the number card."""
 	_require(CAMPAIGN, "read")
 	found = forecasts.of_campaigns(_campaigns(None), getdate(), insight.DAYS_AHEAD, Visibility())
-	return {"value": found["total"], "fieldtype": "Int", "route": ["List", CAMPAIGN]}
+	return found["total"]
 
 
 @frappe.whitelist(methods=["GET", "POST"])
-def last_run(filters: str | dict | list | None = None) -> dict:
-	"""Return the number card of how many days ago the last run that ended well was for."""
+def last_run(filters: str | dict | list | None = None) -> str:
+	"""Return when the last run was and how it ended, in words, for the number card. 1 query."""
 	_require(ledger.RUN, "read")
-	night = frappe.db.get_value(
-		ledger.RUN, {"status": ["in", ["Delivering", "Completed"]]}, "night", order_by="creation desc"
+	last = frappe.db.get_value(
+		ledger.RUN, {}, ["status", "started_at"], as_dict=True, order_by="creation desc"
 	)
-	return {
-		"value": date_diff(getdate(), night) if night else None,
-		"fieldtype": "Int",
-		"route": ["List", ledger.RUN],
-	}
+	return f"{_(last.status)}, {pretty_date(last.started_at)}" if last else _("None yet")
+
+
+def may_open() -> bool:
+	"""Say whether the apps screen shows the app to the user (hook add_to_apps_screen)."""
+	return bool(frappe.has_permission(CAMPAIGN, "read"))
 
 
 # -- permissions -------------------------------------------------------------------------------------------------

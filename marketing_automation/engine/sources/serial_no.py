@@ -210,6 +210,28 @@ def about(rules: list[Rule], names: list[str]) -> list[DueEvent]:
 	return events
 
 
+def expiring(date_field: str, first: date, last: date, visible: Visibility) -> Iterator[list[dict]]:
+	"""Yield the serial numbers that expire between two dates: FIELDS and `occurrence`, PAGE_SIZE at a time by name.
+
+	One query a page.
+	"""
+	serial = frappe.qb.DocType(REFERENCE_DOCTYPE)
+	query = (
+		frappe.qb.from_(serial)
+		.select(*[serial[field] for field in FIELDS], serial[date_field].as_("occurrence"))
+		.where(serial[date_field] >= first)
+		.where(serial[date_field] < last + timedelta(days=1))
+		.orderby(serial.name)
+		.limit(PAGE_SIZE)
+	)
+	query, after = visible.restrict(query, serial), ""
+	while rows := query.where(serial.name > after).run(as_dict=True):
+		yield rows
+		if len(rows) < PAGE_SIZE:
+			return
+		after = rows[-1].name
+
+
 def night(rule: Rule, occurrence: date) -> date:
 	"""Return when the message of a rule about an occurrence is due."""
 	return schedule.night_for_occurrence(rule.trigger.trigger_type, rule.trigger.days_offset, occurrence)

@@ -34,6 +34,7 @@ def on_doctype_update():
 		["campaign", "status"],
 		["trigger", "status"],
 		["action", "status"],
+		["due_on", "action", "status"],
 		["customer"],
 		["reference_name"],
 	):
