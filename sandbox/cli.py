@@ -120,6 +120,21 @@ def open_desk(sandbox: Sandbox, _arguments) -> int:
 	return 0
 
 
+def screenshots(sandbox: Sandbox, _arguments) -> int:
+	"""Take the documentation's pictures of the Desk."""
+	with sandbox.up(), demo_desk(sandbox, workers=0) as url:
+		done = desk.browse(
+			sandbox.bench,
+			desk.BROWSER / "screenshots.cjs",
+			PROJECT / "docs" / "images",
+			DESK_URL=url,
+			DESK_USER=MARKETER,
+			DESK_PASSWORD=MARKETER_PASSWORD,
+		)
+		print(done.stdout, end="")
+		return done.returncode
+
+
 def test_bench(_sandbox, arguments) -> int:
 	"""Run the tests of the installed app on a real bench."""
 	bench, site = Path(arguments.rest[0]).expanduser().resolve(), arguments.rest[1]
@@ -142,6 +157,7 @@ COMMANDS = {
 	"test": test,
 	"demo": demo,
 	"desk": open_desk,
+	"screenshots": screenshots,
 	"test-bench": test_bench,
 }
 
