@@ -22,14 +22,23 @@ def after_install() -> None:
 
 def before_uninstall() -> None:
 	"""Take back what the removal of the module's DocTypes leaves behind."""
-	for doctype in ("DocPerm", "Custom DocPerm", "Has Role"):
-		frappe.db.delete(doctype, {"role": ["in", ROLES]})
+	ours = frappe.get_all("DocType", filters={"module": "Marketing Automation"}, pluck="name")
+	frappe.db.delete("Custom DocPerm", {"role": ["in", ROLES], "parent": ["in", [*ours, "Email Template"]]})
 	_reset_template_permissions()
+	for role in ROLES:
+		# Newer versions of Frappe use a role of the same name for documents of their own.
+		if not frappe.db.exists("DocPerm", {"role": role, "parent": ["not in", ours]}):
+			_remove_role(role)
 	frappe.db.delete("Email Unsubscribe", {"reference_doctype": "Lifecycle Campaign"})
 	frappe.db.delete("Scheduled Job Type", {"method": ["like", "marketing_automation.%"]})
-	for role in ROLES:
-		frappe.delete_doc("Role", role, force=True, ignore_permissions=True, ignore_missing=True)
+	frappe.db.delete("Singles", {"doctype": "Marketing Automation Settings"})
 	frappe.clear_cache()
+
+
+def _remove_role(role: str) -> None:
+	for doctype in ("DocPerm", "Custom DocPerm", "Has Role"):
+		frappe.db.delete(doctype, {"role": role})
+	frappe.delete_doc("Role", role, force=True, ignore_permissions=True, ignore_missing=True)
 
 
 def _reset_template_permissions() -> None:

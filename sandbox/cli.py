@@ -10,15 +10,19 @@ import sys
 import time
 from pathlib import Path
 
+import desk
 import host
-from bench import PROJECT, Bench
-from report import Failed, fail
+from bench import HERE, PROJECT, Bench
+from report import Failed, fail, step
 from services import MariaDB, Redis
-from sites import Sites
+from sites import ADMIN_PASSWORD, Sites
 
 FOLDER = PROJECT / ".sandbox"
 TEST_SITE = "test.localhost"
 DEMO_SITE = "demo.localhost"
+MARKETER = "marketer@example.com"
+# For sites that are thrown away and can be reached from this machine only.
+MARKETER_PASSWORD = "marketer"
 
 
 class Sandbox:
@@ -84,8 +88,51 @@ def test(sandbox: Sandbox, arguments) -> int:
 def demo(sandbox: Sandbox, _arguments) -> int:
 	"""Run a night on demonstration data."""
 	with sandbox.up():
-		sandbox.sites.fresh(DEMO_SITE)
+		sandbox.sites.fresh(DEMO_SITE, demonstration=True)
 		return sandbox.bench.script("demo.py", DEMO_SITE)
+
+
+@contextlib.contextmanager
+def demo_desk(sandbox: Sandbox, workers: int):
+	"""The Desk of a new site with the demonstration data and a marketer's login; yields its address."""
+	desk.build_assets(sandbox.bench)
+	sandbox.sites.fresh(DEMO_SITE)
+	if (HERE / "demo_data.py").exists():
+		with step("Demonstration data"):
+			sandbox.bench.script("demo_data.py", DEMO_SITE, log="demo-data.log")
+	desk.add_user(sandbox.bench, DEMO_SITE, MARKETER, MARKETER_PASSWORD, *desk.MARKETER_ROLES)
+	with desk.served(sandbox.bench, DEMO_SITE, workers=workers) as url:
+		yield url
+
+
+def open_desk(sandbox: Sandbox, _arguments) -> int:
+	"""Serve the Desk with the demonstration data until Ctrl-C."""
+	with sandbox.up(), demo_desk(sandbox, workers=1) as url:
+		print(
+			f"\nThe Desk: {url}/app\n"
+			f"  a marketer ({', '.join(desk.MARKETER_ROLES)}): {MARKETER}, password {MARKETER_PASSWORD}\n"
+			f"  the administrator: Administrator, password {ADMIN_PASSWORD}\n"
+			"Ctrl-C ends it.",
+			flush=True,
+		)
+		with contextlib.suppress(KeyboardInterrupt):
+			signal.pause()
+	return 0
+
+
+def screenshots(sandbox: Sandbox, _arguments) -> int:
+	"""Take the documentation's pictures of the Desk."""
+	with sandbox.up(), demo_desk(sandbox, workers=0) as url:
+		done = desk.browse(
+			sandbox.bench,
+			desk.BROWSER / "screenshots.cjs",
+			PROJECT / "docs" / "images",
+			DESK_URL=url,
+			DESK_USER=MARKETER,
+			DESK_PASSWORD=MARKETER_PASSWORD,
+		)
+		print(done.stdout, end="")
+		return done.returncode
 
 
 def test_bench(_sandbox, arguments) -> int:
@@ -109,6 +156,8 @@ COMMANDS = {
 	"clean": clean,
 	"test": test,
 	"demo": demo,
+	"desk": open_desk,
+	"screenshots": screenshots,
 	"test-bench": test_bench,
 }
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from bench import HERE, PROJECT, Bench
@@ -13,6 +14,8 @@ from services import MariaDB
 ADMIN_PASSWORD = "admin"
 BASE = "base.localhost"
 APP = PROJECT / "marketing_automation"
+# That of the sites: America/Bogota (prepare_site.py), which knows no daylight saving.
+TIME_ZONE = timezone(timedelta(hours=-5))
 
 
 class Sites:
@@ -23,18 +26,49 @@ class Sites:
 		self.mariadb = mariadb
 		self.dumps = bench.folder / "dumps"
 
-	def fresh(self, site: str, **config) -> None:
-		"""Make `site` a site on which the app has just been installed. `config` goes into its site_config.json."""
-		dump = self._dump_with_app()
+	def fresh(self, site: str, demonstration: bool = False) -> None:
+		"""Make `site` a site on which the app has just been installed, with the demonstration's data if wanted."""
+		dump = self._dump_of_demonstration() if demonstration else self._dump_with_app()
 		with step(f"Site {site}"):
-			self._restore(site, dump, config)
+			self._restore(site, dump)
+
+	def without_app(self, site: str) -> None:
+		"""Make `site` a site with Frappe and ERPNext only."""
+		dump = self._dump_of_base()
+		with step(f"Site {site}"):
+			self._restore(site, dump)
+
+	def remove(self, site: str) -> None:
+		"""Remove a site and its database."""
+		self.mariadb.sql(f"DROP DATABASE IF EXISTS `{self._database(site)}`")
+		shutil.rmtree(self.bench.sites / site, ignore_errors=True)
+
+	def rows(self, site: str, query: str) -> list[str]:
+		"""Return a query's rows, each as one text with tabs between its columns."""
+		command = self.mariadb.client("--batch", "--skip-column-names", "-e", query, self._database(site))
+		done = subprocess.run(command, capture_output=True, text=True)
+		if done.returncode:
+			raise Failed(f"MariaDB refused: {done.stderr.strip()}")
+		return done.stdout.splitlines()
+
+	def _dump_of_demonstration(self) -> Path:
+		# The dates of the data lie around today, which is a day in the site's time zone.
+		key = _hash([HERE / "demo_data.py", APP / "tests" / "factories.py"])
+		app = self._dump_with_app()
+		dump = self.dumps / f"demo-{app.stem}-{key}-{datetime.now(TIME_ZONE).date()}.sql"
+		if not dump.exists():
+			with step("Demonstration data (300 customers, 1,000 pins)"):
+				self._restore(BASE, app)
+				self.bench.script("demo_data.py", BASE, log="demo-data.log")
+				self._keep(BASE, dump)
+		return dump
 
 	def _dump_with_app(self) -> Path:
 		dump = self.dumps / f"app-{self._base_key()}-{_hash(_schema_files(APP))}.sql"
 		if not dump.exists():
 			base = self._dump_of_base()
 			with step("marketing_automation installed (bench install-app)"):
-				self._restore(BASE, base, {})
+				self._restore(BASE, base)
 				self.bench.frappe(
 					"--site", BASE, "install-app", "marketing_automation", log="install-app.log"
 				)
@@ -55,7 +89,7 @@ class Sites:
 			return dump
 		self.dumps.mkdir(exist_ok=True)
 		with step("Site with Frappe and ERPNext (bench new-site)"):
-			self._drop(BASE)
+			self.remove(BASE)
 			self.bench.frappe(
 				*("new-site", BASE, "--db-name", self._database(BASE), "--admin-password", ADMIN_PASSWORD),
 				*("--db-host", "127.0.0.1", "--db-port", str(self.mariadb.port), "--no-mariadb-socket"),
@@ -67,8 +101,8 @@ class Sites:
 			self._keep(BASE, dump)
 		return dump
 
-	def _restore(self, site: str, dump: Path, config: dict) -> None:
-		self._drop(site)
+	def _restore(self, site: str, dump: Path) -> None:
+		self.remove(site)
 		database = self._database(site)
 		password = hashlib.sha256(f"{self.mariadb.password}{database}".encode()).hexdigest()[:16]
 		self.mariadb.sql(
@@ -91,7 +125,6 @@ class Sites:
 			"disable_mail_smtp_authentication": 1,
 			# A Fernet key. It protects nothing: the site is thrown away.
 			"encryption_key": "c2FuZGJveC1zYW5kYm94LXNhbmRib3gtc2FuZGJveC0=",
-			**config,
 		}
 		(folder / "site_config.json").write_text(json.dumps(values, indent=1))
 		self.bench.frappe("--site", site, "clear-cache", log="clear-cache.log")
@@ -110,10 +143,6 @@ class Sites:
 		for old in self.dumps.glob(f"{dump.name.split('-')[0]}-*.sql"):
 			old.unlink()
 		partial.rename(dump)
-
-	def _drop(self, site: str) -> None:
-		self.mariadb.sql(f"DROP DATABASE IF EXISTS `{self._database(site)}`")
-		shutil.rmtree(self.bench.sites / site, ignore_errors=True)
 
 	def _database(self, site: str) -> str:
 		return f"{self.bench.key}-{site.split('.')[0]}".replace("-", "_")

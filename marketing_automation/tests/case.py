@@ -122,7 +122,8 @@ class MarketingTestCase(unittest.TestCase):
 
 	@contextlib.contextmanager
 	def refused(self, *texts: str, error=frappe.ValidationError):
-		"""Assert that the block is refused, with all these texts in the message."""
+		"""Assert that the block is refused, with all these texts in the message, and take back what it did."""
+		frappe.db.commit()
 		with self.assertRaises(error) as caught:
 			yield
 		frappe.clear_messages()

@@ -84,18 +84,20 @@ def item_group(name: str = ITEM_GROUP, parent: str | None = None, is_group: int 
 	return name
 
 
-def item(code: str = ITEM, group: str = ITEM_GROUP, warranty_period: int | None = None) -> str:
-	"""Return an item with serial numbers, named "<code> subscription"."""
+def item(code: str = ITEM, group: str = ITEM_GROUP, **fields) -> str:
+	"""Return an item with serial numbers, named "<code> subscription" unless `fields` say otherwise."""
 	if not frappe.db.exists("Item", code):
 		make(
 			"Item",
-			item_code=code,
-			item_name=f"{code} subscription",
-			item_group=item_group(group),
-			stock_uom="Nos",
-			is_stock_item=1,
-			has_serial_no=1,
-			warranty_period=warranty_period,
+			**{
+				"item_code": code,
+				"item_name": f"{code} subscription",
+				"item_group": item_group(group),
+				"stock_uom": "Nos",
+				"is_stock_item": 1,
+				"has_serial_no": 1,
+				**fields,
+			},
 		)
 	return code
 
@@ -146,10 +148,10 @@ def contact(customer: str, email: str | None, more: tuple[str, ...] = (), **fiel
 # -- pins --------------------------------------------------------------------------------------------------------
 
 
-def received(count: int = 1, item_code: str | None = None) -> list[str]:
-	"""Return new serial numbers in stock."""
+def received(count: int = 1, item_code: str | None = None, names: list[str] | None = None) -> list[str]:
+	"""Return new serial numbers in stock: `count` with names of their own, or those with these names."""
 	item_code = item_code or item()
-	names = [f"TEST-{frappe.generate_hash(length=10)}".upper() for _ in range(count)]
+	names = names or [f"TEST-{frappe.generate_hash(length=10)}".upper() for _ in range(count)]
 	if real_erpnext():
 		entry = frappe.new_doc("Stock Entry")
 		entry.update({"stock_entry_type": "Material Receipt", "company": company()})
@@ -157,7 +159,7 @@ def received(count: int = 1, item_code: str | None = None) -> list[str]:
 			"items",
 			{
 				"item_code": item_code,
-				"qty": count,
+				"qty": len(names),
 				"t_warehouse": warehouse(),
 				"basic_rate": 10,
 				"use_serial_batch_fields": 1,

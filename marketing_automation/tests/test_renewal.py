@@ -62,7 +62,6 @@ class TestRenewal(MarketingTestCase):
 		self.assertEqual({row.reference_name for row in self.ledger(status="Queued")}, {before, on, after})
 
 	def test_month_end_and_leap_day(self):
-		ana = factories.customer()
 		for clock, expiry in (
 			("2028-01-30 01:00", date(2028, 2, 29)),
 			("2027-01-30 01:00", date(2027, 3, 1)),
@@ -70,7 +69,9 @@ class TestRenewal(MarketingTestCase):
 		):
 			with self.subTest(clock):
 				self._reset()
-				due, *_others = factories.pins(ana, expiry, date(2028, 3, 1), date(2027, 2, 28))
+				due, *_others = factories.pins(
+					factories.customer(), expiry, date(2028, 3, 1), date(2027, 2, 28)
+				)
 				with self.at(clock):
 					factories.campaign()
 					self.run_night()

@@ -1,0 +1,132 @@
+"""The whole way: the scheduled job, workers, Frappe's Email Queue, a real SMTP conversation, the mail that arrived.
+
+All of it runs in processes of its own, outside test mode, in which Frappe sends nothing.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+import frappe
+from frappe.utils import add_days
+
+from marketing_automation.tests import factories, smtp_sink
+from marketing_automation.tests.case import MarketingTestCase
+from marketing_automation.tests.factories import in_days
+
+SENDER = "renewals@company.example"
+# Answers one GET request as the site's web server does.
+BROWSER = """
+import sys
+import frappe.app
+from werkzeug.test import Client
+
+frappe.app._site, frappe.app._sites_path = sys.argv[1], "."
+answer = Client(frappe.app.application).get(sys.argv[2])
+sys.exit(answer.get_data(as_text=True) if answer.status_code != 200 else 0)
+"""
+
+
+class TestEndToEnd(MarketingTestCase):
+	def setUp(self):
+		super().setUp()
+		self.sink = smtp_sink.Sink(answer=self.answer)
+		port = self.enterContext(smtp_sink.listening(self.sink))
+		account = factories.make(
+			"Email Account",
+			email_account_name="Test Renewals",
+			email_id=SENDER,
+			enable_outgoing=1,
+			smtp_server="127.0.0.1",
+			smtp_port=port,
+			no_smtp_authentication=1,
+		)
+		self.addCleanup(frappe.db.commit)
+		self.addCleanup(frappe.delete_doc, "Email Account", account.name, force=True)
+
+	def answer(self, recipient: str) -> str | None:
+		return "550 5.1.1 no such user" if recipient.startswith("refused") else None
+
+	def process(self, *command: str) -> None:
+		"""Run Python with these arguments in the sites folder; fail with its output when it fails."""
+		environ = {key: value for key, value in os.environ.items() if key != "CI"}
+		done = subprocess.run(
+			[sys.executable, *command],
+			cwd=frappe.local.sites_path,
+			env=environ,
+			stdin=subprocess.DEVNULL,
+			capture_output=True,
+			text=True,
+			timeout=300,
+		)
+		self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+		frappe.db.rollback()
+
+	def bench(self, *arguments: str) -> None:
+		self.process("-m", "frappe.utils.bench_helper", "frappe", *arguments)
+
+	def execute(self, method: str) -> None:
+		"""Run a method as bench execute does, and let a worker do what it has queued."""
+		self.bench("--site", frappe.local.site, "execute", method)
+		self.bench("worker", "--queue", "short,default,long", "--burst", "--quiet")
+
+	def night(self) -> None:
+		frappe.db.commit()
+		self.execute("marketing_automation.tasks.check_expiring_subscriptions")
+		self.execute("frappe.email.queue.flush")
+		self.execute("marketing_automation.tasks.settle_deliveries")
+
+	def test_a_sold_pin_becomes_a_mail_that_arrives_once(self):
+		ana = factories.customer("Test José Núñez", email="jose@customers.example", language="es")
+		# Its date is the one that ERPNext itself has set at the sale.
+		item = factories.item("TEST-MONTH", warranty_period=37)
+		names = factories.received(item_code=item)
+		factories.sold(ana, names, item_code=item, posting_date=add_days(in_days(0), -7))
+		self.assertEqual(frappe.db.get_value("Serial No", names[0], "warranty_expiry_date"), in_days(30))
+		spanish = factories.template(
+			subject="{{ item_name }} vence en {{ days_left }} días",
+			response="<p>Hola, {{ customer_name }}: vence el {{ expiry_date }}.</p>",
+		)
+		campaign = factories.campaign(email_template=spanish, sender=SENDER)
+
+		self.night()
+		(row,) = self.ledger()
+		self.assertEqual((row.status, row.reference_name), ("Completed", names[0]))
+		(mail,) = self.sink.messages()
+		self.assertEqual(self.sink.mails[0][0], ["jose@customers.example"])
+		self.assertIn(SENDER, mail["From"])
+		self.assertEqual(mail["Subject"].strip(), "TEST-MONTH subscription vence en 30 días")
+		text, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))
+		for part in (text, html):
+			self.assertIn("Hola, Test José Núñez: vence el", " ".join(part.split()))
+			self.assertNotIn("{{", part)
+			self.assertNotIn("{%", part)
+		(run,) = frappe.get_all("Lifecycle Run", fields=["*"])
+		self.assertEqual((run.status, run.due, run.completed), ("Completed", 1, 1))
+
+		self.night()
+		self.assertEqual((len(self.ledger()), len(self.sink.mails)), (1, 1))
+
+		# Whoever uses the link in the mail is left out from then on, by this campaign only.
+		link = re.search(r'href="([^"]+unsubscribe[^"]+)"', html).group(1).replace("&amp;", "&")
+		parts = urlsplit(link)
+		self.process("-c", BROWSER, frappe.local.site, f"{parts.path}?{parts.query}")
+		later = factories.pin(ana, in_days(30))
+		other = factories.campaign(sender=SENDER)
+		self.night()
+		found = {row.campaign: (row.status, row.reason) for row in self.ledger(reference_name=later)}
+		self.assertEqual(found, {campaign.name: ("Skipped", "Unsubscribed"), other.name: ("Completed", None)})
+
+	def test_an_address_that_the_server_refuses_stops_no_other(self):
+		bad, good = (factories.customer(email=f"{name}@customers.example") for name in ("refused", "fine"))
+		refused, accepted = factories.pin(bad, in_days(30)), factories.pin(good, in_days(30))
+		factories.campaign(sender=SENDER)
+		self.night()
+		for _ in range(5):
+			self.execute("frappe.email.queue.flush")
+		self.execute("marketing_automation.tasks.settle_deliveries")
+		self.assertEqual(self.outcome_of(accepted), ("Completed", None))
+		self.assertEqual(self.outcome_of(refused), ("Failed", "Sending failed"))
+		self.assertEqual([recipients for recipients, _mail in self.sink.mails], [["fine@customers.example"]])

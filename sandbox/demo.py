@@ -1,0 +1,147 @@
+"""One night on demonstration data, through the scheduler's queue, a worker and a real SMTP conversation.
+
+Run inside the bench: demo.py SITE. Ends with 0 only if the sums reconcile; its last line is for machines.
+"""
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+import frappe
+import workers
+from demo_data import CAMPAIGN
+from frappe.installer import update_site_config
+from frappe.utils import add_days, getdate
+
+from marketing_automation.tests import smtp_sink
+
+SENDER = "shop@company.example"
+NIGHT = "marketing_automation.tasks.check_expiring_subscriptions"
+SETTLE = "marketing_automation.tasks.settle_deliveries"
+FLUSH = "frappe.email.queue.flush"
+LOG = Path("..") / "logs" / "demo-worker.log"
+
+
+def main(site: str) -> int:
+	"""Run the night twice and compare what was due, what the ledger says and what arrived."""
+	sink = smtp_sink.Sink()
+	with smtp_sink.listening(sink) as port:
+		connect(site)
+		for key, value in {"mail_server": "127.0.0.1", "mail_port": port, "auto_email_id": SENDER}.items():
+			update_site_config(key, value)
+		expected = count_due()
+		print(f"\n{CAMPAIGN}: {expected} messages are due on {getdate()} ({time_zone()}).")
+		work(NIGHT)
+		deliver_mail()
+		work(SETTLE)
+		rows = ledger()
+		show(rows, sink)
+		before = len(rows)
+		work(NIGHT)
+		deliver_mail()
+		work(SETTLE)
+		again = ledger()
+		runs = frappe.get_all("Lifecycle Run", fields=["*"], order_by="name asc")
+	print("\nThe same night again")
+	for run in runs:
+		print(
+			f"  {run.name}  {run.status:<10} due {run.due:>4}  already known {run.known:>4}  completed {run.completed:>4}  "
+			f"skipped {run.skipped:>3}  failed {run.failed:>2}  {run.duration:.1f} s"
+		)
+	return reconcile(expected, again, runs, sink, second_run_new=len(again) - before)
+
+
+def connect(site: str) -> None:
+	"""(Re)connect to the site, so that what others have written is seen."""
+	frappe.init(site=site, sites_path=".")
+	frappe.connect()
+	frappe.set_user("Administrator")
+
+
+def time_zone() -> str:
+	return frappe.db.get_single_value("System Settings", "time_zone")
+
+
+def count_due() -> int:
+	"""Count what is due tonight without the engine: serial numbers on the triggers' dates."""
+	offsets = frappe.get_all("Lifecycle Trigger", filters={"enabled": 1}, pluck="days_offset")
+	return sum(
+		frappe.db.count("Serial No", {"warranty_expiry_date": add_days(getdate(), days)}) for days in offsets
+	)
+
+
+def work(method: str) -> None:
+	"""Queue a scheduled job as the scheduler does, and let a worker do it and what follows from it."""
+	job = frappe.get_doc("Scheduled Job Type", {"method": method})
+	job.enqueue(force=True)
+	frappe.db.commit()
+	workers.work_off(LOG)
+	frappe.db.rollback()
+
+
+def deliver_mail() -> None:
+	"""Let Frappe send what is in the Email Queue, some hundred mails at a time."""
+	while waiting := frappe.db.count("Email Queue", {"status": "Not Sent"}):
+		work(FLUSH)
+		if frappe.db.count("Email Queue", {"status": "Not Sent"}) == waiting:
+			raise RuntimeError(f"The Email Queue does not move: {waiting} mails wait. See {LOG.resolve()}.")
+
+
+def ledger() -> list:
+	return frappe.get_all("Lifecycle Execution Log", fields=["*"], order_by="creation asc, name asc")
+
+
+def show(rows: list, sink: smtp_sink.Sink) -> None:
+	"""Print the outcome by status and reason, and one whole mail."""
+	print("\nThe ledger")
+	for (status, reason), count in sorted(Counter((row.status, row.reason or "") for row in rows).items()):
+		print(f"  {status:<10} {reason:<22} {count:>4}")
+	print(f"\n{len(sink.mails)} mails arrived. One of them, whole:\n")
+	spanish = [mail for mail in sink.messages() if "vence" in mail["Subject"]]
+	message = (spanish or sink.messages())[0]
+	for name in ("From", "To", "Subject", "Date", "Message-Id"):
+		print(f"  {name}: {message[name]}")
+	for kind in ("plain", "html"):
+		print(f"\n  -- {message.get_body((kind,)).get_content_type()}")
+		for line in message.get_body((kind,)).get_content().splitlines():
+			print(f"  {line}".rstrip())
+
+
+def reconcile(expected: int, rows: list, runs: list, sink: smtp_sink.Sink, second_run_new: int) -> int:
+	"""Print what does not add up, and the last line; return the exit code."""
+	count = Counter(row.status for row in rows)
+	mails = {row.email_queue for row in rows if row.status == "Completed"}
+	arrived = Counter(recipient for recipients, _mail in sink.mails for recipient in recipients)
+	written = {row.email_queue: row.recipient for row in rows if row.status == "Completed"}
+	first = runs[0]
+	problems = [
+		text
+		for text, wrong in {
+			"not every due pin has a ledger row": expected != len(rows),
+			"rows are left without an outcome": len(rows)
+			!= count["Completed"] + count["Skipped"] + count["Failed"],
+			"mails that arrived are not those of the completed rows": len(sink.mails) != len(mails),
+			"mails did not go to the recipients of the ledger": arrived != Counter(written.values()),
+			"the run's counts are not those of the ledger": (
+				first.due,
+				first.completed,
+				first.skipped,
+				first.failed,
+			)
+			!= (len(rows), count["Completed"], count["Skipped"], count["Failed"]),
+			"the second run told somebody again": second_run_new != 0,
+			"nobody was told": not count["Completed"],
+		}.items()
+		if wrong
+	]
+	for problem in problems:
+		print(f"\nWRONG: {problem}.")
+	print(
+		f"\ndemo: due={expected} completed={count['Completed']} skipped={count['Skipped']} failed={count['Failed']} "
+		f"mails={len(sink.mails)} second_run_new={second_run_new}"
+	)
+	return int(bool(problems))
+
+
+if __name__ == "__main__":
+	sys.exit(main(sys.argv[1]))

@@ -1,0 +1,141 @@
+"""A small shop with 300 customers and 1,000 subscription pins, and its renewal campaign: demo_data.py SITE.
+
+Run inside the bench. The same on every run, but for the dates, which lie around today.
+"""
+
+import random
+import sys
+from collections import defaultdict
+
+import frappe
+from frappe.utils import add_days, getdate
+
+from marketing_automation.tests import factories
+
+CUSTOMERS = 300
+PINS = 1000
+CAMPAIGN = "Subscription renewal"
+# How many pins expire on the days that tonight's run looks for; the others lie anywhere around today.
+BUSY_DAYS = {30: 90, 7: 60}
+FIRST_DAY, LAST_DAY = -60, 90
+
+SPANISH = (
+	"José Núñez",
+	"María Peña",
+	"Íñigo Ibáñez",
+	"Lucía Muñoz",
+	"Ángel Gómez",
+	"Sofía Güell",
+	"Raúl Cañas",
+)
+ENGLISH = (
+	"Zoë Brown",
+	"Liam O'Neill",
+	"Chloé Smith",
+	"Noah Clarke",
+	"Emma Jones",
+	"Oliver Hall",
+	"Ava Wright",
+)
+ITEMS = (
+	("STREAM-12", "Streaming Premium, 12 months", "Streaming"),
+	("MUSIC-12", "Music Family, 12 months", "Streaming"),
+	("SHIELD-12", "Antivirus Plus, 12 months", "Security"),
+)
+
+EN = {
+	"subject": "{{ customer_name }}, {{ item_name }} ends on {{ expiry_date }}",
+	"response": """<p>Dear {{ customer_name }},</p>
+<p>your subscription <strong>{{ item_name }}</strong> (pin {{ serial_no }}) ends on {{ expiry_date }},
+in {{ days_left }} days.</p>
+<p>Renew it now and keep your pin: answer this mail, and we do the rest.</p>
+<p>{{ company }}</p>""",
+}
+ES = {
+	"subject": "{{ customer_name }}, {{ item_name }} vence el {{ expiry_date }}",
+	"response": """<p>Hola, {{ customer_name }}:</p>
+<p>tu suscripción <strong>{{ item_name }}</strong> (pin {{ serial_no }}) vence el {{ expiry_date }},
+dentro de {{ days_left }} días.</p>
+<p>Renuévala ahora y conserva tu pin: responde a este correo y nosotros hacemos el resto.</p>
+<p>{{ company }}</p>""",
+}
+
+
+def fill() -> None:
+	"""Make the shop, its sales and its campaign."""
+	chance = random.Random(2026)
+	items = [factories.item(code, factories.item_group(group), item_name=name) for code, name, group in ITEMS]
+	customers = [_customer(number, chance) for number in range(CUSTOMERS)]
+	_sell(customers, items, chance)
+	_disable(customers)
+	_campaign()
+
+
+def _customer(number: int, chance: random.Random) -> str:
+	spanish = chance.random() < 0.5
+	name = f"{chance.choice(SPANISH if spanish else ENGLISH)} {number:03d}"
+	# One in 25 has no address at all.
+	email = None if number % 25 == 3 else f"customer{number:03d}@customers.example"
+	return factories.customer(name, email, language="es" if spanish else "en")
+
+
+def _sell(customers: list[str], items: list[str], chance: random.Random) -> None:
+	"""Sell the pins: to each customer one document an item, so that many have several pins due on one day."""
+	days = [day for day, count in BUSY_DAYS.items() for _ in range(count)]
+	days += [chance.randint(FIRST_DAY, LAST_DAY) for _ in range(PINS - len(days))]
+	baskets = defaultdict(list)
+	buyer = None
+	for number, day in enumerate(days):
+		# Every fifth pin goes to the same buyer as the one before it.
+		if buyer is None or number % 5:
+			buyer = chance.choice(customers), chance.choice(items)
+		baskets[buyer].append((f"PIN-{number:04d}", day))
+	by_day = defaultdict(list)
+	for number, ((customer, item), basket) in enumerate(baskets.items()):
+		names = [name for name, _day in basket]
+		factories.received(item_code=item, names=names)
+		doctype = "Delivery Note" if number % 4 == 0 else "Sales Invoice"
+		sale = factories.sold(customer, names, doctype, item)
+		# One sale in 20 was given back; its pins keep their dates.
+		if number % 20 == 5:
+			factories.returned(sale)
+		for name, day in basket:
+			by_day[day].append(name)
+	for day, names in by_day.items():
+		factories.expire(names, getdate(add_days(getdate(), day)))
+
+
+def _disable(customers: list[str]) -> None:
+	frappe.db.set_value("Customer", {"name": ["in", customers[7::30]]}, "disabled", 1)
+
+
+def _campaign() -> None:
+	"""Make the renewal: 30 and 7 days before, in English and Spanish."""
+	for name, text in (("Renewal (English)", EN), ("Renewal (Spanish)", ES)):
+		factories.make("Email Template", name=name, **text)
+	campaign = factories.make(
+		"Lifecycle Campaign",
+		campaign_name=CAMPAIGN,
+		description="Offers the renewal 30 and 7 days before a subscription pin expires.",
+	)
+	for days in BUSY_DAYS:
+		trigger = factories.trigger(campaign.name, trigger_name=f"{days} days before", days_offset=days)
+		factories.action(
+			trigger.name,
+			"Renewal (English)",
+			action_name=f"Offer, {days} days",
+			translations=[{"language": "es", "email_template": "Renewal (Spanish)"}],
+		)
+	campaign.is_active = 1
+	campaign.save()
+
+
+if __name__ == "__main__":
+	frappe.init(site=sys.argv[1], sites_path=".")
+	frappe.connect()
+	frappe.set_user("Administrator")
+	# Nobody listens there: the demonstration brings its own server when it runs.
+	frappe.conf.update({"mail_server": "127.0.0.1", "mail_port": 9, "auto_email_id": "shop@company.example"})
+	fill()
+	frappe.db.commit()
+	frappe.destroy()

@@ -1,0 +1,97 @@
+"""Installing the app leaves Frappe's and ERPNext's schema alone; uninstalling it leaves nothing of ours."""
+
+import re
+
+import pytest
+from cli import Sandbox
+
+SITE = "install.localhost"
+OURS = re.compile(r"lifecycle|marketing", re.IGNORECASE)
+
+SCHEMA = {
+	"columns": "select table_name, column_name, column_type, column_default, is_nullable from information_schema.columns "
+	"where table_schema = database()",
+	"indexes": "select table_name, index_name, column_name, non_unique from information_schema.statistics "
+	"where table_schema = database()",
+	"DocField": "select parent, fieldname, fieldtype, options, reqd, hidden, read_only, `default`, label, idx from tabDocField",
+	"Custom Field": "select name, dt, fieldname, fieldtype from `tabCustom Field`",
+	"Property Setter": "select name, doc_type, field_name, property, value from `tabProperty Setter`",
+	"DocType": "select name, module, custom from tabDocType",
+}
+RECORDS = {
+	"DocPerm": "select parent, role, permlevel, `read`, `write`, `create`, `delete` from tabDocPerm",
+	"Custom DocPerm": "select parent, role, permlevel from `tabCustom DocPerm`",
+	"Role": "select name from tabRole",
+	"Has Role": "select parent, role from `tabHas Role`",
+	"Scheduled Job Type": "select method from `tabScheduled Job Type`",
+	"Module Def": "select name from `tabModule Def`",
+	"Workspace": "select name from tabWorkspace",
+	"Report": "select name from tabReport",
+	"Page": "select name from tabPage",
+	"Number Card": "select name from `tabNumber Card`",
+	"Dashboard Chart": "select name from `tabDashboard Chart`",
+	"Dashboard": "select name from tabDashboard",
+	"Module Onboarding": "select name from `tabModule Onboarding`",
+	"Onboarding Step": "select name from `tabOnboarding Step`",
+	"Email Template": "select name from `tabEmail Template`",
+	"Installed Application": "select app_name from `tabInstalled Application`",
+	"Singles": "select distinct doctype from tabSingles",
+}
+
+
+@pytest.fixture(scope="module")
+def life():
+	"""What the site's database holds before the app, with it, after a migration, and after it has gone."""
+	sandbox = Sandbox()
+	sites, bench = sandbox.sites, sandbox.bench
+
+	def look(queries):
+		return {name: set(sites.rows(SITE, query)) for name, query in queries.items()}
+
+	seen = {}
+	sites.without_app(SITE)
+	seen["before"] = look(SCHEMA | RECORDS)
+	bench.frappe("--site", SITE, "install-app", "marketing_automation", log="test-install.log")
+	seen["installed"] = look(SCHEMA | RECORDS)
+	bench.frappe("--site", SITE, "migrate", "--skip-search-index", log="test-migrate.log")
+	seen["migrated"] = look(SCHEMA | RECORDS)
+	bench.frappe(
+		*("--site", SITE, "uninstall-app", "marketing_automation", "--yes", "--no-backup"),
+		log="test-uninstall.log",
+	)
+	seen["uninstalled"] = look(SCHEMA | RECORDS)
+	yield seen
+	sites.remove(SITE)
+
+
+def of_others(rows):
+	return {row for row in rows if not OURS.search(row.split("\t")[0])}
+
+
+@pytest.mark.parametrize("moment", ["installed", "migrated"])
+@pytest.mark.parametrize("what", SCHEMA)
+def test_the_schema_of_others_is_unmodified(life, what, moment):
+	assert of_others(life[moment][what]) == of_others(life["before"][what])
+
+
+def test_the_app_was_really_there(life):
+	assert any("tabLifecycle Execution Log" in row for row in life["installed"]["columns"])
+	assert {"Marketing Manager", "Marketing User"} <= life["migrated"]["Role"]
+	assert "marketing_automation.tasks.check_expiring_subscriptions" in life["migrated"]["Scheduled Job Type"]
+
+
+@pytest.mark.parametrize("what", SCHEMA | RECORDS)
+def test_uninstalled_it_leaves_nothing(life, what):
+	left = life["uninstalled"][what] - life["before"][what]
+	lost = life["before"][what] - life["uninstalled"][what]
+	# What a migration adds to Frappe's and ERPNext's own records is none of ours.
+	assert left - of_others(life["migrated"][what]) == set()
+	assert lost == set()
+
+
+def test_the_nightly_job_is_at_one_oclock():
+	from marketing_automation import hooks
+
+	assert hooks.scheduler_events["cron"] == {
+		"0 1 * * *": ["marketing_automation.tasks.check_expiring_subscriptions"]
+	}
