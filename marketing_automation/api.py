@@ -29,11 +29,11 @@ def run_now(campaign: str | None = None) -> str:
 
 @frappe.whitelist(methods=["GET", "POST"])
 def run_preview(campaign: str | None = None) -> dict:
-	"""Return what `run_now` would do at this moment: engine.preview's counts and reasons, without the rows."""
+	"""Return what `run_now` would do at this moment: engine.preview's counts and reasons, and health's problems."""
 	_require_run(campaign)
 	# The run is not bound to what its user may see, so neither is the number that they confirm.
 	found = previews.of_run(campaign, Visibility("Administrator"))
-	return {"counts": found["counts"], "reasons": found["reasons"]}
+	return {"counts": found["counts"], "reasons": found["reasons"], "problems": health(campaign)}
 
 
 @frappe.whitelist(methods=["GET", "POST"])

@@ -87,11 +87,12 @@ marketing_automation.forecast = {
 		wrapper.html(
 			Object.values(months)
 				.map((days) => {
+					// By the square root: one busy day does not make all the others look empty.
 					const lead = days[0].isoWeekday() - 1;
 					const cells = days.map((day) => {
 						const date = day.format("YYYY-MM-DD");
 						const count = found.days[date] || 0;
-						const level = count ? Math.max(1, Math.ceil((4 * count) / most)) : 0;
+						const level = count ? Math.ceil(4 * Math.sqrt(count / most)) : 0;
 						const label = __("{0}: {1} messages", [frappe.datetime.str_to_user(date), count]);
 						return `<button type="button" class="lifecycle-day level-${level}" data-day="${date}"
 							title="${ma.escape(label)}" aria-label="${ma.escape(label)}">
@@ -123,12 +124,13 @@ marketing_automation.forecast = {
 			data: {
 				labels: days.map((day) => moment(day).format("D MMM")),
 				datasets: actions.map((action) => ({
-					name: `${action.trigger_name}: ${action.action_name}`,
+					name: action.trigger_name,
 					values: days.map((day) => action.days[day] || 0),
 				})),
 			},
 			barOptions: { stacked: 1, spaceRatio: 0.3 },
 			axisOptions: { xIsSeries: 1, shortenYAxisNumbers: 1 },
+			truncateLegends: 0,
 		});
 	},
 

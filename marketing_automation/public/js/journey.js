@@ -118,7 +118,7 @@ marketing_automation.journey = {
 			<div class="lifecycle-numbers">
 				<button type="button" class="lifecycle-number ${action.coming ? "blue" : "zero"}" data-coming="1"
 					title="${__("Due in the next 7 days")}">
-					<strong>${ma.number(action.coming)}</strong><span>${__("Due")}</span></button>
+					<strong>${ma.number(action.coming)}</strong><span>${__("In 7 Days")}</span></button>
 				${number(__("Told"), counts.Completed + counts.Queued, "Completed,Queued", "green")}
 				${number(__("Skipped"), counts.Skipped + counts.Cancelled, "Skipped,Cancelled", "gray")}
 				${number(__("Failed"), counts.Failed, "Failed", "red")}

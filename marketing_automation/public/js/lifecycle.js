@@ -65,6 +65,11 @@ Object.assign(marketing_automation, {
 		return `<div class="lifecycle-empty text-muted">${this.escape(text)}</div>`;
 	},
 
+	// html: what is safe to show after the text.
+	banner(level, text, html = "") {
+		return `<div class="lifecycle-banner ${level}" role="alert">${this.escape(text)}${html}</div>`;
+	},
+
 	loading() {
 		return `<div class="lifecycle-empty text-muted" role="status">${__("Loading...")}</div>`;
 	},

@@ -6,16 +6,8 @@ marketing_automation.mail = {
 		const dialog = new frappe.ui.Dialog({
 			title: title ? __("Message: {0}", [title]) : __("Message"),
 			size: "extra-large",
+			// The link is not the first field: one that has the focus drops its list over the mail.
 			fields: [
-				{
-					fieldname: "serial_no",
-					label: __("As for Serial No"),
-					fieldtype: can_search ? "Link" : "Data",
-					options: can_search ? "Serial No" : undefined,
-					description: __("Any serial number with an expiry date, whether it is due or not."),
-					onchange: () => this.load(dialog, action),
-				},
-				{ fieldtype: "Column Break" },
 				{
 					fieldname: "language",
 					label: __("In the Language"),
@@ -30,7 +22,7 @@ marketing_automation.mail = {
 				{ fieldtype: "Column Break" },
 				{
 					fieldname: "width",
-					label: __("On"),
+					label: __("Shown on"),
 					fieldtype: "Select",
 					options: [
 						{ value: "desktop", label: __("A computer") },
@@ -39,6 +31,15 @@ marketing_automation.mail = {
 					],
 					default: "desktop",
 					onchange: () => this.draw(dialog),
+				},
+				{ fieldtype: "Column Break" },
+				{
+					fieldname: "serial_no",
+					label: __("As for Serial No"),
+					fieldtype: can_search ? "Link" : "Data",
+					options: can_search ? "Serial No" : undefined,
+					description: __("Any serial number with an expiry date, whether it is due or not."),
+					onchange: () => this.load(dialog, action),
 				},
 				{ fieldtype: "Section Break", hide_border: 1 },
 				{ fieldname: "mail", fieldtype: "HTML" },
@@ -99,13 +100,11 @@ marketing_automation.mail = {
 		}
 		const width = dialog.get_value("width") || "desktop";
 		const reason = found.reason
-			? `<div class="lifecycle-banner orange">${ma.escape(
-					__("This customer would not get it now: {0}.", [__(found.reason)])
-			  )}</div>`
+			? ma.banner("orange", __("This customer would not get it now: {0}.", [__(found.reason)]))
 			: "";
 		wrapper.html(`${reason}
 			<div class="lifecycle-mail-head">
-				<div><span class="text-muted">${__("To")}</span> ${ma.escape(found.recipient || "–")}</div>
+				<div><span class="text-muted">${__("Recipient")}</span> ${ma.escape(found.recipient || "–")}</div>
 				<div><span class="text-muted">${__("Subject")}</span> <strong>${ma.escape(
 			found.subject
 		)}</strong></div>

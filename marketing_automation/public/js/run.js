@@ -6,7 +6,7 @@ marketing_automation.run = {
 
 	confirm(campaign, done) {
 		const ma = marketing_automation;
-		ma.call("run_preview", { campaign }, { freeze: true }).then(({ counts, reasons }) => {
+		ma.call("run_preview", { campaign }, { freeze: true }).then(({ counts, reasons, problems }) => {
 			const lines = [
 				counts.tell
 					? __("<strong>{0} mails</strong> will go out to customers now.", [ma.number(counts.mails)])
@@ -21,7 +21,10 @@ marketing_automation.run = {
 			if (counts.known) {
 				lines.push(__("{0} were handled before and are left alone.", [ma.number(counts.known)]));
 			}
-			frappe.confirm(lines.map((line) => `<p>${line}</p>`).join(""), () =>
+			const banners = problems
+				.map((problem) => ma.banner(problem.level, problem.text))
+				.join("");
+			frappe.confirm(banners + lines.map((line) => `<p>${line}</p>`).join(""), () =>
 				ma.call("run_now", { campaign }, { freeze: true }).then((name) => this.follow(name, done))
 			);
 		});

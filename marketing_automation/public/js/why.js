@@ -46,9 +46,10 @@ marketing_automation.why = {
 	reach(found) {
 		const ma = marketing_automation;
 		if (!found.customer) {
-			return `<div class="lifecycle-banner orange">${__(
-				"No customer is known for this serial number, so nobody can be told."
-			)}</div>`;
+			return ma.banner(
+				"orange",
+				__("No customer is known for this serial number, so nobody can be told.")
+			);
 		}
 		const who = `${ma.link("Customer", found.customer, found.customer_name)} · ${ma.escape(
 			found.email || __("no e-mail address")
@@ -60,9 +61,7 @@ marketing_automation.why = {
 				campaign ? __("Has unsubscribed from {0}.", [campaign]) : __("Has unsubscribed from all mail.")
 			)
 		);
-		return `<p>${who}</p>${troubles
-			.map((text) => `<div class="lifecycle-banner orange">${ma.escape(text)}</div>`)
-			.join("")}`;
+		return `<p>${who}</p>${troubles.map((text) => ma.banner("orange", text)).join("")}`;
 	},
 
 	history(rows) {
@@ -71,7 +70,7 @@ marketing_automation.why = {
 			? ma.table(
 					[
 						{
-							label: __("When"),
+							label: __("Date"),
 							html: (r) =>
 								ma.link(
 									"Lifecycle Execution Log",
@@ -85,7 +84,7 @@ marketing_automation.why = {
 							html: (r) => ma.escape(`${r.trigger_name || ""}: ${r.action_name || ""}`),
 						},
 						{
-							label: __("About"),
+							label: __("Serial No"),
 							html: (r) => ma.link(r.reference_doctype, r.reference_name),
 						},
 						{ label: __("Expiry Date"), html: (r) => ma.date(r.occurrence_date) },
@@ -114,7 +113,7 @@ marketing_automation.why = {
 							html: (r) =>
 								ma.link("Lifecycle Action", r.action, `${r.trigger_name}: ${r.action_name}`),
 						},
-						{ label: __("About"), html: (r) => ma.link("Serial No", r.serial_no) },
+						{ label: __("Serial No"), html: (r) => ma.link("Serial No", r.serial_no) },
 						{ label: __("State"), html: (r) => ma.pill(__(r.state), colors[r.state]) },
 						{ label: __("Why"), html: (r) => ma.escape(r.why) },
 					],

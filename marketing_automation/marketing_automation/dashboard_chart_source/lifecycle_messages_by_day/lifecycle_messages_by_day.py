@@ -23,4 +23,4 @@ def get(
 	if not frappe.has_permission(DOCTYPE, "read"):
 		frappe.throw(_("You are not permitted to do this."), frappe.PermissionError)
 	_columns, _rows, _message, chart, _summary = campaign_performance.execute({})
-	return chart["data"] if chart else {"labels": [], "datasets": []}
+	return chart["data"]

@@ -44,8 +44,15 @@ frappe.ui.form.on("Lifecycle Campaign", {
 				frappe.set_route("query-report", "Campaign Performance", { campaign: frm.doc.name }),
 			__("View")
 		);
-		frm.lifecycle_health = $(frm.dashboard.add_section("<div></div>", "")).addClass("lifecycle-health");
-		frm.lifecycle_journey = $(frm.dashboard.add_section(marketing_automation.loading(), __("Journey")));
+		const parts = frm.dashboard.add_section(
+			`<div class="lifecycle-health"></div><div class="lifecycle-steps">${marketing_automation.loading()}</div>`,
+			__("Journey")
+		);
+		// The journey is what the page is about: it stands above the connections.
+		const section = parts.closest(".form-dashboard-section");
+		section.prependTo(section.parent());
+		frm.lifecycle_health = section.find(".lifecycle-health");
+		frm.lifecycle_journey = section.find(".lifecycle-steps");
 		frm.dashboard.show();
 		frm.trigger("draw_health");
 		frm.trigger("draw_journey");
@@ -57,11 +64,10 @@ frappe.ui.form.on("Lifecycle Campaign", {
 		ma.call("health", { campaign }).then((problems) => {
 			if (frm.doc.name !== campaign) return;
 			const html = problems.map((problem) => {
-				const text = ma.escape(problem.text);
 				const open = problem.route
-					? ` <a data-route="${ma.escape(problem.route)}" href="#">${__("Open")}</a>`
+					? ` <a data-route="${ma.escape(problem.route)}" href="#">${__("Open It")}</a>`
 					: "";
-				return `<div class="lifecycle-banner ${problem.level}" role="alert">${text}${open}</div>`;
+				return ma.banner(problem.level, problem.text, open);
 			});
 			frm.lifecycle_health.html(html.join("")).toggle(Boolean(problems.length));
 			frm.lifecycle_health.find("[data-route]").on("click", (e) => {

@@ -51,8 +51,9 @@ frappe.ui.form.on("Lifecycle Trigger", {
 					if (text !== (frm.doc.filters || "")) frm.set_value("filters", text);
 				},
 			});
-			// It stands in the form, not in a popover.
+			// It stands in the form, not in a popover with a button.
 			group.hide_popover = () => {};
+			group.update_filter_button = () => {};
 			frm.lifecycle_filters = group;
 			Promise.resolve(group.add_filters(JSON.parse(frm.doc.filters || "[]"))).then(() => {
 				group.toggle_empty_filters(!group.filters.length);

@@ -11,7 +11,7 @@ frappe.pages["lifecycle-forecast"].on_page_load = function (wrapper) {
 		options: "Lifecycle Campaign",
 		change: () => show(),
 	});
-	const body = $('<div class="lifecycle-forecast-page"></div>').appendTo(page.main);
+	const body = $('<div class="lifecycle-forecast-page frappe-card"></div>').appendTo(page.main);
 	function show() {
 		marketing_automation.forecast.draw(body, campaign.get_value() || null);
 	}

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 import frappe
 from frappe import _
 from frappe.query_builder.functions import Count
-from frappe.utils import add_days, get_date_str, getdate
+from frappe.utils import add_days, date_diff, get_date_str, getdate
 
 from marketing_automation.engine import ledger
 from marketing_automation.engine.model import CANCELLED, COMPLETED, FAILED, PENDING, QUEUED, SKIPPED
@@ -34,7 +34,7 @@ def execute(filters: dict | None = None):
 	level = LEVELS[filters.group_by if filters.group_by in LEVELS else "Action"]
 	by_action, by_day = _counted(filters)
 	rows = _rows(by_action, level)
-	return _columns(level), rows, None, _chart(by_day), _summary(by_action)
+	return _columns(level), rows, None, _chart(by_day, filters), _summary(by_action)
 
 
 def _counted(filters) -> tuple[Counter, Counter]:
@@ -127,7 +127,7 @@ def _columns(level: tuple[str, ...]) -> list[dict]:
 		if field != "campaign"
 	]
 	numbers = (
-		("due", _("Due")),
+		("due", _("Messages Due")),
 		("told", _("Told")),
 		("on_its_way", _("On Its Way")),
 		("skipped", _("Skipped")),
@@ -141,10 +141,10 @@ def _columns(level: tuple[str, ...]) -> list[dict]:
 	return columns
 
 
-def _chart(by_day: Counter) -> dict | None:
-	days = sorted({day for day, _status in by_day})
-	if not days:
-		return None
+def _chart(by_day: Counter, filters) -> dict:
+	"""Return the stacked outcomes of every day of the period, those without a message too."""
+	length = date_diff(filters.to_date, filters.from_date) + 1
+	days = [getdate(add_days(filters.from_date, ahead)) for ahead in range(length)]
 	outcomes = (
 		(_("Told"), (COMPLETED,)),
 		(_("On Its Way"), (PENDING, QUEUED)),
