@@ -100,6 +100,7 @@ def demo_desk(sandbox: Sandbox, workers: int):
 	if (HERE / "demo_data.py").exists():
 		with step("Demonstration data"):
 			sandbox.bench.script("demo_data.py", DEMO_SITE, log="demo-data.log")
+	sandbox.sites.configure(DEMO_SITE, **desk.MAIL)
 	desk.add_user(sandbox.bench, DEMO_SITE, MARKETER, MARKETER_PASSWORD, *desk.MARKETER_ROLES)
 	with desk.served(sandbox.bench, DEMO_SITE, workers=workers) as url:
 		yield url

@@ -29,6 +29,9 @@ PUBLIC = PROJECT / "marketing_automation" / "public"
 # and Serial No, and needs no Sales User beside it.
 MARKETER_ROLES = ("Marketing User", "Stock User")
 
+# An account for outgoing mail, where nobody listens: mails stay in the queue, and the Desk has nothing to complain of.
+MAIL = {"mail_server": "127.0.0.1", "mail_port": 9, "auto_email_id": "shop@company.example"}
+
 
 def build_assets(bench: Bench) -> None:
 	"""Build the Desk's scripts and styles, unless they were built from the same sources and pins before."""

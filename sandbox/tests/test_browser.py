@@ -18,6 +18,7 @@ def site():
 		pytest.skip("the sandbox builds the Desk of its own Frappe only")
 	desk.build_assets(sandbox.bench)
 	sandbox.sites.fresh(SITE)
+	sandbox.sites.configure(SITE, **desk.MAIL)
 	desk.add_user(sandbox.bench, SITE, MARKETER, PASSWORD, *desk.MARKETER_ROLES)
 	desk.add_user(sandbox.bench, SITE, STRANGER, PASSWORD, "Sales User")
 	with desk.served(sandbox.bench, SITE) as url:
