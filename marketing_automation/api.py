@@ -230,12 +230,14 @@ def due_next_week(filters: str | dict | list | None = None) -> int:
 
 @frappe.whitelist(methods=["GET", "POST"])
 def last_run(filters: str | dict | list | None = None) -> str:
-	"""Return when the last run was and how it ended, in words, for the number card. 1 query."""
+	"""Return when the last run was, or how it ended if not well, in words, for the number card. 1 query."""
 	_require(ledger.RUN, "read")
 	last = frappe.db.get_value(
 		ledger.RUN, {}, ["status", "started_at"], as_dict=True, order_by="creation desc"
 	)
-	return f"{_(last.status)}, {pretty_date(last.started_at)}" if last else _("None yet")
+	if not last:
+		return _("None yet")
+	return _(last.status) if last.status in ("Failed", "Interrupted") else pretty_date(last.started_at)
 
 
 def may_open() -> bool:

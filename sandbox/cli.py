@@ -123,7 +123,7 @@ def open_desk(sandbox: Sandbox, _arguments) -> int:
 
 def screenshots(sandbox: Sandbox, _arguments) -> int:
 	"""Take the documentation's pictures of the Desk."""
-	with sandbox.up(), demo_desk(sandbox, workers=0) as url:
+	with sandbox.up(), demo_desk(sandbox, workers=1) as url:
 		done = desk.browse(
 			sandbox.bench,
 			desk.BROWSER / "screenshots.cjs",

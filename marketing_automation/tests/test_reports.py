@@ -1,6 +1,7 @@
 """The reports' numbers are the ledger's, and what nobody will hear about is found before it expires."""
 
 import frappe
+from frappe.utils import formatdate
 
 from marketing_automation.marketing_automation.dashboard_chart_source.lifecycle_messages_by_day import (
 	lifecycle_messages_by_day,
@@ -35,7 +36,9 @@ class TestCampaignPerformance(MarketingTestCase):
 		(row,) = self.report(group_by="Campaign")[0]
 		self.assertEqual((row["campaign"], row["due"], row["told"]), (self.campaign.name, 4, 3))
 		self.assertEqual(len(self.report(group_by="Trigger")[0]), 2)
-		self.assertEqual(chart["data"]["labels"], [str(in_days(ahead)) for ahead in range(-30, 1)])
+		self.assertEqual(
+			chart["data"]["labels"], [formatdate(in_days(ahead), "d MMM") for ahead in range(-30, 1)]
+		)
 		self.assertEqual([d["values"][-1] for d in chart["data"]["datasets"]], [3, 0, 1, 0])
 		self.assertEqual({sum(d["values"][:-1]) for d in chart["data"]["datasets"]}, {0})
 		self.assertEqual((summary["Told"], summary["Skipped"]), (3, 1))

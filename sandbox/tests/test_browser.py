@@ -19,9 +19,10 @@ def site():
 	desk.build_assets(sandbox.bench)
 	sandbox.sites.fresh(SITE)
 	sandbox.sites.configure(SITE, **desk.MAIL)
+	sandbox.bench.script("browser_data.py", SITE, log="browser-data.log")
 	desk.add_user(sandbox.bench, SITE, MARKETER, PASSWORD, *desk.MARKETER_ROLES)
 	desk.add_user(sandbox.bench, SITE, STRANGER, PASSWORD, "Sales User")
-	with desk.served(sandbox.bench, SITE) as url:
+	with desk.served(sandbox.bench, SITE, workers=1) as url:
 		yield sandbox.bench, url
 
 

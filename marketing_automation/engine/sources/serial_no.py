@@ -238,26 +238,31 @@ def night(rule: Rule, occurrence: date) -> date:
 
 
 def example(rule: Rule, visible: Visibility) -> str | None:
-	"""Return a serial number to show a message with: sold, and the next one of the rule to expire. 1 query.
+	"""Return a serial number to show a message with: one that was sold, the next to be due, else the last that was.
 
-	By the rule's company and filters; its item group is left aside.
+	By the rule's company and filters; its item group is left aside. 1 or 2 queries.
 	"""
+	date_field = rule.trigger.date_field
 	filters = [
-		[REFERENCE_DOCTYPE, rule.trigger.date_field, ">=", str(getdate())],
+		[REFERENCE_DOCTYPE, date_field, "is", "set"],
 		[REFERENCE_DOCTYPE, "customer", "is", "set"],
 		*parse_filters(rule.trigger.filters),
 	]
 	if rule.campaign.company:
 		filters.append([REFERENCE_DOCTYPE, "company", "=", rule.campaign.company])
 	filters += [[REFERENCE_DOCTYPE, field, "in", sorted(names)] for field, names in visible.allowed.items()]
-	found = frappe.get_all(
-		REFERENCE_DOCTYPE,
-		filters=filters,
-		pluck="name",
-		order_by=f"{rule.trigger.date_field} asc",
-		limit_page_length=1,
-	)
-	return found[0] if found else None
+	today = schedule.occurrence_for_night(rule.trigger.trigger_type, rule.trigger.days_offset, getdate())
+	for operator, order in ((">=", "asc"), ("<", "desc")):
+		found = frappe.get_all(
+			REFERENCE_DOCTYPE,
+			filters=[[REFERENCE_DOCTYPE, date_field, operator, str(today)], *filters],
+			pluck="name",
+			order_by=f"{date_field} {order}",
+			limit_page_length=1,
+		)
+		if found:
+			return found[0]
+	return None
 
 
 def _pages(date_field: str, dates: list[date]) -> Iterator[list[dict]]:

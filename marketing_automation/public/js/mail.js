@@ -91,9 +91,7 @@ marketing_automation.mail = {
 		if (!found.serial_no) {
 			wrapper.html(
 				ma.empty(
-					__(
-						"No serial number with a customer expires from today on. Choose one above that has an expiry date."
-					)
+					__("No serial number with a customer has an expiry date yet. Give one a date, and look again.")
 				)
 			);
 			return;

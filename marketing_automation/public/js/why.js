@@ -38,7 +38,12 @@ marketing_automation.why = {
 		wrapper.html(marketing_automation.loading());
 		marketing_automation
 			.call(method, args)
-			.then((found) => wrapper.html(parts(found).join("")))
+			.then((found) => {
+				if (args.customer && found.customer_name) {
+					dialog.set_title(__("Messages to {0}", [found.customer_name]));
+				}
+				wrapper.html(parts(found).join(""));
+			})
 			.catch(() => dialog.hide());
 		return dialog;
 	},

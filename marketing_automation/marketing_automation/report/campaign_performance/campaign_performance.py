@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 import frappe
 from frappe import _
 from frappe.query_builder.functions import Count
-from frappe.utils import add_days, date_diff, get_date_str, getdate
+from frappe.utils import add_days, date_diff, formatdate, getdate
 
 from marketing_automation.engine import ledger
 from marketing_automation.engine.model import CANCELLED, COMPLETED, FAILED, PENDING, QUEUED, SKIPPED
@@ -153,7 +153,7 @@ def _chart(by_day: Counter, filters) -> dict:
 	)
 	return {
 		"data": {
-			"labels": [get_date_str(day) for day in days],
+			"labels": [formatdate(day, "d MMM") for day in days],
 			"datasets": [
 				{"name": name, "values": [sum(by_day[day, status] for status in statuses) for day in days]}
 				for name, statuses in outcomes
@@ -161,6 +161,8 @@ def _chart(by_day: Counter, filters) -> dict:
 		},
 		"type": "bar",
 		"barOptions": {"stacked": 1},
+		"axisOptions": {"xIsSeries": 1},
+		"fieldtype": "Int",
 		"colors": ["#28a745", "#449cf0", "#a6b1b9", "#e24c4c"],
 	}
 
