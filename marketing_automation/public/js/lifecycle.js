@@ -23,7 +23,9 @@ Object.assign(marketing_automation, {
 	},
 
 	date(value) {
-		return value ? this.escape(frappe.datetime.str_to_user(value)) : "";
+		return value
+			? `<span class="text-nowrap">${this.escape(frappe.datetime.str_to_user(value))}</span>`
+			: "";
 	},
 
 	number(value) {
@@ -40,9 +42,13 @@ Object.assign(marketing_automation, {
 
 	// Where the user may not open a document, its name is shown and leads nowhere.
 	link(doctype, name, label) {
-		const text = this.escape(label || name);
-		if (!name || !frappe.model.can_read(doctype)) return text;
-		return `<a href="${frappe.utils.get_form_link(doctype, name)}">${text}</a>`;
+		return this.link_around(doctype, name, this.escape(label || name));
+	},
+
+	// html: what is safe to show.
+	link_around(doctype, name, html) {
+		if (!name || !frappe.model.can_read(doctype)) return html;
+		return `<a href="${frappe.utils.get_form_link(doctype, name)}">${html}</a>`;
 	},
 
 	// columns: [{label, html(row), numeric}]; html returns what is safe to show.

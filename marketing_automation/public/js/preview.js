@@ -153,7 +153,7 @@ marketing_automation.preview = {
 		if (row.outcome === "tell") return ma.pill(__("Would Be Told"), "green");
 		const reason = row.reason ? ` <span class="text-muted">${ma.escape(__(row.reason))}</span>` : "";
 		if (row.outcome === "known") {
-			return ma.link("Lifecycle Execution Log", row.log, __(row.status)) + reason;
+			return ma.link_around("Lifecycle Execution Log", row.log, ma.status(row.status)) + reason;
 		}
 		return row.outcome === "fail"
 			? ma.pill(__("Would Fail"), "red") + reason

@@ -2,9 +2,12 @@
 
 import frappe
 from frappe import _
+from frappe.utils import add_days, formatdate, getdate
 
 from marketing_automation.engine.ledger import DOCTYPE
 from marketing_automation.marketing_automation.report.campaign_performance import campaign_performance
+
+DAYS = 30
 
 
 @frappe.whitelist(methods=["GET", "POST"])
@@ -22,5 +25,7 @@ def get(
 	"""Return labels and datasets for the last 30 days. Queries: as Campaign Performance."""
 	if not frappe.has_permission(DOCTYPE, "read"):
 		frappe.throw(_("You are not permitted to do this."), frappe.PermissionError)
-	_columns, _rows, _message, chart, _summary = campaign_performance.execute({})
-	return chart["data"]
+	days = [getdate(add_days(getdate(), -ahead)) for ahead in range(DAYS, -1, -1)]
+	_by_action, by_day = campaign_performance.counted(frappe._dict(from_date=days[0], to_date=days[-1]))
+	bars = {day: formatdate(day, "d MMM") for day in days}
+	return {"labels": list(bars.values()), "datasets": campaign_performance.datasets(by_day, bars)}

@@ -4,7 +4,7 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 
 	get_indicator(doc) {
 		return [
-			__(doc.status),
+			doc.reason ? `${__(doc.status)}: ${__(doc.reason)}` : __(doc.status),
 			marketing_automation.STATUS_COLORS[doc.status],
 			`status,=,${doc.status}`,
 		];

@@ -4,6 +4,7 @@ One query of the ledger, which reads nothing but an index unless the user is res
 """
 
 from collections import Counter, defaultdict
+from datetime import date
 
 import frappe
 from frappe import _
@@ -22,6 +23,7 @@ LEVELS = {
 }
 LINKS = {"campaign": "Lifecycle Campaign", "trigger": "Lifecycle Trigger", "action": "Lifecycle Action"}
 DEFAULT_DAYS = 30
+MOST_BARS = 14
 
 
 def execute(filters: dict | None = None):
@@ -32,12 +34,12 @@ def execute(filters: dict | None = None):
 	if filters.to_date < filters.from_date:
 		frappe.throw(_("The period ends before it starts. Choose another To Date."))
 	level = LEVELS[filters.group_by if filters.group_by in LEVELS else "Action"]
-	by_action, by_day = _counted(filters)
+	by_action, by_day = counted(filters)
 	rows = _rows(by_action, level)
-	return _columns(level), rows, None, _chart(by_day, filters), _summary(by_action)
+	return _columns(level), rows, None, chart(by_day, filters.from_date, filters.to_date), _summary(by_action)
 
 
-def _counted(filters) -> tuple[Counter, Counter]:
+def counted(filters) -> tuple[Counter, Counter]:
 	"""Return {(action, status): count} and {(day, status): count} of the period's messages."""
 	table = frappe.qb.DocType(ledger.DOCTYPE)
 	query = (
@@ -141,30 +143,42 @@ def _columns(level: tuple[str, ...]) -> list[dict]:
 	return columns
 
 
-def _chart(by_day: Counter, filters) -> dict:
-	"""Return the stacked outcomes of every day of the period, those without a message too."""
-	length = date_diff(filters.to_date, filters.from_date) + 1
-	days = [getdate(add_days(filters.from_date, ahead)) for ahead in range(length)]
-	outcomes = (
+def chart(by_day: Counter, first: date, last: date) -> dict:
+	"""Return the stacked outcomes of a period: by day, by week when it is longer than 14 days, by month from 14 weeks.
+
+	Days without a message are in it too. A report's chart has room for so many labels and no more.
+	"""
+	length = date_diff(last, first) + 1
+	days = [getdate(add_days(first, ahead)) for ahead in range(length)]
+	if length <= MOST_BARS:
+		bars = {day: formatdate(day, "d MMM") for day in days}
+	elif length <= 7 * MOST_BARS:
+		bars = {day: formatdate(days[7 * (ahead // 7)], "d MMM") for ahead, day in enumerate(days)}
+	else:
+		bars = {day: formatdate(day, "MMM yyyy") for day in days}
+	return {
+		"data": {"labels": list(dict.fromkeys(bars.values())), "datasets": datasets(by_day, bars)},
+		"type": "bar",
+		"barOptions": {"stacked": 1},
+		"colors": ["#28a745", "#449cf0", "#a6b1b9", "#e24c4c"],
+		"fieldtype": "Int",
+	}
+
+
+def datasets(by_day: Counter, bars: dict[date, str]) -> list[dict]:
+	"""Return a dataset for each outcome; bars: the label of the bar that each day is in."""
+	found = []
+	for name, statuses in (
 		(_("Told"), (COMPLETED,)),
 		(_("On Its Way"), (PENDING, QUEUED)),
 		(_("Skipped"), (SKIPPED,)),
 		(_("Failed"), (FAILED, CANCELLED)),
-	)
-	return {
-		"data": {
-			"labels": [formatdate(day, "d MMM") for day in days],
-			"datasets": [
-				{"name": name, "values": [sum(by_day[day, status] for status in statuses) for day in days]}
-				for name, statuses in outcomes
-			],
-		},
-		"type": "bar",
-		"barOptions": {"stacked": 1},
-		"axisOptions": {"xIsSeries": 1},
-		"fieldtype": "Int",
-		"colors": ["#28a745", "#449cf0", "#a6b1b9", "#e24c4c"],
-	}
+	):
+		values = dict.fromkeys(bars.values(), 0)
+		for day, bar in bars.items():
+			values[bar] += sum(by_day[day, status] for status in statuses)
+		found.append({"name": name, "values": list(values.values())})
+	return found
 
 
 def _summary(by_action: Counter) -> list[dict]:
