@@ -27,18 +27,19 @@ def expiring(
 	Queries: 4, and about 14 for each 2,000 serial numbers.
 	"""
 	loaded = [rule for rule in rules.load(campaigns) if rule.trigger.date_field == date_field]
-	seen = 0
+	today, seen = getdate(), 0
 	for rows in serial_nos.expiring(date_field, first, last, visible):
-		yield from _page(rows, loaded)
+		for row in rows:
+			row.occurrence = getdate(row.occurrence)
+		yield from _page(rows, loaded, today)
 		seen += len(rows)
 		if seen >= MOST_ROWS:
 			return
 
 
-def _page(rows: list[dict], loaded: list) -> Iterator[dict]:
-	names = [row.name for row in rows]
-	coming = _coming(loaded, names)
-	told = _told(names)
+def _page(rows: list[dict], loaded: list, today: date) -> Iterator[dict]:
+	coming = _coming(loaded, [row.name for row in rows], today)
+	told = _told(rows)
 	items = item_names({row.item_code for row in rows})
 	owners = audience.owners([_event(row) for row in rows])
 	reached = audience.reach({customer for customer, _reason in owners if customer})
@@ -51,9 +52,8 @@ def _page(rows: list[dict], loaded: list) -> Iterator[dict]:
 			reason = found.reason
 			if not reason and None in left.get(found.email.lower(), ()):
 				reason = Reason.UNSUBSCRIBED
-		occurrence = getdate(row.occurrence)
 		event = coming.get(row.name)
-		status = told.get((row.name, occurrence))
+		status = told.get((row.name, row.occurrence))
 		yield {
 			"serial_no": row.name,
 			"item_code": row.item_code,
@@ -62,7 +62,7 @@ def _page(rows: list[dict], loaded: list) -> Iterator[dict]:
 			"customer": customer,
 			"customer_name": found.customer_name if found else None,
 			"recipient": found.email if found else None,
-			"expiry_date": occurrence,
+			"expiry_date": row.occurrence,
 			"told": status,
 			"campaign": event.rule.campaign.name if event else None,
 			"trigger_name": event.rule.trigger.trigger_name if event else None,
@@ -81,12 +81,12 @@ def _event(row: dict) -> DueEvent:
 		item_code=row.item_code,
 		company=row.company,
 		customer=row.customer,
-		occurrence=getdate(row.occurrence),
-		night=getdate(row.occurrence),
+		occurrence=row.occurrence,
+		night=row.occurrence,
 	)
 
 
-def _coming(loaded: list, names: list[str]) -> dict[str, DueEvent]:
+def _coming(loaded: list, names: list[str], today: date) -> dict[str, DueEvent]:
 	"""Return the next event of each serial number, today's included."""
 	found = {}
 	for event in serial_nos.about(loaded, names):
@@ -95,17 +95,22 @@ def _coming(loaded: list, names: list[str]) -> dict[str, DueEvent]:
 			not campaign.end_date or event.night <= campaign.end_date
 		)
 		known = found.get(event.reference_name)
-		if in_time and event.night >= getdate() and (not known or event.night < known.night):
+		if in_time and event.night >= today and (not known or event.night < known.night):
 			found[event.reference_name] = event
 	return found
 
 
-def _told(names: list[str]) -> dict[tuple, str]:
+def _told(rows: list[dict]) -> dict[tuple, str]:
 	"""Return {(serial number, expiry): status} of the latest row of each in the ledger. 1 query."""
-	rows = frappe.get_all(
+	known = frappe.get_all(
 		ledger.DOCTYPE,
-		filters={"reference_doctype": serial_nos.REFERENCE_DOCTYPE, "reference_name": ["in", names]},
+		filters={
+			"reference_doctype": serial_nos.REFERENCE_DOCTYPE,
+			"reference_name": ["in", [row.name for row in rows]],
+			# A pin that is renewed every year has its past years in the ledger too.
+			"occurrence_date": ["in", sorted({row.occurrence for row in rows})],
+		},
 		fields=["reference_name", "occurrence_date", "status"],
 		order_by="name asc",
 	)
-	return {(row.reference_name, row.occurrence_date): row.status for row in rows}
+	return {(row.reference_name, row.occurrence_date): row.status for row in known}

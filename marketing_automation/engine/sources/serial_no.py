@@ -204,7 +204,7 @@ def about(rules: list[Rule], names: list[str]) -> list[DueEvent]:
 				)
 				for rule in of_field
 			]
-			for day in {getdate(row.occurrence) for row in rows}
+			for day in map(getdate, {row.occurrence for row in rows})
 		}
 		events += _events(rows, date_field, due_on, groups)
 	return events

@@ -36,7 +36,7 @@ def on_doctype_update():
 		["action", "status"],
 		["due_on", "action", "status"],
 		["customer"],
-		["reference_name"],
+		["reference_name", "occurrence_date"],
 	):
 		# Quoted: trigger is a reserved word of SQL.
 		frappe.db.add_index(
