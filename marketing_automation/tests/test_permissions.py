@@ -139,6 +139,23 @@ class TestRoles(MarketingTestCase):
 		frappe.set_user(self.manager)
 		self.assertTrue(api.run_now())
 
+	def test_a_marketer_sees_the_workspace_with_its_cards_and_reports(self):
+		workspace = frappe.get_doc("Workspace", "Marketing Automation")
+		frappe.set_user(self.marketer)
+		self.assertEqual(len(workspace.number_cards), 6)
+		for row in workspace.number_cards:
+			card = frappe.get_doc("Number Card", row.number_card_name)
+			self.assertTrue(frappe.has_permission("Number Card", doc=card), card.name)
+		chart = frappe.get_doc("Dashboard Chart", workspace.charts[0].chart_name)
+		self.assertTrue(frappe.has_permission("Dashboard Chart", doc=chart))
+		for name in ("Campaign Performance", "Expiring Pins"):
+			self.assertTrue(frappe.get_doc("Report", name).is_permitted())
+		self.assertEqual((api.due_next_week(), api.last_run()), (0, "None yet"))
+		self.assertTrue(api.may_open())
+		frappe.set_user(self.stranger)
+		self.assertFalse(frappe.get_doc("Report", "Expiring Pins").is_permitted())
+		self.assertFalse(api.may_open())
+
 	def test_what_the_forms_offer(self):
 		frappe.set_user(self.marketer)
 		self.assertIn("warranty_expiry_date", [field["value"] for field in api.date_fields()])

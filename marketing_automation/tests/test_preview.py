@@ -4,6 +4,7 @@ import frappe
 
 from marketing_automation import api
 from marketing_automation.engine.model import Reason
+from marketing_automation.engine.visibility import Visibility
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, statements
 from marketing_automation.tests.factories import in_days
@@ -225,6 +226,19 @@ class TestVisibility(MarketingTestCase):
 		for call in (api.preview, api.forecast, api.journey, api.health):
 			with self.subTest(call.__name__), self.assertRaises(frappe.PermissionError):
 				call(self.other.name)
+
+	def test_where_permissions_are_strict_what_has_no_company_is_hidden_too(self):
+		nobodys = factories.pin(factories.customer(), in_days(30))
+		frappe.db.set_value("Serial No", nobodys, "company", None)
+		visible = Visibility(self.bound)
+		self.assertTrue(visible.sees(company=None))
+		visible.strict = True
+		self.assertFalse(visible.sees(company=None))
+		serial = frappe.qb.DocType("Serial No")
+		query = frappe.qb.from_(serial).select(serial.name).where(serial.name.isin([nobodys, self.ours]))
+		self.assertEqual([name for (name,) in visible.restrict(query, serial).run()], [self.ours])
+		visible.strict = False
+		self.assertEqual(len(visible.restrict(query, serial).run()), 2)
 
 	def test_numbers_and_history(self):
 		self.run_night()
