@@ -1,29 +1,212 @@
-"""What the Desk calls. Each method checks a permission and hands on."""
+"""What the Desk calls. Each method checks a permission and hands on; what a user may not see is left out."""
 
 import frappe
 from frappe import _
+from frappe.utils import cint, getdate, pretty_date
 
-from marketing_automation.engine import ledger, run, watchdog
+from marketing_automation import recipes as cookbook
+from marketing_automation.engine import forecast as forecasts
+from marketing_automation.engine import health as checks
+from marketing_automation.engine import insight, ledger, run, sample
+from marketing_automation.engine import preview as previews
 from marketing_automation.engine import retry as retrying
 from marketing_automation.engine.channels import email
 from marketing_automation.engine.model import FAILED
-from marketing_automation.engine.sources import serial_no
+from marketing_automation.engine.sources import serial_no as serial_nos
+from marketing_automation.engine.visibility import Visibility
+
+CAMPAIGN = "Lifecycle Campaign"
+FARTHEST = 366
+
+
+# -- running -----------------------------------------------------------------------------------------------------
 
 
 @frappe.whitelist(methods=["POST"])
 def run_now(campaign: str | None = None) -> str:
 	"""Start a run, of one campaign (needs write permission on it) or of all (on the settings); return its name."""
-	if campaign:
-		frappe.get_doc("Lifecycle Campaign", campaign).check_permission("write")
-	else:
-		_require("Marketing Automation Settings", "write")
+	_require_run(campaign)
 	return run.start("Manual", campaign)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def run_preview(campaign: str | None = None) -> dict:
+	"""Return what `run_now` would do at this moment: engine.preview's counts and reasons, and health's problems."""
+	_require_run(campaign)
+	# The run is not bound to what its user may see, so neither is the number that they confirm.
+	found = previews.of_run(campaign, Visibility("Administrator"))
+	return {"counts": found["counts"], "reasons": found["reasons"], "problems": health(campaign)}
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def run_progress(run: str) -> dict:
+	"""Return {"status", "due", "known", "error", "counts": {status: rows}, "done", "total"} of a run. 3 queries."""
+	doc = frappe.get_doc(ledger.RUN, run)
+	doc.check_permission("read")
+	counts = ledger.counts_of_run(run)
+	total = sum(counts.values())
+	return {
+		"status": doc.status,
+		"due": doc.due,
+		"known": doc.known,
+		"error": doc.error,
+		"counts": counts,
+		"done": total - counts["Pending"],
+		"total": total,
+	}
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def health(campaign: str | None = None) -> list[dict]:
+	"""Return what stands in the way of sending; see engine.health. campaign: the one that is looked at."""
+	_require(CAMPAIGN, "read")
+	if campaign:
+		docs = [_campaign(campaign)]
+	else:
+		docs = frappe.get_list(
+			CAMPAIGN, filters={"is_active": 1}, fields=["name", "sender", "is_active"], order_by="name asc"
+		)
+	return checks.problems(docs)
+
+
+# -- looking ahead -----------------------------------------------------------------------------------------------
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def preview(campaign: str | None = None, date: str | None = None) -> dict:
+	"""Return who would be told on a date (today without it) and who would not, and why; see engine.preview."""
+	return previews.of_day(_campaigns(campaign), getdate(date), Visibility())
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def forecast(campaign: str | None = None, days: int = 90) -> dict:
+	"""Return how many messages fall due on which of the next days by which action; see engine.forecast.
+
+	campaign: also when it is not active. Without it: all that are.
+	"""
+	campaigns = _campaigns(campaign)
+	days = min(max(cint(days), 1), FARTHEST)
+	return forecasts.of_campaigns(campaigns, getdate(), days, Visibility(), active_only=not campaign)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def journey(campaign: str) -> list[dict]:
+	"""Return the campaign's triggers and actions with their numbers; see engine.insight."""
+	return insight.journey(_campaign(campaign).name, Visibility())
+
+
+# -- the message -------------------------------------------------------------------------------------------------
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def mail(action: str, serial_no: str | None = None, language: str | None = None) -> dict:
+	"""Return the rendered mail of an action: {"serial_no", "subject", "html", "text", "recipient", "reason", ...}.
+
+	serial_no: the next one to expire without it; when there is none, everything but `serial_no` is missing.
+	"""
+	_readable_action(action)
+	visible = Visibility()
+	serial_no = serial_no or sample.example_serial_no(action, visible)
+	if not serial_no:
+		return {"serial_no": None}
+	found = sample.render(action, serial_no, visible, language)
+	return {
+		"serial_no": serial_no,
+		"subject": found.subject,
+		"html": found.html,
+		"text": found.text,
+		"customer": found.message.recipient.customer,
+		"recipient": found.message.recipient.email,
+		"due_on": found.message.today,
+		"reason": found.reason,
+	}
+
+
+@frappe.whitelist(methods=["POST"])
+def send_test(action: str, serial_no: str, language: str | None = None) -> str:
+	"""Mail the rendered message to the session's user, marked as a test; return the address. No ledger row."""
+	_readable_action(action)
+	_require(CAMPAIGN, "write")
+	return sample.send_test(sample.render(action, serial_no, Visibility(), language))
+
+
+# -- why ---------------------------------------------------------------------------------------------------------
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def why_customer(customer: str) -> dict:
+	"""Return what a customer was sent, what was skipped and why, and what is coming; see engine.insight."""
+	_require(ledger.DOCTYPE, "read")
+	visible = Visibility()
+	if not visible.sees(customer=customer):
+		frappe.throw(_("You are not permitted to do this."), frappe.PermissionError)
+	return insight.why_customer(customer, _campaigns(None), visible)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def why_serial_no(serial_no: str) -> dict:
+	"""Return which triggers a serial number meets and when, and what became of them; see engine.insight."""
+	_require(ledger.DOCTYPE, "read")
+	return insight.why_serial_no(serial_no, _campaigns(None), Visibility())
+
+
+# -- recipes -----------------------------------------------------------------------------------------------------
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def recipes() -> list[dict]:
+	"""Return the ready-made campaigns: [{"name", "title", "description", "days", "languages"}]."""
+	_require(CAMPAIGN, "create")
+	return [
+		{
+			"name": name,
+			"title": _(recipe["title"]),
+			"description": _(recipe["description"]),
+			"days": recipe["days"],
+			"languages": cookbook.languages(recipe),
+		}
+		for name, recipe in cookbook.all_recipes().items()
+	]
+
+
+@frappe.whitelist(methods=["POST"])
+def make_from_recipe(
+	recipe: str,
+	campaign_name: str,
+	days: str,
+	language: str,
+	item_group: str | None = None,
+	sender: str | None = None,
+	company: str | None = None,
+	date_field: str | None = None,
+) -> str:
+	"""Make a campaign from a recipe, inactive, and return its name. days: numbers with commas between."""
+	_require(CAMPAIGN, "create")
+	found = cookbook.all_recipes().get(recipe)
+	if not found:
+		frappe.throw(_("There is no recipe {0}.").format(frappe.bold(frappe.utils.escape_html(recipe))))
+	try:
+		numbers = [int(text) for text in days.split(",") if text.strip()]
+	except ValueError:
+		frappe.throw(_("Give the days as numbers with commas between, for example: 30, 7, 1."))
+	of_trigger = {"item_group": item_group, "date_field": date_field}
+	return cookbook.cook(
+		found,
+		campaign_name,
+		numbers,
+		language,
+		{"sender": sender, "company": company},
+		{field: value for field, value in of_trigger.items() if value},
+	).name
+
+
+# -- what the forms offer ----------------------------------------------------------------------------------------
 
 
 @frappe.whitelist(methods=["GET", "POST"])
 def senders() -> list[str]:
 	"""Return the addresses that a campaign can be sent from."""
-	_require("Lifecycle Campaign", "write")
+	_require(CAMPAIGN, "write")
 	return email.senders()
 
 
@@ -32,7 +215,7 @@ def date_fields() -> list[dict]:
 	"""Return the date fields of Serial No that a trigger can watch: [{"value", "label"}]."""
 	_require("Lifecycle Trigger", "read")
 	return [
-		{"value": df.fieldname, "label": f"{_(df.label)} ({df.fieldname})"} for df in serial_no.date_fields()
+		{"value": df.fieldname, "label": f"{_(df.label)} ({df.fieldname})"} for df in serial_nos.date_fields()
 	]
 
 
@@ -52,13 +235,6 @@ def retry_run(run: str) -> dict:
 def send_skipped(names: str | list) -> dict:
 	"""Send Skipped or Cancelled messages whose reason is gone; returns as `retry`."""
 	return retrying.send_skipped(_visible({"name": ["in", _names(names)]}))
-
-
-@frappe.whitelist(methods=["GET", "POST"])
-def health() -> dict:
-	"""Return whether it works: see engine.watchdog.health."""
-	_require("Lifecycle Run", "read")
-	return watchdog.health()
 
 
 @frappe.whitelist(methods=["POST"])
@@ -84,7 +260,65 @@ def _names(names: str | list) -> list[str]:
 	return [str(name) for name in names]
 
 
+# -- the workspace -----------------------------------------------------------------------------------------------
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def due_next_week(filters: str | dict | list | None = None) -> int:
+	"""Return how many messages fall due in the next 7 days, for the number card."""
+	_require(CAMPAIGN, "read")
+	found = forecasts.of_campaigns(_campaigns(None), getdate(), insight.DAYS_AHEAD, Visibility())
+	return found["total"]
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def last_run(filters: str | dict | list | None = None) -> str:
+	"""Return when the last run was, or how it ended if not well, in words, for the number card. 1 query."""
+	_require(ledger.RUN, "read")
+	last = frappe.db.get_value(
+		ledger.RUN, {}, ["status", "started_at"], as_dict=True, order_by="creation desc"
+	)
+	if not last:
+		return _("None yet")
+	return _(last.status) if last.status in ("Failed", "Interrupted") else pretty_date(last.started_at)
+
+
+def may_open() -> bool:
+	"""Say whether the apps screen shows the app to the user (hook add_to_apps_screen)."""
+	return bool(frappe.has_permission(CAMPAIGN, "read"))
+
+
+# -- permissions -------------------------------------------------------------------------------------------------
+
+
 def _require(doctype: str, right: str) -> None:
 	# has_permission(throw=True) raises a mere ValidationError in some versions.
 	if not frappe.has_permission(doctype, right):
 		frappe.throw(_("You are not permitted to do this."), frappe.PermissionError)
+
+
+def _require_run(campaign: str | None) -> None:
+	if campaign:
+		_campaign(campaign, "write")
+	else:
+		_require("Marketing Automation Settings", "write")
+
+
+def _campaign(name: str, right: str = "read"):
+	doc = frappe.get_doc(CAMPAIGN, name)
+	doc.check_permission(right)
+	return doc
+
+
+def _campaigns(name: str | None) -> list[str]:
+	"""Return the campaign, or without a name all that the user may see; raises PermissionError."""
+	if name:
+		return [_campaign(name).name]
+	_require(CAMPAIGN, "read")
+	return frappe.get_list(CAMPAIGN, pluck="name", order_by="name asc")
+
+
+def _readable_action(name: str) -> None:
+	doc = frappe.get_doc("Lifecycle Action", name)
+	doc.check_permission("read")
+	_campaign(doc.campaign)

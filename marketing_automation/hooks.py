@@ -1,3 +1,5 @@
+from marketing_automation import __version__ as app_version
+
 app_name = "marketing_automation"
 app_title = "Marketing Automation"
 app_publisher = "The marketing_automation developers"
@@ -46,6 +48,34 @@ default_log_clearing_doctypes = {"Lifecycle Execution Log": 730}
 user_data_fields = [
 	{"doctype": "Lifecycle Execution Log", "filter_by": "recipient", "redact_fields": ["recipient", "error"]},
 ]
+
+# Folders of ready-made campaigns, relative to the app; the contract is in recipes/__init__.py.
+lifecycle_recipes = ["recipes/subscription_renewal"]
+
+# The Desk
+# --------
+
+add_to_apps_screen = [
+	{
+		"name": app_name,
+		"title": app_title,
+		"logo": "/assets/marketing_automation/images/logo.svg",
+		"route": "/app/marketing-automation",
+		"has_permission": "marketing_automation.api.may_open",
+	}
+]
+
+# The version keeps browsers from running the scripts of an older one.
+app_include_js = [
+	f"/assets/marketing_automation/js/{script}.js?v={app_version}"
+	for script in ("lifecycle", "preview", "forecast", "journey", "mail", "run", "why", "recipes")
+]
+app_include_css = [f"/assets/marketing_automation/css/lifecycle.css?v={app_version}"]
+
+doctype_js = {
+	"Customer": "public/js/customer.js",
+	"Serial No": "public/js/serial_no.js",
+}
 
 # Documents of others
 # -------------------

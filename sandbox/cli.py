@@ -110,26 +110,34 @@ def faults(sandbox: Sandbox, arguments) -> int:
 
 
 @contextlib.contextmanager
-def demo_desk(sandbox: Sandbox, workers: int = 0, browser: bool = False):
-	"""The Desk on the morning after a night on demonstration data, with a marketer's login; yields its address."""
-	desk.need_programs(sandbox.bench, browser)
-	desk.build_assets(sandbox.bench)
+def demo_desk(sandbox: Sandbox, night: bool, browser: bool = False):
+	"""The Desk on demonstration data, with a marketer's login; yields its address and where its mails are written.
+
+	night: whether the shop has lived through one already.
+	"""
+	bench = sandbox.bench
+	desk.need_programs(bench, browser)
+	desk.build_assets(bench)
 	sandbox.sites.fresh(DEMO_SITE, demonstration=True)
-	with step("A night"):
-		sandbox.bench.script("night.py", DEMO_SITE, log="night.log")
-	desk.add_user(sandbox.bench, DEMO_SITE, MARKETER, MARKETER_PASSWORD, *desk.MARKETER_ROLES)
-	with desk.served(sandbox.bench, DEMO_SITE, workers=workers) as url:
-		yield url
+	if night:
+		with step("A night"):
+			bench.script("night.py", DEMO_SITE, log="night.log")
+	desk.add_user(bench, DEMO_SITE, MARKETER, MARKETER_PASSWORD, *desk.MARKETER_ROLES)
+	with desk.mailbox(bench) as (mail, file):
+		sandbox.sites.configure(DEMO_SITE, **mail)
+		with desk.served(bench, DEMO_SITE, workers=1) as url:
+			yield url, file
 
 
 def open_desk(sandbox: Sandbox, _arguments) -> int:
 	"""Serve the Desk with the demonstration data until Ctrl-C."""
-	with sandbox.up(), demo_desk(sandbox, workers=1) as url:
+	with sandbox.up(), demo_desk(sandbox, night=True) as (url, mails):
 		print(
 			f"\nThe Desk: {url}/app\n"
 			f"  a marketer ({', '.join(desk.MARKETER_ROLES)}): {MARKETER}, password {MARKETER_PASSWORD}\n"
 			f"  the administrator: Administrator, password {ADMIN_PASSWORD}\n"
-			"Jobs are worked off; no mail leaves this machine, and no scheduler runs. Ctrl-C ends it.",
+			"Jobs are worked off and no scheduler runs. No mail leaves this machine:\n"
+			f"what is sent is written to {mails}. Ctrl-C ends it.",
 			flush=True,
 		)
 		with contextlib.suppress(KeyboardInterrupt):
@@ -139,7 +147,7 @@ def open_desk(sandbox: Sandbox, _arguments) -> int:
 
 def screenshots(sandbox: Sandbox, _arguments) -> int:
 	"""Take the documentation's pictures of the Desk."""
-	with sandbox.up(), demo_desk(sandbox, browser=True) as url:
+	with sandbox.up(), demo_desk(sandbox, night=False, browser=True) as (url, _mails):
 		done = desk.browse(
 			sandbox.bench,
 			desk.BROWSER / "screenshots.cjs",

@@ -30,6 +30,8 @@ PUBLIC = PROJECT / "marketing_automation" / "public"
 # and Serial No, and needs no Sales User beside it.
 MARKETER_ROLES = ("Marketing User", "Stock User")
 
+SENDER = "shop@company.example"
+
 
 def need_programs(bench: Bench, browser: bool = False) -> None:
 	"""Install the programs that are missing; raises Failed where there can be no Desk, or no browser if one is wanted."""
@@ -109,6 +111,29 @@ def served(bench: Bench, site: str, workers: int = 0) -> Iterator[str]:
 		except subprocess.TimeoutExpired:
 			os.killpg(process.pid, signal.SIGKILL)
 			process.wait()
+
+
+@contextlib.contextmanager
+def mailbox(bench: Bench) -> Iterator[tuple[dict, Path]]:
+	"""An SMTP server for as long as the block runs; yields the site configuration that sends to it, and the file in
+	which each mail becomes a line of JSON."""
+	file = bench.logs / "mails.jsonl"
+	process = subprocess.Popen(
+		[bench.python, "-m", "marketing_automation.tests.smtp_sink", file],
+		stdout=subprocess.PIPE,
+		stdin=subprocess.DEVNULL,
+		env=bench.environ(),
+		text=True,
+		start_new_session=True,
+	)
+	try:
+		port = process.stdout.readline()
+		if not port:
+			raise Failed("The mail server did not start.")
+		yield {"mail_server": "127.0.0.1", "mail_port": int(port), "auto_email_id": SENDER}, file
+	finally:
+		process.terminate()
+		process.wait(20)
 
 
 def browse(bench: Bench, *command, **environ: str) -> subprocess.CompletedProcess:

@@ -38,6 +38,11 @@ class Sites:
 		with step(f"Site {site}"):
 			self._restore(site, dump)
 
+	def configure(self, site: str, **values) -> None:
+		"""Write these into the configuration of a site."""
+		file = self.bench.sites / site / "site_config.json"
+		file.write_text(json.dumps(json.loads(file.read_text()) | values, indent=1))
+
 	def remove(self, site: str) -> None:
 		"""Remove a site and its database."""
 		database = self._database(site)

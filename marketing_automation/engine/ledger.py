@@ -309,6 +309,15 @@ def refresh_runs(runs: set[str]) -> None:
 		frappe.db.set_value(RUN, run.name, values)
 
 
+def counts_of_run(run: str) -> dict[str, int]:
+	"""Return {status: rows} of a run at this moment. 1 query, which needs nothing but an index."""
+	table = frappe.qb.DocType(DOCTYPE)
+	query = (
+		frappe.qb.from_(table).select(table.status, Count("*")).where(table.run == run).groupby(table.status)
+	)
+	return {**dict.fromkeys(STATUSES, 0), **dict(query.run())}
+
+
 def pending(filters: dict) -> list[dict]:
 	"""Return name, campaign, customer and run of the Pending rows, those of one customer together. 1 query."""
 	return frappe.get_all(

@@ -1,4 +1,4 @@
-"""Is it working? What the workspace shows, and the warning when no night's run has succeeded for too long."""
+"""The warning when no night's run has succeeded for too long."""
 
 from datetime import datetime, timedelta
 
@@ -8,41 +8,18 @@ from frappe.query_builder.functions import Max, Min
 from frappe.utils import now_datetime
 
 from marketing_automation.engine import ledger, notify
-from marketing_automation.engine.model import FAILED, PENDING, QUEUED
 from marketing_automation.engine.settings import SETTINGS
 
 # A day and a late start.
 PATIENCE = timedelta(hours=26)
 
 
-def health() -> dict:
-	"""Return what somebody needs to know who wonders whether it works. 7 queries.
+def overdue() -> tuple[datetime | None, datetime | None]:
+	"""Return (last_success, overdue_since). 2 queries.
 
-	last_success: when the last run of all campaigns began that was claimed to its end (datetime or None).
-	overdue_since: when such a run should have succeeded, if it has not (datetime or None). paused: campaigns that
-	paused themselves, [{name, pause_reason}]. The rest are numbers of ledger rows: failed counts the last 7 days.
+	last_success: when the last run of all campaigns began that was claimed to its end. overdue_since: when such a run
+	should have succeeded at the latest, if it has not.
 	"""
-	last_success, overdue_since = _runs()
-	return {
-		"last_success": last_success,
-		"overdue_since": overdue_since,
-		"active_campaigns": frappe.db.count("Lifecycle Campaign", {"is_active": 1}),
-		"paused": frappe.get_all(
-			"Lifecycle Campaign",
-			filters={"is_active": 0, "pause_reason": ["is", "set"]},
-			fields=["name", "pause_reason"],
-			order_by="name asc",
-		),
-		"pending": frappe.db.count(ledger.DOCTYPE, {"status": PENDING}),
-		"queued": frappe.db.count(ledger.DOCTYPE, {"status": QUEUED}),
-		"failed": frappe.db.count(
-			ledger.DOCTYPE, {"status": FAILED, "modified": [">", now_datetime() - timedelta(days=7)]}
-		),
-	}
-
-
-def _runs() -> tuple[datetime | None, datetime | None]:
-	"""Return (last_success, overdue_since) of `health`. 2 queries."""
 	run, campaign = frappe.qb.DocType(ledger.RUN), frappe.qb.DocType("Lifecycle Campaign")
 	((last_success,),) = (
 		frappe.qb.from_(run)
@@ -62,7 +39,7 @@ def _runs() -> tuple[datetime | None, datetime | None]:
 
 def warn() -> None:
 	"""Tell the Marketing Managers, once an outage, that no run has succeeded. The caller commits."""
-	last_success, overdue_since = _runs()
+	last_success, overdue_since = overdue()
 	if not overdue_since:
 		return
 	# Locked, so that of several workers one tells of it.

@@ -80,14 +80,37 @@ class TestRoles(MarketingTestCase):
 
 	def test_every_method_of_the_api_checks_a_permission(self):
 		campaign = factories.campaign()
+		of_campaign = {"campaign": campaign.name}
+		action = {"action": frappe.db.get_value("Lifecycle Action", {"campaign": campaign.name})}
+		pin = {"serial_no": factories.pin(factories.customer(), in_days(30))}
 		calls = {
-			"run_now": [{}, {"campaign": campaign.name}],
+			"run_now": [{}, of_campaign],
+			"run_preview": [{}, of_campaign],
+			"run_progress": [{"run": self.run_night().name}],
+			"health": [{}, of_campaign],
+			"preview": [{}, of_campaign],
+			"forecast": [{}, of_campaign],
+			"journey": [of_campaign],
+			"mail": [action, {**action, **pin}],
+			"send_test": [{**action, **pin}],
+			"why_customer": [{"customer": factories.customer()}],
+			"why_serial_no": [pin],
+			"recipes": [{}],
+			"make_from_recipe": [
+				{
+					"recipe": "subscription_renewal",
+					"campaign_name": factories.unique("Test"),
+					"days": "1",
+					"language": "en",
+				}
+			],
+			"due_next_week": [{}],
+			"last_run": [{}],
 			"senders": [{}],
 			"date_fields": [{}],
 			"retry": [{"names": []}],
 			"retry_run": [{"run": "RUN"}],
 			"send_skipped": [{"names": []}],
-			"health": [{}],
 			"forget": [{"email": "ana@customers.example"}],
 		}
 		whitelisted = {
@@ -119,6 +142,23 @@ class TestRoles(MarketingTestCase):
 			api.run_now()
 		frappe.set_user(self.manager)
 		self.assertTrue(api.run_now())
+
+	def test_a_marketer_sees_the_workspace_with_its_cards_and_reports(self):
+		workspace = frappe.get_doc("Workspace", "Marketing Automation")
+		frappe.set_user(self.marketer)
+		self.assertEqual(len(workspace.number_cards), 6)
+		for row in workspace.number_cards:
+			card = frappe.get_doc("Number Card", row.number_card_name)
+			self.assertTrue(frappe.has_permission("Number Card", doc=card), card.name)
+		chart = frappe.get_doc("Dashboard Chart", workspace.charts[0].chart_name)
+		self.assertTrue(frappe.has_permission("Dashboard Chart", doc=chart))
+		for name in ("Campaign Performance", "Expiring Pins"):
+			self.assertTrue(frappe.get_doc("Report", name).is_permitted())
+		self.assertEqual((api.due_next_week(), api.last_run()), (0, "None yet"))
+		self.assertTrue(api.may_open())
+		frappe.set_user(self.stranger)
+		self.assertFalse(frappe.get_doc("Report", "Expiring Pins").is_permitted())
+		self.assertFalse(api.may_open())
 
 	def test_what_the_forms_offer(self):
 		frappe.set_user(self.marketer)

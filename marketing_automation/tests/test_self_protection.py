@@ -5,7 +5,7 @@ from unittest.mock import patch
 import frappe
 
 from marketing_automation import api
-from marketing_automation.engine import deliver, protection, run, settle
+from marketing_automation.engine import deliver, protection, run, settle, watchdog
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.factories import in_days
@@ -111,21 +111,18 @@ class TestWatchdog(SelfProtectionTestCase):
 		factories.campaign()
 		self.run_night()
 		with self.at(f"{in_days(1)} 23:00"):
-			self.assertIsNone(api.health()["overdue_since"] if self.hours_ago() < 26 else None)
+			self.assertIsNone(watchdog.overdue()[1])
 		with self.at(f"{in_days(3)} 01:00"):
-			self.assertTrue(api.health()["overdue_since"])
+			self.assertTrue(watchdog.overdue()[1])
 			for _ in range(3):
 				settle.settle()
 			self.assertEqual(len(self.told()), 1)
 			self.assertIn("No Lifecycle Run has succeeded", self.told()[0])
 			self.run_night()
-			self.assertIsNone(api.health()["overdue_since"])
+			self.assertIsNone(watchdog.overdue()[1])
 		with self.at(f"{in_days(6)} 01:00"):
 			settle.settle()
 			self.assertEqual(len(self.told()), 2, "the next outage is told again")
-
-	def hours_ago(self) -> float:
-		return (frappe.utils.now_datetime() - api.health()["last_success"]).total_seconds() / 3600
 
 	def test_without_an_active_campaign_nothing_is_overdue(self):
 		campaign = factories.campaign()
@@ -133,7 +130,7 @@ class TestWatchdog(SelfProtectionTestCase):
 		campaign.update({"is_active": 0}).save()
 		with self.at(f"{in_days(3)} 01:00"):
 			settle.settle()
-			self.assertEqual((self.told(), api.health()["overdue_since"]), ([], None))
+			self.assertEqual((self.told(), watchdog.overdue()[1]), ([], None))
 
 	def test_a_campaign_that_was_just_switched_on_has_missed_nothing(self):
 		factories.campaign()
@@ -147,17 +144,17 @@ class TestWatchdog(SelfProtectionTestCase):
 		campaign = factories.campaign()
 		with self.at(f"{in_days(3)} 01:00"):
 			self.run_night(campaign.name)
-			self.assertTrue(api.health()["overdue_since"])
+			self.assertTrue(watchdog.overdue()[1])
 
-	def test_the_workspace_gets_the_numbers(self):
-		factories.pin(factories.customer(), in_days(30))
+	def test_the_desk_says_what_is_overdue_and_what_has_paused_itself(self):
 		factories.campaign()
-		frappe.db.set_value(
-			"Lifecycle Campaign", factories.campaign(active=False).name, "pause_reason", "3 of 3 failed"
-		)
+		paused = factories.campaign(active=False)
+		frappe.db.set_value("Lifecycle Campaign", paused.name, "pause_reason", "3 of 3 failed")
 		self.run_night()
-		health = api.health()
-		self.assertEqual(
-			[health[key] for key in ("active_campaigns", "pending", "queued", "failed")], [1, 0, 1, 0]
-		)
-		self.assertEqual([row.pause_reason for row in health["paused"]], ["3 of 3 failed"])
+		with (
+			self.at(f"{in_days(3)} 01:00"),
+			patch("marketing_automation.engine.health.is_scheduler_inactive", return_value=False),
+		):
+			texts = [problem["text"] for problem in api.health()]
+		self.assertTrue(any("No nightly run has succeeded since" in text for text in texts), texts)
+		self.assertIn(f"{paused.name}: 3 of 3 failed", texts)

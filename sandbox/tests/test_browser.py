@@ -21,10 +21,13 @@ def site():
 		pytest.skip(str(error))
 	desk.build_assets(sandbox.bench)
 	sandbox.sites.fresh(SITE)
+	sandbox.bench.script("browser_data.py", SITE, log="browser-data.log")
 	desk.add_user(sandbox.bench, SITE, MARKETER, PASSWORD, *desk.MARKETER_ROLES)
 	desk.add_user(sandbox.bench, SITE, STRANGER, PASSWORD, "Sales User")
-	with desk.served(sandbox.bench, SITE) as url:
-		yield sandbox.bench, url
+	with desk.mailbox(sandbox.bench) as (mail, _file):
+		sandbox.sites.configure(SITE, **mail)
+		with desk.served(sandbox.bench, SITE, workers=1) as url:
+			yield sandbox.bench, url
 
 
 @pytest.mark.parametrize("file", sorted(desk.BROWSER.glob("*.test.cjs")), ids=lambda file: file.name)

@@ -4,17 +4,20 @@ ERPNext's Serial No has no index on its dates and we add none, so the table is r
 the triggers together, page by page along its primary key.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 import frappe
 from frappe import _
+from frappe.query_builder.functions import Count
 from frappe.utils import getdate
+from pypika.functions import Date
 
 from marketing_automation.engine import schedule
 from marketing_automation.engine.model import DueEvent, Rule
 from marketing_automation.engine.schedule import Window
+from marketing_automation.engine.visibility import Visibility
 
 TRIGGER_TYPES = (schedule.BEFORE, schedule.ON, schedule.AFTER)
 REFERENCE_DOCTYPE = "Serial No"
@@ -103,6 +106,163 @@ def due(windows: list[tuple[Rule, Window]]) -> Iterator[list[DueEvent]]:
 				due_on[occurrence].append((rule, night, night < window.catch_up_from))
 		for rows in _pages(date_field, sorted(due_on)):
 			yield _events(rows, date_field, due_on, groups)
+
+
+def counts(windows: list[tuple[Rule, Window]], visible: Visibility) -> dict[tuple[str, date], int]:
+	"""Return how many serial numbers fall due: {(trigger, night): count}, whoever owns them and can be reached.
+
+	Counted by the database, so that months ahead cost no more than a day. visible: only what this user may see.
+	Queries: one for each date field, one for each rule with filters; one of Item and one of Item Group in all.
+	"""
+	groups = _ItemGroups(rule.trigger.item_group for rule, _window in windows)
+	by_field = defaultdict(list)
+	for rule, window in windows:
+		if window.nights():
+			filters = parse_filters(rule.trigger.filters)
+			by_field[rule.trigger.date_field, frappe.as_json(filters)].append((rule, window, filters))
+	counted = {key: _counted(key[0], of_field, visible) for key, of_field in sorted(by_field.items())}
+	item_groups = groups.of_items({item for rows in counted.values() for _day, _company, item in rows})
+	found = Counter()
+	for key, rows in counted.items():
+		for rule, window, _filters in by_field[key]:
+			for (day, company, item), count in rows.items():
+				night = schedule.night_for_occurrence(
+					rule.trigger.trigger_type, rule.trigger.days_offset, day
+				)
+				if (
+					window.first <= night <= window.last
+					and rule.campaign.company in (None, "", company)
+					and groups.contains(rule.trigger.item_group, item_groups.get(item))
+				):
+					found[rule.trigger.name, night] += count
+	return dict(found)
+
+
+def _counted(date_field: str, of_field: list[tuple], visible: Visibility) -> dict[tuple, int]:
+	"""Return {(expiry, company, item): count} of the serial numbers that rules with the same filters wait for."""
+	days = [
+		schedule.occurrence_for_night(rule.trigger.trigger_type, rule.trigger.days_offset, night)
+		for rule, window, _filters in of_field
+		for night in (window.first, window.last)
+	]
+	first, after = min(days), max(days) + timedelta(days=1)
+	filters = of_field[0][2]
+	if not filters:
+		serial = frappe.qb.DocType(REFERENCE_DOCTYPE)
+		day = Date(serial[date_field])
+		query = (
+			frappe.qb.from_(serial)
+			.select(day, serial.company, serial.item_code, Count(serial.name))
+			.where(serial[date_field] >= first)
+			.where(serial[date_field] < after)
+			.groupby(day, serial.company, serial.item_code)
+		)
+		return {tuple(key): count for *key, count in visible.restrict(query, serial).run()}
+	# The filter builder's filters are for get_all, and not every version of it can count.
+	rows = frappe.get_all(
+		REFERENCE_DOCTYPE,
+		filters=[
+			[REFERENCE_DOCTYPE, date_field, ">=", str(first)],
+			[REFERENCE_DOCTYPE, date_field, "<", str(after)],
+			*filters,
+		],
+		fields=[f"{date_field} as occurrence", "company", "item_code", "customer"],
+		order_by="name asc",
+	)
+	return Counter(
+		(getdate(row.occurrence), row.company, row.item_code)
+		for row in rows
+		if visible.sees(company=row.company, customer=row.customer, item_code=row.item_code)
+	)
+
+
+def about(rules: list[Rule], names: list[str]) -> list[DueEvent]:
+	"""Return every event, past and to come, of a few serial numbers by the dates that they have now.
+
+	A rule that leaves a serial number out (company, item group, filters, no date) has no event of it.
+	Queries: one for each date field, one for each rule with filters; one of Item for each date field where a rule
+	has an item group, and one of Item Group.
+	"""
+	groups = _ItemGroups(rule.trigger.item_group for rule in rules)
+	by_field = defaultdict(list)
+	for rule in rules:
+		by_field[rule.trigger.date_field].append(rule)
+	events = []
+	for date_field, of_field in by_field.items():
+		rows = frappe.get_all(
+			REFERENCE_DOCTYPE,
+			fields=[*FIELDS, f"{date_field} as occurrence"],
+			filters=[[REFERENCE_DOCTYPE, "name", "in", names], [REFERENCE_DOCTYPE, date_field, "is", "set"]],
+			order_by="name asc",
+		)
+		due_on = {
+			day: [
+				(
+					rule,
+					schedule.night_for_occurrence(rule.trigger.trigger_type, rule.trigger.days_offset, day),
+					False,
+				)
+				for rule in of_field
+			]
+			for day in map(getdate, {row.occurrence for row in rows})
+		}
+		events += _events(rows, date_field, due_on, groups)
+	return events
+
+
+def expiring(date_field: str, first: date, last: date, visible: Visibility) -> Iterator[list[dict]]:
+	"""Yield the serial numbers that expire between two dates: FIELDS and `occurrence`, PAGE_SIZE at a time by name.
+
+	One query a page.
+	"""
+	serial = frappe.qb.DocType(REFERENCE_DOCTYPE)
+	query = (
+		frappe.qb.from_(serial)
+		.select(*[serial[field] for field in FIELDS], serial[date_field].as_("occurrence"))
+		.where(serial[date_field] >= first)
+		.where(serial[date_field] < last + timedelta(days=1))
+		.orderby(serial.name)
+		.limit(PAGE_SIZE)
+	)
+	query, after = visible.restrict(query, serial), ""
+	while rows := query.where(serial.name > after).run(as_dict=True):
+		yield rows
+		if len(rows) < PAGE_SIZE:
+			return
+		after = rows[-1].name
+
+
+def night(rule: Rule, occurrence: date) -> date:
+	"""Return when the message of a rule about an occurrence is due."""
+	return schedule.night_for_occurrence(rule.trigger.trigger_type, rule.trigger.days_offset, occurrence)
+
+
+def example(rule: Rule, visible: Visibility) -> str | None:
+	"""Return a serial number to show a message with: one that was sold, the next to be due, else the last that was.
+
+	By the rule's company and filters; its item group is left aside. 1 or 2 queries.
+	"""
+	date_field = rule.trigger.date_field
+	filters = [
+		[REFERENCE_DOCTYPE, date_field, "is", "set"],
+		[REFERENCE_DOCTYPE, "customer", "is", "set"],
+		*parse_filters(rule.trigger.filters),
+	]
+	if rule.campaign.company:
+		filters.append([REFERENCE_DOCTYPE, "company", "=", rule.campaign.company])
+	filters += [[REFERENCE_DOCTYPE, field, "in", sorted(names)] for field, names in visible.allowed.items()]
+	today = schedule.occurrence_for_night(rule.trigger.trigger_type, rule.trigger.days_offset, getdate())
+	for operator, order in ((">=", "asc"), ("<", "desc")):
+		found = frappe.get_all(
+			REFERENCE_DOCTYPE,
+			filters=[[REFERENCE_DOCTYPE, date_field, operator, str(today)], *filters],
+			pluck="name",
+			order_by=f"{date_field} {order}",
+			limit_page_length=1,
+		)
+		if found:
+			return found[0]
+	return None
 
 
 def _pages(date_field: str, dates: list[date]) -> Iterator[list[dict]]:

@@ -40,10 +40,11 @@ def on_doctype_update():
 		["campaign", "status"],
 		["trigger", "status"],
 		["action", "status"],
+		["due_on", "action", "status"],
 		["customer"],
 		["recipient"],
 		["email_queue"],
-		["reference_name"],
+		["reference_name", "occurrence_date"],
 	):
 		# Quoted: trigger is a reserved word of SQL.
 		frappe.db.add_index(

@@ -1,0 +1,116 @@
+"""Coverage: which expiring serial numbers some trigger catches, and which slip through and why. Only reads."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import frappe
+from frappe import _
+from frappe.utils import getdate
+
+from marketing_automation.engine import audience, ledger, rules
+from marketing_automation.engine.model import DueEvent, Reason
+from marketing_automation.engine.preview import item_names
+from marketing_automation.engine.sources import serial_no as serial_nos
+from marketing_automation.engine.visibility import Visibility
+
+# A report that is longer is no list of things to do.
+MOST_ROWS = 20000
+
+
+def expiring(
+	first: date, last: date, date_field: str, campaigns: list[str], visible: Visibility
+) -> Iterator[dict]:
+	"""Yield one dict for each serial number whose `date_field` lies between two dates, the first MOST_ROWS by name.
+
+	Its `told` is the status of its latest row in the ledger about this expiry, `next_on`, `campaign` and `trigger_name`
+	say which trigger of an active campaign meets it next, and `problem` why nobody will be told (None when all is well).
+	Queries: 4, and about 14 for each 2,000 serial numbers.
+	"""
+	loaded = [rule for rule in rules.load(campaigns) if rule.trigger.date_field == date_field]
+	today, seen = getdate(), 0
+	for rows in serial_nos.expiring(date_field, first, last, visible):
+		for row in rows:
+			row.occurrence = getdate(row.occurrence)
+		yield from _page(rows, loaded, today)
+		seen += len(rows)
+		if seen >= MOST_ROWS:
+			return
+
+
+def _page(rows: list[dict], loaded: list, today: date) -> Iterator[dict]:
+	coming = _coming(loaded, [row.name for row in rows], today)
+	told = _told(rows)
+	items = item_names({row.item_code for row in rows})
+	owners = audience.owners([_event(row) for row in rows])
+	reached = audience.reach({customer for customer, _reason in owners if customer})
+	left = audience.unsubscribes({found.email for found in reached.values() if found.email})
+	for row, (customer, reason) in zip(rows, owners, strict=True):
+		found = reached.get(customer)
+		if customer and not found:
+			reason = Reason.CUSTOMER_NOT_FOUND
+		elif found:
+			reason = found.reason
+			if not reason and None in left.get(found.email.lower(), ()):
+				reason = Reason.UNSUBSCRIBED
+		event = coming.get(row.name)
+		status = told.get((row.name, row.occurrence))
+		yield {
+			"serial_no": row.name,
+			"item_code": row.item_code,
+			"item_name": items.get(row.item_code) or row.item_code,
+			"company": row.company,
+			"customer": customer,
+			"customer_name": found.customer_name if found else None,
+			"recipient": found.email if found else None,
+			"expiry_date": row.occurrence,
+			"told": status,
+			"campaign": event.rule.campaign.name if event else None,
+			"trigger_name": event.rule.trigger.trigger_name if event else None,
+			"next_on": event.night if event else None,
+			"problem": reason or (None if event or status else _("No trigger catches it")),
+			"reachable": not reason,
+			"covered": bool(event or status),
+		}
+
+
+def _event(row: dict) -> DueEvent:
+	return DueEvent(
+		rule=None,
+		reference_doctype=serial_nos.REFERENCE_DOCTYPE,
+		reference_name=row.name,
+		item_code=row.item_code,
+		company=row.company,
+		customer=row.customer,
+		occurrence=row.occurrence,
+		night=row.occurrence,
+	)
+
+
+def _coming(loaded: list, names: list[str], today: date) -> dict[str, DueEvent]:
+	"""Return the next event of each serial number, today's included."""
+	found = {}
+	for event in serial_nos.about(loaded, names):
+		campaign = event.rule.campaign
+		in_time = (not campaign.start_date or campaign.start_date <= event.night) and (
+			not campaign.end_date or event.night <= campaign.end_date
+		)
+		known = found.get(event.reference_name)
+		if in_time and event.night >= today and (not known or event.night < known.night):
+			found[event.reference_name] = event
+	return found
+
+
+def _told(rows: list[dict]) -> dict[tuple, str]:
+	"""Return {(serial number, expiry): status} of the latest row of each in the ledger. 1 query."""
+	known = frappe.get_all(
+		ledger.DOCTYPE,
+		filters={
+			"reference_doctype": serial_nos.REFERENCE_DOCTYPE,
+			"reference_name": ["in", [row.name for row in rows]],
+			# A pin that is renewed every year has its past years in the ledger too.
+			"occurrence_date": ["in", sorted({row.occurrence for row in rows})],
+		},
+		fields=["reference_name", "occurrence_date", "status"],
+		order_by="name asc",
+	)
+	return {(row.reference_name, row.occurrence_date): row.status for row in known}

@@ -1,0 +1,108 @@
+"""Can it send? What stands in the way of tonight's messages, each with what to do about it. Only reads."""
+
+import frappe
+from frappe import _
+from frappe.utils import cint
+from frappe.utils.scheduler import is_scheduler_inactive
+
+from marketing_automation.engine import ledger, watchdog
+from marketing_automation.engine.channels import channel_for
+
+
+def problems(campaigns: list) -> list[dict]:
+	"""Return [{"level": "red" or "orange", "text", "route"}], the worst first. At most 9 queries.
+
+	campaigns: those to check the sender of (documents or dicts of name, sender, is_active).
+	"""
+	found = [*_accounts(campaigns), *_mail(), *_scheduler(), *_last_run(), *_paused(campaigns)]
+	return sorted(found, key=lambda problem: problem["level"] != "red")
+
+
+def _accounts(campaigns: list) -> list[dict]:
+	texts = {}
+	for campaign in campaigns:
+		if campaign.sender not in texts:
+			try:
+				channel_for("Send Email").check(campaign)
+			except frappe.ValidationError as e:
+				frappe.clear_last_message()
+				texts[campaign.sender] = frappe.utils.strip_html(str(e))
+	return [_problem("red", text, "List/Email Account") for text in dict.fromkeys(texts.values())]
+
+
+def _mail() -> list[dict]:
+	found = []
+	if cint(frappe.conf.get("mute_emails")):
+		found.append(
+			_problem(
+				"red",
+				_(
+					"E-mail is muted on this site (mute_emails in its configuration): messages are queued and never sent. Ask your administrator."
+				),
+			)
+		)
+	if cint(frappe.db.get_default("suspend_email_queue")):
+		found.append(
+			_problem(
+				"red",
+				_("Sending is suspended: messages wait in the Email Queue. Resume it there."),
+				"List/Email Queue",
+			)
+		)
+	return found
+
+
+def _scheduler() -> list[dict]:
+	if is_scheduler_inactive(verbose=False):
+		return [
+			_problem(
+				"red",
+				_(
+					"The scheduler is off: nothing runs at night, and what a run queues is not sent. Ask your administrator to enable it."
+				),
+			)
+		]
+	last_success, overdue_since = watchdog.overdue()
+	if not overdue_since:
+		return []
+	if last_success:
+		text = _("No nightly run has succeeded since {0}. The next one catches up.").format(
+			frappe.format(last_success, {"fieldtype": "Datetime"})
+		)
+	else:
+		text = _(
+			"No nightly run has succeeded yet. Ask your administrator to look at the background workers."
+		)
+	return [_problem("red", text, "List/Lifecycle Run")]
+
+
+def _last_run() -> list[dict]:
+	last = frappe.db.get_value(ledger.RUN, {}, ["name", "status"], as_dict=True, order_by="creation desc")
+	if last and last.status in ("Failed", "Interrupted"):
+		return [
+			_problem(
+				"orange",
+				_("The last run, {0}, did not end well. Open it to see why.").format(last.name),
+				f"Form/Lifecycle Run/{last.name}",
+			)
+		]
+	return []
+
+
+def _paused(campaigns: list) -> list[dict]:
+	"""Return those of the campaigns, or if none of them is inactive those of all, that paused themselves. 1 query."""
+	names = [campaign.name for campaign in campaigns if not campaign.is_active]
+	paused = frappe.get_all(
+		"Lifecycle Campaign",
+		filters={"is_active": 0, "pause_reason": ["is", "set"], **({"name": ["in", names]} if names else {})},
+		fields=["name", "pause_reason"],
+		order_by="name asc",
+	)
+	return [
+		_problem("orange", f"{row.name}: {row.pause_reason}", f"Form/Lifecycle Campaign/{row.name}")
+		for row in paused
+	]
+
+
+def _problem(level: str, text: str, route: str | None = None) -> dict:
+	return {"level": level, "text": text, "route": route}

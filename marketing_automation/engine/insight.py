@@ -1,0 +1,293 @@
+"""What happened and what will: a campaign's journey with its numbers; why a customer, or a serial number, was told
+or not. Only reads.
+"""
+
+from collections import Counter, defaultdict
+from datetime import date
+
+import frappe
+from frappe import _
+from frappe.query_builder.functions import Count
+from frappe.utils import getdate
+from pypika import Order
+
+from marketing_automation.engine import audience, forecast, ledger, plan, rules
+from marketing_automation.engine.model import PENDING, DueEvent, Recipient, Rule
+from marketing_automation.engine.preview import item_names
+from marketing_automation.engine.sources import source_for
+from marketing_automation.engine.visibility import Visibility
+
+REFERENCE = "Serial No"
+MOST_ROWS = 100
+DAYS_AHEAD = 7
+
+# What became of a message that has no row in the ledger.
+COMING = "Coming"
+NOT_DUE = "Not due"
+WITHHELD = "Withheld"
+
+
+def journey(campaign: str, visible: Visibility) -> list[dict]:
+	"""Return the campaign's triggers in the order in which a customer meets them, with live numbers.
+
+	Each: its fields, and `actions`, each with its fields, `counts` ({status: rows in the ledger}) and `coming` (due in
+	the next DAYS_AHEAD days, if the campaign is active). Queries: 9, and one for each trigger with filters.
+	"""
+	loaded = rules.load([campaign], active_only=False)
+	counts = _counts([action.name for rule in loaded for action in rule.actions], visible)
+	ahead = forecast.of_campaigns([campaign], getdate(), DAYS_AHEAD, visible, active_only=False)
+	coming = {row["action"]: row["total"] for row in ahead["actions"]}
+	triggers = [
+		{
+			**{
+				field: rule.trigger[field]
+				for field in ("name", "trigger_name", "enabled", "trigger_type", "days_offset", "item_group")
+			},
+			"day": -_days_before(rule),
+			"actions": [
+				{
+					"name": action.name,
+					"action_name": action.action_name,
+					"action_type": action.action_type,
+					"enabled": action.enabled,
+					"email_template": action.email_template,
+					"languages": sorted(action.templates),
+					"counts": {status: counts[action.name, status] for status in ledger.STATUSES},
+					"coming": coming.get(action.name, 0),
+				}
+				for action in rule.actions
+			],
+		}
+		for rule in loaded
+	]
+	return sorted(triggers, key=lambda trigger: (trigger["day"], trigger["trigger_name"]))
+
+
+def _days_before(rule: Rule) -> int:
+	expiry = date(2000, 6, 1)
+	night = source_for(rule.trigger.trigger_type).night(rule, expiry)
+	return (expiry - night).days
+
+
+def _counts(actions: list[str], visible: Visibility) -> Counter:
+	"""Return {(action, status): rows}. 1 query, which needs nothing but an index unless the user is restricted."""
+	if not actions:
+		return Counter()
+	table = frappe.qb.DocType(ledger.DOCTYPE)
+	query = (
+		frappe.qb.from_(table)
+		.select(table.action, table.status, Count("*"))
+		.where(table.action.isin(actions))
+		.groupby(table.action, table.status)
+	)
+	return Counter(
+		{(action, status): count for action, status, count in visible.restrict(query, table).run()}
+	)
+
+
+def why_customer(customer: str, campaigns: list[str], visible: Visibility) -> dict:
+	"""Return a customer's messages: those of the ledger, and those to come from the campaigns.
+
+	{"customer", "customer_name", "email", "language", "reason" (why nothing can reach them now), "left" (campaigns
+	that they have unsubscribed from; None stands for all mail), "history", "coming"}. Queries: at most 33.
+	"""
+	history = _history({"customer": customer}, visible)
+	serial = frappe.qb.DocType(REFERENCE)
+	query = frappe.qb.from_(serial).select(serial.name).where(serial.customer == customer)
+	owned = [name for (name,) in visible.restrict(query, serial).orderby(serial.name).limit(MOST_ROWS).run()]
+	# One that was sold before ERPNext noted the customer on it is known from the ledger at least.
+	names = {*owned, *(row["reference_name"] for row in history if row["reference_doctype"] == REFERENCE)}
+	steps = [step for step in _steps(campaigns, sorted(names), visible) if step["customer"] == customer]
+	return {
+		**_reach(customer),
+		"history": history,
+		"coming": [step for step in steps if step["state"] == COMING],
+		"withheld": [step for step in steps if step["state"] == WITHHELD],
+	}
+
+
+def _reach(customer: str) -> dict:
+	found = audience.reach({customer}).get(customer) or Recipient(customer=customer)
+	left = audience.unsubscribes({found.email} if found.email else set())
+	return {
+		"customer": customer,
+		"customer_name": found.customer_name,
+		"email": found.email,
+		"language": found.language,
+		"reason": found.reason,
+		"left": sorted(left.get((found.email or "").lower(), ()), key=str),
+	}
+
+
+def why_serial_no(serial_no: str, campaigns: list[str], visible: Visibility) -> dict:
+	"""Return which triggers a serial number meets and when, and what the ledger knows of it.
+
+	{"serial_no", "item_name", "customer", ..., "history", "steps"}; a step is one action of one campaign, with its
+	`due_on`, `state` and `why` (text). Queries: at most 32.
+	"""
+	found = frappe.db.get_value(
+		REFERENCE, serial_no, ["name", "item_code", "company", "customer", "status"], as_dict=True
+	)
+	if not found or not visible.sees(
+		company=found.company, customer=found.customer, item_code=found.item_code
+	):
+		frappe.throw(
+			_("There is no serial number {0} that you may see.").format(
+				frappe.bold(frappe.utils.escape_html(serial_no))
+			),
+			frappe.DoesNotExistError,
+			title=_("Not Found"),
+		)
+	steps = _steps(campaigns, [serial_no], visible, also_unmatched=True)
+	customer = next((step["customer"] for step in steps if step["customer"]), found.customer)
+	return {
+		"serial_no": serial_no,
+		"item_name": item_names({found.item_code}).get(found.item_code) or found.item_code,
+		**(_reach(customer) if customer else {"customer": None, "customer_name": None}),
+		"history": _history({"reference_doctype": REFERENCE, "reference_name": serial_no}, visible),
+		"steps": steps,
+	}
+
+
+def _history(filters: dict, visible: Visibility) -> list[dict]:
+	"""Return the latest rows of the ledger, the newest first, with the names of trigger and action. 1 query."""
+	log = frappe.qb.DocType(ledger.DOCTYPE)
+	trigger, action = frappe.qb.DocType("Lifecycle Trigger"), frappe.qb.DocType("Lifecycle Action")
+	query = (
+		frappe.qb.from_(log)
+		.left_join(trigger)
+		.on(trigger.name == log.trigger)
+		.left_join(action)
+		.on(action.name == log.action)
+		.select(
+			log.name,
+			log.campaign,
+			log.reference_doctype,
+			log.reference_name,
+			log.item_code,
+			log.customer,
+			log.occurrence_date,
+			log.due_on,
+			log.recipient,
+			log.status,
+			log.reason,
+			log.error,
+			log.executed_at,
+			log.idempotency_key,
+			trigger.trigger_name,
+			action.action_name,
+		)
+	)
+	for field, value in filters.items():
+		query = query.where(log[field] == value)
+	query = visible.restrict(query, log).orderby(log.name, order=Order.desc).limit(MOST_ROWS)
+	return query.run(as_dict=True)
+
+
+def _steps(
+	campaigns: list[str], names: list[str], visible: Visibility, also_unmatched: bool = False
+) -> list[dict]:
+	"""Return what each action of the campaigns makes of serial numbers, by date. 1 to 3 queries, and the plan's."""
+	if not names:
+		return []
+	loaded = rules.load(campaigns, active_only=False)
+	by_source = defaultdict(list)
+	for rule in loaded:
+		by_source[source_for(rule.trigger.trigger_type)].append(rule)
+	events = [event for source, of_source in by_source.items() for event in source.about(of_source, names)]
+	recipients = audience.recipients(events)
+	known = _known(names)
+	items = item_names({event.item_code for event in events})
+	steps = []
+	for event, recipient in zip(events, recipients, strict=True):
+		if visible.sees(company=event.company, customer=recipient.customer, item_code=event.item_code):
+			for action in event.rule.actions:
+				key = (action.name, event.reference_name, event.occurrence)
+				if key not in known:
+					state, why = _state(event.rule, action, event, recipient)
+					steps.append(_step(event.rule, action, state, why, event, recipient, items))
+	if also_unmatched:
+		met = {event.rule.trigger.name for event in events}
+		steps += [
+			_step(rule, action, NOT_DUE, _why_unmatched(rule))
+			for rule in loaded
+			if rule.trigger.name not in met
+			for action in rule.actions
+		]
+	return sorted(steps, key=lambda step: (str(step["due_on"] or "9999"), step["campaign"]))
+
+
+def _known(names: list[str]) -> set[tuple]:
+	"""Return (action, serial number, expiry) of what the ledger has. 1 query."""
+	return set(
+		frappe.get_all(
+			ledger.DOCTYPE,
+			filters={"reference_doctype": REFERENCE, "reference_name": ["in", names]},
+			fields=["action", "reference_name", "occurrence_date"],
+			as_list=True,
+			order_by="name asc",
+		)
+	)
+
+
+def _step(
+	rule: Rule,
+	action: dict,
+	state: str,
+	why: str,
+	event: DueEvent | None = None,
+	recipient: Recipient | None = None,
+	items: dict | None = None,
+) -> dict:
+	return {
+		"campaign": rule.campaign.name,
+		"trigger": rule.trigger.name,
+		"trigger_name": rule.trigger.trigger_name,
+		"action": action.name,
+		"action_name": action.action_name,
+		"state": state,
+		"why": why,
+		"serial_no": event.reference_name if event else None,
+		"item_name": (items.get(event.item_code) or event.item_code) if event else None,
+		"expiry_date": event.occurrence if event else None,
+		"due_on": event.night if event else None,
+		"customer": recipient.customer if recipient else None,
+		"recipient": recipient.email if recipient else None,
+	}
+
+
+def _state(rule: Rule, action: dict, event: DueEvent, recipient: Recipient) -> tuple[str, str]:
+	"""Return (state, why) of a message that the ledger does not have."""
+	today, night, campaign = getdate(), event.night, rule.campaign
+	if not campaign.is_active:
+		return WITHHELD, _("The campaign is not active.")
+	if not rule.trigger.enabled:
+		return WITHHELD, _("The trigger is switched off.")
+	if not action.enabled:
+		return WITHHELD, _("The action is switched off.")
+	since = max(filter(None, (rule.active_since, action.active_since)), default=None)
+	if since and night < since.date():
+		return WITHHELD, _("It fell due before this was switched on, on {0}.").format(
+			frappe.format(since.date(), {"fieldtype": "Date"})
+		)
+	if (campaign.start_date and night < campaign.start_date) or (
+		campaign.end_date and campaign.end_date < night
+	):
+		return WITHHELD, _("The campaign does not send on that day.")
+	status, reason = plan.verdict(event, recipient, max(night, today))
+	if status != PENDING:
+		return (COMING if night >= today else WITHHELD), _("Would not go out: {0}.").format(_(reason))
+	if night > today:
+		return COMING, _("Goes out on that day.")
+	return COMING, _("Goes out with the next run.")
+
+
+def _why_unmatched(rule: Rule) -> str:
+	wanted = [_("a date in {0}").format(rule.trigger.date_field)]
+	if rule.campaign.company:
+		wanted.append(_("the company {0}").format(rule.campaign.company))
+	if rule.trigger.item_group:
+		wanted.append(_("an item of {0}").format(rule.trigger.item_group))
+	if rule.trigger.filters and rule.trigger.filters != "[]":
+		wanted.append(_("what its filters ask for"))
+	return _("The trigger does not take this serial number. It wants {0}.").format(", ".join(wanted))

@@ -1,0 +1,182 @@
+"""The preview: a day in, who would be told on it and who would not and why out. Writes nothing.
+
+It is the plan of that day beside what the ledger already knows.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+
+import frappe
+from frappe.utils import cint, getdate
+
+from marketing_automation.engine import ledger, plan, rules
+from marketing_automation.engine.model import FAILED, PENDING, SKIPPED, PlannedMessage, Reason, Rule
+from marketing_automation.engine.run import SETTINGS
+from marketing_automation.engine.schedule import Window
+from marketing_automation.engine.visibility import Visibility
+
+# More rows than anyone reads; the counts are of all.
+MOST_ROWS = 2000
+
+
+def of_day(campaigns: list[str], day: date, visible: Visibility) -> dict:
+	"""Return what the campaigns would do on a day if they were active. See `_looked_at` for the result.
+
+	Queries: 4, and about 16 for each 2,000 serial numbers due.
+	"""
+	return _looked_at(plan.windows_for_day(enabled_rules(campaigns), day), day, visible)
+
+
+def of_run(campaign: str | None, visible: Visibility) -> dict:
+	"""Return what a run would do if it started now, catching up included. Queries: as `of_day`, and 2."""
+	night = getdate()
+	loaded = rules.load([campaign] if campaign else None)
+	limit = cint(frappe.db.get_single_value(SETTINGS, "catch_up_nights"))
+	return _looked_at(plan.windows_for_run(loaded, night, limit), night, visible)
+
+
+def enabled_rules(campaigns: list[str]) -> list[Rule]:
+	"""Return the rules of campaigns that would work if the campaigns were active, as if on for ever. 4 queries."""
+	found = []
+	for rule in rules.load(campaigns, active_only=False):
+		actions = tuple(frappe._dict(action, active_since=None) for action in rule.actions if action.enabled)
+		if rule.trigger.enabled and actions:
+			found.append(Rule(rule.campaign, rule.trigger, actions))
+	return found
+
+
+def _looked_at(windows: list[tuple[Rule, Window]], night: date, visible: Visibility) -> dict:
+	"""Return {"night", "counts", "reasons", "rows", "left_out"}.
+
+	counts: due; of these tell, skip, fail and known (in the ledger already); mails (fewer than tell where a campaign
+	combines). reasons: {reason: count} of what is skipped or fails. rows: one dict a message, at most MOST_ROWS, those
+	to be told first; its `log` is the ledger row of one that is known. left_out: how many rows are too many.
+	"""
+	counts = Counter(due=0, tell=0, skip=0, fail=0, known=0)
+	reasons, mails, by_outcome = Counter(), set(), {"tell": [], "fail": [], "skip": [], "known": []}
+	for message, log in _judged(windows, night, visible):
+		outcome = "known" if log else {PENDING: "tell", SKIPPED: "skip", FAILED: "fail"}[message.status]
+		counts[outcome] += 1
+		counts["due"] += 1
+		if outcome in ("skip", "fail"):
+			reasons[message.reason] += 1
+		if outcome == "tell":
+			mails.add(_mail(message))
+		if len(by_outcome[outcome]) < MOST_ROWS:
+			by_outcome[outcome].append(_row(message, log, outcome))
+	rows = [row for rows in by_outcome.values() for row in rows][:MOST_ROWS]
+	_add_item_names(rows)
+	return {
+		"night": night,
+		"counts": {**counts, "mails": len(mails)},
+		"reasons": dict(reasons.most_common()),
+		"rows": rows,
+		"left_out": counts["due"] - len(rows),
+	}
+
+
+def _judged(windows, night: date, visible: Visibility) -> Iterator[tuple[PlannedMessage, dict | None]]:
+	"""Yield each planned message that the user may see, with its ledger row if it has one. 1 or 2 queries a page."""
+	taken = set()
+	for page in plan.plan(windows, night):
+		messages = [
+			message
+			for message in page
+			if visible.sees(
+				company=message.event.company,
+				customer=message.recipient.customer,
+				item_code=message.event.item_code,
+			)
+		]
+		known = _known(messages)
+		fresh = [m for m in messages if m.idempotency_key not in known and m.status == PENDING]
+		_suppress(fresh, taken)
+		for message in messages:
+			yield message, known.get(message.idempotency_key)
+
+
+def _known(messages: list[PlannedMessage]) -> dict[str, dict]:
+	"""Return {idempotency key: ledger row} of the messages that a run has written. 1 query."""
+	if not messages:
+		return {}
+	rows = frappe.get_all(
+		ledger.DOCTYPE,
+		filters={"idempotency_key": ["in", [message.idempotency_key for message in messages]]},
+		fields=["name", "idempotency_key", "status", "reason"],
+		order_by="name asc",
+	)
+	return {row.idempotency_key: row for row in rows}
+
+
+def _suppress(messages: list[PlannedMessage], taken: set[str]) -> None:
+	"""Mark those whose customer is told once and has been, or is by another of them, as the ledger would. 1 query.
+
+	taken: the suppression keys that this preview has given away; grows.
+	"""
+	keyed = [(message, message.suppression_key) for message in messages if message.suppression_key]
+	if not keyed:
+		return
+	told = set(
+		frappe.get_all(
+			ledger.DOCTYPE,
+			filters={"suppression_key": ["in", [key for _message, key in keyed]]},
+			pluck="suppression_key",
+			order_by="name asc",
+		)
+	)
+	# The ledger inserts in this order, and the first one wins.
+	for message, key in sorted(keyed, key=lambda pair: pair[0].idempotency_key):
+		if key in told or (key in taken and not message.campaign.combine_messages):
+			message.status, message.reason = SKIPPED, Reason.ALREADY_TOLD
+		taken.add(key)
+
+
+def _mail(message: PlannedMessage) -> tuple:
+	"""Return what is the same for all messages that go out as one mail."""
+	if message.campaign.combine_messages:
+		return message.campaign.name, message.recipient.customer, message.action.action_type
+	return (message.idempotency_key,)
+
+
+def _row(message: PlannedMessage, log: dict | None, outcome: str) -> dict:
+	event, recipient = message.event, message.recipient
+	return {
+		"outcome": outcome,
+		"status": log.status if log else message.status,
+		"reason": log.reason if log else message.reason,
+		"log": log.name if log else None,
+		"campaign": message.campaign.name,
+		"trigger": event.rule.trigger.name,
+		"trigger_name": event.rule.trigger.trigger_name,
+		"action": message.action.name,
+		"action_name": message.action.action_name,
+		"serial_no": event.reference_name,
+		"item_code": event.item_code,
+		"item_name": event.item_code,
+		"customer": recipient.customer,
+		"customer_name": recipient.customer_name,
+		"recipient": recipient.email,
+		"expiry_date": event.occurrence,
+		"due_on": event.night,
+	}
+
+
+def _add_item_names(rows: list[dict]) -> None:
+	"""Replace the item's code by its name. 1 query."""
+	names = item_names({row["item_code"] for row in rows})
+	for row in rows:
+		row["item_name"] = names.get(row["item_code"]) or row["item_code"]
+
+
+def item_names(codes: set[str]) -> dict[str, str]:
+	"""Return the name of each item. 1 query."""
+	if not codes:
+		return {}
+	rows = frappe.get_all(
+		"Item",
+		filters={"name": ["in", list(codes)]},
+		fields=["name", "item_name"],
+		order_by="name asc",
+	)
+	return {row.name: row.item_name for row in rows}

@@ -1,0 +1,133 @@
+"""One mail to look at: an action and a serial number in, the mail as its customer would read it out.
+
+Looking writes nothing. A test goes to the user who asks and to nobody else, and leaves no row in the ledger.
+"""
+
+from dataclasses import dataclass, replace
+
+import frappe
+from frappe import _
+from frappe.email.email_body import get_formatted_html
+from frappe.utils import to_markdown, validate_email_address
+
+from marketing_automation.engine import audience, rules, templates
+from marketing_automation.engine.channels import Message, Unsendable, channel_for
+from marketing_automation.engine.model import DueEvent, Recipient, Rule
+from marketing_automation.engine.preview import item_names
+from marketing_automation.engine.sources import source_for
+from marketing_automation.engine.visibility import Visibility
+
+
+@dataclass(frozen=True)
+class Sample:
+	"""A rendered mail. html: as mailed, with the site's frame round it; text: the plain version of it."""
+
+	subject: str
+	html: str
+	text: str
+	body: str
+	message: Message
+	reason: str | None
+
+
+def rule_of(action: str) -> tuple[Rule, dict]:
+	"""Return the rule that an action belongs to, and the action. Switched off or not. 5 queries."""
+	campaign = frappe.db.get_value("Lifecycle Action", action, "campaign")
+	for rule in rules.load([campaign], active_only=False):
+		for found in rule.actions:
+			if found.name == action:
+				return rule, found
+	frappe.throw(_("The action {0} does not exist.").format(frappe.bold(action)), frappe.DoesNotExistError)
+
+
+def render(action: str, serial_no: str, visible: Visibility, language: str | None = None) -> Sample:
+	"""Return the mail of an action for a serial number, whether it is due or not. At most 25 queries.
+
+	language: read it as a customer of this language would. Throws, in words for the marketer, when the serial number
+	may not be seen or the template cannot be filled in.
+	"""
+	rule, found = rule_of(action)
+	event, recipient = _addressed(rule, serial_no, visible)
+	if language:
+		recipient = replace(recipient, language=language)
+	message = Message(
+		key=f"sample-{serial_no}",
+		campaign=rule.campaign,
+		action=found,
+		recipient=recipient,
+		company=event.company,
+		pins=[
+			{
+				"serial_no": event.reference_name,
+				"item_code": event.item_code,
+				"item_name": item_names({event.item_code}).get(event.item_code) or event.item_code,
+				"expiry_date": event.occurrence,
+			}
+		],
+		# As it reads on the day that it is due.
+		today=event.night,
+	)
+	channel = channel_for(found.action_type)
+	try:
+		mail, _language = channel.render(channel.prepare([found]), message)
+	except Unsendable as e:
+		frappe.throw(frappe.utils.escape_html(str(e)), templates.TemplateInvalid, title=_("Cannot Be Shown"))
+	return Sample(
+		subject=mail.subject,
+		html=get_formatted_html(mail.subject, mail.body),
+		text=to_markdown(mail.body),
+		body=mail.body,
+		message=message,
+		reason=recipient.reason,
+	)
+
+
+def _addressed(rule: Rule, serial_no: str, visible: Visibility) -> tuple[DueEvent, Recipient]:
+	"""Return what the rule would say about a serial number, and to whom."""
+	source = source_for(rule.trigger.trigger_type)
+	row = frappe._dict(reference_name=serial_no, due_on=None)
+	(event,) = source.current([(rule, row)])
+	recipient = audience.recipients([event])[0] if event else None
+	if not event or not visible.sees(
+		company=event.company, customer=recipient.customer, item_code=event.item_code
+	):
+		frappe.throw(
+			_("There is no serial number {0} that you may see.").format(
+				frappe.bold(frappe.utils.escape_html(serial_no))
+			),
+			frappe.DoesNotExistError,
+			title=_("Not Found"),
+		)
+	if not event.occurrence:
+		frappe.throw(
+			_("The serial number {0} has no expiry date. Choose another one.").format(
+				frappe.bold(frappe.utils.escape_html(serial_no))
+			),
+			title=_("No Expiry Date"),
+		)
+	return replace(event, night=source.night(rule, event.occurrence)), recipient
+
+
+def send_test(sample: Sample) -> str:
+	"""Mail a sample to the session's user, marked as a test; return their address."""
+	address = frappe.db.get_value("User", frappe.session.user, "email")
+	if not address or not validate_email_address(address):
+		frappe.throw(
+			_("Your user has no e-mail address to send the test to. Add one in My Settings."),
+			title=_("No E-mail Address"),
+		)
+	channel_for(sample.message.action.action_type).check(sample.message.campaign)
+	frappe.sendmail(
+		recipients=[address],
+		sender=sample.message.campaign.sender or None,
+		subject=_("[Test] {0}").format(sample.subject),
+		message=sample.body,
+	)
+	return address
+
+
+def example_serial_no(action: str, visible: Visibility) -> str | None:
+	"""Return a serial number to begin with: the one that the action's trigger meets next. 7 queries."""
+	rule, _action = rule_of(action)
+	source = source_for(rule.trigger.trigger_type)
+	return source.example(rule, visible)

@@ -1,0 +1,47 @@
+"""What the session's user may see of serial numbers and of the ledger, by their user permissions. Only reads.
+
+Frappe applies user permissions to lists of documents by itself. What is planned, counted or grouped is no list of
+documents, so it passes here.
+"""
+
+from collections.abc import Iterable
+
+import frappe
+from frappe.core.doctype.user_permission.user_permission import get_user_permissions
+from frappe.permissions import get_allowed_docs_for_doctype
+
+from marketing_automation.engine.ledger import DOCTYPE
+
+# The fields by which a user can be restricted: named the same on Serial No, on an event and in the ledger.
+FIELDS = {"company": "Company", "customer": "Customer", "item_code": "Item"}
+
+
+class Visibility:
+	"""The restrictions of one user, read once."""
+
+	def __init__(self, user: str | None = None):
+		permissions = get_user_permissions(user or frappe.session.user)
+		self.allowed = {}
+		for field, doctype in FIELDS.items():
+			names = set(get_allowed_docs_for_doctype(permissions.get(doctype, []), DOCTYPE))
+			if names:
+				self.allowed[field] = names
+		self.strict = bool(self.allowed) and bool(frappe.get_system_settings("apply_strict_user_permissions"))
+
+	def sees(self, **values: str | None) -> bool:
+		"""Say whether a row with these values (company, customer, item_code; those that it has) may be seen."""
+		return all(
+			value in self.allowed[field] or (not value and not self.strict)
+			for field, value in values.items()
+			if field in self.allowed
+		)
+
+	def restrict(self, query, table, fields: Iterable[str] = tuple(FIELDS)):
+		"""Return a query (frappe.qb) of `table` with the conditions that leave out what may not be seen."""
+		for field in fields:
+			if field in self.allowed:
+				condition = table[field].isin(sorted(self.allowed[field]))
+				if not self.strict:
+					condition = condition | table[field].isnull() | (table[field] == "")
+				query = query.where(condition)
+		return query

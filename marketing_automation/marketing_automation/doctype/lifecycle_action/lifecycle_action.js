@@ -1,0 +1,15 @@
+frappe.ui.form.on("Lifecycle Action", {
+	refresh(frm) {
+		if (frm.is_new()) return;
+		frm.add_custom_button(__("See the Message"), () => {
+			if (frm.is_dirty()) {
+				frappe.show_alert({ message: __("Save first."), indicator: "orange" });
+				return;
+			}
+			marketing_automation.mail.show(frm.doc.name, frm.doc.action_name);
+		});
+		frm.add_custom_button(__("Campaign"), () =>
+			frappe.set_route("Form", "Lifecycle Campaign", frm.doc.campaign)
+		);
+	},
+});

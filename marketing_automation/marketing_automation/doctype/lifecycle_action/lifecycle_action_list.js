@@ -1,0 +1,9 @@
+frappe.listview_settings["Lifecycle Action"] = {
+	add_fields: ["enabled"],
+
+	get_indicator(doc) {
+		return doc.enabled
+			? [__("Enabled"), "green", "enabled,=,1"]
+			: [__("Disabled"), "gray", "enabled,=,0"];
+	},
+};

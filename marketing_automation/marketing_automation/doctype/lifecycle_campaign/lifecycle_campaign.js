@@ -1,0 +1,83 @@
+frappe.ui.form.on("Lifecycle Campaign", {
+	onload(frm) {
+		marketing_automation.call("senders").then((senders) => {
+			frm.lifecycle_senders = senders;
+			frm.set_df_property(
+				"sender",
+				"description",
+				senders.length
+					? __("Empty: the site's default account. Accounts that can send: {0}.", [
+							marketing_automation.escape(senders.join(", ")),
+					  ])
+					: __("No Email Account can send yet. Enable outgoing mail in one first.")
+			);
+		});
+	},
+
+	refresh(frm) {
+		if (frm.is_new()) return;
+		const can_write = frm.perm[0] && frm.perm[0].write;
+		frm.add_custom_button(__("Preview"), () =>
+			marketing_automation.preview.show({ campaign: frm.doc.name })
+		);
+		frm.add_custom_button(__("Forecast"), () => marketing_automation.forecast.show(frm.doc.name));
+		if (can_write && frm.doc.is_active) {
+			frm.add_custom_button(__("Run Now"), () =>
+				marketing_automation.run.confirm(frm.doc.name, () => frm.trigger("draw_journey"))
+			);
+		}
+		if (can_write) {
+			frm.add_custom_button(frm.doc.is_active ? __("Pause") : __("Activate"), () => {
+				frm.set_value("is_active", frm.doc.is_active ? 0 : 1).then(() =>
+					frm.save().catch(() => frm.reload_doc())
+				);
+			});
+		}
+		frm.add_custom_button(
+			__("Execution Log"),
+			() => marketing_automation.open_ledger({ campaign: frm.doc.name }),
+			__("View")
+		);
+		frm.add_custom_button(
+			__("Campaign Performance"),
+			() =>
+				frappe.set_route("query-report", "Campaign Performance", { campaign: frm.doc.name }),
+			__("View")
+		);
+		const parts = frm.dashboard.add_section(
+			`<div class="lifecycle-health"></div><div class="lifecycle-steps">${marketing_automation.loading()}</div>`,
+			__("Journey")
+		);
+		// The journey is what the page is about: it stands above the connections.
+		const section = parts.closest(".form-dashboard-section");
+		section.prependTo(section.parent());
+		frm.lifecycle_health = section.find(".lifecycle-health");
+		frm.lifecycle_journey = section.find(".lifecycle-steps");
+		frm.dashboard.show();
+		frm.trigger("draw_health");
+		frm.trigger("draw_journey");
+	},
+
+	draw_health(frm) {
+		const ma = marketing_automation;
+		const campaign = frm.doc.name;
+		ma.call("health", { campaign }).then((problems) => {
+			if (frm.doc.name !== campaign) return;
+			const html = problems.map((problem) => {
+				const open = problem.route
+					? ` <a data-route="${ma.escape(problem.route)}" href="#">${__("Open It")}</a>`
+					: "";
+				return ma.banner(problem.level, problem.text, open);
+			});
+			frm.lifecycle_health.html(html.join("")).toggle(Boolean(problems.length));
+			frm.lifecycle_health.find("[data-route]").on("click", (e) => {
+				frappe.set_route(...e.currentTarget.dataset.route.split("/"));
+				return false;
+			});
+		});
+	},
+
+	draw_journey(frm) {
+		if (frm.lifecycle_journey) marketing_automation.journey.draw(frm, frm.lifecycle_journey);
+	},
+});

@@ -1,0 +1,196 @@
+"""Campaign Performance: a period in, what became of its messages out, by campaign, trigger or action.
+
+One query of the ledger, which reads nothing but an index unless the user is restricted or asks for a company.
+"""
+
+from collections import Counter, defaultdict
+from datetime import date
+
+import frappe
+from frappe import _
+from frappe.query_builder.functions import Count
+from frappe.utils import add_days, date_diff, formatdate, getdate
+
+from marketing_automation.engine import ledger
+from marketing_automation.engine.model import CANCELLED, COMPLETED, FAILED, PENDING, QUEUED, SKIPPED
+from marketing_automation.engine.visibility import Visibility
+
+# By which of the ledger's links the rows are put together.
+LEVELS = {
+	"Campaign": ("campaign",),
+	"Trigger": ("campaign", "trigger"),
+	"Action": ("campaign", "trigger", "action"),
+}
+LINKS = {"campaign": "Lifecycle Campaign", "trigger": "Lifecycle Trigger", "action": "Lifecycle Action"}
+DEFAULT_DAYS = 30
+MOST_BARS = 14
+
+
+def execute(filters: dict | None = None):
+	"""Return columns, rows, no message, the chart by day, and the summary."""
+	filters = frappe._dict(filters or {})
+	filters.to_date = getdate(filters.to_date)
+	filters.from_date = getdate(filters.from_date or add_days(filters.to_date, -DEFAULT_DAYS))
+	if filters.to_date < filters.from_date:
+		frappe.throw(_("The period ends before it starts. Choose another To Date."))
+	level = LEVELS[filters.group_by if filters.group_by in LEVELS else "Action"]
+	by_action, by_day = counted(filters)
+	rows = _rows(by_action, level)
+	return _columns(level), rows, None, chart(by_day, filters.from_date, filters.to_date), _summary(by_action)
+
+
+def counted(filters) -> tuple[Counter, Counter]:
+	"""Return {(action, status): count} and {(day, status): count} of the period's messages."""
+	table = frappe.qb.DocType(ledger.DOCTYPE)
+	query = (
+		frappe.qb.from_(table)
+		.select(table.due_on, table.action, table.status, Count("*"))
+		.where(table.due_on >= filters.from_date)
+		.where(table.due_on <= filters.to_date)
+		.groupby(table.due_on, table.action, table.status)
+	)
+	if filters.company:
+		query = query.where(table.company == filters.company)
+	permitted = {"campaign": ["in", frappe.get_list("Lifecycle Campaign", pluck="name", order_by="name asc")]}
+	if filters.campaign:
+		permitted = {"campaign": filters.campaign}
+		frappe.get_doc("Lifecycle Campaign", filters.campaign).check_permission("read")
+	actions = frappe.get_all("Lifecycle Action", filters=permitted, pluck="name", order_by="name asc")
+	by_action, by_day = Counter(), Counter()
+	if actions:
+		query = Visibility().restrict(query.where(table.action.isin(actions)), table)
+		for day, action, status, count in query.run():
+			by_action[action, status] += count
+			by_day[day, status] += count
+	return by_action, by_day
+
+
+def _rows(by_action: Counter, level: tuple[str, ...]) -> list[dict]:
+	actions = frappe.get_all(
+		"Lifecycle Action",
+		filters={"name": ["in", list({action for action, _status in by_action})]},
+		fields=["name as action", "trigger", "campaign", "action_name"],
+		order_by="name asc",
+	)
+	triggers = {
+		row.name: row
+		for row in frappe.get_all(
+			"Lifecycle Trigger",
+			filters={"name": ["in", list({action.trigger for action in actions})]},
+			fields=["name", "trigger_name"],
+			order_by="name asc",
+		)
+	}
+	groups, totals = {}, defaultdict(Counter)
+	for action in actions:
+		action.trigger_name = triggers[action.trigger].trigger_name
+		key = tuple(action[field] for field in level)
+		groups.setdefault(key, action)
+		for status in ledger.STATUSES:
+			totals[key][status] += by_action[action.action, status]
+	return sorted(
+		(_row(action, level, totals[key]) for key, action in groups.items()),
+		key=lambda row: (row["campaign"], row.get("trigger_name") or "", -row["due"]),
+	)
+
+
+def _row(action: dict, level: tuple[str, ...], counts: Counter) -> dict:
+	due = sum(counts.values())
+	decided = counts[COMPLETED] + counts[FAILED]
+	return {
+		**{field: action[field] for field in level},
+		**({"trigger_name": action.trigger_name} if "trigger" in level else {}),
+		**({"action_name": action.action_name} if "action" in level else {}),
+		"due": due,
+		"told": counts[COMPLETED],
+		"on_its_way": counts[PENDING] + counts[QUEUED],
+		"skipped": counts[SKIPPED],
+		"failed": counts[FAILED],
+		"cancelled": counts[CANCELLED],
+		"delivered": 100 * counts[COMPLETED] / decided if decided else None,
+	}
+
+
+def _columns(level: tuple[str, ...]) -> list[dict]:
+	labels = {"campaign": _("Campaign"), "trigger": _("Trigger"), "action": _("Action")}
+	columns = [
+		{
+			"fieldname": "campaign",
+			"label": labels["campaign"],
+			"fieldtype": "Link",
+			"options": LINKS["campaign"],
+			"width": 240,
+		}
+	]
+	# Triggers and actions are shown by their titles; their names are random.
+	columns += [
+		{"fieldname": f"{field}_name", "label": labels[field], "fieldtype": "Data", "width": 180}
+		for field in level
+		if field != "campaign"
+	]
+	numbers = (
+		("due", _("Messages Due")),
+		("told", _("Told")),
+		("on_its_way", _("On Its Way")),
+		("skipped", _("Skipped")),
+		("failed", _("Failed")),
+		("cancelled", _("Cancelled")),
+	)
+	columns += [
+		{"fieldname": field, "label": label, "fieldtype": "Int", "width": 110} for field, label in numbers
+	]
+	columns.append({"fieldname": "delivered", "label": _("Delivered"), "fieldtype": "Percent", "width": 110})
+	return columns
+
+
+def chart(by_day: Counter, first: date, last: date) -> dict:
+	"""Return the stacked outcomes of a period: by day, by week when it is longer than 14 days, by month from 14 weeks.
+
+	Days without a message are in it too. A report's chart has room for so many labels and no more.
+	"""
+	length = date_diff(last, first) + 1
+	days = [getdate(add_days(first, ahead)) for ahead in range(length)]
+	if length <= MOST_BARS:
+		bars = {day: formatdate(day, "d MMM") for day in days}
+	elif length <= 7 * MOST_BARS:
+		bars = {day: formatdate(days[7 * (ahead // 7)], "d MMM") for ahead, day in enumerate(days)}
+	else:
+		bars = {day: formatdate(day, "MMM yyyy") for day in days}
+	return {
+		"data": {"labels": list(dict.fromkeys(bars.values())), "datasets": datasets(by_day, bars)},
+		"type": "bar",
+		"barOptions": {"stacked": 1},
+		"colors": ["#28a745", "#449cf0", "#a6b1b9", "#e24c4c"],
+		"fieldtype": "Int",
+	}
+
+
+def datasets(by_day: Counter, bars: dict[date, str]) -> list[dict]:
+	"""Return a dataset for each outcome; bars: the label of the bar that each day is in."""
+	found = []
+	for name, statuses in (
+		(_("Told"), (COMPLETED,)),
+		(_("On Its Way"), (PENDING, QUEUED)),
+		(_("Skipped"), (SKIPPED,)),
+		(_("Failed"), (FAILED, CANCELLED)),
+	):
+		values = dict.fromkeys(bars.values(), 0)
+		for day, bar in bars.items():
+			values[bar] += sum(by_day[day, status] for status in statuses)
+		found.append({"name": name, "values": list(values.values())})
+	return found
+
+
+def _summary(by_action: Counter) -> list[dict]:
+	totals = Counter()
+	for (_action, status), count in by_action.items():
+		totals[status] += count
+	return [
+		{"label": label, "value": value, "datatype": "Int", "indicator": indicator}
+		for label, value, indicator in (
+			(_("Told"), totals[COMPLETED], "Green"),
+			(_("On Its Way"), totals[PENDING] + totals[QUEUED], "Blue"),
+			(_("Skipped"), totals[SKIPPED], "Grey"),
+			(_("Failed"), totals[FAILED], "Red"),
+		)
+	]

@@ -1,0 +1,47 @@
+frappe.query_reports["Expiring Pins"] = {
+	filters: [
+		{
+			fieldname: "from_date",
+			label: __("From Date"),
+			fieldtype: "Date",
+			default: frappe.datetime.get_today(),
+			reqd: 1,
+		},
+		{
+			fieldname: "to_date",
+			label: __("To Date"),
+			fieldtype: "Date",
+			default: frappe.datetime.add_days(frappe.datetime.get_today(), 30),
+			reqd: 1,
+		},
+		{
+			fieldname: "date_field",
+			label: __("Date Field"),
+			fieldtype: "Autocomplete",
+			default: "warranty_expiry_date",
+			reqd: 1,
+		},
+		{
+			fieldname: "show_all",
+			label: __("Also Those Without a Problem"),
+			fieldtype: "Check",
+		},
+	],
+
+	onload(report) {
+		frappe.xcall("marketing_automation.api.date_fields").then((fields) => {
+			report.get_filter("date_field").set_data(fields);
+		});
+	},
+
+	formatter(value, row, column, data, default_formatter) {
+		const shown = default_formatter(value, row, column, data);
+		if (column.fieldname === "problem" && value) {
+			return `<span class="text-danger">${frappe.utils.escape_html(__(value))}</span>`;
+		}
+		if (column.fieldname === "told" && value) {
+			return frappe.utils.escape_html(__(value));
+		}
+		return shown;
+	},
+};

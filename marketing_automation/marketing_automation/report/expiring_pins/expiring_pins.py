@@ -1,0 +1,65 @@
+"""Expiring Pins: a period in, its serial numbers out, with who will be told by which trigger, or why nobody will."""
+
+import frappe
+from frappe import _
+from frappe.utils import add_days, getdate
+
+from marketing_automation.engine import coverage
+from marketing_automation.engine.sources import serial_no
+from marketing_automation.engine.visibility import Visibility
+
+DEFAULT_DAYS = 30
+DEFAULT_DATE_FIELD = "warranty_expiry_date"
+
+
+def execute(filters: dict | None = None):
+	"""Return columns, rows, a message when the list was cut, no chart, and the summary."""
+	filters = frappe._dict(filters or {})
+	first = getdate(filters.from_date)
+	last = getdate(filters.to_date or add_days(first, DEFAULT_DAYS))
+	date_field = filters.date_field or DEFAULT_DATE_FIELD
+	if date_field not in {df.fieldname for df in serial_no.date_fields()}:
+		frappe.throw(_("{0} is not a date field of Serial No.").format(frappe.utils.escape_html(date_field)))
+	if last < first:
+		frappe.throw(_("The period ends before it starts. Choose another To Date."))
+	campaigns = frappe.get_list("Lifecycle Campaign", pluck="name", order_by="name asc")
+	found = list(coverage.expiring(first, last, date_field, campaigns, Visibility()))
+	rows = found if filters.show_all else [row for row in found if row["problem"]]
+	message = None
+	if len(found) >= coverage.MOST_ROWS:
+		message = _("There are more: only the first {0} were looked at. Choose a shorter period.").format(
+			coverage.MOST_ROWS
+		)
+	return _columns(), sorted(rows, key=lambda row: row["expiry_date"]), message, None, _summary(found)
+
+
+def _columns() -> list[dict]:
+	return [
+		{"fieldname": fieldname, "label": label, "fieldtype": fieldtype, "options": options, "width": width}
+		for fieldname, label, fieldtype, options, width in (
+			("serial_no", _("Serial No"), "Link", "Serial No", 150),
+			("item_name", _("Item"), "Data", None, 170),
+			("expiry_date", _("Expiry Date"), "Date", None, 110),
+			("problem", _("Problem"), "Data", None, 190),
+			("customer", _("Customer"), "Link", "Customer", 150),
+			("customer_name", _("Customer Name"), "Data", None, 150),
+			("recipient", _("E-mail"), "Data", None, 190),
+			("told", _("Already Handled"), "Data", None, 120),
+			("next_on", _("Next Message"), "Date", None, 120),
+			("campaign", _("Campaign"), "Link", "Lifecycle Campaign", 180),
+			("trigger_name", _("Trigger"), "Data", None, 150),
+			("company", _("Company"), "Link", "Company", 140),
+		)
+	]
+
+
+def _summary(found: list[dict]) -> list[dict]:
+	return [
+		{"label": label, "value": value, "datatype": "Int", "indicator": indicator}
+		for label, value, indicator in (
+			(_("Expiring"), len(found), "Blue"),
+			(_("All Is Well"), sum(not row["problem"] for row in found), "Green"),
+			(_("No Trigger Catches It"), sum(not row["covered"] for row in found), "Orange"),
+			(_("Cannot Be Reached"), sum(not row["reachable"] for row in found), "Red"),
+		)
+	]

@@ -1,0 +1,152 @@
+// The forecast: messages a day over the coming months, as a calendar and as a chart.
+
+marketing_automation.forecast = {
+	DAYS: 90,
+	COLORS: ["#2490ef", "#1b4d5c", "#f2b84b", "#7c5cbf", "#29a38b", "#e2725b", "#5f7ea8", "#a0a847"],
+
+	show(campaign) {
+		const dialog = new frappe.ui.Dialog({
+			title: campaign ? __("Forecast: {0}", [campaign]) : __("Forecast"),
+			size: "extra-large",
+			fields: [{ fieldname: "forecast", fieldtype: "HTML" }],
+		});
+		dialog.show();
+		// A chart that is drawn before the dialog has its width has none.
+		dialog.$wrapper.one("shown.bs.modal", () => dialog.lifecycle_drawn || this.draw_in(dialog, campaign));
+		setTimeout(() => dialog.lifecycle_drawn || this.draw_in(dialog, campaign), 400);
+		return dialog;
+	},
+
+	draw_in(dialog, campaign) {
+		dialog.lifecycle_drawn = true;
+		this.draw(dialog.fields_dict.forecast.$wrapper, campaign);
+	},
+
+	draw(wrapper, campaign) {
+		const ma = marketing_automation;
+		const asked = {};
+		wrapper.data("asked", asked);
+		wrapper.html(ma.loading());
+		ma.call("forecast", { campaign, days: this.DAYS }).then((found) => {
+			if (wrapper.data("asked") !== asked) return;
+			if (!found.actions.length) {
+				wrapper.html(
+					ma.empty(
+						campaign
+							? __("This campaign has no enabled trigger with an action yet. Add one first.")
+							: __("No campaign is active. Activate one to see what it will send.")
+					)
+				);
+				return;
+			}
+			if (!found.total) {
+				wrapper.html(
+					ma.empty(
+						__(
+							"Nothing falls due in the next {0} days. The report Expiring Pins shows which products expire and which trigger, if any, catches them.",
+							[this.DAYS]
+						)
+					)
+				);
+				return;
+			}
+			wrapper.html(`<div class="lifecycle-notes">
+					${__("{0} messages fall due in the next {1} days.", [
+						`<strong>${ma.number(found.total)}</strong>`,
+						this.DAYS,
+					])}
+					<span class="text-muted">${__(
+						"Some may be skipped: choose a day to see for whom it is."
+					)}</span>
+				</div>
+				<div class="lifecycle-calendar"></div>
+				<div class="lifecycle-forecast-chart"></div>
+				<div class="lifecycle-forecast-actions"></div>`);
+			this.calendar(wrapper.find(".lifecycle-calendar"), found);
+			this.chart(wrapper.find(".lifecycle-forecast-chart"), found);
+			wrapper.find(".lifecycle-forecast-actions").html(this.actions(found));
+			wrapper.off("click.forecast").on("click.forecast", "[data-day]", (e) => {
+				ma.preview.show({ campaign, date: e.currentTarget.dataset.day });
+			});
+		});
+	},
+
+	// Months of weeks of days; a day is a button, so that the keyboard reaches it.
+	calendar(wrapper, found) {
+		const ma = marketing_automation;
+		const most = Math.max(...Object.values(found.days));
+		const months = {};
+		for (
+			let day = moment(found.first);
+			!day.isAfter(moment(found.last));
+			day = day.clone().add(1, "day")
+		) {
+			(months[day.format("YYYY-MM")] = months[day.format("YYYY-MM")] || []).push(day);
+		}
+		const names = [0, 1, 2, 3, 4, 5, 6].map((n) => moment("2024-01-01").add(n, "day").format("dd"));
+		wrapper.html(
+			Object.values(months)
+				.map((days) => {
+					// By the square root: one busy day does not make all the others look empty.
+					const lead = days[0].isoWeekday() - 1;
+					const cells = days.map((day) => {
+						const date = day.format("YYYY-MM-DD");
+						const count = found.days[date] || 0;
+						const level = count ? Math.ceil(4 * Math.sqrt(count / most)) : 0;
+						const label = __("{0}: {1} messages", [frappe.datetime.str_to_user(date), count]);
+						return `<button type="button" class="lifecycle-day level-${level}" data-day="${date}"
+							title="${ma.escape(label)}" aria-label="${ma.escape(label)}">
+							<span>${day.date()}</span>${count ? `<strong>${ma.number(count)}</strong>` : ""}</button>`;
+					});
+					return `<div class="lifecycle-month"><h6>${ma.escape(days[0].format("MMMM YYYY"))}</h6>
+						<div class="lifecycle-days">
+							${names.map((name) => `<span class="text-muted">${ma.escape(name)}</span>`).join("")}
+							${"<span></span>".repeat(lead)}${cells.join("")}</div></div>`;
+				})
+				.join("")
+		);
+	},
+
+	chart(wrapper, found) {
+		const days = [];
+		for (
+			let day = moment(found.first);
+			!day.isAfter(moment(found.last));
+			day = day.clone().add(1, "day")
+		) {
+			days.push(day.format("YYYY-MM-DD"));
+		}
+		const actions = found.actions.filter((action) => action.total);
+		new frappe.Chart(wrapper[0], {
+			type: "bar",
+			height: 220,
+			colors: this.COLORS,
+			data: {
+				labels: days.map((day) => moment(day).format("D MMM")),
+				datasets: actions.map((action) => ({
+					name: action.trigger_name,
+					values: days.map((day) => action.days[day] || 0),
+				})),
+			},
+			barOptions: { stacked: 1, spaceRatio: 0.3 },
+			axisOptions: { xIsSeries: 1, shortenYAxisNumbers: 1 },
+			truncateLegends: 0,
+		});
+	},
+
+	actions(found) {
+		const ma = marketing_automation;
+		return ma.table(
+			[
+				{
+					label: __("Campaign"),
+					html: (r) => ma.link("Lifecycle Campaign", r.campaign),
+				},
+				{ label: __("Trigger"), html: (r) => ma.link("Lifecycle Trigger", r.trigger, r.trigger_name) },
+				{ label: __("Action"), html: (r) => ma.link("Lifecycle Action", r.action, r.action_name) },
+				{ label: __("Messages"), numeric: true, html: (r) => ma.number(r.total) },
+			],
+			found.actions
+		);
+	},
+};

@@ -1,0 +1,128 @@
+// The campaign on one page: its triggers along a time line, their messages below, with live numbers.
+
+marketing_automation.journey = {
+	draw(frm, wrapper) {
+		const ma = marketing_automation;
+		const campaign = frm.doc.name;
+		ma.call("journey", { campaign }).then((journey) => {
+			if (frm.doc.name !== campaign) return;
+			wrapper.html(journey.length ? this.html(frm, journey) : this.nothing(frm));
+			wrapper.off(".journey");
+			wrapper.on("click.journey", "[data-ledger]", (e) => {
+				const { action, status } = e.currentTarget.dataset;
+				ma.open_ledger({
+					action,
+					...(status ? { status: ["in", status.split(",")] } : {}),
+				});
+			});
+			wrapper.on("click.journey", "[data-coming]", () => ma.forecast.show(campaign));
+			wrapper.on("click.journey", "[data-mail]", (e) =>
+				ma.mail.show(e.currentTarget.dataset.mail, e.currentTarget.dataset.title)
+			);
+			wrapper.on("click.journey", "[data-open]", (e) =>
+				frappe.set_route("Form", e.currentTarget.dataset.doctype, e.currentTarget.dataset.open)
+			);
+			wrapper.on("click.journey", "[data-add]", (e) => {
+				const { add, trigger } = e.currentTarget.dataset;
+				frappe.new_doc(add, trigger ? { trigger } : { campaign });
+			});
+			wrapper.on("change.journey", "[data-switch]", (e) => this.switch(frm, e.currentTarget));
+		});
+	},
+
+	// Saved like any change of the document, so that its checks apply.
+	switch(frm, box) {
+		frappe
+			.xcall("frappe.client.set_value", {
+				doctype: box.dataset.doctype,
+				name: box.dataset.switch,
+				fieldname: "enabled",
+				value: box.checked ? 1 : 0,
+			})
+			.then(() => frappe.model.clear_doc(box.dataset.doctype, box.dataset.switch))
+			.finally(() => frm.trigger("draw_journey"));
+	},
+
+	nothing(frm) {
+		return `${marketing_automation.empty(
+			__("This campaign has no trigger yet. A trigger says when somebody is told; its action says what.")
+		)}
+			<button type="button" class="btn btn-primary btn-sm" data-add="Lifecycle Trigger">${__(
+				"Add a Trigger"
+			)}</button>`;
+	},
+
+	when(trigger) {
+		if (trigger.day === 0) return __("On the day of expiry");
+		const days = Math.abs(trigger.day);
+		if (trigger.day < 0) {
+			return days === 1 ? __("1 day before expiry") : __("{0} days before expiry", [days]);
+		}
+		return days === 1 ? __("1 day after expiry") : __("{0} days after expiry", [days]);
+	},
+
+	html(frm, journey) {
+		const steps = journey.map((trigger) => this.trigger(frm, trigger));
+		const after = journey.findIndex((trigger) => trigger.day >= 0);
+		const expiry = `<li class="lifecycle-expiry" aria-label="${__("Expiry")}"><span>${__(
+			"Expiry"
+		)}</span></li>`;
+		steps.splice(after === -1 ? steps.length : after, 0, expiry);
+		return `<ol class="lifecycle-journey">${steps.join("")}</ol>
+			<button type="button" class="btn btn-default btn-xs" data-add="Lifecycle Trigger">${__(
+				"Add a Trigger"
+			)}</button>`;
+	},
+
+	trigger(frm, trigger) {
+		const ma = marketing_automation;
+		const title = ma.escape(trigger.trigger_name);
+		return `<li class="lifecycle-step ${trigger.enabled ? "" : "off"}">
+			<div class="lifecycle-when">${ma.escape(this.when(trigger))}</div>
+			<div class="lifecycle-trigger">
+				<button type="button" class="btn-link" data-open="${ma.escape(trigger.name)}"
+					data-doctype="Lifecycle Trigger">${title}</button>
+				${this.box("Lifecycle Trigger", trigger, frm)}
+			</div>
+			${trigger.item_group ? `<div class="text-muted small">${ma.escape(trigger.item_group)}</div>` : ""}
+			${trigger.actions.map((action) => this.action(frm, action)).join("")}
+			<button type="button" class="btn btn-default btn-xs" data-add="Lifecycle Action"
+				data-trigger="${ma.escape(trigger.name)}">${__("Add an Action")}</button>
+		</li>`;
+	},
+
+	box(doctype, row, frm) {
+		const ma = marketing_automation;
+		return `<label class="lifecycle-switch"><input type="checkbox" data-doctype="${doctype}"
+			data-switch="${ma.escape(row.name)}" ${row.enabled ? "checked" : ""}
+			${frm.perm[0] && frm.perm[0].write ? "" : "disabled"}
+			aria-label="${ma.escape(__("Enabled"))}: ${ma.escape(row.trigger_name || row.action_name)}"></label>`;
+	},
+
+	action(frm, action) {
+		const ma = marketing_automation;
+		const counts = action.counts;
+		const number = (label, count, statuses, color) =>
+			`<button type="button" class="lifecycle-number ${count ? color : "zero"}" data-ledger="1"
+				data-action="${ma.escape(action.name)}" data-status="${statuses}">
+				<strong>${ma.number(count)}</strong><span>${ma.escape(label)}</span></button>`;
+		const languages = action.languages.length ? ` (+ ${ma.escape(action.languages.join(", "))})` : "";
+		return `<div class="lifecycle-action ${action.enabled ? "" : "off"}">
+			<div class="lifecycle-trigger">
+				<button type="button" class="btn-link" data-open="${ma.escape(action.name)}"
+					data-doctype="Lifecycle Action">${ma.escape(action.action_name)}</button>
+				${this.box("Lifecycle Action", action, frm)}
+			</div>
+			<button type="button" class="btn btn-default btn-xs" data-mail="${ma.escape(action.name)}"
+				data-title="${ma.escape(action.action_name)}">${__("See the Message")}${languages}</button>
+			<div class="lifecycle-numbers">
+				<button type="button" class="lifecycle-number ${action.coming ? "blue" : "zero"}" data-coming="1"
+					title="${__("Due in the next 7 days")}">
+					<strong>${ma.number(action.coming)}</strong><span>${__("In 7 Days")}</span></button>
+				${number(__("Told"), counts.Completed + counts.Queued, "Completed,Queued", "green")}
+				${number(__("Skipped"), counts.Skipped + counts.Cancelled, "Skipped,Cancelled", "gray")}
+				${number(__("Failed"), counts.Failed, "Failed", "red")}
+			</div>
+		</div>`;
+	},
+};

@@ -1,0 +1,101 @@
+// What the app's screens have in common: words, colours, tables, and the way to the ledger.
+
+frappe.provide("marketing_automation");
+
+Object.assign(marketing_automation, {
+	STATUS_COLORS: {
+		Pending: "orange",
+		Queued: "blue",
+		Completed: "green",
+		Failed: "red",
+		Skipped: "gray",
+		Cancelled: "darkgrey",
+	},
+
+	call(method, args, options = {}) {
+		return frappe
+			.call({ method: `marketing_automation.api.${method}`, args, ...options })
+			.then((r) => r.message);
+	},
+
+	escape(value) {
+		return frappe.utils.escape_html(value === null || value === undefined ? "" : String(value));
+	},
+
+	date(value) {
+		return value
+			? `<span class="text-nowrap">${this.escape(frappe.datetime.str_to_user(value))}</span>`
+			: "";
+	},
+
+	number(value) {
+		return this.escape(format_number(value || 0, null, 0));
+	},
+
+	pill(text, color) {
+		return `<span class="indicator-pill ${color} no-indicator-dot">${this.escape(text)}</span>`;
+	},
+
+	status(status) {
+		return this.pill(__(status), this.STATUS_COLORS[status] || "gray");
+	},
+
+	// Where the user may not open a document, its name is shown and leads nowhere.
+	link(doctype, name, label) {
+		return this.link_around(doctype, name, this.escape(label || name));
+	},
+
+	// html: what is safe to show.
+	link_around(doctype, name, html) {
+		if (!name || !frappe.model.can_read(doctype)) return html;
+		return `<a href="${frappe.utils.get_form_link(doctype, name)}">${html}</a>`;
+	},
+
+	// columns: [{label, html(row), numeric}]; html returns what is safe to show.
+	table(columns, rows) {
+		const head = columns
+			.map((c) => `<th scope="col"${c.numeric ? ' class="text-right"' : ""}>${this.escape(c.label)}</th>`)
+			.join("");
+		const cell = (c, row) =>
+			`<td data-label="${this.escape(c.label)}"${c.numeric ? ' class="text-right"' : ""}>${
+				c.html(row) || "&nbsp;"
+			}</td>`;
+		const body = rows
+			.map((row) => `<tr>${columns.map((c) => cell(c, row)).join("")}</tr>`)
+			.join("");
+		return `<div class="lifecycle-table"><table class="table">
+			<thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`;
+	},
+
+	empty(text) {
+		return `<div class="lifecycle-empty text-muted">${this.escape(text)}</div>`;
+	},
+
+	// html: what is safe to show after the text.
+	banner(level, text, html = "") {
+		return `<div class="lifecycle-banner ${level}" role="alert">${this.escape(text)}${html}</div>`;
+	},
+
+	loading() {
+		return `<div class="lifecycle-empty text-muted" role="status">${__("Loading...")}</div>`;
+	},
+
+	open_ledger(filters) {
+		frappe.route_options = filters;
+		frappe.set_route("List", "Lifecycle Execution Log", "List");
+	},
+
+	// A spreadsheet takes text that begins like this for a formula.
+	csv_cell(value) {
+		const text = value === null || value === undefined ? "" : String(value);
+		return /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+	},
+
+	export_csv(title, header, rows) {
+		frappe.tools.downloadify(
+			[header, ...rows].map((row) => row.map((value) => this.csv_cell(value))),
+			null,
+			title
+		);
+	},
+});

@@ -1,0 +1,198 @@
+// The preview of a day: who would be told, who would not, and why.
+
+marketing_automation.preview = {
+	PAGE: 100,
+
+	show({ campaign, date } = {}) {
+		const dialog = new frappe.ui.Dialog({
+			title: campaign ? __("Preview: {0}", [campaign]) : __("Preview"),
+			size: "extra-large",
+			fields: [
+				{
+					fieldname: "date",
+					label: __("On This Day"),
+					fieldtype: "Date",
+					default: date || frappe.datetime.get_today(),
+					description: __("Nothing is sent or written by looking."),
+					onchange: () => this.load(dialog, campaign),
+				},
+				{ fieldtype: "Column Break" },
+				{
+					fieldname: "search",
+					label: __("Find"),
+					fieldtype: "Data",
+					description: __("Customer, serial number or e-mail address"),
+				},
+				{ fieldtype: "Section Break", hide_border: 1 },
+				{ fieldname: "result", fieldtype: "HTML" },
+			],
+			primary_action_label: __("Export"),
+			primary_action: () => this.export(dialog),
+		});
+		dialog.$wrapper.addClass("lifecycle-preview");
+		dialog.lifecycle = { outcome: null, limit: this.PAGE, found: null };
+		dialog.fields_dict.search.$input.on(
+			"input",
+			frappe.utils.debounce(() => this.draw(dialog), 200)
+		);
+		dialog.fields_dict.result.$wrapper
+			.on("click", "[data-outcome]", (e) => {
+				const outcome = e.currentTarget.dataset.outcome;
+				dialog.lifecycle.outcome = dialog.lifecycle.outcome === outcome ? null : outcome;
+				dialog.lifecycle.limit = this.PAGE;
+				this.draw(dialog);
+			})
+			.on("click", "[data-more]", () => {
+				dialog.lifecycle.limit += this.PAGE;
+				this.draw(dialog);
+			});
+		dialog.show();
+		this.load(dialog, campaign);
+		return dialog;
+	},
+
+	load(dialog, campaign) {
+		const date = dialog.get_value("date");
+		if (!date || dialog.lifecycle.date === date) return;
+		Object.assign(dialog.lifecycle, { date, outcome: null, limit: this.PAGE, found: null });
+		dialog.fields_dict.result.$wrapper.html(marketing_automation.loading());
+		marketing_automation.call("preview", { campaign, date }).then((found) => {
+			// Another day may have been chosen meanwhile.
+			if (dialog.lifecycle.date !== date) return;
+			dialog.lifecycle.found = found;
+			this.draw(dialog);
+		});
+	},
+
+	outcomes(counts) {
+		return [
+			["tell", __("Would Be Told"), counts.tell, "green"],
+			["skip", __("Would Be Skipped"), counts.skip, "gray"],
+			["fail", __("Would Fail"), counts.fail, "red"],
+			["known", __("Already Handled"), counts.known, "blue"],
+		];
+	},
+
+	rows(dialog) {
+		const { found, outcome } = dialog.lifecycle;
+		const wanted = (dialog.get_value("search") || "").toLowerCase();
+		return found.rows.filter(
+			(row) =>
+				(!outcome || row.outcome === outcome) &&
+				(!wanted ||
+					[row.customer, row.customer_name, row.serial_no, row.recipient].some((value) =>
+						(value || "").toLowerCase().includes(wanted)
+					))
+		);
+	},
+
+	draw(dialog) {
+		const ma = marketing_automation;
+		const { found, outcome, limit } = dialog.lifecycle;
+		const wrapper = dialog.fields_dict.result.$wrapper;
+		if (!found) return;
+		const chips = this.outcomes(found.counts)
+			.map(
+				([key, label, count, color]) => `<button type="button" class="lifecycle-count ${color}"
+					data-outcome="${key}" aria-pressed="${outcome === key}">
+					<strong>${ma.number(count)}</strong> ${ma.escape(label)}</button>`
+			)
+			.join("");
+		const notes = [];
+		if (found.counts.mails !== found.counts.tell) {
+			notes.push(__("{0} mails in all: some customers get several products in one.", [found.counts.mails]));
+		}
+		Object.entries(found.reasons).forEach(([reason, count]) =>
+			notes.push(`${__(reason)}: ${format_number(count, null, 0)}`)
+		);
+		if (found.left_out) {
+			notes.push(__("{0} more are counted and not listed.", [found.left_out]));
+		}
+		const rows = this.rows(dialog);
+		let list;
+		if (!found.counts.due) {
+			list = ma.empty(
+				__(
+					"Nothing is due on this day. Try another one, or look at the forecast to see when something is."
+				)
+			);
+		} else if (!rows.length) {
+			list = ma.empty(__("None of these."));
+		} else {
+			list = ma.table(this.columns(), rows.slice(0, limit));
+		}
+		const more =
+			rows.length > limit
+				? `<button type="button" class="btn btn-default btn-sm" data-more="1">${__(
+						"Show More"
+				  )}</button>`
+				: "";
+		wrapper.html(
+			`<div class="lifecycle-counts">${chips}</div>
+			<div class="lifecycle-notes text-muted">${notes.map((note) => ma.escape(note)).join(" · ")}</div>
+			${list}${more}`
+		);
+	},
+
+	columns() {
+		const ma = marketing_automation;
+		return [
+			{ label: __("Customer"), html: (r) => ma.link("Customer", r.customer, r.customer_name) },
+			{ label: __("Serial No"), html: (r) => ma.link("Serial No", r.serial_no) },
+			{ label: __("Item"), html: (r) => ma.escape(r.item_name) },
+			{ label: __("Expiry Date"), html: (r) => ma.date(r.expiry_date) },
+			{ label: __("E-mail"), html: (r) => ma.escape(r.recipient) },
+			{ label: __("Trigger"), html: (r) => ma.escape(r.trigger_name) },
+			{ label: __("Action"), html: (r) => ma.escape(r.action_name) },
+			{ label: __("What Happens"), html: (r) => this.what(r) },
+		];
+	},
+
+	what(row) {
+		const ma = marketing_automation;
+		if (row.outcome === "tell") return ma.pill(__("Would Be Told"), "green");
+		const reason = row.reason ? ` <span class="text-muted">${ma.escape(__(row.reason))}</span>` : "";
+		if (row.outcome === "known") {
+			return ma.link_around("Lifecycle Execution Log", row.log, ma.status(row.status)) + reason;
+		}
+		return row.outcome === "fail"
+			? ma.pill(__("Would Fail"), "red") + reason
+			: ma.pill(__("Would Be Skipped"), "gray") + reason;
+	},
+
+	export(dialog) {
+		if (!dialog.lifecycle.found) return;
+		const names = Object.fromEntries(
+			this.outcomes(dialog.lifecycle.found.counts).map(([key, label]) => [key, label])
+		);
+		marketing_automation.export_csv(
+			`${__("Preview")} ${dialog.lifecycle.date}`,
+			[
+				__("What Happens"),
+				__("Reason"),
+				__("Customer"),
+				__("Customer Name"),
+				__("Serial No"),
+				__("Item"),
+				__("Expiry Date"),
+				__("E-mail"),
+				__("Campaign"),
+				__("Trigger"),
+				__("Action"),
+			],
+			this.rows(dialog).map((row) => [
+				names[row.outcome],
+				row.reason ? __(row.reason) : "",
+				row.customer,
+				row.customer_name,
+				row.serial_no,
+				row.item_name,
+				row.expiry_date,
+				row.recipient,
+				row.campaign,
+				row.trigger_name,
+				row.action_name,
+			])
+		);
+	},
+};

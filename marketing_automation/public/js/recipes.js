@@ -1,0 +1,117 @@
+// A new campaign from a recipe: a few questions, and a whole campaign to look at.
+
+marketing_automation.recipes = {
+	show() {
+		const ma = marketing_automation;
+		Promise.all([ma.call("recipes"), ma.call("senders"), ma.call("date_fields")]).then(
+			([recipes, senders, date_fields]) => {
+				const first = recipes[0];
+				const dialog = new frappe.ui.Dialog({
+					title: __("New Campaign from a Recipe"),
+					fields: [
+						{
+							fieldname: "recipe",
+							label: __("Recipe"),
+							fieldtype: "Select",
+							options: recipes.map((r) => ({ value: r.name, label: r.title })),
+							default: first.name,
+							reqd: 1,
+							onchange: () => this.choose(dialog, recipes),
+						},
+						{ fieldname: "about", fieldtype: "HTML" },
+						{
+							fieldname: "campaign_name",
+							label: __("Campaign Name"),
+							fieldtype: "Data",
+							default: first.title,
+							reqd: 1,
+						},
+						{
+							fieldname: "item_group",
+							label: __("Item Group"),
+							fieldtype: "Link",
+							options: "Item Group",
+							description: __("Only items of this group and the groups below it. Empty: all items."),
+						},
+						{
+							fieldname: "days",
+							label: __("Days before the Expiry"),
+							fieldtype: "Data",
+							default: first.days.join(", "),
+							reqd: 1,
+							description: __("One message for each, for example: 30, 7, 1."),
+						},
+						{ fieldtype: "Column Break" },
+						{
+							fieldname: "language",
+							label: __("Main Language"),
+							fieldtype: "Select",
+							options: this.languages(first),
+							default: first.languages.includes(frappe.boot.lang)
+								? frappe.boot.lang
+								: first.languages[0],
+							reqd: 1,
+							description: __(
+								"A customer whose own language is among the recipe's gets that one, all others this one."
+							),
+						},
+						{
+							fieldname: "sender",
+							label: __("Sender"),
+							fieldtype: "Select",
+							options: ["", ...senders],
+							description: __("Empty: the site's default account."),
+						},
+						{
+							fieldname: "company",
+							label: __("Company"),
+							fieldtype: "Link",
+							options: "Company",
+							description: __("Only what this company sold. Empty: all companies."),
+						},
+						{
+							fieldname: "date_field",
+							label: __("Date Field"),
+							fieldtype: "Select",
+							options: date_fields,
+							default: "warranty_expiry_date",
+							description: __("The field of Serial No that holds the expiry."),
+						},
+					],
+					primary_action_label: __("Make the Campaign"),
+					primary_action: (values) => {
+						ma.call("make_from_recipe", values, { freeze: true }).then((name) => {
+							dialog.hide();
+							frappe.set_route("Form", "Lifecycle Campaign", name);
+							frappe.show_alert({
+								message: __("Made, and not active yet. Look at it in peace."),
+								indicator: "green",
+							});
+						});
+					},
+				});
+				dialog.show();
+				this.choose(dialog, recipes);
+			}
+		);
+	},
+
+	languages(recipe) {
+		const names = { en: "English", es: "Español" };
+		return recipe.languages.map((code) => ({ value: code, label: names[code] || code }));
+	},
+
+	choose(dialog, recipes) {
+		const recipe = recipes.find((r) => r.name === dialog.get_value("recipe"));
+		if (!recipe || dialog.lifecycle_recipe === recipe.name) return;
+		const changed = Boolean(dialog.lifecycle_recipe);
+		dialog.lifecycle_recipe = recipe.name;
+		dialog.fields_dict.about.$wrapper.html(
+			`<p class="text-muted">${marketing_automation.escape(recipe.description)}</p>`
+		);
+		if (changed) {
+			dialog.set_df_property("language", "options", this.languages(recipe));
+			dialog.set_values({ campaign_name: recipe.title, days: recipe.days.join(", ") });
+		}
+	},
+};

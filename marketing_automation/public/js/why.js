@@ -1,0 +1,130 @@
+// Why was somebody told, or not? A customer's, or a serial number's, past and future messages.
+
+marketing_automation.why = {
+	customer(customer) {
+		this.show(__("Messages to {0}", [customer]), "why_customer", { customer }, (found) => [
+			this.reach(found),
+			this.history(found.history),
+			this.steps(
+				__("Coming"),
+				found.coming,
+				__("Nothing is coming: no active campaign waits for a product of this customer.")
+			),
+			found.withheld.length ? this.steps(__("Will Not Come"), found.withheld) : "",
+		]);
+	},
+
+	serial_no(serial_no) {
+		this.show(__("Messages about {0}", [serial_no]), "why_serial_no", { serial_no }, (found) => [
+			this.reach(found),
+			this.history(found.history),
+			this.steps(
+				__("Triggers"),
+				found.steps,
+				__("There is nothing more to come: every trigger has met this serial number, or there is none.")
+			),
+		]);
+	},
+
+	show(title, method, args, parts) {
+		const dialog = new frappe.ui.Dialog({
+			title,
+			size: "extra-large",
+			fields: [{ fieldname: "why", fieldtype: "HTML" }],
+		});
+		const wrapper = dialog.fields_dict.why.$wrapper;
+		dialog.$wrapper.addClass("lifecycle-why").on("click", "a[href]", () => dialog.hide());
+		dialog.show();
+		wrapper.html(marketing_automation.loading());
+		marketing_automation
+			.call(method, args)
+			.then((found) => {
+				if (args.customer && found.customer_name) {
+					dialog.set_title(__("Messages to {0}", [found.customer_name]));
+				}
+				wrapper.html(parts(found).join(""));
+			})
+			.catch(() => dialog.hide());
+		return dialog;
+	},
+
+	reach(found) {
+		const ma = marketing_automation;
+		if (!found.customer) {
+			return ma.banner(
+				"orange",
+				__("No customer is known for this serial number, so nobody can be told.")
+			);
+		}
+		const who = `${ma.link("Customer", found.customer, found.customer_name)} · ${ma.escape(
+			found.email || __("no e-mail address")
+		)}`;
+		const troubles = [];
+		if (found.reason) troubles.push(__("Cannot be told at present: {0}.", [__(found.reason)]));
+		(found.left || []).forEach((campaign) =>
+			troubles.push(
+				campaign ? __("Has unsubscribed from {0}.", [campaign]) : __("Has unsubscribed from all mail.")
+			)
+		);
+		return `<p>${who}</p>${troubles.map((text) => ma.banner("orange", text)).join("")}`;
+	},
+
+	history(rows) {
+		const ma = marketing_automation;
+		const body = rows.length
+			? ma.table(
+					[
+						{
+							label: __("Date"),
+							html: (r) =>
+								ma.link(
+									"Lifecycle Execution Log",
+									r.name,
+									frappe.datetime.str_to_user(r.executed_at || r.due_on)
+								),
+						},
+						{ label: __("Campaign"), html: (r) => ma.link("Lifecycle Campaign", r.campaign) },
+						{
+							label: __("Message"),
+							html: (r) => ma.escape(`${r.trigger_name || ""}: ${r.action_name || ""}`),
+						},
+						{
+							label: __("Serial No"),
+							html: (r) => ma.link(r.reference_doctype, r.reference_name),
+						},
+						{ label: __("Expiry Date"), html: (r) => ma.date(r.occurrence_date) },
+						{ label: __("Status"), html: (r) => ma.status(r.status) },
+						{
+							label: __("Reason"),
+							html: (r) => ma.escape([r.reason && __(r.reason), r.error].filter(Boolean).join(": ")),
+						},
+					],
+					rows
+			  )
+			: ma.empty(__("Nothing has been sent or skipped yet."));
+		return `<h5>${__("What Happened")}</h5>${body}`;
+	},
+
+	steps(title, rows, nothing) {
+		const ma = marketing_automation;
+		const colors = { Coming: "green", Withheld: "orange", "Not due": "gray" };
+		const body = rows.length
+			? ma.table(
+					[
+						{ label: __("Due On"), html: (r) => ma.date(r.due_on) },
+						{ label: __("Campaign"), html: (r) => ma.link("Lifecycle Campaign", r.campaign) },
+						{
+							label: __("Message"),
+							html: (r) =>
+								ma.link("Lifecycle Action", r.action, `${r.trigger_name}: ${r.action_name}`),
+						},
+						{ label: __("Serial No"), html: (r) => ma.link("Serial No", r.serial_no) },
+						{ label: __("State"), html: (r) => ma.pill(__(r.state), colors[r.state]) },
+						{ label: __("Why"), html: (r) => ma.escape(r.why) },
+					],
+					rows
+			  )
+			: ma.empty(nothing);
+		return `<h5>${ma.escape(title)}</h5>${body}`;
+	},
+};

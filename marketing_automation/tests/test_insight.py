@@ -1,0 +1,194 @@
+"""What the marketer sees of what happened: the journey's numbers, the mail itself, and why somebody was told or not."""
+
+from unittest.mock import patch
+
+import frappe
+
+from marketing_automation import api
+from marketing_automation.engine.model import Reason
+from marketing_automation.tests import factories
+from marketing_automation.tests.case import MarketingTestCase, statements
+from marketing_automation.tests.factories import in_days
+
+
+def action_of(campaign) -> str:
+	return frappe.db.get_value("Lifecycle Action", {"campaign": campaign.name})
+
+
+class TestJourney(MarketingTestCase):
+	def test_triggers_stand_along_the_time_line_with_live_numbers(self):
+		factories.pins(factories.customer(), in_days(30), in_days(35), in_days(2))
+		factories.pin(factories.customer(email=None), in_days(30))
+		campaign = factories.campaign(
+			{"trigger_type": "After Expiration", "days_offset": 5},
+			{"trigger_type": "On Expiration", "days_offset": 0},
+			{"days_offset": 30},
+		)
+		self.run_night()
+		journey = api.journey(campaign.name)
+		self.assertEqual([trigger["day"] for trigger in journey], [-30, 0, 5])
+		(first,) = journey[0]["actions"]
+		self.assertEqual(
+			first["counts"],
+			{"Pending": 0, "Queued": 1, "Completed": 0, "Failed": 0, "Skipped": 1, "Cancelled": 0},
+		)
+		# 30 days before: the two of today and the one of five days on. On the day: the one of two days on.
+		self.assertEqual([trigger["actions"][0]["coming"] for trigger in journey], [3, 1, 0])
+
+	def test_the_numbers_take_one_query_of_the_ledger(self):
+		campaign = factories.campaign({}, {"days_offset": 7}, {"days_offset": 1})
+		api.journey(campaign.name)
+		with statements() as seen:
+			api.journey(campaign.name)
+		self.assertEqual(len([query for query in seen if "tabLifecycle Execution Log" in query]), 1)
+		self.assertLessEqual(len(seen), 11)
+
+
+class TestMail(MarketingTestCase):
+	def setUp(self):
+		super().setUp()
+		self.pin = factories.pin(factories.customer("Test Mía", language="es"), in_days(40))
+		spanish = factories.template("Vence el {{ expiry_date }}", "<p>Hola <b>{{ customer_name }}</b></p>")
+		self.campaign = factories.campaign(active=False)
+		self.action = action_of(self.campaign)
+		doc = frappe.get_doc("Lifecycle Action", self.action)
+		doc.append("translations", {"language": "es", "email_template": spanish})
+		doc.save()
+
+	def test_it_reads_as_its_customer_would_read_it_on_the_day(self):
+		found = api.mail(self.action)
+		self.assertEqual(found["serial_no"], self.pin)
+		self.assertTrue(found["subject"].startswith("Vence el "))
+		self.assertIn("Test Mía", found["html"])
+		self.assertIn("Hola **Test Mía**", found["text"])
+		self.assertEqual((found["reason"], found["due_on"]), (None, in_days(10)))
+		english = api.mail(self.action, self.pin, "en")
+		self.assertIn("30 days", english["text"])
+		self.assertEqual((self.ledger(), self.mails()), ([], []))
+
+	def test_a_test_goes_to_the_user_only_and_is_no_ledger_entry(self):
+		marketer = factories.user("Marketing User")
+		frappe.set_user(marketer)
+		self.assertEqual(api.send_test(self.action, self.pin), marketer)
+		frappe.set_user("Administrator")
+		(mail,) = self.mails()
+		recipients = frappe.get_all("Email Queue Recipient", pluck="recipient")
+		self.assertEqual((recipients, self.ledger()), ([marketer], []))
+		self.assertIn("[Test] Vence el", str(frappe.get_doc("Email Queue", mail.name).message))
+		self.assertIsNone(mail.reference_name)
+
+	def test_what_is_wrong_is_said(self):
+		frappe.db.commit()
+		with self.refused("no serial number", "NOWHERE", error=frappe.DoesNotExistError):
+			api.mail(self.action, "NOWHERE")
+		factories.expire(self.pin, None)
+		frappe.db.commit()
+		with self.refused(self.pin, "no expiry date"):
+			api.mail(self.action, self.pin)
+		self.assertEqual(api.mail(self.action), {"serial_no": None})
+
+
+class TestWhy(MarketingTestCase):
+	def test_the_history_and_what_is_coming_to_a_customer(self):
+		ana = factories.customer("Test Ana", email="ana.why@customers.example")
+		told, later = factories.pins(ana, in_days(30), in_days(40))
+		factories.pin(factories.customer(), in_days(30))
+		campaign = factories.campaign()
+		off = factories.campaign(active=False)
+		self.run_night(campaign.name)
+
+		found = api.why_customer(ana)
+		self.assertEqual((found["email"], found["reason"]), ("ana.why@customers.example", None))
+		self.assertEqual([row.reference_name for row in found["history"]], [told])
+		self.assertEqual(
+			[(step["campaign"], step["serial_no"], step["due_on"]) for step in found["coming"]],
+			[(campaign.name, later, in_days(10))],
+		)
+		self.assertEqual({step["campaign"] for step in found["withheld"]}, {off.name})
+
+	def test_a_customer_who_cannot_be_reached_and_one_who_left(self):
+		mute = factories.customer(email=None)
+		self.assertEqual(api.why_customer(mute)["reason"], Reason.NO_ADDRESS)
+		gone = factories.customer(email="gone@customers.example")
+		factories.make("Email Unsubscribe", email="gone@customers.example", global_unsubscribe=1)
+		self.assertEqual(api.why_customer(gone)["left"], [None])
+
+	def test_the_triggers_that_a_pin_will_meet_and_why_not(self):
+		pin = factories.pin(factories.customer(), in_days(10))
+		campaign = factories.campaign(
+			{"days_offset": 30}, {"days_offset": 7}, {"item_group": factories.item_group("Test Other")}
+		)
+		found = api.why_serial_no(pin)
+		steps = [(step["state"], step["due_on"]) for step in found["steps"]]
+		self.assertEqual(
+			steps, [("Withheld", in_days(-20)), ("Coming", in_days(3)), ("Not due", None)], found["steps"]
+		)
+		withheld, _coming, not_due = found["steps"]
+		self.assertIn("before this was switched on", withheld["why"])
+		self.assertIn("Test Other", not_due["why"])
+		campaign.is_active = 0
+		campaign.save()
+		self.assertIn("not active", api.why_serial_no(pin)["steps"][0]["why"])
+
+	def test_what_is_in_the_ledger_is_history_and_no_step(self):
+		pin = factories.pin(factories.customer(email=None), in_days(30))
+		factories.campaign()
+		self.run_night()
+		found = api.why_serial_no(pin)
+		self.assertEqual(found["steps"], [])
+		self.assertEqual(
+			[(row.status, row.reason) for row in found["history"]], [("Skipped", "No e-mail address")]
+		)
+
+	def test_it_costs_the_same_for_any_number_of_pins(self):
+		ana = factories.customer()
+		factories.campaign({}, {"days_offset": 7})
+		factories.pin(ana, in_days(40))
+		api.why_customer(ana)
+		with statements() as few:
+			api.why_customer(ana)
+		factories.pins(ana, *[in_days(50)] * 10)
+		with statements() as many:
+			api.why_customer(ana)
+		self.assertEqual(len(few), len(many))
+		self.assertLessEqual(len(many), 33)
+
+
+class TestRunProgress(MarketingTestCase):
+	def test_it_follows_the_rows_of_the_run(self):
+		factories.pins(factories.customer(), in_days(30), in_days(30))
+		factories.pin(factories.customer(email=None), in_days(30))
+		factories.campaign()
+		run = self.run_night()
+		found = api.run_progress(run.name)
+		self.assertEqual((found["status"], found["done"], found["total"]), ("Completed", 3, 3))
+		self.assertEqual((found["counts"]["Queued"], found["counts"]["Skipped"]), (2, 1))
+
+
+class TestHealth(MarketingTestCase):
+	def texts(self, campaign=None) -> str:
+		return " ".join(problem["text"] for problem in api.health(campaign))
+
+	def test_nothing_to_say_when_all_is_well(self):
+		campaign = factories.campaign()
+		frappe.db.set_single_value("System Settings", "enable_scheduler", 1)
+		with patch.dict(frappe.local.conf, {"pause_scheduler": 0, "disable_scheduler": 0, "mute_emails": 0}):
+			frappe.db.set_default("suspend_email_queue", 0)
+			self.assertEqual(api.health(campaign.name), [])
+
+	def test_what_keeps_messages_from_going_out_is_named(self):
+		campaign = factories.campaign()
+		with patch.dict(frappe.local.conf, {"pause_scheduler": 1, "mute_emails": 1}):
+			found = self.texts(campaign.name)
+		self.assertIn("scheduler is off", found)
+		self.assertIn("muted", found)
+		frappe.db.set_default("suspend_email_queue", 1)
+		self.addCleanup(frappe.db.set_default, "suspend_email_queue", 0)
+		self.assertIn("suspended", self.texts(campaign.name))
+		frappe.db.set_value("Lifecycle Campaign", campaign.name, "sender", "nobody@nowhere.example")
+		self.assertIn("nobody@nowhere.example", self.texts(campaign.name))
+
+	def test_a_run_that_failed_is_named(self):
+		run = self.run_night()
+		frappe.db.set_value("Lifecycle Run", run.name, "status", "Failed")
+		self.assertIn(run.name, self.texts())

@@ -1,0 +1,109 @@
+"""Every word that a user reads can be translated, and is in Spanish."""
+
+import ast
+import csv
+import json
+import re
+import unittest
+from pathlib import Path
+
+import marketing_automation
+from marketing_automation.engine import insight
+
+APP = Path(marketing_automation.__file__).parent
+SPANISH = APP / "translations" / "es.csv"
+IN_SCRIPTS = re.compile(r"""__\(\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`)""")
+PLACEHOLDER = re.compile(r"\{(\d*)\}")
+# Names of what is no document, and values that nobody reads.
+NO_WORDS = {"JSON", "Email", "Home"}
+
+
+def words_of_code() -> set[str]:
+	"""Return what stands in _(...) in the app's Python."""
+	found = set()
+	for path in APP.rglob("*.py"):
+		if "tests" in path.parts:
+			continue
+		for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+			if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_":
+				if isinstance(node.args[0], ast.Constant):
+					found.add(node.args[0].value)
+	return found
+
+
+def words_of_scripts() -> set[str]:
+	"""Return what stands in __(...) in the app's JavaScript; template literals cannot be translated."""
+	found = set()
+	for path in APP.rglob("*.js"):
+		for quoted in IN_SCRIPTS.findall(path.read_text(encoding="utf-8")):
+			if quoted == "`":
+				raise AssertionError(f"{path.name}: __(`...`) cannot be translated")
+			found.add(ast.literal_eval(quoted))
+	return found
+
+
+def words_of_documents() -> set[str]:
+	"""Return the names, labels, descriptions and choices of what the app brings along."""
+	found = set()
+	for path in (APP / "marketing_automation").rglob("*.json"):
+		doc = json.loads(path.read_text(encoding="utf-8"))
+		found |= {
+			doc.get(key)
+			for key in ("title", "label", "subtitle", "success_message", "action_label", "report_description")
+		}
+		if doc["doctype"] in ("DocType", "Report"):
+			found.add(doc["name"])
+		if doc["doctype"] == "Onboarding Step":
+			found.add(doc["description"])
+		for field in doc.get("fields", []):
+			found |= {field.get("label"), field.get("description")}
+			if field["fieldtype"] == "Select":
+				found |= set(field["options"].split("\n"))
+		for key in ("shortcuts", "links", "number_cards", "charts"):
+			for row in doc.get(key, []) if doc["doctype"] == "Workspace" else []:
+				found |= {row.get("label"), row.get("format")}
+		if doc["doctype"] == "Workspace":
+			for block in json.loads(doc["content"]):
+				text = block["data"].get("text", "")
+				found.add(re.sub(r"<[^>]+>", "", text))
+	for path in (APP / "workspace_sidebar").glob("*.json"):
+		found |= {item["label"] for item in json.loads(path.read_text(encoding="utf-8"))["items"]}
+	return {text for text in found if text} - NO_WORDS
+
+
+def words_of_recipes() -> set[str]:
+	"""Return the titles and descriptions of the recipes; their messages have their own languages."""
+	found = set()
+	for path in (APP / "recipes").rglob("recipe.json"):
+		recipe = json.loads(path.read_text(encoding="utf-8"))
+		found |= {recipe["title"], recipe["description"], *(m["title"] for m in recipe["messages"])}
+	return found
+
+
+class TestSpanish(unittest.TestCase):
+	@classmethod
+	def setUpClass(cls):
+		with SPANISH.open(encoding="utf-8", newline="") as file:
+			cls.rows = list(csv.reader(file))
+		cls.spanish = {row[0]: row[1] for row in cls.rows}
+		cls.words = (
+			words_of_code()
+			| words_of_scripts()
+			| words_of_documents()
+			| words_of_recipes()
+			| {insight.COMING, insight.NOT_DUE, insight.WITHHELD}
+		)
+
+	def test_every_word_is_there(self):
+		missing = sorted(word for word in self.words if not self.spanish.get(word))
+		self.assertEqual(missing, [])
+
+	def test_nothing_is_there_twice_or_for_nothing(self):
+		sources = [row[0] for row in self.rows]
+		self.assertEqual(sorted({source for source in sources if sources.count(source) > 1}), [])
+		self.assertEqual(sorted(set(sources) - self.words), [])
+
+	def test_what_is_filled_in_is_filled_in_in_spanish_too(self):
+		for source, spanish in self.spanish.items():
+			with self.subTest(source):
+				self.assertEqual(sorted(PLACEHOLDER.findall(source)), sorted(PLACEHOLDER.findall(spanish)))
