@@ -61,6 +61,24 @@ marketing_automation.run = {
 		look();
 	},
 
+	// Retry what failed, or send what was skipped: says how many are on their way, and why the others are not.
+	again(method, args, done) {
+		const ma = marketing_automation;
+		ma.call(method, args, { freeze: true }).then((result) => {
+			const { Pending: started = 0, ...left } = result;
+			const lines = [__("{0} are on their way.", [ma.number(started)])];
+			for (const [reason, count] of Object.entries(left)) {
+				lines.push(`${ma.escape(__(reason))}: ${ma.number(count)}`);
+			}
+			frappe.msgprint({
+				title: __("Sent Again"),
+				indicator: started ? "green" : "orange",
+				message: lines.map((line) => `<p>${line}</p>`).join(""),
+			});
+			done();
+		});
+	},
+
 	draw(wrapper, progress) {
 		const ma = marketing_automation;
 		const ended = this.ENDED.includes(progress.status);

@@ -10,6 +10,16 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 		];
 	},
 
+	onload(listview) {
+		const names = () => listview.get_checked_items(true);
+		listview.page.add_actions_menu_item(__("Retry Failed"), () =>
+			marketing_automation.run.again("retry", { names: names() }, () => listview.refresh())
+		);
+		listview.page.add_actions_menu_item(__("Send Skipped"), () =>
+			marketing_automation.run.again("send_skipped", { names: names() }, () => listview.refresh())
+		);
+	},
+
 	button: {
 		show: (doc) => Boolean(doc.customer),
 		get_label: () => __("Why?"),

@@ -3,6 +3,11 @@ frappe.ui.form.on("Lifecycle Run", {
 		frm.add_custom_button(__("Execution Log"), () =>
 			marketing_automation.open_ledger({ run: frm.doc.name })
 		);
+		if (frm.doc.failed) {
+			frm.add_custom_button(__("Retry Failed"), () =>
+				marketing_automation.run.again("retry_run", { run: frm.doc.name }, () => frm.reload_doc())
+			);
+		}
 		if (["Running", "Delivering"].includes(frm.doc.status)) {
 			frm.add_custom_button(__("Follow It"), () =>
 				marketing_automation.run.follow(frm.doc.name, () => frm.reload_doc())
