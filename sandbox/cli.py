@@ -30,8 +30,12 @@ class Sandbox:
 	"""The services and the bench that a command works with."""
 
 	def __init__(self):
-		self.services = {"mariadb": MariaDB(FOLDER / "mariadb"), "redis": Redis(FOLDER / "redis")}
 		self.bench = Bench(FOLDER, os.environ.get("FRAPPE") or None, os.environ.get("ERPNEXT") or None)
+		# A Redis for each bench: another version of Frappe cannot read what this one keeps there.
+		self.services = {
+			"mariadb": MariaDB(FOLDER / "mariadb"),
+			"redis": Redis(self.bench.folder / "redis"),
+		}
 		self.sites = Sites(self.bench, self.services["mariadb"])
 
 	def start(self) -> list:
@@ -63,8 +67,9 @@ def up(sandbox: Sandbox, _arguments) -> int:
 
 
 def down(sandbox: Sandbox, _arguments) -> int:
-	"""Stop the services."""
-	for service in sandbox.services.values():
+	"""Stop the services, those of the other benches too."""
+	redis = [Redis(folder) for folder in FOLDER.glob("*/redis")]
+	for service in (*sandbox.services.values(), *redis):
 		service.stop()
 	return 0
 
