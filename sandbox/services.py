@@ -100,6 +100,12 @@ class Service:
 			while self.running():
 				time.sleep(0.05)
 		self.stop()
+		# The connections of the dead hold its port for a moment, and clients know no other.
+		deadline = time.monotonic() + 60
+		while free_port(self.port) != self.port:
+			if time.monotonic() > deadline:
+				raise Failed(f"The port {self.port} of {self.name} does not become free.")
+			time.sleep(0.1)
 		self.start()
 
 	def prepare(self) -> None:
