@@ -3,6 +3,7 @@
 import contextlib
 import unittest
 from datetime import datetime
+from email import message_from_string, policy
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
@@ -187,3 +188,14 @@ def statements():
 
 	with patch.object(cursor, "execute", recording):
 		yield seen
+
+
+def mail_subject(mail) -> str:
+	"""Return the decoded subject of an Email Queue row."""
+	return message_from_string(mail.message, policy=policy.default)["Subject"]
+
+
+def mail_parts(mail) -> tuple[str, str]:
+	"""Return the decoded text and HTML of an Email Queue row."""
+	message = message_from_string(mail.message, policy=policy.default)
+	return tuple(message.get_body((kind,)).get_content() for kind in ("plain", "html"))

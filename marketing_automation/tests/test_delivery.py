@@ -7,7 +7,7 @@ import frappe
 from marketing_automation.engine import deliver, ledger, plan, rules, run, settle
 from marketing_automation.engine.channels import email
 from marketing_automation.tests import factories
-from marketing_automation.tests.case import MarketingTestCase
+from marketing_automation.tests.case import MarketingTestCase, mail_parts, mail_subject
 from marketing_automation.tests.factories import in_days
 
 
@@ -376,18 +376,3 @@ class TestMail(MarketingTestCase):
 		with statements() as seen:
 			self.assertEqual(len(rules.load()), 3)
 		self.assertEqual(len(seen), 4)
-
-
-def mail_subject(mail) -> str:
-	"""Return the decoded subject of an Email Queue row."""
-	from email import message_from_string, policy
-
-	return message_from_string(mail.message, policy=policy.default)["Subject"]
-
-
-def mail_parts(mail) -> tuple[str, str]:
-	"""Return the decoded text and HTML of an Email Queue row."""
-	from email import message_from_string, policy
-
-	message = message_from_string(mail.message, policy=policy.default)
-	return tuple(message.get_body((kind,)).get_content() for kind in ("plain", "html"))
