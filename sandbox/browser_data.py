@@ -12,7 +12,11 @@ from marketing_automation.tests import factories
 frappe.init(site=sys.argv[1], sites_path=".")
 frappe.connect()
 frappe.set_user("Administrator")
-factories.pin(factories.customer("Ana Browser", "ana@customers.example"), factories.in_days(30))
-factories.pin(factories.customer("Mute Browser", None), factories.in_days(30))
+for pin, name, email in (
+	("BROWSER-1", "Ana Browser", "ana@customers.example"),
+	("BROWSER-2", "Mute Browser", None),
+):
+	factories.sold(factories.customer(name, email), factories.received(names=[pin]))
+	factories.expire(pin, factories.in_days(30))
 frappe.db.commit()
 frappe.destroy()

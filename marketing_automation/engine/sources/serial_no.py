@@ -257,7 +257,7 @@ def example(rule: Rule, visible: Visibility) -> str | None:
 			REFERENCE_DOCTYPE,
 			filters=[[REFERENCE_DOCTYPE, date_field, operator, str(today)], *filters],
 			pluck="name",
-			order_by=f"{date_field} {order}",
+			order_by=f"{date_field} {order}, name asc",
 			limit_page_length=1,
 		)
 		if found:

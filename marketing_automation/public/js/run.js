@@ -8,8 +8,10 @@ marketing_automation.run = {
 		const ma = marketing_automation;
 		ma.call("run_preview", { campaign }, { freeze: true }).then(({ counts, reasons, problems }) => {
 			const lines = [
-				counts.tell
+				counts.mails > 1
 					? __("<strong>{0} mails</strong> will go out to customers now.", [ma.number(counts.mails)])
+					: counts.mails
+					? __("<strong>1 mail</strong> will go out to a customer now.")
 					: __("No mail will go out: nobody is to be told at this moment."),
 			];
 			if (counts.skip + counts.fail) {
