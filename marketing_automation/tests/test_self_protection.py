@@ -33,8 +33,9 @@ class TestPause(SelfProtectionTestCase):
 
 	def failing(self, failures: int, successes: int):
 		"""Return a campaign whose template raises for some customers, after its night."""
-		for name in ["Test Bad"] * failures + ["Test Good"] * successes:
-			customer = factories.customer()
+		# Delivered in the order of their names: those that fail come first.
+		for index, name in enumerate(["Test Bad"] * failures + ["Test Good"] * successes):
+			customer = factories.customer(factories.unique(f"Test {index}"))
 			frappe.db.set_value("Customer", customer, "customer_name", name)
 			factories.pin(customer, in_days(30))
 		response = "{% if customer_name == 'Test Bad' %}{{ 1 // (days_left - 30) }}{% endif %}Hello"
@@ -110,7 +111,7 @@ class TestWatchdog(SelfProtectionTestCase):
 	def test_no_successful_run_for_26_hours_is_told_once(self):
 		factories.campaign()
 		self.run_night()
-		with self.at(f"{in_days(1)} 23:00"):
+		with self.at(f"{in_days(1)} 01:00"):
 			self.assertIsNone(watchdog.overdue()[1])
 		with self.at(f"{in_days(3)} 01:00"):
 			self.assertTrue(watchdog.overdue()[1])

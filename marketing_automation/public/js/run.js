@@ -67,8 +67,9 @@ marketing_automation.run = {
 	again(method, args, done) {
 		const ma = marketing_automation;
 		ma.call(method, args, { freeze: true }).then((result) => {
-			const { Pending: started = 0, ...left } = result;
+			const { Pending: started = 0, "Attempts used up": exhausted, ...left } = result;
 			const lines = [__("{0} are on their way.", [ma.number(started)])];
+			if (exhausted) lines.push(`${__("Attempts used up")}: ${ma.number(exhausted)}`);
 			for (const [reason, count] of Object.entries(left)) {
 				lines.push(`${ma.escape(__(reason))}: ${ma.number(count)}`);
 			}
