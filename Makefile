@@ -3,7 +3,7 @@
 SANDBOX = python3 sandbox/cli.py
 export FRAPPE ERPNEXT
 
-.PHONY: demo faults test desk up down clean test-bench
+.PHONY: demo faults test desk screenshots up down clean test-bench
 
 demo: ## Run a night on demonstration data and check the sums
 	@$(SANDBOX) demo
@@ -16,6 +16,9 @@ test: ## Run all tests; the last line is pytest's count
 
 desk: ## Open the Desk with the demonstration data; Ctrl-C ends it
 	@$(SANDBOX) desk
+
+screenshots: ## Take the documentation's pictures of the Desk (docs/images)
+	@$(SANDBOX) screenshots
 
 up: ## Start the sandbox's services and leave them running
 	@$(SANDBOX) up

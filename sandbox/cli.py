@@ -10,16 +10,20 @@ import sys
 import time
 from pathlib import Path
 
+import desk
 import host
 from bench import PROJECT, Bench
-from report import Failed, fail
+from report import Failed, fail, step
 from services import MariaDB, Redis
-from sites import Sites
+from sites import ADMIN_PASSWORD, Sites
 
 FOLDER = PROJECT / ".sandbox"
 TEST_SITE = "test.localhost"
 DEMO_SITE = "demo.localhost"
 FAULTS_SITE = "faults.localhost"
+MARKETER = "marketer@example.com"
+# For sites that are thrown away and can be reached from this machine only.
+MARKETER_PASSWORD = "marketer"
 
 
 class Sandbox:
@@ -105,6 +109,49 @@ def faults(sandbox: Sandbox, arguments) -> int:
 				service.stop()
 
 
+@contextlib.contextmanager
+def demo_desk(sandbox: Sandbox, workers: int = 0, browser: bool = False):
+	"""The Desk on the morning after a night on demonstration data, with a marketer's login; yields its address."""
+	desk.need_programs(sandbox.bench, browser)
+	desk.build_assets(sandbox.bench)
+	sandbox.sites.fresh(DEMO_SITE, demonstration=True)
+	with step("A night"):
+		sandbox.bench.script("night.py", DEMO_SITE, log="night.log")
+	desk.add_user(sandbox.bench, DEMO_SITE, MARKETER, MARKETER_PASSWORD, *desk.MARKETER_ROLES)
+	with desk.served(sandbox.bench, DEMO_SITE, workers=workers) as url:
+		yield url
+
+
+def open_desk(sandbox: Sandbox, _arguments) -> int:
+	"""Serve the Desk with the demonstration data until Ctrl-C."""
+	with sandbox.up(), demo_desk(sandbox, workers=1) as url:
+		print(
+			f"\nThe Desk: {url}/app\n"
+			f"  a marketer ({', '.join(desk.MARKETER_ROLES)}): {MARKETER}, password {MARKETER_PASSWORD}\n"
+			f"  the administrator: Administrator, password {ADMIN_PASSWORD}\n"
+			"Jobs are worked off; no mail leaves this machine, and no scheduler runs. Ctrl-C ends it.",
+			flush=True,
+		)
+		with contextlib.suppress(KeyboardInterrupt):
+			signal.pause()
+	return 0
+
+
+def screenshots(sandbox: Sandbox, _arguments) -> int:
+	"""Take the documentation's pictures of the Desk."""
+	with sandbox.up(), demo_desk(sandbox, browser=True) as url:
+		done = desk.browse(
+			sandbox.bench,
+			desk.BROWSER / "screenshots.cjs",
+			PROJECT / "docs" / "images",
+			DESK_URL=url,
+			DESK_USER=MARKETER,
+			DESK_PASSWORD=MARKETER_PASSWORD,
+		)
+		print(done.stdout, end="")
+		return done.returncode
+
+
 def test_bench(_sandbox, arguments) -> int:
 	"""Run the tests of the installed app on a real bench."""
 	bench, site = Path(arguments.rest[0]).expanduser().resolve(), arguments.rest[1]
@@ -127,6 +174,8 @@ COMMANDS = {
 	"test": test,
 	"demo": demo,
 	"faults": faults,
+	"desk": open_desk,
+	"screenshots": screenshots,
 	"test-bench": test_bench,
 }
 

@@ -40,7 +40,8 @@ class Sites:
 
 	def remove(self, site: str) -> None:
 		"""Remove a site and its database."""
-		self.mariadb.sql(f"DROP DATABASE IF EXISTS `{self._database(site)}`")
+		database = self._database(site)
+		self.mariadb.sql(f"DROP DATABASE IF EXISTS `{database}`; DROP USER IF EXISTS `{database}`@`%`")
 		shutil.rmtree(self.bench.sites / site, ignore_errors=True)
 
 	def rows(self, site: str, query: str) -> list[str]:
@@ -128,6 +129,8 @@ class Sites:
 		}
 		(folder / "site_config.json").write_text(json.dumps(values, indent=1))
 		self.bench.frappe("--site", site, "clear-cache", log="clear-cache.log")
+		# What the site of this name before it left in the queues is none of its business.
+		self.bench.frappe("purge-jobs", "--site", site, log="purge-jobs.log")
 
 	def _keep(self, site: str, dump: Path) -> None:
 		"""Write a site's database to `dump`, and forget the dumps that it replaces."""

@@ -365,7 +365,15 @@ def refers_to(field: str, name: str) -> bool:
 
 
 def rename_reference(doctype: str, old: str, new: str) -> None:
-	"""Keep the keys true after a serial number or another reference was renamed. 3 queries."""
+	"""Keep the keys true after a serial number or another reference was renamed. 4 queries."""
+	# Frappe renames what a Dynamic Link points to, but not where it has looked for such links before they were there.
+	frappe.db.set_value(
+		DOCTYPE,
+		{"reference_doctype": doctype, "reference_name": old},
+		"reference_name",
+		new,
+		update_modified=False,
+	)
 	rows = frappe.get_all(
 		DOCTYPE,
 		filters={"reference_doctype": doctype, "reference_name": new},

@@ -1,0 +1,35 @@
+"""Give somebody a login: add_user.py SITE EMAIL PASSWORD ROLE...
+
+Run inside the bench.
+"""
+
+import sys
+
+import frappe
+
+
+def add_user(email: str, password: str, roles: list[str]) -> None:
+	"""Create the user, with these roles and no others."""
+	user = frappe.get_doc(
+		{
+			"doctype": "User",
+			"email": email,
+			"first_name": email.partition("@")[0].capitalize(),
+			"send_welcome_email": 0,
+			"language": "en",
+			"new_password": password,
+			"roles": [{"role": role} for role in roles],
+		}
+	)
+	# These passwords are printed on the screen anyway.
+	user.flags.ignore_password_policy = True
+	user.insert()
+
+
+site, email, password, *roles = sys.argv[1:]
+frappe.init(site=site, sites_path=".")
+frappe.connect()
+frappe.set_user("Administrator")
+add_user(email, password, roles)
+frappe.db.commit()
+frappe.destroy()

@@ -1,0 +1,150 @@
+"""The Desk of a site in a browser: its assets built with packages from npm, its web server, logins, and node scripts
+that drive Chromium. Everything lands in the bench's folder.
+
+A browser test needs these, in this order: need_programs, build_assets, add_user, served, browse.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import host
+from bench import HERE, PROJECT, Bench
+from report import Failed, run, step
+from services import free_port
+
+SOURCES = HERE / "desk"
+BROWSER = SOURCES / "browser"
+PINS = (SOURCES / "package.json", SOURCES / "package-lock.json")
+OLDEST_NODE = 18
+PUBLIC = PROJECT / "marketing_automation" / "public"
+
+# The fewest roles that let every field of our forms be read: Stock User reads Customer, Company, Item, Item Group
+# and Serial No, and needs no Sales User beside it.
+MARKETER_ROLES = ("Marketing User", "Stock User")
+
+
+def need_programs(bench: Bench, browser: bool = False) -> None:
+	"""Install the programs that are missing; raises Failed where there can be no Desk, or no browser if one is wanted."""
+	if bench.sources["frappe"] or bench.sources["erpnext"]:
+		raise Failed(
+			"The sandbox builds the Desk of its own Frappe only. A bench made with the bench command serves its "
+			"Desk with: bench start"
+		)
+	programs = {**host.DESK_PROGRAMS, **(host.BROWSER_PROGRAMS if browser else {})}
+	host.need(programs, bench.logs / "apt-desk.log")
+	version = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout.strip()
+	if int(version.lstrip("v").split(".")[0]) < OLDEST_NODE:
+		raise Failed(f"The Desk needs Node.js {OLDEST_NODE} or newer; this machine's node is {version}.")
+
+
+def build_assets(bench: Bench) -> None:
+	"""Build the Desk's scripts and styles, unless they were built from the same sources and pins before."""
+	pins = _digest(PINS)
+	if bench.stamp("npm", pins):
+		with step("Packages from npm"):
+			shutil.rmtree(_node_folder(bench), ignore_errors=True)
+			_node_folder(bench).mkdir()
+			for path in PINS:
+				shutil.copy(path, _node_folder(bench))
+			# Frappe's editor asks for other versions of its peers than Frappe does.
+			command = ["npm", "ci", "--legacy-peer-deps", "--ignore-scripts", "--no-audit", "--no-fund"]
+			run(command, bench.logs / "npm.log", cwd=_node_folder(bench))
+		bench.stamped("npm", pins)
+	public = [path for path in PUBLIC.rglob("*") if path.is_file()]
+	sources = _digest([*PINS, HERE / "frappe_wheel.py", SOURCES / "build_assets.cjs", *public])
+	if bench.stamp("assets", sources):
+		with step("The Desk's assets"):
+			command = [
+				"node",
+				SOURCES / "build_assets.cjs",
+				bench.folder,
+				_node_folder(bench) / "node_modules",
+			]
+			run(command, bench.logs / "assets.log", env=_node_environ(bench))
+		bench.stamped("assets", sources)
+
+
+def add_user(bench: Bench, site: str, email: str, password: str, *roles: str) -> None:
+	"""Create a login on a site."""
+	bench.script("add_user.py", site, email, password, *roles, log="add-user.log")
+
+
+@contextlib.contextmanager
+def served(bench: Bench, site: str, workers: int = 0) -> Iterator[str]:
+	"""Serve a site for as long as the block runs; yields its address (http://127.0.0.1:port).
+
+	workers: how many work on the bench's queues meanwhile. They serve all its sites, so take none where jobs that
+	others have left in the queues would disturb.
+	"""
+	port = free_port()
+	url = f"http://127.0.0.1:{port}"
+	log = bench.logs / f"{site}-web.log"
+	with log.open("w") as out:
+		process = subprocess.Popen(
+			[bench.python, HERE / "serve_site.py", site, str(port), str(workers)],
+			cwd=bench.sites,
+			env=bench.environ(),
+			stdout=out,
+			stderr=subprocess.STDOUT,
+			stdin=subprocess.DEVNULL,
+			# A Ctrl-C in the terminal is for us; we end the server.
+			start_new_session=True,
+		)
+	try:
+		with step(f"Web server for {site}"):
+			_wait_for(url, process, log)
+		yield url
+	finally:
+		process.terminate()
+		try:
+			process.wait(20)
+		except subprocess.TimeoutExpired:
+			os.killpg(process.pid, signal.SIGKILL)
+			process.wait()
+
+
+def browse(bench: Bench, *command, **environ: str) -> subprocess.CompletedProcess:
+	"""Run node with these arguments, the packages and Chromium at hand. Its output, both streams, is in `stdout`."""
+	environ = {"CHROMIUM": host.which("chromium"), "DESK_LOGS": str(bench.logs), **environ}
+	return subprocess.run(
+		["node", *(str(part) for part in command)],
+		env={**_node_environ(bench), **environ},
+		stdout=subprocess.PIPE,
+		stderr=subprocess.STDOUT,
+		text=True,
+	)
+
+
+def _wait_for(url: str, process: subprocess.Popen, log: Path) -> None:
+	deadline = time.monotonic() + 60
+	while True:
+		if process.poll() is not None or time.monotonic() > deadline:
+			raise Failed(f"The web server did not start. Its log is in {log}.")
+		with contextlib.suppress(OSError):
+			with urllib.request.urlopen(f"{url}/api/method/ping", timeout=30):
+				return
+		time.sleep(0.1)
+
+
+def _node_folder(bench: Bench) -> Path:
+	return bench.folder / "desk"
+
+
+def _node_environ(bench: Bench) -> dict:
+	# Our scripts are not beside their node_modules, which are no sources.
+	return {**os.environ, "NODE_PATH": str(_node_folder(bench) / "node_modules")}
+
+
+def _digest(files) -> str:
+	digest = hashlib.sha256()
+	for path in sorted(files):
+		digest.update(str(path.relative_to(PROJECT)).encode() + path.read_bytes())
+	return digest.hexdigest()
