@@ -36,6 +36,7 @@ HTML_TAG = re.compile(r"<[a-zA-Z][^<>]*>")
 ATTRIBUTE = re.compile(r"""([\w:-]+)="([^"]*)\"""")
 # What is no text and no tag: here a value would be code.
 OPAQUE = re.compile(r"<(style|script)\b.*?</\1>|<!--.*?-->", re.DOTALL | re.IGNORECASE)
+STYLE = re.compile(r"<style\b", re.IGNORECASE)
 TEXT_ATTRIBUTES = {"title", "alt"}
 URL_ATTRIBUTES = {"href", "src"}
 URL_START = re.compile(r"https?://[\w.-]+/|mailto:|tel:")
@@ -117,12 +118,13 @@ def canonical(html: str) -> str:
 	"""Return HTML in which only what a reader or a browser sees is different from other HTML."""
 	# In text and in the double-quoted attributes that the serialiser writes both forms mean the same.
 	html = html.replace("&#39;", "'").replace("&#34;", '"').replace("&quot;", '"')
-	return " ".join(html.split())
+	# The serialiser breaks lines between elements that have no text between them.
+	return " ".join(re.sub(r">\s+<", "><", html).split())
 
 
 def plain_words(text: str) -> str:
 	"""Return a text part without its line breaks, and without the backslashes that Markdown puts before marks."""
-	return " ".join(re.sub(r"\\(?=[^\w\s])", "", text).split())
+	return " ".join(text.replace("\\", "").split())
 
 
 class _Words:
@@ -176,14 +178,17 @@ class _Words:
 			raise Unfit("doubled")
 		if not self._same_structure(self._structure(self.source), self._structure(body)):
 			raise Unfit("another structure")
-		if any(self.word.search(opaque.group()) for opaque in OPAQUE.finditer(body)):
+		if any(self.word.search(opaque.group()) for opaque in OPAQUE.finditer(self.source)):
 			raise Unfit("in a style, script or comment")
+		if STYLE.search(self.source) and any(self._depth(word) for word in self._structure(self.source)):
+			raise Unfit("a style that may depend on a condition")
 		for tag in HTML_TAG.finditer(body):
 			self._check_attributes(tag.group())
 
 	def _structure(self, html: str) -> list[str]:
 		"""Return the HTML tags and the words in their order."""
-		found = re.finditer(rf"<(/?[a-zA-Z][\w:-]*)|{self.word.pattern}", html)
+		# Styles move to the head.
+		found = re.finditer(rf"<(/?[a-zA-Z][\w:-]*)|{self.word.pattern}", OPAQUE.sub("", html))
 		return [match.group().lstrip("<").lower() for match in found]
 
 	def _same_structure(self, source: list[str], framed: list[str]) -> bool:
