@@ -123,8 +123,8 @@ def canonical(html: str) -> str:
 
 
 def plain_words(text: str) -> str:
-	"""Return a text part without its line breaks, and without the backslashes that Markdown puts before marks."""
-	return " ".join(text.replace("\\", "").split())
+	"""Return the words of a text part: without line breaks, the backslashes of Markdown and the lines of its tables."""
+	return " ".join(re.sub(r"\||-{3,}", " ", text.replace("\\", "")).split())
 
 
 class _Words:

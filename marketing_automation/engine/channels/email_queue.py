@@ -10,6 +10,7 @@ from itertools import groupby
 import frappe
 from frappe.email.doctype.email_account.email_account import EmailAccount
 from frappe.email.doctype.email_queue.email_queue import EmailQueue, QueueBuilder
+from frappe.email.email_body import EMail
 from frappe.model.naming import is_autoincremented, set_new_name
 
 DOCTYPE = "Email Queue"
@@ -39,8 +40,21 @@ class Mail(QueueBuilder):
 	def get_unsubscribed_user_emails(self):
 		return []
 
-	def email_html_content(self):
-		return self.html or super().email_html_content()
+	def prepare_email_content(self):
+		if not self.html:
+			return super().prepare_email_content()
+		# As Frappe does, without its turn through Markdown of the message that there is not.
+		mail = EMail(
+			self.sender,
+			self.final_recipients(),
+			self.subject,
+			reply_to=self.reply_to,
+			email_account=self.account,
+			expose_recipients=self.expose_recipients,
+		)
+		mail.set_html("", self.email_text_content(), formatted=self.html)
+		mail.set_message_id(self.message_id, self.is_notification)
+		return mail
 
 
 def account_for(sender: str | None, reference_doctype: str) -> EmailAccount:
