@@ -5,7 +5,7 @@ crash loses the whole batch and nothing else: its rows are still Pending and `se
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import frappe
 from frappe.utils import cstr, getdate, now_datetime
@@ -39,7 +39,7 @@ INTERRUPTIONS = (
 )
 
 
-def enqueue(rows: list[dict]) -> int:
+def enqueue(rows: Iterable[dict]) -> int:
 	"""Share Pending rows (name, campaign, customer; sorted by the last two) out in jobs; return how many jobs."""
 	jobs = 0
 	for chunk in cut(rows, limit("chunk_size")):
@@ -54,7 +54,7 @@ def enqueue(rows: list[dict]) -> int:
 	return jobs
 
 
-def cut(rows: list[dict], size: int) -> Iterator[list[dict]]:
+def cut(rows: Iterable[dict], size: int) -> Iterator[list[dict]]:
 	"""Cut rows into lists of about `size`, never between two rows of the same campaign and customer."""
 	chunk = []
 	for row in rows:
