@@ -157,8 +157,8 @@ def planning_memory(site: str) -> dict:
 
 def memory() -> None:
 	"""Print by how many MB planning the night has raised the peak of this process."""
-	# What is loaded by the first use of anything does not count.
-	next(iter(pages()))
+	# A connected site with its rules is what any job starts with.
+	rules.load()
 	before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 	for page in pages():
 		del page

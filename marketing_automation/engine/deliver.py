@@ -28,7 +28,7 @@ from marketing_automation.engine.settings import limit
 from marketing_automation.engine.sources import source_for
 from marketing_automation.engine.transaction import committed
 
-COMMIT_EVERY = 100
+COMMIT_EVERY = 50
 
 # Not the message's fault: the batch is given up and its rows stay Pending.
 INTERRUPTIONS = (
