@@ -34,9 +34,10 @@ from marketing_automation.tests.case import statements
 
 LOG = Path("..") / "logs" / "benchmark-worker.log"
 OURS = (ledger.DOCTYPE, ledger.RUN, "Email Queue", "Email Queue Recipient")
+PARTS = ("plan", "growth", "queue", "workers")
 QUEUED_MAILS = 2000
 PEER_MAILS = 200
-END_TO_END_MAILS = 3000
+END_TO_END_MAILS = 2000
 
 
 class Figures:
@@ -58,9 +59,9 @@ class Figures:
 		spread = f"{min(values):,.4g} to {max(values):,.4g}" if len(values) > 1 else ""
 		print(f"  {key:<44} {self.median(key):>12,.4g}   {spread}", flush=True)
 
-	def add(self, key: str, value: float) -> None:
-		"""Write down a figure that follows from others."""
-		self.values[key] = [value]
+	def share(self, key: str, of: str, to: str) -> None:
+		"""Write down the ratio of two medians."""
+		self.values[key] = [self.median(of) / self.median(to)]
 		self.show(key)
 
 	def median(self, key: str) -> float:
@@ -254,12 +255,14 @@ def queueing() -> dict:
 				deliver.deliver([row.name for row in chunk])
 	queued = frappe.db.count("Email Queue")
 	result = {f"queue_share_{key}": share / seconds() for key, share in shares.items()}
+	inserting, building = raw_insert("Email Queue", 100), rendering()
 	return {
 		"queue_mails_per_second": queued / seconds(),
 		**result,
 		"queue_longest_transaction_seconds": longest[0],
-		"limit_email_queue_insert_rows_per_second": raw_insert("Email Queue", 100),
-		"limit_render_and_mime_mails_per_second": rendering(),
+		"limit_email_queue_insert_rows_per_second": inserting,
+		"limit_render_and_mime_mails_per_second": building,
+		"limit_queue_mails_per_second": 1 / (1 / inserting + 1 / building),
 	}
 
 
@@ -376,7 +379,6 @@ def scaling(count: int) -> dict:
 			until(lambda: not frappe.db.count(ledger.DOCTYPE, {"status": "Pending"}))
 			taken = seconds()
 		queued = frappe.db.count("Email Queue")
-		workers.work_off(LOG, "short")
 	finally:
 		frappe.db.set_default("suspend_email_queue", 0)
 		frappe.db.commit()
@@ -420,6 +422,7 @@ def main() -> int:
 	parser.add_argument("plot")
 	parser.add_argument("--rows", type=int, default=1_000_000)
 	parser.add_argument("--repeat", type=int, default=3)
+	parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
 	parser.add_argument("--memory", action="store_true")
 	arguments = parser.parse_args()
 	connect(arguments.site)
@@ -449,61 +452,49 @@ def measured(arguments, sink: smtp_sink.Sink) -> dict:
 		data.campaigns()
 		data.notification()
 	campaigns = frappe.get_all("Lifecycle Campaign", pluck="name", order_by="name asc")
-	thirty = [frappe.db.get_value("Lifecycle Trigger", {"days_offset": 30}, "campaign")]
 	activate(campaigns)
 	first = 1 + frappe.db.count("Serial No", {"name": ["like", "BENCH-%"]})
 	for rows in (arguments.rows // 100, arguments.rows // 10, arguments.rows):
 		if first <= rows:
 			data.serial_numbers(first, rows)
 			first = rows + 1
-		curves["table"].append((rows, growth_of_table(rows)))
+			curves["table"].append((rows, growth_of_table(rows)))
 	print(
 		f"\n{arguments.rows:,} serial numbers, {data.CUSTOMERS:,} customers, {len(data.OFFSETS)} triggers",
 		flush=True,
 	)
-	data.due(10_000)
-	figures.measure(planning)
-	figures.measure(claiming)
-	for count in (100, 1000, 10_000, 100_000):
-		planned, claiming_seconds = growth_of_due(min(count, arguments.rows))
-		curves["plan"].append((count, planned))
-		curves["claim"].append((count, claiming_seconds))
-	data.due(min(200_000, arguments.rows // 5))
-	figures.measure(planning_memory, arguments.site)
-
-	activate(thirty)
-	data.due(PEER_MAILS, (30,))
-	figures.measure(peers, "Benchmark")
-	data.due(QUEUED_MAILS, (30,))
-	figures.measure(queueing)
-	data.due(END_TO_END_MAILS, (30,))
-	for count in (1, 2, 4):
-		figures.measure(scaling, count)
-	figures.measure(end_to_end, sink)
-
-	figures.add(
-		"queue_ratio_to_notification",
-		figures.median("queue_mails_per_second") / figures.median("notification_mails_per_second"),
-	)
-	figures.add(
-		"queue_ratio_to_sendmail",
-		figures.median("queue_mails_per_second") / figures.median("sendmail_mails_per_second"),
-	)
-	limit = 1 / (
-		1 / figures.median("limit_render_and_mime_mails_per_second")
-		+ 1 / figures.median("limit_email_queue_insert_rows_per_second")
-	)
-	figures.add("queue_share_of_limit", figures.median("queue_mails_per_second") / limit)
-	figures.add(
-		"claim_share_of_limit",
-		figures.median("claim_rows_per_second") / figures.median("limit_insert_rows_per_second"),
-	)
-	one = figures.median("queue_mails_per_second_1_workers")
-	for count in (2, 4):
-		figures.add(
-			f"workers_{count}_speedup", figures.median(f"queue_mails_per_second_{count}_workers") / one
+	if "plan" in arguments.parts:
+		data.due(10_000)
+		figures.measure(planning)
+		figures.measure(claiming)
+		data.due(min(200_000, arguments.rows // 5))
+		figures.measure(planning_memory, arguments.site)
+		figures.share("claim_share_of_limit", "claim_rows_per_second", "limit_insert_rows_per_second")
+	if "growth" in arguments.parts and curves["table"]:
+		for count in (100, 1000, 10_000, 100_000):
+			planned, claiming_seconds = growth_of_due(min(count, arguments.rows))
+			curves["plan"].append((count, planned))
+			curves["claim"].append((count, claiming_seconds))
+		Path(arguments.plot).write_text(plot(curves))
+	activate([frappe.db.get_value("Lifecycle Trigger", {"days_offset": 30}, "campaign")])
+	if "queue" in arguments.parts:
+		data.due(PEER_MAILS, (30,))
+		figures.measure(peers, "Benchmark")
+		data.due(QUEUED_MAILS, (30,))
+		figures.measure(queueing)
+		figures.share(
+			"queue_ratio_to_notification", "queue_mails_per_second", "notification_mails_per_second"
 		)
-	Path(arguments.plot).write_text(plot(curves))
+		figures.share("queue_ratio_to_sendmail", "queue_mails_per_second", "sendmail_mails_per_second")
+		figures.share("queue_share_of_limit", "queue_mails_per_second", "limit_queue_mails_per_second")
+	if "workers" in arguments.parts:
+		data.due(END_TO_END_MAILS, (30,))
+		figures.measure(end_to_end, sink)
+		for count in (1, 2, 4):
+			figures.measure(scaling, count)
+		for count in (2, 4):
+			many = f"queue_mails_per_second_{count}_workers"
+			figures.share(f"workers_{count}_speedup", many, "queue_mails_per_second_1_workers")
 	return {**figures.as_dict(), "growth": curves, "machine": machine()}
 
 

@@ -61,8 +61,8 @@ def schedule(accounts: list[str | None]) -> list[datetime]:
 
 
 def enqueue(names: list[str]) -> None:
-	"""Have background jobs send these rows now, unless a throttle says when each is sent."""
-	if throttle():
+	"""Have background jobs send these rows now, unless a throttle says when each is sent, or nothing is to be sent."""
+	if throttle() or _held_back():
 		return
 	for first in range(0, len(names), MAILS_PER_JOB):
 		frappe.enqueue(
@@ -72,8 +72,8 @@ def enqueue(names: list[str]) -> None:
 
 def drain(names: list[str]) -> None:
 	"""Send those of the rows that are still leased, and close their ledger rows. The entry point of the job."""
-	# Until then Frappe would not send either, and the lease ends by itself.
-	if frappe.are_emails_muted() or cint(frappe.db.get_default("suspend_email_queue")):
+	# Then the rows stay where they are; the lease ends by itself.
+	if _held_back():
 		return
 	left, failed, servers, unanswered = deque(names), [], {}, 0
 	deadline = time.monotonic() + SECONDS_PER_JOB
@@ -92,6 +92,11 @@ def drain(names: list[str]) -> None:
 			with contextlib.suppress(smtplib.SMTPException, OSError):
 				server.quit()
 	committed(ledger.refresh_soon, settle.close({"email_queue": ["in", names]}))
+
+
+def _held_back() -> bool:
+	"""Say whether this site sends nothing at the moment."""
+	return frappe.are_emails_muted() or bool(cint(frappe.db.get_default("suspend_email_queue")))
 
 
 def _send(name: str, servers: dict) -> Exception | None:
