@@ -29,6 +29,7 @@ from growth_plot import plot
 
 from marketing_automation.engine import deliver, drain, ledger, plan, rules, run, transaction
 from marketing_automation.engine.channels import email, email_queue
+from marketing_automation.engine.settings import limit
 from marketing_automation.tests import smtp_sink
 from marketing_automation.tests.case import statements
 
@@ -249,7 +250,7 @@ def queueing() -> dict:
 		):
 			stack.enter_context(patch.object(place, name, timed(shares, key, getattr(place, name))))
 		with clock() as seconds:
-			for chunk in deliver.cut(rows, 200):
+			for chunk in deliver.cut(rows, limit("chunk_size")):
 				# As in a job of its own.
 				frappe.local.lifecycle_layouts = {}
 				deliver.deliver([row.name for row in chunk])

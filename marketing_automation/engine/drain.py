@@ -25,7 +25,7 @@ DOCTYPE = "Email Queue"
 LEASE = timedelta(minutes=15)
 # A lease about to end is left to Frappe, so that the two never meet on a row.
 MARGIN = timedelta(minutes=1)
-MAILS_PER_JOB = 200
+MAILS_PER_JOB = 500
 # RQ gives a job of the short queue five minutes.
 SECONDS_PER_JOB = 200
 # So many mails in a row without an answer, and the server is not there.
