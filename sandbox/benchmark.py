@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -161,10 +160,18 @@ def memory() -> None:
 	"""Print by how many MB planning the night has raised the peak of this process."""
 	# A connected site with its rules is what any job starts with.
 	rules.load()
-	before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+	before = peak_kb()
 	for page in pages():
 		del page
-	print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+	print((peak_kb() - before) / 1024)
+
+
+def peak_kb() -> int:
+	"""Return the most memory that this process has ever had. (getrusage counts what its parent had, too.)"""
+	for line in Path("/proc/self/status").read_text().splitlines():
+		if line.startswith("VmHWM:"):
+			return int(line.split()[1])
+	raise RuntimeError("This system does not tell the peak of a process's memory.")
 
 
 def claiming() -> dict:
