@@ -3,13 +3,16 @@
 SANDBOX = python3 sandbox/cli.py
 export FRAPPE ERPNEXT
 
-.PHONY: demo faults test desk screenshots up down clean test-bench
+.PHONY: demo faults benchmark test desk screenshots up down clean test-bench
 
 demo: ## Run a night on demonstration data and check the sums
 	@$(SANDBOX) demo
 
 faults: ## Break it while it works, and count; the last line is the sum. ARGS=--short for two minutes of it
 	@$(SANDBOX) faults $(ARGS)
+
+benchmark: ## Measure beside what users have today, write benchmark.json; BENCH=... SITE=... on a real bench
+	@BENCH="$(BENCH)" SITE="$(SITE)" $(SANDBOX) benchmark $(ARGS)
 
 test: ## Run all tests; the last line is pytest's count
 	@$(SANDBOX) test $(ARGS)

@@ -9,19 +9,26 @@ from marketing_automation.engine import ledger
 
 
 def remember_mail_error(method: str, kwargs: dict) -> None:
-	"""Hook `after_job`: keep what the mail server said of one of our mails, in its ledger rows.
-
-	Email Queue keeps the text of the error since version 15.0; what came before, the sandbox's Frappe among them,
-	keeps the lines of code alone, and sends each mail in a job of its own, which this follows.
-	"""
+	"""Hook `after_job`: keep what the mail server said of one of our mails, for versions that send each in a job."""
 	error = sys.exc_info()[1]
 	name = (kwargs or {}).get("email_queue_name")
-	if not (error and name and frappe.db):
+	if error and name and frappe.db:
+		keep_mail_error(name, error)
+
+
+def keep_mail_error(name: str, error: BaseException) -> None:
+	"""Keep what the mail server said of a row of Email Queue, in the ledger rows of that mail. Commits.
+
+	Email Queue keeps the text of the error since version 15.0; what came before, the sandbox's Frappe among them,
+	keeps the lines of code alone.
+	"""
+	kept = frappe.db.get_value("Email Queue", name, "error") or ""
+	if type(error).__name__ in kept:
 		return
 	text = "".join(traceback.format_exception(error))[-2000:]
 	table = frappe.qb.DocType(ledger.DOCTYPE)
 	frappe.qb.update(table).set(table.error, text).where(table.email_queue == str(name)).where(
 		table.status == ledger.QUEUED
 	).run()
-	# The job has been rolled back already, and nothing commits after this.
+	# Of a job that failed nothing else is left: it has been rolled back already.
 	frappe.db.commit()

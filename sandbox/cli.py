@@ -12,7 +12,7 @@ from pathlib import Path
 
 import desk
 import host
-from bench import PROJECT, Bench
+from bench import HERE, PROJECT, Bench
 from report import Failed, fail, step
 from services import MariaDB, Redis
 from sites import ADMIN_PASSWORD, Sites
@@ -21,6 +21,7 @@ FOLDER = PROJECT / ".sandbox"
 TEST_SITE = "test.localhost"
 DEMO_SITE = "demo.localhost"
 FAULTS_SITE = "faults.localhost"
+BENCHMARK_SITE = "benchmark.localhost"
 MARKETER = "marketer@example.com"
 # For sites that are thrown away and can be reached from this machine only.
 MARKETER_PASSWORD = "marketer"
@@ -165,6 +166,29 @@ def screenshots(sandbox: Sandbox, _arguments) -> int:
 		return done.returncode
 
 
+def benchmark(sandbox: Sandbox, arguments) -> int:
+	"""Measure, here or on the site of a real bench, beside what users have today."""
+	out, plot = PROJECT / "benchmark.json", PROJECT / "docs" / "images" / "growth.svg"
+	plot.parent.mkdir(exist_ok=True)
+	if os.environ.get("BENCH"):
+		bench = Path(os.environ["BENCH"]).expanduser().resolve()
+		command = [
+			bench / "env/bin/python",
+			HERE / "benchmark.py",
+			os.environ["SITE"],
+			out,
+			plot,
+			*arguments.rest,
+		]
+		return subprocess.run([str(part) for part in command], cwd=bench / "sites").returncode
+	# Only with the stylesheet that every mail gets on a real site are mails what they are there.
+	desk.need_programs(sandbox.bench)
+	with sandbox.up():
+		desk.build_assets(sandbox.bench)
+		sandbox.sites.fresh(BENCHMARK_SITE)
+		return sandbox.bench.script("benchmark.py", BENCHMARK_SITE, out, plot, *arguments.rest)
+
+
 def test_bench(_sandbox, arguments) -> int:
 	"""Run the tests of the installed app on a real bench."""
 	bench, site = Path(arguments.rest[0]).expanduser().resolve(), arguments.rest[1]
@@ -189,6 +213,7 @@ COMMANDS = {
 	"faults": faults,
 	"desk": open_desk,
 	"screenshots": screenshots,
+	"benchmark": benchmark,
 	"test-bench": test_bench,
 }
 

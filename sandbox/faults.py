@@ -142,6 +142,7 @@ class Site:
 			(ledger.DOCTYPE, {"status": PENDING}, "modified"),
 			(ledger.RUN, {"status": "Running"}, "modified"),
 			("Email Queue", {"status": "Sending"}, "modified"),
+			("Email Queue", {"status": "Not Sent"}, "send_after"),
 			(ledger.DOCTYPE, {"next_attempt_at": ["is", "set"]}, "next_attempt_at"),
 		):
 			frappe.db.set_value(doctype, filters, field, long_ago, update_modified=False)
@@ -382,6 +383,8 @@ def mail_worker_killed(site: Site, result: Result, times: int, rows: int) -> Non
 		# To Redis the job of a killed worker runs for some minutes yet.
 		site.services["Redis"].flush()
 		frappe.db.rollback()
+		# The first worker was ours, from here on they are Frappe's: the mails' lease has ended.
+		site.let_time_pass()
 	site.sink.reply = None
 	site.recover()
 	taken = site.told()

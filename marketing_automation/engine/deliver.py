@@ -5,7 +5,7 @@ crash loses the whole batch and nothing else: its rows are still Pending and `se
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import frappe
 from frappe.utils import cstr, getdate, now_datetime
@@ -39,7 +39,7 @@ INTERRUPTIONS = (
 )
 
 
-def enqueue(rows: list[dict]) -> int:
+def enqueue(rows: Iterable[dict]) -> int:
 	"""Share Pending rows (name, campaign, customer; sorted by the last two) out in jobs; return how many jobs."""
 	jobs = 0
 	for chunk in cut(rows, limit("chunk_size")):
@@ -54,7 +54,7 @@ def enqueue(rows: list[dict]) -> int:
 	return jobs
 
 
-def cut(rows: list[dict], size: int) -> Iterator[list[dict]]:
+def cut(rows: Iterable[dict], size: int) -> Iterator[list[dict]]:
 	"""Cut rows into lists of about `size`, never between two rows of the same campaign and customer."""
 	chunk = []
 	for row in rows:
@@ -73,20 +73,26 @@ def _recipient_of(row: dict) -> tuple:
 def deliver(names: list[str]) -> None:
 	"""Send what is still Pending of these ledger rows. The entry point of the background job."""
 	rows = ledger.pending({"name": ["in", names]})
+	handed_over = defaultdict(list)
 	for batch in cut(rows, COMMIT_EVERY):
-		if failed_in := committed(_deliver_batch, [row.name for row in batch]):
+		sent, failed_in = committed(_deliver_batch, [row.name for row in batch])
+		for channel, fields in sent.items():
+			handed_over[channel] += fields
+		if failed_in:
 			committed(protection.pause_failing, failed_in)
-	committed(ledger.refresh_runs, {row.run for row in rows})
+	for channel, fields in handed_over.items():
+		channel.dispatch(fields)
+	committed(ledger.refresh_soon, {row.run for row in rows})
 
 
-def _deliver_batch(names: list[str]) -> set[str]:
-	"""Send one batch; return the runs whose messages have failed.
+def _deliver_batch(names: list[str]) -> tuple[dict, set[str]]:
+	"""Send one batch; return what was handed over, by channel, and the runs whose messages have failed.
 
-	Queries: a fixed number, and what the channel needs for each message.
+	Queries: a fixed number, and what the channel needs for a batch.
 	"""
 	rows = ledger.lock_pending(names)
 	if not rows:
-		return set()
+		return {}, set()
 	today = getdate()
 	changes, sendable = {}, []
 	for row, (rule, action, event, recipient) in zip(rows, _look_again(rows), strict=True):
@@ -97,11 +103,12 @@ def _deliver_batch(names: list[str]) -> set[str]:
 			changes[row.name] = {"status": status, "reason": reason, "executed_at": now_datetime()}
 	on_their_way = _recall(sendable)
 	changes |= on_their_way
-	changes |= _send([entry for entry in sendable if entry[0].name not in on_their_way], today)
+	sent, handed_over = _send([entry for entry in sendable if entry[0].name not in on_their_way], today)
+	changes |= sent
 	for row in rows:
 		changes[row.name]["attempts"] = row.attempts + 1
 	ledger.update(changes, was=PENDING)
-	return {row.run for row in rows if changes[row.name]["status"] == FAILED}
+	return handed_over, {row.run for row in rows if changes[row.name]["status"] == FAILED}
 
 
 def judge(rows: list[dict], today) -> list[tuple[str, str | None, str | None]]:
@@ -169,47 +176,55 @@ def _recall(sendable: list[tuple]) -> dict[str, dict]:
 	return changes
 
 
-def _send(sendable: list[tuple], today) -> dict[str, dict]:
-	"""Hand the messages to their channels; return the changes of their ledger rows."""
+def _send(sendable: list[tuple], today) -> tuple[dict[str, dict], dict]:
+	"""Hand the messages to their channels; return the changes of their ledger rows, and what each channel has."""
 	items = _items({event.item_code for _row, _rule, _action, event, _recipient in sendable})
 	by_channel = defaultdict(list)
 	for message, names in _messages(sendable, items, today):
 		by_channel[channel_for(message.action.action_type)].append((message, names))
-	changes = {}
+	changes, handed_over = {}, defaultdict(list)
 	for channel, messages in by_channel.items():
 		prepared = channel.prepare([message.action for message, _names in messages])
-		sent = []
+		composed = []
 		for message, names in messages:
 			try:
-				sent.append((_sent(channel, prepared, message), message, names))
+				composed.append((_composed(channel, prepared, message), message, names))
 			except Unsendable as e:
 				changes |= {name: failed(e.reason, str(e)) for name in names}
-		accepted = channel.references([reference for reference, _message, _names in sent])
-		for reference, message, names in sent:
-			fields = accepted.get(reference)
-			for name in names:
-				# What sendmail leaves out without a word is an address that has just unsubscribed.
-				changes[name] = (
-					{"status": QUEUED, "recipient": message.recipient.email, **fields}
-					if fields
-					else {"status": SKIPPED, "reason": Reason.UNSUBSCRIBED, "executed_at": now_datetime()}
-				)
-	return changes
+		results = _handed_over(channel, [mail for mail, _message, _names in composed])
+		for fields, (_mail, message, names) in zip(results, composed, strict=True):
+			if "status" not in fields:
+				handed_over[channel].append(fields)
+				fields = {"status": QUEUED, "recipient": message.recipient.email, **fields}
+			changes |= {name: dict(fields) for name in names}
+	return changes, handed_over
 
 
-def _sent(channel, prepared: dict, message: Message) -> str:
-	"""Send one message; whatever goes wrong with it alone is undone and raised as Unsendable."""
-	frappe.db.savepoint("lifecycle_message")
+def _composed(channel, prepared, message: Message):
+	"""Compose one message; whatever goes wrong with it alone is raised as Unsendable."""
 	try:
-		return channel.send(prepared, message)
+		return channel.compose(prepared, message)
+	except (*INTERRUPTIONS, Unsendable):
+		raise
+	except Exception as e:
+		raise Unsendable(Reason.SENDING_FAILED, f"{type(e).__name__}: {cstr(e)}") from e
+
+
+def _handed_over(channel, composed: list) -> list[dict]:
+	"""Hand a batch over; return the fields of each ledger row. If it fails, one by one, so that one bad one is alone."""
+	if not composed:
+		return []
+	frappe.db.savepoint("lifecycle_batch")
+	try:
+		return channel.hand_over(composed)
 	except INTERRUPTIONS:
 		raise
 	except Exception as e:
 		# Fails too, and ends the batch, when it is the connection or the transaction that is gone.
-		frappe.db.rollback(save_point="lifecycle_message")
-		if isinstance(e, Unsendable):
-			raise
-		raise Unsendable(Reason.SENDING_FAILED, f"{type(e).__name__}: {cstr(e)}") from e
+		frappe.db.rollback(save_point="lifecycle_batch")
+		if len(composed) == 1:
+			return [failed(Reason.SENDING_FAILED, f"{type(e).__name__}: {cstr(e)}")]
+		return [fields for one in composed for fields in _handed_over(channel, [one])]
 
 
 def failed(reason: str, error: str) -> dict:

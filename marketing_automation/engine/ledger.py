@@ -8,11 +8,12 @@ is claimed by an INSERT IGNORE that did not lose on either; no SELECT is asked f
 import os
 import time
 from collections import Counter
-from datetime import date
+from collections.abc import Iterator
+from datetime import date, datetime
 
 import frappe
 from frappe.query_builder.functions import Count
-from frappe.utils import now_datetime
+from frappe.utils import add_to_date, now_datetime
 from pypika import Case
 
 from marketing_automation.engine.model import (
@@ -33,6 +34,8 @@ from marketing_automation.engine.model import (
 DOCTYPE = "Lifecycle Execution Log"
 RUN = "Lifecycle Run"
 CLEARED_AT_ONCE = 5000
+READ_AT_ONCE = 2000
+COUNTED_EVERY_SECONDS = 10
 STATUSES = (PENDING, QUEUED, COMPLETED, FAILED, SKIPPED, CANCELLED)
 
 # From which status a row may go where. What has been sent stays so; what was not can be tried again (`reopen`).
@@ -77,10 +80,11 @@ def claim(messages: list[PlannedMessage], run: str) -> int:
 	A message that loses on its suppression key gets a row too: Skipped (Already told), or, where the campaign
 	combines, a place in the message that the same run is about to send to that customer.
 	"""
-	rows = [_row(message, run) for message in messages]
-	_insert(rows)
-	if not any(message.suppression_key for message in messages):
-		return _count_written(rows)
+	now = now_datetime()
+	rows = [_row(message, run, now) for message in messages]
+	count = _insert(rows)
+	if not any(row["suppression_key"] for row in rows):
+		return count
 
 	written = _written(rows)
 	lost = [
@@ -94,12 +98,10 @@ def claim(messages: list[PlannedMessage], run: str) -> int:
 		row["suppression_key"] = None
 		if not shares:
 			row.update(status=SKIPPED, reason=Reason.ALREADY_TOLD, executed_at=row["creation"])
-	_insert([row for _message, row in lost])
-	return _count_written(rows)
+	return count + _insert([row for _message, row in lost])
 
 
-def _row(message: PlannedMessage, run: str) -> dict:
-	now = now_datetime()
+def _row(message: PlannedMessage, run: str, now: datetime) -> dict:
 	event = message.event
 	return {
 		"name": new_name(),
@@ -133,22 +135,29 @@ def new_name() -> str:
 	return f"{time.time_ns() // 1_000_000:011x}{os.urandom(5).hex()}"
 
 
-def _insert(rows: list[dict]) -> None:
-	if rows:
-		# In the order of the unique index, so that runs side by side wait for each other instead of deadlocking.
-		rows = sorted(rows, key=lambda row: row["idempotency_key"])
-		frappe.db.bulk_insert(
-			DOCTYPE, COLUMNS, [[row[c] for c in COLUMNS] for row in rows], ignore_duplicates=True
-		)
+def _insert(rows: list[dict]) -> int:
+	"""Insert the rows that lose on no unique index; return how many. 1 query."""
+	if not rows:
+		return 0
+	# In the order of the unique index, so that runs side by side wait for each other instead of deadlocking.
+	rows = sorted(rows, key=lambda row: row["idempotency_key"])
+	# Most values are those of many rows. Each is handed to the database's driver once: that is what takes time.
+	parameters = {value: f"p{index}" for index, value in enumerate({row[c] for row in rows for c in COLUMNS})}
+	placeholders = {value: f"%({parameter})s" for value, parameter in parameters.items()}
+	values = ", ".join("(" + ", ".join([placeholders[row[c]] for c in COLUMNS]) + ")" for row in rows)
+	columns = ", ".join(f"`{column}`" for column in COLUMNS)
+	mariadb = frappe.db.db_type == "mariadb"
+	frappe.db.sql(
+		f"insert {'ignore' if mariadb else ''} into `tab{DOCTYPE}` ({columns}) values {values} "
+		f"{'' if mariadb else 'on conflict do nothing'}",
+		{parameter: value for value, parameter in parameters.items()},
+	)
+	return frappe.db._cursor.rowcount
 
 
 def _written(rows: list[dict]) -> set[str]:
 	names = [row["name"] for row in rows]
 	return set(frappe.get_all(DOCTYPE, filters={"name": ["in", names]}, pluck="name", order_by="name asc"))
-
-
-def _count_written(rows: list[dict]) -> int:
-	return frappe.db.count(DOCTYPE, {"name": ["in", [row["name"] for row in rows]]}) if rows else 0
 
 
 def _winners(keys: list[str]) -> dict[str, tuple[str, str]]:
@@ -318,6 +327,28 @@ def counts_of_run(run: str) -> dict[str, int]:
 	return {**dict.fromkeys(STATUSES, 0), **dict(query.run())}
 
 
+def refresh_soon(runs: set[str]) -> None:
+	"""As `refresh_runs`, for jobs: leaves out a run that was counted just now, unless nothing of it is open any more.
+
+	Counting takes longer the larger the run is, and a large run has as many more jobs. The caller commits.
+	"""
+	just_now = add_to_date(now_datetime(), seconds=-COUNTED_EVERY_SECONDS)
+	counted = frappe.get_all(
+		RUN,
+		filters={"name": ["in", list(runs)], "modified": [">", just_now]},
+		pluck="name",
+		order_by="name asc",
+	)
+	refresh_runs(
+		runs
+		- {
+			run
+			for run in counted
+			if frappe.db.exists(DOCTYPE, {"run": run, "status": ["in", [PENDING, QUEUED]]})
+		}
+	)
+
+
 def pending(filters: dict) -> list[dict]:
 	"""Return name, campaign, customer and run of the Pending rows, those of one customer together. 1 query."""
 	return frappe.get_all(
@@ -326,6 +357,35 @@ def pending(filters: dict) -> list[dict]:
 		fields=["name", "campaign", "customer", "run"],
 		order_by="campaign asc, customer asc, name asc",
 	)
+
+
+def pending_of_run(run: str) -> Iterator[dict]:
+	"""Yield what `pending` returns for a run of any size. A query for each READ_AT_ONCE rows and campaign.
+
+	Along the index on run, status, campaign and customer, so that nothing is sorted.
+	"""
+	filters = {"run": run, "status": PENDING}
+	for campaign in frappe.get_all(
+		DOCTYPE, filters=filters, pluck="campaign", distinct=True, order_by="campaign asc"
+	):
+		table = frappe.qb.DocType(DOCTYPE)
+		page = (
+			frappe.qb.from_(table)
+			.select(table.name, table.campaign, table.customer, table.run)
+			.where((table.run == run) & (table.status == PENDING) & (table.campaign == campaign))
+			.orderby(table.customer)
+			.orderby(table.name)
+			.limit(READ_AT_ONCE)
+		)
+		rows = page.run(as_dict=True)
+		while rows:
+			yield from rows
+			last = rows[-1]
+			rows = (
+				page.where(table.customer >= last.customer)
+				.where((table.customer > last.customer) | (table.name > last.name))
+				.run(as_dict=True)
+			)
 
 
 def clear(until: date) -> None:

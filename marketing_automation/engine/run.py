@@ -65,7 +65,7 @@ def _execute(run: str) -> None:
 	values = {"due": due, "known": due - new, "status": "Failed" if errors else "Delivering"}
 	frappe.db.set_value(ledger.RUN, run, {**values, "error": "\n".join(errors) or None})
 	frappe.db.commit()
-	deliver.enqueue(ledger.pending({"run": run}))
+	deliver.enqueue(ledger.pending_of_run(run))
 	committed(ledger.refresh_runs, {run})
 
 

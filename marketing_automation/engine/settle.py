@@ -30,8 +30,8 @@ def settle() -> None:
 	committed(watchdog.warn)
 
 
-def close() -> set[str]:
-	"""Move Queued rows to Completed or Failed as their channels say; return their runs.
+def close(filters: dict | None = None) -> set[str]:
+	"""Move Queued rows, or those of them that match, to Completed or Failed as their channels say; return their runs.
 
 	A fixed number of queries for each PAGE_SIZE rows.
 	"""
@@ -39,7 +39,7 @@ def close() -> set[str]:
 	while True:
 		rows = frappe.get_all(
 			ledger.DOCTYPE,
-			filters={"status": QUEUED, "name": [">", last]},
+			filters={"status": QUEUED, "name": [">", last], **(filters or {})},
 			fields=["name", "action", "email_queue", "run", "error", "attempts"],
 			order_by="name asc",
 			limit_page_length=PAGE_SIZE,

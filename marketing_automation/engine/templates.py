@@ -54,6 +54,7 @@ class Template:
 	"""A compiled Email Template."""
 
 	name: str
+	source: str
 	subject: Callable
 	body: Callable
 
@@ -88,7 +89,7 @@ def compile_template(doc) -> Template:
 	subject, body = doc.subject or "", source(doc)
 	try:
 		_check_names(doc.name, subject, body)
-		return Template(doc.name, SUBJECT.from_string(subject).render, BODY.from_string(body).render)
+		return Template(doc.name, body, SUBJECT.from_string(subject).render, BODY.from_string(body).render)
 	except TemplateSyntaxError as e:
 		raise TemplateInvalid(
 			_("The Email Template {0} has a mistake in line {1}: {2}. Correct it and save again.").format(
@@ -154,22 +155,31 @@ def render(template: Template, values: dict, language: str) -> Rendered:
 
 	Raises TemplateInvalid, which names the template and says what went wrong.
 	"""
-	values = {
+	subject, body = fill(template.name, [template.subject, template.body], for_reader(values, language))
+	return Rendered(one_line(subject), body)
+
+
+def for_reader(values: dict, language: str) -> dict:
+	"""Return a context (see `context`) as the reader of a language sees it, with the functions of templates."""
+	return {
 		**values,
 		"expiry_date": WrittenDate(values["expiry_date"], language),
 		"pins": [{**pin, "expiry_date": WrittenDate(pin["expiry_date"], language)} for pin in values["pins"]],
 		"_": lambda text: frappe._(text, language),
 		"format_date": lambda value, style="long": format_date(value.date, style, locale=locale_of(language)),
 	}
+
+
+def fill(name: str, parts: list[Callable], values: dict) -> list[str]:
+	"""Return the compiled parts of the template `name`, filled in. Raises TemplateInvalid as `render` does."""
 	try:
-		subject, body = template.subject(values), template.body(values)
+		return [part(values) for part in parts]
 	except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as e:
 		raise TemplateInvalid(
 			_(
 				"The Email Template {0} cannot be filled in: {1}. Available: {2}; in each of pins: {3}."
-			).format(template.name, e, ", ".join(VARIABLES), ", ".join(PIN))
+			).format(name, e, ", ".join(VARIABLES), ", ".join(PIN))
 		) from e
-	return Rendered(one_line(subject), body)
 
 
 def one_line(text: str) -> str:

@@ -11,7 +11,7 @@ import frappe
 import time_machine
 from frappe.utils import get_system_timezone
 
-from marketing_automation.engine import run
+from marketing_automation.engine import drain, run
 from marketing_automation.tests import factories
 
 OURS = (
@@ -50,6 +50,8 @@ class MarketingTestCase(unittest.TestCase):
 		frappe.db.rollback()
 		self._reset()
 		self.enterContext(mail_account())
+		# In test mode Frappe would mark them as sent.
+		self.enterContext(patch.object(drain, "enqueue"))
 		self.addCleanup(self._reset)
 
 	if not hasattr(unittest.TestCase, "enterContext"):  # Python 3.10
@@ -83,6 +85,8 @@ class MarketingTestCase(unittest.TestCase):
 				"retry_after_minutes": 30,
 				"pause_share": 20,
 				"pause_count": 10,
+				"mails_per_minute": 0,
+				"paced_until": None,
 				"overdue_told_at": None,
 				"cleared_until": None,
 			}

@@ -4,7 +4,7 @@ import re
 
 import frappe
 
-from marketing_automation.engine import settle
+from marketing_automation.engine import drain, settle
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, statements
 from marketing_automation.tests.factories import in_days
@@ -24,6 +24,8 @@ WRITTEN = {
 	"email_queue_id_seq",
 }
 WRITE = re.compile(r"^(insert|update|delete|replace|alter|create|drop|truncate)\b", re.IGNORECASE)
+LOCK = re.compile(r"\bfor update\b|\block in share mode\b", re.IGNORECASE)
+FROM_SELECT = re.compile(r"\bselect\b.*\bfrom `tab(?!Lifecycle|Email Queue)", re.IGNORECASE)
 TABLE = re.compile(r"`([^`]+)`")
 
 
@@ -42,6 +44,20 @@ class TestSourceOfTruth(MarketingTestCase):
 		tables = {TABLE.search(query).group(1) for query in writes}
 		self.assertIn("tabLifecycle Execution Log", tables)
 		self.assertLessEqual(tables, WRITTEN)
+
+	def test_a_whole_run_locks_nothing_of_erpnexts(self):
+		factories.pins(factories.customer(), in_days(30), in_days(30))
+		factories.campaign()
+		with statements() as seen:
+			self.run_night()
+			drain.drain([str(mail.name) for mail in self.mails()])
+			settle.settle()
+		locking = [query for query in seen if LOCK.search(query)]
+		self.assertTrue(locking)
+		locked = {table for query in locking for table in TABLE.findall(query) if table.startswith("tab")}
+		self.assertLessEqual(locked, WRITTEN | {"tabSingles"})
+		# A read that writes its result would lock what it reads.
+		self.assertEqual([query for query in seen if WRITE.match(query) and FROM_SELECT.search(query)], [])
 
 	def test_nothing_is_added_to_doctypes_of_others(self):
 		module = frappe.get_module("marketing_automation.hooks")

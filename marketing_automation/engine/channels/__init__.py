@@ -5,11 +5,14 @@ A channel module has:
 
 - `check(campaign)` throws a translated error when the campaign (document or dict) could not send now.
 - `validate(action)` throws a translated error when an action (document) cannot work.
-- `prepare(actions)` loads what rendering needs, once for a batch; its result is handed to `send`.
-- `send(prepared, message)` sends one Message inside the caller's transaction and returns its reference (text); raises
-  Unsendable for what is wrong with this one message.
-- `references(sent)` takes the references of a batch, returns {reference: fields of the ledger row}; one that is missing
-  was not accepted.
+- `prepare(actions)` loads what composing needs, once for a batch; its result is handed to `compose`.
+- `compose(prepared, message)` makes what leaves out of one Message and sends nothing; raises Unsendable for what is
+  wrong with this one message.
+- `render(prepared, message)` returns a message as it reads (`templates.Rendered`) and its language, to be looked at;
+  raises Unsendable.
+- `hand_over(composed)` sends a batch inside the caller's transaction; returns the fields of each ledger row, in the same
+  order. If it raises, all that it wrote is undone, and it is called again for one at a time.
+- `dispatch(handed_over)` takes such fields when they are committed; what has to happen only then, happens.
 - `recall(rows)` takes ledger rows that are about to be sent again; removes what their last attempt has left, so that
   it cannot leave any more; returns {name: fields} of those that have left, or still may.
 - `outcomes(rows)` takes ledger rows that are Queued, returns {name: fields} of those that have ended. `temporary: True`

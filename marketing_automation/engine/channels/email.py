@@ -1,19 +1,24 @@
-"""E-mail, through frappe.sendmail and the Email Queue: whatever provider the site's Email Account has.
+"""E-mail, through Frappe's Email Queue: whatever provider the site's Email Account has.
 
 The Email Queue row is written in the caller's transaction, so it and the ledger's step to Queued are there
-together or not at all.
+together or not at all. The mails are sent when that is committed (engine/drain.py).
 """
 
+import contextlib
+import dataclasses
 from email.utils import parseaddr
 
 import frappe
 from frappe import _
 from frappe.email.doctype.email_account.email_account import EmailAccount
+from frappe.email.queue import get_unsubscribe_message
 from frappe.utils import add_to_date, now_datetime
 
-from marketing_automation.engine import templates
-from marketing_automation.engine.channels import Message, Unsendable, smtp_errors
+from marketing_automation.engine import drain, layout, templates
+from marketing_automation.engine.channels import Message, Unsendable, email_queue, smtp_errors
 from marketing_automation.engine.model import COMPLETED, FAILED, QUEUED, Reason
+
+REFERENCE_DOCTYPE = "Lifecycle Campaign"
 
 # More than the five minutes that RQ gives a job that sends, less than the fifteen after which newer versions of
 # Frappe would send again by themselves what may have been sent.
@@ -81,22 +86,74 @@ def validate_template(doc) -> None:
 		)
 
 
-def prepare(actions: list[dict]) -> dict:
-	"""Return every template of the actions, compiled; {name: Template, or the error that it has}. 1 query."""
+@dataclasses.dataclass
+class Prepared:
+	"""What a batch shares: its templates {name: Template, or the error that it has} and {sender: Email Account}."""
+
+	templates: dict
+	accounts: dict = dataclasses.field(default_factory=dict)
+
+
+def prepare(actions: list[dict]) -> Prepared:
+	"""Return every template of the actions, compiled. 1 query."""
 	names = {
 		name for action in actions for name in (action.email_template, *action.templates.values()) if name
 	}
-	return templates.load(names)
+	return Prepared(templates.load(names))
 
 
-def render(prepared: dict, message: Message) -> tuple[templates.Rendered, str]:
-	"""Return the rendered mail and the language that it is in. Raises Unsendable."""
-	name = templates.template_for(message.action, message.recipient.language)
-	template = prepared.get(name)
+def compose(prepared: Prepared, message: Message) -> dict:
+	"""Return the Email Queue row of one message. Raises Unsendable.
+
+	Makes no queries but for the first mail of a sender or of a template.
+	"""
+	template, language = _template(prepared, message)
+	sender = message.campaign.sender or None
+	if sender not in prepared.accounts:
+		prepared.accounts[sender] = email_queue.account_for(sender, REFERENCE_DOCTYPE)
+	account = prepared.accounts[sender]
+	with _in_language(language):
+		try:
+			parts = _parts(template, account, _values(message), language)
+		except templates.TemplateInvalid as e:
+			raise Unsendable(Reason.TEMPLATE_ERROR, str(e)) from e
+		mail = email_queue.Mail(
+			account,
+			recipients=[message.recipient.email],
+			sender=sender,
+			message_id=f"{message.key}@{frappe.local.site}",
+			reference_doctype=REFERENCE_DOCTYPE,
+			reference_name=message.campaign.name,
+			add_unsubscribe_link=1,
+			unsubscribe_message=_("Unsubscribe"),
+			**parts,
+		).as_dict()
+	if not mail:
+		raise Unsendable(
+			Reason.INVALID_ADDRESS, _("Frappe refuses the address of the sender or the recipient.")
+		)
+	return mail
+
+
+def render(prepared: Prepared, message: Message) -> tuple[templates.Rendered, str]:
+	"""Return subject and body as they read, without the frame of a mail, and their language. Raises Unsendable."""
+	template, language = _template(prepared, message)
+	try:
+		return templates.render(template, _values(message), language), language
+	except templates.TemplateInvalid as e:
+		raise Unsendable(Reason.TEMPLATE_ERROR, str(e)) from e
+
+
+def _template(prepared: Prepared, message: Message) -> tuple[templates.Template, str]:
+	"""Return the template for a message's reader, and their language. Raises Unsendable."""
+	template = prepared.templates.get(templates.template_for(message.action, message.recipient.language))
 	if not isinstance(template, templates.Template):
 		raise Unsendable(Reason.TEMPLATE_ERROR, template or _("The action has no Email Template."))
-	language = message.recipient.language or frappe.db.get_system_setting("language") or "en"
-	values = templates.context(
+	return template, message.recipient.language or frappe.db.get_system_setting("language") or "en"
+
+
+def _values(message: Message) -> dict:
+	return templates.context(
 		{
 			"customer": message.recipient.customer,
 			"customer_name": message.recipient.customer_name,
@@ -106,45 +163,66 @@ def render(prepared: dict, message: Message) -> tuple[templates.Rendered, str]:
 		message.pins,
 		message.today,
 	)
+
+
+def _parts(template: templates.Template, account: EmailAccount, values: dict, language: str) -> dict:
+	"""Return the subject, and the finished HTML and text, or the message that Frappe makes them of."""
+	values = templates.for_reader(values, language)
+	(subject,) = templates.fill(template.name, [template.subject], values)
+	subject = templates.one_line(subject)
+	made = _layout(template, account, language)
 	try:
-		return templates.render(template, values, language), language
-	except templates.TemplateInvalid as e:
-		raise Unsendable(Reason.TEMPLATE_ERROR, str(e)) from e
+		filled = made and _filled(made, template, {**values, layout.SUBJECT_NAME: subject})
+	except layout.Unfit:
+		# This one has a value that only Frappe's own way gets right.
+		filled = None
+	if not filled:
+		(body,) = templates.fill(template.name, [template.body], values)
+		filled = {"message": body}
+	return {"subject": subject, **filled}
 
 
-def send(prepared: dict, message: Message) -> str:
-	"""Write the Email Queue row of one message and return its Message-ID."""
-	mail, language = render(prepared, message)
-	message_id = f"{message.key}@{frappe.local.site}"
-	site_language = frappe.local.lang
+def _filled(made: layout.Layout, template: templates.Template, values: dict) -> dict:
+	if made.text:
+		html, text = templates.fill(template.name, [made.html, made.text], values)
+		return {"html": html, "text_content": text}
+	html, body = templates.fill(template.name, [made.html, template.body], values)
+	return {"html": html, "message": body}
+
+
+def _layout(template: templates.Template, account: EmailAccount, language: str) -> layout.Layout | None:
+	"""Return the template's layout, made once in a job: every mail of it has the same frame, styles and footer."""
+	if not hasattr(frappe.local, "lifecycle_layouts"):
+		frappe.local.lifecycle_layouts = {}
+	key = template.name, template.source, account.name, str(account.get("modified")), language
+	if key not in frappe.local.lifecycle_layouts:
+		unsubscribe_link = get_unsubscribe_message(_("Unsubscribe"), None)
+		frappe.local.lifecycle_layouts[key] = layout.make(template, account, unsubscribe_link)
+	return frappe.local.lifecycle_layouts[key]
+
+
+@contextlib.contextmanager
+def _in_language(language: str):
+	before = frappe.local.lang
 	frappe.local.lang = language
 	try:
-		frappe.sendmail(
-			recipients=[message.recipient.email],
-			sender=message.campaign.sender or None,
-			subject=mail.subject,
-			message=mail.body,
-			message_id=message_id,
-			reference_doctype="Lifecycle Campaign",
-			reference_name=message.campaign.name,
-			add_unsubscribe_link=1,
-			unsubscribe_message=_("Unsubscribe"),
-		)
+		yield
 	finally:
-		frappe.local.lang = site_language
-	return message_id
+		frappe.local.lang = before
 
 
-def references(sent: list[str]) -> dict[str, dict]:
-	"""Return {Message-ID: {"email_queue": name}} of the mails that Email Queue took. 1 query."""
-	rows = frappe.get_all(
-		"Email Queue",
-		filters={"message_id": ["in", sent]},
-		fields=["name", "message_id"],
-		order_by="creation asc",
+def hand_over(composed: list[dict]) -> list[dict]:
+	"""Write the Email Queue rows of a batch and return {"email_queue": name} of each. See email_queue.insert."""
+	moments = drain.schedule([mail["email_account"] for mail in composed])
+	names = email_queue.insert(
+		[{**mail, "send_after": moment} for mail, moment in zip(composed, moments, strict=True)]
 	)
-	# Some versions number the rows of Email Queue, others name them.
-	return {row.message_id: {"email_queue": str(row.name)} for row in rows}
+	return [{"email_queue": name} for name in names]
+
+
+def dispatch(handed_over: list[dict]) -> None:
+	"""Have the mails sent that are now in Email Queue."""
+	drain.enqueue([fields["email_queue"] for fields in handed_over])
 
 
 def recall(rows: list[dict]) -> dict[str, dict]:

@@ -36,7 +36,7 @@ def on_doctype_update():
 	"""Index what the engine and the lists ask for; the keys' unique indexes are in the DocType itself."""
 	for fields in (
 		["status", "modified"],
-		["run", "status"],
+		["run", "status", "campaign", "customer"],
 		["campaign", "status"],
 		["trigger", "status"],
 		["action", "status"],

@@ -10,6 +10,7 @@ LIMITS = {
 	"retry_after_minutes": (1, 1440),
 	"pause_share": (1, 100),
 	"pause_count": (1, 1_000_000),
+	"mails_per_minute": (0, 100_000),
 }
 
 

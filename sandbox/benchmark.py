@@ -1,0 +1,529 @@
+"""How fast it is, beside what users have today and beside what the machine can do.
+
+Run inside a bench by `make benchmark` (see cli.py): benchmark.py SITE OUT.json PLOT.svg [--rows N] [--repeat N]. The site is filled
+with a large shop and cannot be used for anything else. Each figure is measured `--repeat` times; the JSON has the medians,
+and under "details" every single one.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+from unittest.mock import patch
+
+import benchmark_data as data
+import frappe
+import workers
+from frappe.email.doctype.notification import notification as frappe_notification
+from frappe.installer import update_site_config
+from frappe.utils import cint, getdate, now_datetime
+from growth_plot import plot
+
+from marketing_automation.engine import deliver, drain, ledger, plan, rules, run, transaction
+from marketing_automation.engine.channels import email, email_queue
+from marketing_automation.engine.settings import limit
+from marketing_automation.tests import smtp_sink
+from marketing_automation.tests.case import statements
+
+LOG = Path("..") / "logs" / "benchmark-worker.log"
+OURS = (ledger.DOCTYPE, ledger.RUN, "Email Queue", "Email Queue Recipient")
+PARTS = ("plan", "growth", "queue", "workers")
+QUEUED_MAILS = 2000
+PEER_MAILS = 200
+END_TO_END_MAILS = 2000
+
+
+class Figures:
+	"""What was measured: {key: [values]}."""
+
+	def __init__(self, repeat: int):
+		self.repeat = repeat
+		self.values = defaultdict(list)
+
+	def measure(self, work, *arguments) -> None:
+		"""Do `work` so many times; it returns {key: value}. Prints a line for each key."""
+		results = [work(*arguments) for _ in range(self.repeat)]
+		for key in results[0]:
+			self.values[key] = [result[key] for result in results]
+			self.show(key)
+
+	def show(self, key: str) -> None:
+		values = self.values[key]
+		spread = f"{min(values):,.4g} to {max(values):,.4g}" if len(values) > 1 else ""
+		print(f"  {key:<44} {self.median(key):>12,.4g}   {spread}", flush=True)
+
+	def share(self, key: str, of: str, to: str) -> None:
+		"""Write down the ratio of two medians."""
+		self.values[key] = [self.median(of) / self.median(to)]
+		self.show(key)
+
+	def median(self, key: str) -> float:
+		return statistics.median(self.values[key])
+
+	def as_dict(self) -> dict:
+		return {
+			**{key: round(self.median(key), 6) for key in self.values},
+			"details": {
+				key: {
+					"runs": [round(value, 6) for value in values],
+					"spread": round(max(values) - min(values), 6),
+				}
+				for key, values in self.values.items()
+			},
+		}
+
+
+# -- the site ----------------------------------------------------------------------------------------------------
+
+
+def connect(site: str) -> None:
+	frappe.init(site=site, sites_path=".")
+	frappe.connect()
+	frappe.set_user("Administrator")
+
+
+def forget() -> None:
+	"""Remove all that was told."""
+	frappe.db.rollback()
+	for doctype in OURS:
+		frappe.db.sql_ddl(f"truncate table `tab{doctype}`")
+	frappe.db.commit()
+
+
+def activate(names: list[str]) -> None:
+	"""Switch these campaigns on, and the others off."""
+	frappe.db.set_value("Lifecycle Campaign", {}, "is_active", 0)
+	frappe.db.set_value("Lifecycle Campaign", {"name": ["in", names]}, "is_active", 1)
+	for doctype in ("Lifecycle Campaign", "Lifecycle Trigger", "Lifecycle Action"):
+		frappe.db.set_value(doctype, {}, "active_since", None)
+	frappe.db.commit()
+
+
+def new_run() -> str:
+	doc = frappe.new_doc(ledger.RUN)
+	doc.update({"run_type": "Manual", "status": "Running", "night": getdate(), "started_at": now_datetime()})
+	doc.flags.by_engine = True
+	doc.insert(ignore_permissions=True)
+	frappe.db.commit()
+	return doc.name
+
+
+def pages():
+	"""Yield tonight's plan."""
+	return plan.plan(plan.windows_for_day(rules.load(), getdate()), getdate())
+
+
+@contextlib.contextmanager
+def clock():
+	"""Yield a function that returns the seconds since the block began; after it, how long it took."""
+	began = time.perf_counter()
+	ended = None
+	yield lambda: (ended or time.perf_counter()) - began
+	ended = time.perf_counter()
+
+
+# -- plan and claim ----------------------------------------------------------------------------------------------
+
+
+def planning() -> dict:
+	with statements() as seen, clock() as seconds:
+		due = sum(len(page) for page in pages())
+	with clock() as scan:
+		frappe.db.sql(
+			"select count(*) from `tabSerial No` where date_add(warranty_expiry_date, interval 0 day) = curdate()"
+		)
+	frappe.db.rollback()
+	return {
+		"plan_seconds_1m_10k": seconds(),
+		"plan_due": due,
+		"plan_queries_1m_10k": len(seen),
+		"plan_pages_of_serial_no": sum("`tabSerial No`" in query for query in seen),
+		"limit_serial_no_scan_seconds": scan(),
+	}
+
+
+def planning_memory(site: str) -> dict:
+	"""In a process of its own, as memory once taken is not given back."""
+	command = [sys.executable, __file__, site, "-", "-", "--memory"]
+	done = subprocess.run(command, capture_output=True, text=True, check=True)
+	return {"plan_extra_memory_mb_200k_due": float(done.stdout.strip().splitlines()[-1])}
+
+
+def memory() -> None:
+	"""Print by how many MB planning the night has raised the peak of this process."""
+	# A connected site with its rules is what any job starts with.
+	rules.load()
+	before = peak_kb()
+	for page in pages():
+		del page
+	print((peak_kb() - before) / 1024)
+
+
+def peak_kb() -> int:
+	"""Return the most memory that this process has ever had. (getrusage counts what its parent had, too.)"""
+	for line in Path("/proc/self/status").read_text().splitlines():
+		if line.startswith("VmHWM:"):
+			return int(line.split()[1])
+	raise RuntimeError("This system does not tell the peak of a process's memory.")
+
+
+def claiming() -> dict:
+	"""Claim the night, claim it again, and insert the same rows with nothing but SQL."""
+	forget()
+	result = {}
+	for key in ("claim_rows_per_second", "claim_known_rows_per_second"):
+		name, seconds, rows = new_run(), 0, 0
+		for page in pages():
+			with clock() as taken:
+				transaction.committed(run._claim, page, name)
+			seconds += taken()
+			rows += len(page)
+		result[key] = rows / seconds
+	result["limit_insert_rows_per_second"] = raw_insert(ledger.DOCTYPE)
+	return result
+
+
+def raw_insert(doctype: str, at_once: int = 2000) -> float:
+	"""Insert the rows of a table once more, into a copy of it, as text that is ready; return the rows a second."""
+	frappe.db.sql_ddl("drop table if exists `benchmark_copy`")
+	frappe.db.sql_ddl(f"create table `benchmark_copy` like `tab{doctype}`")
+	rows = frappe.db.sql(f"select * from `tab{doctype}` order by name limit 10000")
+	cursor = frappe.db._cursor
+	values = "(" + ", ".join(["%s"] * len(rows[0])) + ")"
+	texts = [
+		"insert into `benchmark_copy` values "
+		+ ", ".join(cursor.mogrify(values, row) for row in rows[first : first + at_once])
+		for first in range(0, len(rows), at_once)
+	]
+	with clock() as seconds:
+		for text in texts:
+			cursor.execute(text)
+			frappe.db.commit()
+	frappe.db.sql_ddl("drop table `benchmark_copy`")
+	return len(rows) / seconds()
+
+
+# -- queue -------------------------------------------------------------------------------------------------------
+
+
+def claimed(name: str | None = None) -> list[dict]:
+	"""Claim the night; return what is Pending."""
+	forget()
+	name = name or new_run()
+	for page in pages():
+		transaction.committed(ledger.claim, page, name)
+	return ledger.pending({"run": name})
+
+
+def timed(shares: dict, key: str, function):
+	"""Return the function, with the time that it takes added up under `key`."""
+
+	def wrapper(*arguments, **options):
+		with clock() as seconds:
+			result = function(*arguments, **options)
+		shares[key] += seconds()
+		return result
+
+	return wrapper
+
+
+def queueing() -> dict:
+	"""Deliver what is claimed in this process, without sending; where the time is left, in shares."""
+	rows, shares, longest = claimed(), defaultdict(float), [0.0]
+	committed = transaction.committed
+
+	def watched(work, *arguments):
+		with clock() as seconds:
+			result = committed(work, *arguments)
+		longest[0] = max(longest[0], seconds())
+		return result
+
+	with contextlib.ExitStack() as stack:
+		stack.enter_context(patch.object(drain, "enqueue"))
+		stack.enter_context(patch.object(deliver, "committed", watched))
+		for key, place, name in (
+			("look_again", deliver, "_look_again"),
+			("compose", email, "compose"),
+			("email_queue_rows", email, "hand_over"),
+			("ledger_update", ledger, "update"),
+			("commit", frappe.db, "commit"),
+		):
+			stack.enter_context(patch.object(place, name, timed(shares, key, getattr(place, name))))
+		with clock() as seconds:
+			for chunk in deliver.cut(rows, limit("chunk_size")):
+				# As in a job of its own.
+				frappe.local.lifecycle_layouts = {}
+				deliver.deliver([row.name for row in chunk])
+	queued = frappe.db.count("Email Queue")
+	result = {f"queue_share_{key}": share / seconds() for key, share in shares.items()}
+	inserting, building = raw_insert("Email Queue", 100), rendering()
+	return {
+		"queue_mails_per_second": queued / seconds(),
+		**result,
+		"queue_longest_transaction_seconds": longest[0],
+		"limit_email_queue_insert_rows_per_second": inserting,
+		"limit_render_and_mime_mails_per_second": building,
+		"limit_queue_mails_per_second": 1 / (1 / inserting + 1 / building),
+	}
+
+
+def rendering() -> float:
+	"""Fill in and build the same mails with nothing else, and return how many a second."""
+	from email import policy
+	from email.mime.multipart import MIMEMultipart
+	from email.mime.text import MIMEText
+
+	from frappe.email.email_body import EMail
+	from frappe.email.queue import get_unsubscribe_message
+
+	from marketing_automation.engine import layout, templates
+
+	account = email_queue.account_for(None, email.REFERENCE_DOCTYPE)
+	# Sets how Python writes UTF-8 in mails.
+	EMail(recipients=["a@b.example"], email_account=account)
+	template = templates.load({"Benchmark"})["Benchmark"]
+	made = layout.make(template, account, get_unsubscribe_message("Unsubscribe", None))
+	values = {**templates.for_reader(templates.example_context(1), "es"), layout.SUBJECT_NAME: "x"}
+	count = 500
+	with clock() as seconds:
+		for _ in range(count):
+			root = MIMEMultipart("mixed", policy=policy.SMTPUTF8)
+			alternative = MIMEMultipart("alternative", policy=policy.SMTPUTF8)
+			root.attach(alternative)
+			for kind, part in (("plain", made.text), ("html", made.html)):
+				alternative.attach(MIMEText(part(values), kind, "utf-8", policy=policy.SMTPUTF8))
+			for key in ("Subject", "From", "To", "Date", "Message-Id"):
+				root[key] = "x"
+			root.as_string(policy=policy.SMTPUTF8)
+	return count / seconds()
+
+
+def peers(name: str) -> dict:
+	"""Frappe's Notification on the same serial numbers, by its own code, and sendmail alone."""
+	forget()
+	with clock() as scan:
+		frappe.get_all("Serial No", filters={"warranty_expiry_date": frappe.utils.add_days(getdate(), 30)})
+	frappe.db.set_value("Notification", name, "enabled", 1)
+	frappe.clear_cache()
+	with clock() as seconds:
+		frappe_notification.trigger_notifications(None, method="daily")
+	queued = frappe.db.count("Email Queue")
+	frappe.db.set_value("Notification", name, "enabled", 0)
+	frappe.db.commit()
+	forget()
+	body = (
+		frappe.db.get_value("Email Template", "Benchmark", "response_html").replace("{", "").replace("%", "")
+	)
+	with clock() as bare:
+		for number in range(PEER_MAILS):
+			frappe.sendmail(
+				recipients=[f"customer{number}@customers.example"],
+				subject="x",
+				message=body,
+				reference_doctype="Lifecycle Campaign",
+				reference_name="Benchmark 0",
+				unsubscribe_message="Unsubscribe",
+			)
+	frappe.db.commit()
+	sent = frappe.db.count("Email Queue")
+	if not queued:
+		raise RuntimeError("Frappe's Notification has queued nothing.")
+	return {
+		# Not the table's scan, which is as long for one mail as for all.
+		"notification_mails_per_second": queued / (seconds() - scan()),
+		"sendmail_mails_per_second": sent / bare(),
+	}
+
+
+# -- workers -----------------------------------------------------------------------------------------------------
+
+
+def until(done, seconds: float = 300) -> None:
+	"""Wait until `done()`; raises RuntimeError after so many seconds."""
+	deadline = time.monotonic() + seconds
+	while not done():
+		if time.monotonic() > deadline:
+			raise RuntimeError(f"Not done in {seconds} s. The workers' log is in {LOG.resolve()}.")
+		time.sleep(0.05)
+		frappe.db.rollback()
+
+
+@contextlib.contextmanager
+def idle_workers(count: int, queues: str):
+	"""Have workers that have started and wait for work."""
+	with workers.working(count, LOG, queues):
+		# They import for some seconds.
+		time.sleep(5)
+		yield
+
+
+def end_to_end(sink: smtp_sink.Sink) -> dict:
+	"""From the start of the night to the last mail in the sink."""
+	forget()
+	sink.mails.clear()
+	with idle_workers(2, workers.QUEUES), clock() as seconds:
+		run.start("Manual")
+		until(lambda: len(sink.mails) >= END_TO_END_MAILS)
+		taken = seconds()
+		until(lambda: frappe.db.count(ledger.DOCTYPE, {"status": "Completed"}) >= END_TO_END_MAILS)
+	return {"end_to_end_mails_per_second_2_workers": END_TO_END_MAILS / taken}
+
+
+def scaling(count: int) -> dict:
+	"""Queueing alone with so many workers; nothing is sent meanwhile."""
+	rows = claimed()
+	frappe.db.set_default("suspend_email_queue", 1)
+	frappe.db.commit()
+	try:
+		with idle_workers(count, "long,default"), clock() as seconds:
+			deliver.enqueue(rows)
+			until(lambda: not frappe.db.count(ledger.DOCTYPE, {"status": "Pending"}))
+			taken = seconds()
+		queued = frappe.db.count("Email Queue")
+	finally:
+		frappe.db.set_default("suspend_email_queue", 0)
+		frappe.db.commit()
+	if queued != len(rows):
+		raise RuntimeError(f"{queued} mails of {len(rows)} rows.")
+	return {f"queue_mails_per_second_{count}_workers": queued / taken}
+
+
+# -- growth ------------------------------------------------------------------------------------------------------
+
+
+def growth_of_table(rows: int) -> float:
+	data.due(1000)
+	with clock() as seconds:
+		for page in pages():
+			del page
+	frappe.db.rollback()
+	return seconds()
+
+
+def growth_of_due(count: int) -> tuple[float, float]:
+	"""Return the seconds that planning and claiming take."""
+	forget()
+	data.due(count)
+	name, planned, claiming = new_run(), 0, 0
+	began = time.perf_counter()
+	for page in pages():
+		planned += time.perf_counter() - began
+		with clock() as taken:
+			transaction.committed(run._claim, page, name)
+		claiming += taken()
+		began = time.perf_counter()
+	return planned, claiming
+
+
+def main() -> int:
+	"""Measure everything and write it down."""
+	parser = argparse.ArgumentParser(description=__doc__)
+	parser.add_argument("site")
+	parser.add_argument("out")
+	parser.add_argument("plot")
+	parser.add_argument("--rows", type=int, default=1_000_000)
+	parser.add_argument("--repeat", type=int, default=3)
+	parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+	parser.add_argument("--memory", action="store_true")
+	arguments = parser.parse_args()
+	connect(arguments.site)
+	if arguments.memory:
+		memory()
+		return 0
+	if not frappe.conf.allow_tests:
+		raise SystemExit(
+			f"{arguments.site} does not allow tests (site_config.json: allow_tests): it is filled with a shop."
+		)
+	sink = smtp_sink.Sink()
+	with smtp_sink.listening(sink) as port:
+		mail = {"mail_server": "127.0.0.1", "mail_port": port, "auto_email_id": "shop@company.example"}
+		for key, value in mail.items():
+			update_site_config(key, value, validate=False)
+		frappe.conf.update(mail)
+		figures = measured(arguments, sink)
+	Path(arguments.out).write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
+	return 0
+
+
+def measured(arguments, sink: smtp_sink.Sink) -> dict:
+	figures, curves = Figures(arguments.repeat), {"table": [], "plan": [], "claim": []}
+	if not frappe.db.exists("Customer", "BENCH-C-0000001"):
+		data.factories.item(data.ITEM)
+		data.customers()
+		data.campaigns()
+		data.notification()
+	campaigns = frappe.get_all("Lifecycle Campaign", pluck="name", order_by="name asc")
+	activate(campaigns)
+	first = 1 + frappe.db.count("Serial No", {"name": ["like", "BENCH-%"]})
+	for rows in (arguments.rows // 100, arguments.rows // 10, arguments.rows):
+		if first <= rows:
+			data.serial_numbers(first, rows)
+			first = rows + 1
+			curves["table"].append((rows, growth_of_table(rows)))
+	print(
+		f"\n{arguments.rows:,} serial numbers, {data.CUSTOMERS:,} customers, {len(data.OFFSETS)} triggers",
+		flush=True,
+	)
+	if "plan" in arguments.parts:
+		data.due(10_000)
+		figures.measure(planning)
+		figures.measure(claiming)
+		data.due(min(200_000, arguments.rows // 5))
+		figures.measure(planning_memory, arguments.site)
+		figures.share("claim_share_of_limit", "claim_rows_per_second", "limit_insert_rows_per_second")
+	if "growth" in arguments.parts and curves["table"]:
+		for count in (100, 1000, 10_000, 100_000):
+			planned, claiming_seconds = growth_of_due(min(count, arguments.rows))
+			curves["plan"].append((count, planned))
+			curves["claim"].append((count, claiming_seconds))
+		Path(arguments.plot).write_text(plot(curves))
+	activate([frappe.db.get_value("Lifecycle Trigger", {"days_offset": 30}, "campaign")])
+	if "queue" in arguments.parts:
+		data.due(PEER_MAILS, (30,))
+		figures.measure(peers, "Benchmark")
+		data.due(QUEUED_MAILS, (30,))
+		figures.measure(queueing)
+		figures.share(
+			"queue_ratio_to_notification", "queue_mails_per_second", "notification_mails_per_second"
+		)
+		figures.share("queue_ratio_to_sendmail", "queue_mails_per_second", "sendmail_mails_per_second")
+		figures.share("queue_share_of_limit", "queue_mails_per_second", "limit_queue_mails_per_second")
+	if "workers" in arguments.parts:
+		data.due(END_TO_END_MAILS, (30,))
+		figures.measure(end_to_end, sink)
+		for count in (1, 2, 4):
+			figures.measure(scaling, count)
+		for count in (2, 4):
+			many = f"queue_mails_per_second_{count}_workers"
+			figures.share(f"workers_{count}_speedup", many, "queue_mails_per_second_1_workers")
+	return {**figures.as_dict(), "growth": curves, "machine": machine()}
+
+
+def machine() -> dict:
+	return {
+		"cores": os.cpu_count(),
+		"load": [round(load, 1) for load in os.getloadavg()],
+		"python": platform.python_version(),
+		"frappe": frappe.__version__,
+		"database": frappe.db.sql("select version()")[0][0],
+		"email_stylesheet_bytes": stylesheet_bytes(),
+	}
+
+
+def stylesheet_bytes() -> int:
+	"""Return how much style each mail gets: without any the comparison would flatter neither nor mean anything."""
+	from frappe.utils.jinja_globals import bundled_asset
+
+	paths = [bundled_asset(path).lstrip("/") for path in frappe.get_hooks("email_css")]
+	return sum(cint(os.path.getsize(path)) for path in paths if os.path.exists(path))
+
+
+if __name__ == "__main__":
+	sys.exit(main())

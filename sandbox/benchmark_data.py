@@ -1,0 +1,172 @@
+"""A large shop, made by SQL in seconds: serial numbers, customers with contacts, campaigns. The same on every run."""
+
+import frappe
+from frappe.utils import add_days, getdate
+
+from marketing_automation.tests import factories
+
+ITEM = "BENCH-PIN"
+CUSTOMERS = 100_000
+# Triggers of the planning benchmark: four campaigns with three each.
+OFFSETS = (60, 45, 30, 21, 14, 10, 7, 5, 4, 3, 2, 1)
+CAMPAIGNS = 4
+# Where nothing looks.
+FAR = 1000
+SUBJECT = "{{ customer_name }}, {{ item_name }} ends on {{ expiry_date }}"
+BODY = """<p>Dear {{ customer_name }},</p>
+<p>your subscription <strong>{{ item_name }}</strong> (pin {{ serial_no }}) ends on {{ expiry_date }},
+in {{ days_left }} days.</p>
+<p>Renew it now and keep your pin: answer this mail, and we do the rest. Whoever renews before the last day keeps
+the price of last year, and nothing has to be installed again.</p>
+<table class="table"><tbody>
+{% for pin in pins %}<tr><td>{{ pin.serial_no }}</td><td>{{ pin.item_name }}</td><td>{{ pin.expiry_date }}</td></tr>{% endfor %}
+</tbody></table>
+<p><a class="btn btn-primary" href="https://shop.example/renew?pin={{ serial_no }}">Renew now</a></p>
+<p>{% if days_left < 10 %}It ends soon. {% endif %}{{ company }}</p>"""
+COMMON = {
+	"owner": "'Administrator'",
+	"modified_by": "'Administrator'",
+	"creation": "now()",
+	"modified": "now()",
+}
+
+
+def customers() -> None:
+	"""Make the customers: each with a contact that has an address; every second one reads Spanish."""
+	name = "concat('BENCH-C-', lpad(seq, 7, '0'))"
+	_fill(
+		"Customer",
+		CUSTOMERS,
+		{
+			"name": name,
+			"customer_name": "concat('José Núñez ', seq)",
+			"customer_type": "'Individual'",
+			"language": "if(seq % 2, 'es', 'en')",
+			"customer_primary_contact": name,
+		},
+	)
+	email = "concat('customer', seq, '@customers.example')"
+	_fill(
+		"Contact", CUSTOMERS, {"name": name, "first_name": name, "email_id": email, "is_primary_contact": "1"}
+	)
+	child = {"name": name, "parent": name, "parenttype": "'Contact'", "idx": "1"}
+	_fill(
+		"Contact Email",
+		CUSTOMERS,
+		{**child, "parentfield": "'email_ids'", "email_id": email, "is_primary": "1"},
+	)
+	_fill(
+		"Dynamic Link",
+		CUSTOMERS,
+		{
+			**child,
+			"parentfield": "'links'",
+			"link_doctype": "'Customer'",
+			"link_name": name,
+			"link_title": name,
+		},
+	)
+
+
+def serial_numbers(first: int, last: int) -> None:
+	"""Make the serial numbers of these places in the table; they expire where nothing looks."""
+	name = "concat('BENCH-', lpad(seq, 8, '0'))"
+	company = frappe.db.escape(factories.company())
+	_fill(
+		"Serial No",
+		last,
+		{
+			"name": name,
+			"serial_no": name,
+			"item_code": f"'{ITEM}'",
+			"company": company,
+			"status": "'Delivered'",
+			"customer": f"concat('BENCH-C-', lpad(1 + (seq * 7919) % {CUSTOMERS}, 7, '0'))",
+			"warranty_expiry_date": f"date_add(curdate(), interval {FAR} + seq % 1000 day)",
+		},
+		first,
+	)
+
+
+def _fill(doctype: str, last: int, values: dict, first: int = 1) -> None:
+	values = {**values, **COMMON}
+	columns = ", ".join(f"`{column}`" for column in values)
+	frappe.db.sql(
+		f"insert into `tab{doctype}` ({columns}) select {', '.join(values.values())} from seq_{first}_to_{last}"
+	)
+	frappe.db.commit()
+	# As it would be on a site that has grown.
+	frappe.db.sql(f"analyze table `tab{doctype}`")
+
+
+def due(count: int, offsets: tuple[int, ...] = OFFSETS) -> None:
+	"""Let the first `count` serial numbers, and no others, be due tonight, shared out over these triggers."""
+	today = getdate()
+	frappe.db.sql(
+		"""update `tabSerial No` set warranty_expiry_date = date_add(%s, interval %s day)
+		where name like 'BENCH-%%' and warranty_expiry_date < date_add(%s, interval %s day)""",
+		(today, FAR, today, FAR),
+	)
+	cases = " ".join(
+		f"when {index} then {frappe.db.escape(str(add_days(today, days)))}"
+		for index, days in enumerate(offsets)
+	)
+	if count:
+		frappe.db.sql(
+			f"""update `tabSerial No` set warranty_expiry_date = case cast(substr(name, 7) as unsigned) %% {len(offsets)}
+			{cases} end where name between 'BENCH-00000001' and %s""",
+			f"BENCH-{count:08}",
+		)
+	frappe.db.commit()
+
+
+def campaigns() -> list[str]:
+	"""Make the campaigns with their triggers; return their names. All are switched off."""
+	template = factories.make(
+		"Email Template", name="Benchmark", subject=SUBJECT, use_html=1, response_html=BODY
+	).name
+	names = []
+	for number in range(CAMPAIGNS):
+		campaign = factories.make("Lifecycle Campaign", campaign_name=f"Benchmark {number}")
+		for days in OFFSETS[number::CAMPAIGNS]:
+			trigger = factories.trigger(
+				campaign.name, trigger_name=f"{number}: {days} days", days_offset=days
+			)
+			factories.action(trigger.name, template, action_name=f"Benchmark {days}")
+		names.append(campaign.name)
+	frappe.db.commit()
+	return names
+
+
+def notification() -> str:
+	"""Make Frappe's own Notification with the same words, 30 days before, and return its name."""
+	text = BODY.replace("{% for pin in pins %}", "").replace("{% endfor %}", "").replace("pin.", "doc.")
+	for name, value in {
+		"customer_name": "doc.customer",
+		"item_name": "doc.item_code",
+		"serial_no": "doc.serial_no",
+		"expiry_date": "frappe.utils.formatdate(doc.warranty_expiry_date, 'long')",
+		"days_left": "frappe.utils.date_diff(doc.warranty_expiry_date, frappe.utils.nowdate())",
+		"company": "doc.company",
+	}.items():
+		text = text.replace(f"{{{{ {name} }}}}", f"{{{{ {value} }}}}").replace(
+			f"if {name} <", f"if {value} <"
+		)
+	text = text.replace("doc.item_name", "doc.item_code").replace(
+		"doc.expiry_date", "doc.warranty_expiry_date"
+	)
+	# Serial No has no address: whoever uses a Notification for this has to look it up so.
+	address = "{{ frappe.db.get_value('Contact', {'name': frappe.db.get_value('Customer', doc.customer, 'customer_primary_contact')}, 'email_id') }}"
+	return factories.make(
+		"Notification",
+		name="Benchmark",
+		subject="{{ doc.customer }}, {{ doc.item_code }} ends",
+		document_type="Serial No",
+		event="Days Before",
+		date_changed="warranty_expiry_date",
+		days_in_advance=30,
+		channel="Email",
+		message=text,
+		enabled=0,
+		recipients=[{"cc": address}],
+	).name
