@@ -64,6 +64,8 @@ class Bench:
 		twin.sites, twin.logs = folder / "sites", folder / "logs"
 		for path in (twin.sites / "assets", twin.logs, folder / "config"):
 			path.mkdir(parents=True, exist_ok=True)
+		# Bench commands look for the apps beside the sites.
+		_link(folder / "apps", twin.apps)
 		twin._configure(services)
 		return twin
 
