@@ -23,7 +23,8 @@ def keep_mail_error(name: str, error: BaseException) -> None:
 	keeps the lines of code alone.
 	"""
 	kept = frappe.db.get_value("Email Queue", name, "error") or ""
-	if type(error).__name__ in kept:
+	# Not the name of the error alone: it stands in the lines of code too.
+	if traceback.format_exception_only(error)[-1].strip() in kept:
 		return
 	text = "".join(traceback.format_exception(error))[-2000:]
 	table = frappe.qb.DocType(ledger.DOCTYPE)
