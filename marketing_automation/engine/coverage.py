@@ -8,8 +8,8 @@ from frappe import _
 from frappe.utils import getdate
 
 from marketing_automation.engine import audience, ledger, rules
+from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import DueEvent, Reason
-from marketing_automation.engine.preview import item_names
 from marketing_automation.engine.sources import serial_no as serial_nos
 from marketing_automation.engine.visibility import Visibility
 

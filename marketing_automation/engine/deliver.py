@@ -13,6 +13,7 @@ from rq.timeouts import BaseTimeoutException
 
 from marketing_automation.engine import audience, ledger, plan, protection, rules
 from marketing_automation.engine.channels import Message, Unsendable, channel_for
+from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import (
 	CANCELLED,
 	FAILED,
@@ -178,7 +179,7 @@ def _recall(sendable: list[tuple]) -> dict[str, dict]:
 
 def _send(sendable: list[tuple], today) -> tuple[dict[str, dict], dict]:
 	"""Hand the messages to their channels; return the changes of their ledger rows, and what each channel has."""
-	items = _items({event.item_code for _row, _rule, _action, event, _recipient in sendable})
+	items = item_names({event.item_code for _row, _rule, _action, event, _recipient in sendable})
 	by_channel = defaultdict(list)
 	for message, names in _messages(sendable, items, today):
 		by_channel[channel_for(message.action.action_type)].append((message, names))
@@ -262,11 +263,3 @@ def _messages(sendable: list[tuple], items: dict[str, str], today) -> Iterator[t
 			today=today,
 		)
 		yield message, [entry[0].name for entry in entries]
-
-
-def _items(codes: set[str]) -> dict[str, str]:
-	"""Return the name of each item. 1 query."""
-	rows = frappe.get_all(
-		"Item", filters={"name": ["in", list(codes)]}, fields=["name", "item_name"], order_by="name asc"
-	)
-	return {row.name: row.item_name for row in rows}

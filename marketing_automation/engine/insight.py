@@ -12,8 +12,8 @@ from frappe.utils import getdate
 from pypika import Order
 
 from marketing_automation.engine import audience, forecast, ledger, plan, rules
+from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import PENDING, DueEvent, Recipient, Rule
-from marketing_automation.engine.preview import item_names
 from marketing_automation.engine.sources import source_for
 from marketing_automation.engine.visibility import Visibility
 

@@ -11,6 +11,7 @@ import frappe
 from frappe.utils import cint, getdate
 
 from marketing_automation.engine import ledger, plan, rules
+from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import FAILED, PENDING, SKIPPED, PlannedMessage, Reason, Rule
 from marketing_automation.engine.run import SETTINGS
 from marketing_automation.engine.schedule import Window
@@ -167,16 +168,3 @@ def _add_item_names(rows: list[dict]) -> None:
 	names = item_names({row["item_code"] for row in rows})
 	for row in rows:
 		row["item_name"] = names.get(row["item_code"]) or row["item_code"]
-
-
-def item_names(codes: set[str]) -> dict[str, str]:
-	"""Return the name of each item. 1 query."""
-	if not codes:
-		return {}
-	rows = frappe.get_all(
-		"Item",
-		filters={"name": ["in", list(codes)]},
-		fields=["name", "item_name"],
-		order_by="name asc",
-	)
-	return {row.name: row.item_name for row in rows}

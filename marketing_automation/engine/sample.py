@@ -12,8 +12,8 @@ from frappe.utils import to_markdown, validate_email_address
 
 from marketing_automation.engine import audience, rules, templates
 from marketing_automation.engine.channels import Message, Unsendable, channel_for
+from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import DueEvent, Recipient, Rule
-from marketing_automation.engine.preview import item_names
 from marketing_automation.engine.sources import source_for
 from marketing_automation.engine.visibility import Visibility
 
