@@ -259,7 +259,7 @@ def queueing() -> dict:
 		with clock() as seconds:
 			for chunk in deliver.cut(rows, limit("chunk_size")):
 				# As in a job of its own.
-				frappe.local.lifecycle_layouts = {}
+				frappe.local.lifecycle_made = {}
 				deliver.deliver([row.name for row in chunk])
 	queued = frappe.db.count("Email Queue")
 	result = {f"queue_share_{key}": share / seconds() for key, share in shares.items()}
