@@ -71,12 +71,12 @@ class Frame:
 	row: dict
 	texts: tuple[str, ...]
 	order: tuple[int, ...]
-	boundaries: tuple[str, ...]
 	policy: EmailPolicy
 
 	def filled(self, parts: Parts) -> str | None:
 		"""Return the finished message, or None for a mail that has to be built by Frappe."""
-		if not PLAIN_ADDRESS.fullmatch(parts.recipient) or EMBED_PATTERN.search(parts.html):
+		plain = PLAIN_ADDRESS.fullmatch(parts.recipient) and strip(parts.subject)
+		if not plain or EMBED_PATTERN.search(parts.html):
 			return None
 		headers = (
 			_subject(parts.subject, self.policy),
@@ -87,8 +87,6 @@ class Frame:
 		if any(len(line) > LINE for header in headers for line in header.split(LINE_BREAK)):
 			return None
 		slots = (*headers, _encoded(parts.text), _encoded(parts.html))
-		if any(boundary in slot for slot in slots for boundary in self.boundaries):
-			return None
 		between = (piece for number, text in zip(self.order, self.texts[1:], strict=True) for piece in (slots[number], text))
 		return "".join([self.texts[0], *between])
 
@@ -114,8 +112,10 @@ def make(build: Callable[[Parts], tuple[EmailPolicy, dict]]) -> Frame | None:
 	texts, between = pieces[::2], pieces[1::2]
 	if sorted(between) != sorted(slots):
 		return None
-	order = tuple(slots.index(slot) for slot in between)
-	frame = Frame(row, tuple(texts), order, tuple(BOUNDARY.findall(message)), policy)
+	# Those that Python makes have what no quoted-printable text has, so they are good for every text.
+	if not all("==" in boundary for boundary in BOUNDARY.findall(message)):
+		return None
+	frame = Frame(row, tuple(texts), tuple(slots.index(slot) for slot in between), policy)
 	return frame if _holds(frame, build) else None
 
 
@@ -155,9 +155,10 @@ def comparable(message: str) -> str:
 
 
 def _subject(subject: str, policy: EmailPolicy) -> str:
-	"""Return the header without its last line break."""
+	"""Return the header as it is sent, without its last line break: written out, read again and broken into lines."""
 	name, value = policy.header_store_parse("Subject", sanitize_email_header(strip(subject)))
-	return policy.fold(name, value).removesuffix(LINE_BREAK)
+	queued = policy.clone(max_line_length=0).fold(name, value)
+	return policy.fold(*policy.header_source_parse([queued])).removesuffix(LINE_BREAK)
 
 
 def _encoded(text: str) -> str:
