@@ -383,6 +383,8 @@ class TestMail(MarketingTestCase):
 			self.assertEqual(len(self.mails()), count)
 			return len(seen)
 
+		# What is made once in a job is made here.
+		ours(1)
 		self.assertEqual(ours(40), ours(10))
 
 	def test_whoever_listens_to_email_queue_hears_of_every_mail(self):
