@@ -506,7 +506,10 @@ def faults(site: Site, short: bool) -> list[tuple[str, Callable]]:
 		("SMTP 451 for all", lambda r: smtp_greylists(site, r, mails)),
 		("SMTP drops the line", lambda r: smtp_drops(site, r, mails)),
 		("SMTP down", lambda r: smtp_down(site, r, mails)),
-		("sending job killed", lambda r: our_sender_killed(site, r, 2 if short else 30, 60 if short else 500)),
+		(
+			"sending job killed",
+			lambda r: our_sender_killed(site, r, 2 if short else 30, 60 if short else 500),
+		),
 		("mail worker killed", lambda r: mail_worker_killed(site, r, 2 if short else 10, mails)),
 	]
 

@@ -221,7 +221,7 @@ class TestDrainFrappesWay(TestDrain):
 class TestFinished(DrainTestCase):
 	"""One commit for a mail: what a crash between two of them leaves."""
 
-	def test_a_mail_is_four_statements_and_a_commit(self):
+	def test_a_mail_is_three_updates_and_a_commit(self):
 		def of(count: int) -> int:
 			self._reset()
 			names = self.queued(count)

@@ -77,11 +77,14 @@ class TestFinished(MarketingTestCase):
 		if finished:
 			self.assertEqual(self.sent(ours), ours["message"].encode(), "sent as it stands")
 		one, other = (mime.comparable(self.sent(row).decode()) for row in (ours, theirs))
-		self.assertEqual(one.partition("\r\n\r\n")[0], other.partition("\r\n\r\n")[0], "the headers, byte by byte")
+		self.assertEqual(
+			one.partition("\r\n\r\n")[0], other.partition("\r\n\r\n")[0], "the headers, byte by byte"
+		)
 		for kind in ("plain", "html"):
 			# Frappe puts the link into the encoded text, where lines are then broken elsewhere.
 			parts = [
-				message_from_string(message, policy=policy.default).get_body((kind,)) for message in (one, other)
+				message_from_string(message, policy=policy.default).get_body((kind,))
+				for message in (one, other)
 			]
 			self.assertEqual(*(part.get_content() for part in parts))
 			self.assertEqual(*(part.items() for part in parts))
@@ -108,7 +111,9 @@ class TestFinished(MarketingTestCase):
 		self.assertGreater(finished, 60)
 
 	def test_the_link_is_signed_and_in_both_parts(self):
-		message = message_from_string(self.row(self.frame, "x", "text", "<p>x</p>")["message"], policy=policy.default)
+		message = message_from_string(
+			self.row(self.frame, "x", "text", "<p>x</p>")["message"], policy=policy.default
+		)
 		links = {
 			link
 			for kind in ("plain", "html")
@@ -147,7 +152,9 @@ class TestFinished(MarketingTestCase):
 	def test_no_frame_where_frappe_builds_otherwise_than_the_frame(self):
 		build = BuiltByFrappe(self.account)
 		self.assertIsNotNone(mime.make(build))
-		build.changed = lambda message: message.replace("MIME-Version", f"X-Length: {len(message)}\r\nMIME-Version", 1)
+		build.changed = lambda message: message.replace(
+			"MIME-Version", f"X-Length: {len(message)}\r\nMIME-Version", 1
+		)
 		self.assertIsNone(mime.make(build))
 
 
@@ -173,8 +180,18 @@ class BuiltByFrappe:
 
 class TestValues(MarketingTestCase):
 	def test_no_value_opens_a_comment(self):
-		message = {"customer_name": "<!--unsubscribe_url-->", "customer": "C", "company": None, "campaign": "<!--x-->"}
-		pin = {"serial_no": "<!--recipient-->", "item_code": "a", "item_name": "<!", "expiry_date": frappe.utils.getdate()}
+		message = {
+			"customer_name": "<!--unsubscribe_url-->",
+			"customer": "C",
+			"company": None,
+			"campaign": "<!--x-->",
+		}
+		pin = {
+			"serial_no": "<!--recipient-->",
+			"item_code": "a",
+			"item_name": "<!",
+			"expiry_date": frappe.utils.getdate(),
+		}
 		values = templates.context(message, [pin], frappe.utils.getdate())
 		flat = [*values.values(), *values["pins"][0].values()]
 		self.assertFalse([value for value in flat if isinstance(value, str) and "<!" in value])

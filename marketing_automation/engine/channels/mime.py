@@ -23,13 +23,14 @@ UNSUBSCRIBE_URL, RECIPIENT = "<!--unsubscribe_url-->", "<!--recipient-->"
 PLACEHOLDERS = (UNSUBSCRIBE_URL, RECIPIENT, "<!--email_open_check-->", "<!--cc_message-->")
 
 # Those that are an address whatever reads them: Frappe, a header, a server.
-PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}")
+PLAIN_ADDRESS = re.compile(
+	r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}"
+)
 BOUNDARY = re.compile(r'boundary="([^"]+)"')
 DATE = re.compile(r"^Date: .*(?=\r\n)", re.MULTILINE)
 # Longer lines of headers are broken anew by whoever parses them.
 LINE = 78
 LINE_BREAK = "\r\n"
-
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,11 @@ class Frame:
 		if any(len(line) > LINE for header in headers for line in header.split(LINE_BREAK)):
 			return None
 		slots = (*headers, _encoded(parts.text), _encoded(parts.html))
-		between = (piece for number, text in zip(self.order, self.texts[1:], strict=True) for piece in (slots[number], text))
+		between = (
+			piece
+			for number, text in zip(self.order, self.texts[1:], strict=True)
+			for piece in (slots[number], text)
+		)
 		return "".join([self.texts[0], *between])
 
 
