@@ -33,7 +33,7 @@ RECIPIENT = "Email Queue Recipient"
 LEASE = timedelta(minutes=15)
 # A lease about to end is left to Frappe, so that the two never meet on a row.
 MARGIN = timedelta(minutes=1)
-MAILS_PER_JOB = 500
+MAILS_PER_JOB = 1000
 READ_AT_ONCE = 50
 # RQ gives a job of the short queue five minutes.
 SECONDS_PER_JOB = 200
@@ -93,6 +93,10 @@ def drain(names: list[str]) -> None:
 			if mail := read[left[0]]:
 				sender.send(mail)
 			left.popleft()
+		if left and sender.unanswered < GIVE_UP_AFTER:
+			# Out of time, but they are ours yet: another job goes on.
+			enqueue(list(left))
+			left.clear()
 	finally:
 		frappe.db.rollback()
 		sender.write_down()

@@ -171,7 +171,17 @@ class TestDrain(DrainTestCase):
 		self.drain(names)
 		self.assertEqual(self.statuses(), ["Not Sent", "Sent", "Sent"])
 
-	def test_a_job_that_runs_out_of_time_leaves_the_rest_to_frappe(self):
+	def test_what_a_job_has_no_time_for_another_job_of_ours_sends(self):
+		names = self.queued()
+		drain.enqueue.reset_mock()
+		with patch.object(drain, "SECONDS_PER_JOB", 0):
+			self.drain(names)
+		drain.enqueue.assert_called_once_with(names)
+		self.assertEqual((set(self.statuses()), self.waiting_for_frappe()), ({"Not Sent"}, set()))
+		self.drain(names)
+		self.assertEqual(set(self.statuses()), {"Sent"})
+
+	def test_a_job_that_is_ended_leaves_the_rest_to_frappe(self):
 		names = self.queued()
 		sendmail = smtplib.SMTP.sendmail
 
