@@ -66,7 +66,7 @@ class Frame:
 	"""What is the same in all mails of an account.
 
 	row: the fields of Email Queue; those that differ are an example's. texts: the message without what differs;
-	order: which of the slots of `_slots` stands between them.
+	order: which of the slots of `filled` stands between them.
 	"""
 
 	row: dict
