@@ -52,7 +52,7 @@ TRANSITIONS = {
 UNSENT = {FAILED, SKIPPED, CANCELLED}
 
 # What each row has for itself, and what many rows have in common.
-OWN = ("name", "idempotency_key", "customer", "reference_name", "recipient")
+OWN = ("name", "idempotency_key", "suppression_key", "customer", "reference_name", "recipient")
 COMMON = (
 	"creation",
 	"modified",
@@ -67,7 +67,6 @@ COMMON = (
 	"item_code",
 	"occurrence_date",
 	"due_on",
-	"suppression_key",
 	"status",
 	"reason",
 	"executed_at",
@@ -155,7 +154,6 @@ def _insert(rows: list[_Row], run: str) -> int:
 			event.item_code,
 			event.occurrence,
 			event.night,
-			row.suppression_key,
 			row.status,
 			row.reason,
 			None if row.status == PENDING else now,
@@ -168,7 +166,8 @@ def _insert(rows: list[_Row], run: str) -> int:
 		keys = (f"{number}a", f"{number}b", f"{number}c")
 		parameters.update(zip(keys, own, strict=True))
 		# Names and keys are hex digits: nothing to quote.
-		values.append(f"('{row.name}','{row.idempotency_key}',{_placeholders(keys)},{common[shared]})")
+		once = f"'{row.suppression_key}'" if row.suppression_key else "null"
+		values.append(f"('{row.name}','{row.idempotency_key}',{once},{_placeholders(keys)},{common[shared]})")
 	columns = ", ".join(f"`{column}`" for column in OWN + COMMON)
 	mariadb = frappe.db.db_type == "mariadb"
 	frappe.db.sql(
