@@ -19,6 +19,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import benchmark_data as data
+import benchmark_desk as desk
 import frappe
 import workers
 from frappe.email.doctype.notification import notification as frappe_notification
@@ -34,7 +35,7 @@ from marketing_automation.tests.case import statements
 
 LOG = Path("..") / "logs" / "benchmark-worker.log"
 OURS = (ledger.DOCTYPE, ledger.RUN, "Email Queue", "Email Queue Recipient")
-PARTS = ("plan", "growth", "queue", "workers")
+PARTS = ("plan", "growth", "desk", "queue", "workers")
 QUEUED_MAILS = 2000
 PEER_MAILS = 200
 END_TO_END_MAILS = 2000
@@ -526,6 +527,9 @@ def measured(arguments, sink: smtp_sink.Sink) -> dict:
 			curves["plan"].append((count, planned))
 			curves["claim"].append((count, claiming_seconds))
 		Path(arguments.plot).write_text(plot(curves))
+	if "desk" in arguments.parts:
+		desk.measure(figures, arguments.rows)
+		forget()
 	activate([frappe.db.get_value("Lifecycle Trigger", {"days_offset": 30}, "campaign")])
 	if "queue" in arguments.parts:
 		data.due(PEER_MAILS, (30,))
