@@ -69,7 +69,7 @@ def up(sandbox: Sandbox, _arguments) -> int:
 
 def down(sandbox: Sandbox, _arguments) -> int:
 	"""Stop the services, those of the other benches too."""
-	redis = [Redis(folder) for folder in FOLDER.glob("*/redis")]
+	redis = [Redis(folder) for pattern in ("*/redis", "*/workers/*/redis") for folder in FOLDER.glob(pattern)]
 	for service in (*sandbox.services.values(), *redis):
 		service.stop()
 	return 0
@@ -83,13 +83,44 @@ def clean(sandbox: Sandbox, _arguments) -> int:
 
 
 def test(sandbox: Sandbox, arguments) -> int:
-	"""Run the tests with pytest on a new site."""
+	"""Run the tests with pytest: all of them side by side; those chosen by arguments of pytest's in one process, in
+	which a debugger works."""
 	with sandbox.up():
-		sandbox.sites.fresh(TEST_SITE)
-		command = [sandbox.bench.python, "-m", "pytest", *arguments.rest]
-		environ = sandbox.bench.environ(FRAPPE_SITE=TEST_SITE, FRAPPE_SITES_PATH=str(sandbox.bench.sites))
-		print(flush=True)
-		return subprocess.run([str(part) for part in command], cwd=PROJECT, env=environ).returncode
+		if arguments.rest:
+			sandbox.sites.fresh(TEST_SITE)
+			return pytest(sandbox, sandbox.bench.sites, *arguments.rest)
+		# Some tests mostly wait, for workers and for a browser.
+		names = [f"gw{number}" for number in range(os.cpu_count() + 1)]
+		with test_sites(sandbox, names) as folder:
+			# What a class or a module has set up is used by one worker; conftest.py has the long ones first.
+			return pytest(
+				sandbox, folder, "-n", len(names), "--dist", "loadscope", "--no-loadscope-reorder"
+			)
+
+
+def pytest(sandbox: Sandbox, sites, *arguments) -> int:
+	"""Run pytest on the test site in a sites folder; return its exit code."""
+	environ = sandbox.bench.environ(FRAPPE_SITE=TEST_SITE, FRAPPE_SITES_PATH=str(sites))
+	command = [sandbox.bench.python, "-m", "pytest", *arguments]
+	print(flush=True)
+	return subprocess.run([str(part) for part in command], cwd=PROJECT, env=environ).returncode
+
+
+@contextlib.contextmanager
+def test_sites(sandbox: Sandbox, names: list[str]):
+	"""A test site, in a bench and with a Redis of its own, for each of pytest's workers, for as long as the block runs.
+
+	Yields where their sites folders are: a path with {worker} in the place of a worker's name.
+	"""
+	folder = sandbox.bench.folder / "workers"
+	with contextlib.ExitStack() as stack:
+		for name in names:
+			redis = Redis(folder / name / "redis")
+			stack.callback(redis.stop)
+			redis.start()
+			bench = sandbox.bench.twin(folder / name, {**sandbox.services, "redis": redis})
+			Sites(bench, sandbox.services["mariadb"], redis).fresh(TEST_SITE)
+		yield folder / "{worker}" / "sites"
 
 
 def demo(sandbox: Sandbox, _arguments) -> int:
@@ -108,7 +139,7 @@ def faults(sandbox: Sandbox, arguments) -> int:
 			for service in services.values():
 				service.start()
 			bench = sandbox.bench.twin(folder, services)
-			Sites(bench, services["mariadb"]).fresh(FAULTS_SITE)
+			Sites(bench, services["mariadb"], services["redis"]).fresh(FAULTS_SITE)
 			return bench.script("faults.py", FAULTS_SITE, folder, *arguments.rest)
 		finally:
 			for service in services.values():
