@@ -96,20 +96,28 @@ class Bench:
 	def stamped(self, name: str, content: str) -> None:
 		(self.folder / "stamps" / name).write_text(content)
 
+	@property
+	def _requirements(self) -> Path:
+		return HERE / ("requirements.txt" if not self.sources["frappe"] else "requirements-tests.txt")
+
+	def pythons(self) -> tuple[str, ...]:
+		"""Return the versions of Python of which the environment needs one; none when it is there."""
+		if not self.stamp("environment", self._requirements.read_text()):
+			return ()
+		return SOURCE_PYTHONS if self.sources["frappe"] else WHEEL_PYTHONS
+
 	def _environment(self) -> None:
-		requirements = HERE / ("requirements.txt" if not self.sources["frappe"] else "requirements-tests.txt")
-		content = requirements.read_text()
-		if not self.stamp("environment", content):
+		pythons, requirements = self.pythons(), self._requirements
+		if not pythons:
 			return
-		versions = SOURCE_PYTHONS if self.sources["frappe"] else WHEEL_PYTHONS
-		python = host.python(versions, self.logs / "apt-python.log")
+		python = host.python(pythons)
 		with step(f"Python environment ({Path(python).name}, {requirements.name})"):
 			shutil.rmtree(self.folder / "env", ignore_errors=True)
 			run([python, "-m", "venv", self.folder / "env"], self.logs / "venv.log")
 			# All versions are pinned, so there is nothing to resolve. What is used is compiled when it is (environ).
 			pinned = [] if self.sources["frappe"] else ["--no-deps"]
 			self.pip("install", "--quiet", "--no-compile", *pinned, "-r", requirements, log="pip.log")
-		self.stamped("environment", content)
+		self.stamped("environment", requirements.read_text())
 
 	def pip(self, *arguments, log: str) -> None:
 		"""Run pip of the bench's environment."""

@@ -39,19 +39,19 @@ class Sandbox:
 		}
 		self.sites = Sites(self.bench, self.services["mariadb"])
 
-	def start(self) -> list:
-		"""Build what is missing and start the services; return those that were not running before."""
-		host.need(host.PROGRAMS, FOLDER / "logs" / "apt.log")
-		started = [service for service in self.services.values() if service.start()]
+	def start(self, programs: dict | None = None) -> None:
+		"""Build what is missing and start the services. programs: what the machine must have besides."""
+		host.need(host.PROGRAMS | (programs or {}), FOLDER / "logs" / "apt.log", self.bench.pythons())
+		for service in self.services.values():
+			service.start()
 		self.bench.build(self.services)
-		return started
 
 	@contextlib.contextmanager
-	def up(self):
+	def up(self, programs: dict | None = None):
 		"""The services for as long as the block runs. What was running before stays up."""
 		running = {name for name, service in self.services.items() if service.running()}
 		try:
-			self.start()
+			self.start(programs)
 			yield
 		finally:
 			for name, service in self.services.items():
@@ -93,9 +93,7 @@ def test(sandbox: Sandbox, arguments) -> int:
 		names = [f"gw{number}" for number in range(os.cpu_count() + 1)]
 		with test_sites(sandbox, names) as folder:
 			# What a class or a module has set up is used by one worker; conftest.py has the long ones first.
-			return pytest(
-				sandbox, folder, "-n", len(names), "--dist", "loadscope", "--no-loadscope-reorder"
-			)
+			return pytest(sandbox, folder, "-n", len(names), "--dist", "loadscope", "--no-loadscope-reorder")
 
 
 def pytest(sandbox: Sandbox, sites, *arguments) -> int:
@@ -168,7 +166,7 @@ def demo_desk(sandbox: Sandbox, night: bool, browser: bool = False):
 
 def open_desk(sandbox: Sandbox, _arguments) -> int:
 	"""Serve the Desk with the demonstration data until Ctrl-C."""
-	with sandbox.up(), demo_desk(sandbox, night=True) as (url, mails):
+	with sandbox.up(host.DESK_PROGRAMS), demo_desk(sandbox, night=True) as (url, mails):
 		print(
 			f"\nThe Desk: {url}/app\n"
 			f"  a marketer ({', '.join(desk.MARKETER_ROLES)}): {MARKETER}, password {MARKETER_PASSWORD}\n"
@@ -184,7 +182,8 @@ def open_desk(sandbox: Sandbox, _arguments) -> int:
 
 def screenshots(sandbox: Sandbox, _arguments) -> int:
 	"""Take the documentation's pictures of the Desk."""
-	with sandbox.up(), demo_desk(sandbox, night=False, browser=True) as (url, _mails):
+	programs = host.DESK_PROGRAMS | host.BROWSER_PROGRAMS
+	with sandbox.up(programs), demo_desk(sandbox, night=False, browser=True) as (url, _mails):
 		done = desk.browse(
 			sandbox.bench,
 			desk.BROWSER / "screenshots.cjs",
@@ -213,8 +212,8 @@ def benchmark(sandbox: Sandbox, arguments) -> int:
 		]
 		return subprocess.run([str(part) for part in command], cwd=bench / "sites").returncode
 	# Only with the stylesheet that every mail gets on a real site are mails what they are there.
-	desk.need_programs(sandbox.bench)
-	with sandbox.up():
+	with sandbox.up(host.DESK_PROGRAMS):
+		desk.need_programs(sandbox.bench)
 		desk.build_assets(sandbox.bench)
 		sandbox.sites.fresh(BENCHMARK_SITE)
 		return sandbox.bench.script("benchmark.py", BENCHMARK_SITE, out, plot, *arguments.rest)

@@ -2,18 +2,17 @@
 once, and each job's process has no imports of its own to do. Run inside the bench: warm_worker.py QUEUES.
 """
 
+import importlib
 import sys
 
-import frappe.email.doctype.email_queue.email_queue
-import frappe.email.queue
-import frappe.model.delete_doc
-import frappe.model.document
-import frappe.query_builder
-import frappe.utils.error
-import frappe.utils.scheduler
 from frappe.utils.background_jobs import start_worker
 
-import marketing_automation.engine.run
-import marketing_automation.engine.settle  # noqa: F401
-
+for module in (
+	"frappe.email.doctype.email_queue.email_queue",
+	"frappe.email.queue",
+	"marketing_automation.engine.drain",
+	"marketing_automation.engine.run",
+	"marketing_automation.engine.settle",
+):
+	importlib.import_module(module)
 start_worker(queue=sys.argv[1])

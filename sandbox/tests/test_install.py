@@ -7,7 +7,9 @@ from cli import Sandbox
 
 SITE = "install.localhost"
 OURS = re.compile(r"lifecycle|marketing", re.IGNORECASE)
-OURS_IN_A_ROW = re.compile(r"Lifecycle|lifecycle_|Marketing Automation|Marketing (Manager|User)|marketing_automation")
+OURS_IN_A_ROW = re.compile(
+	r"Lifecycle|lifecycle_|Marketing Automation|Marketing (Manager|User)|marketing_automation"
+)
 
 SCHEMA = {
 	"columns": "select table_name, column_name, column_type, column_default, is_nullable from information_schema.columns "
