@@ -28,7 +28,8 @@ MAIL = {"mail_server": "127.0.0.1", "mail_port": 9, "auto_email_id": "shop@compa
 class MarketingTestCase(unittest.TestCase):
 	"""A site without campaigns, without unsubscribes, and on which nothing expires, that can send mail.
 
-	The engine commits, so nothing is rolled back here: each test starts by removing what others have left.
+	The engine commits, so nothing is rolled back here: each test starts by removing what others have left, and the
+	last of a class leaves nothing.
 	"""
 
 	maxDiff = None
@@ -52,7 +53,11 @@ class MarketingTestCase(unittest.TestCase):
 		self.enterContext(mail_account())
 		# In test mode Frappe would mark them as sent.
 		self.enterContext(patch.object(drain, "enqueue"))
-		self.addCleanup(self._reset)
+
+	@classmethod
+	def tearDownClass(cls):
+		cls._reset()
+		super().tearDownClass()
 
 	if not hasattr(unittest.TestCase, "enterContext"):  # Python 3.10
 
@@ -60,7 +65,8 @@ class MarketingTestCase(unittest.TestCase):
 			self.addCleanup(context.__exit__, None, None, None)
 			return context.__enter__()
 
-	def _reset(self):
+	@staticmethod
+	def _reset():
 		frappe.set_user("Administrator")
 		frappe.db.rollback()
 		for doctype in (*OURS, "Notification Log"):

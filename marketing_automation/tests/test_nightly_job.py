@@ -21,18 +21,19 @@ class TestNightlyJob(MarketingTestCase):
 		self.assertEqual((job.frequency, job.cron_format, job.stopped), ("Cron", "0 1 * * *", 0))
 
 	def test_it_is_due_at_one_oclock_of_the_site(self):
-		# 25 hours apart, and one that moves its clocks: on 5 April 2026 its day has 25 hours, on 6 September 23.
-		for zone, days in (
-			("Pacific/Kiritimati", ("2027-05-02", "2027-05-03")),
-			("Pacific/Pago_Pago", ("2027-05-02", "2027-05-03")),
-			("America/Santiago", ("2026-04-04", "2026-04-05")),
-			("America/Santiago", ("2026-09-05", "2026-09-06")),
+		# The first two zones are 25 hours apart. In Santiago the day of April has 25 hours, and the one of September
+		# begins at one: its first hour does not exist.
+		for zone, last, before, after in (
+			("Pacific/Kiritimati", "2027-05-02 01:00:02", "2027-05-03 00:59:30", "2027-05-03 01:00:00"),
+			("Pacific/Pago_Pago", "2027-05-02 01:00:02", "2027-05-03 00:59:30", "2027-05-03 01:00:00"),
+			("America/Santiago", "2026-04-04 01:00:02", "2026-04-05 00:59:30", "2026-04-05 01:00:00"),
+			("America/Santiago", "2026-09-05 01:00:02", "2026-09-05 23:59:30", "2026-09-06 01:00:00"),
 		):
 			self.live_in(zone)
 			job = self.job()
-			job.last_execution = datetime.fromisoformat(f"{days[0]} 01:00:02")
-			for clock, due in (("00:59:30", False), ("01:00:00", True), ("09:00:00", True)):
-				with self.subTest(zone=zone, day=days[1], clock=clock), self.at(f"{days[1]} {clock}"):
+			job.last_execution = datetime.fromisoformat(last)
+			for clock, due in ((before, False), (after, True)):
+				with self.subTest(zone=zone, clock=clock), self.at(clock):
 					self.assertEqual(bool(job.is_event_due()), due)
 
 	def test_run_again_by_the_scheduler_or_by_hand_it_tells_nobody_twice(self):
