@@ -96,7 +96,9 @@ def test_uninstalled_it_leaves_nothing(life, what):
 
 def test_uninstalled_no_row_of_any_table_speaks_of_it(life):
 	assert len(life["rows"]) > 1000
-	assert [row for row in life["rows"] if OURS_IN_A_ROW.search(row)] == []
+	tables = {row.split("`")[1] for row in life["rows"] if OURS_IN_A_ROW.search(row)}
+	# Frappe's own log of what was deleted, by whom and when.
+	assert tables <= {"tabDeleted Document"}
 
 
 def test_the_nightly_job_is_at_one_oclock():
