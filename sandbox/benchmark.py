@@ -35,7 +35,7 @@ from marketing_automation.tests.case import statements
 
 LOG = Path("..") / "logs" / "benchmark-worker.log"
 OURS = (ledger.DOCTYPE, ledger.RUN, "Email Queue", "Email Queue Recipient")
-PARTS = ("plan", "growth", "desk", "queue", "workers")
+PARTS = ("plan", "growth", "desk", "queue", "workers", "email_campaign")
 QUEUED_MAILS = 2000
 PEER_MAILS = 200
 END_TO_END_MAILS = 2000
@@ -343,6 +343,19 @@ def peers(name: str) -> dict:
 	}
 
 
+def email_campaign() -> dict:
+	"""ERPNext's Email Campaign, by its own scheduled function: a mail to each of so many contacts."""
+	from erpnext.crm.doctype.email_campaign.email_campaign import send_email_to_leads_or_contacts
+
+	forget()
+	with clock() as seconds:
+		send_email_to_leads_or_contacts()
+		frappe.db.commit()
+	if (queued := frappe.db.count("Email Queue")) != PEER_MAILS:
+		raise RuntimeError(f"ERPNext's Email Campaign has queued {queued} mails of {PEER_MAILS}.")
+	return {"email_campaign_mails_per_second": PEER_MAILS / seconds()}
+
+
 # -- workers -----------------------------------------------------------------------------------------------------
 
 
@@ -549,6 +562,13 @@ def measured(arguments, sink: smtp_sink.Sink) -> dict:
 		for count in (2, 4):
 			many = f"queue_mails_per_second_{count}_workers"
 			figures.share(f"workers_{count}_speedup", many, "queue_mails_per_second_1_workers")
+	if "email_campaign" in arguments.parts and data.factories.real_erpnext():
+		data.email_campaigns(PEER_MAILS)
+		figures.measure(email_campaign)
+		if "queue" in arguments.parts:
+			figures.share(
+				"queue_ratio_to_email_campaign", "queue_mails_per_second", "email_campaign_mails_per_second"
+			)
 	return {**figures.as_dict(), "growth": curves, "machine": machine()}
 
 
