@@ -95,6 +95,12 @@ def journey(campaign: str) -> list[dict]:
 	return insight.journey(_campaign(campaign).name, Visibility())
 
 
+@frappe.whitelist(methods=["GET", "POST"])
+def coming(campaign: str) -> dict:
+	"""Return how many each action of a campaign would tell in the next 7 days, and who is next; see engine.preview."""
+	return previews.of_days(_campaign(campaign).name, getdate(), insight.DAYS_AHEAD, Visibility())
+
+
 # -- the message -------------------------------------------------------------------------------------------------
 
 
@@ -200,6 +206,13 @@ def make_from_recipe(
 	).name
 
 
+@frappe.whitelist(methods=["POST"])
+def duplicate(campaign: str, campaign_name: str) -> str:
+	"""Copy a campaign with its triggers and actions, inactive; return the copy's name."""
+	_require(CAMPAIGN, "create")
+	return _campaign(campaign).duplicate(campaign_name).name
+
+
 # -- what the forms offer ----------------------------------------------------------------------------------------
 
 
@@ -256,7 +269,7 @@ def _visible(filters: dict) -> list[str]:
 def _names(names: str | list) -> list[str]:
 	names = frappe.parse_json(names)
 	if not isinstance(names, list):
-		frappe.throw(_("Choose rows of the Lifecycle Execution Log."), title=_("Nothing Chosen"))
+		frappe.throw(_("Choose rows of the message log."), title=_("Nothing Chosen"))
 	return [str(name) for name in names]
 
 

@@ -72,6 +72,8 @@ app_include_js = [
 ]
 app_include_css = [f"/assets/marketing_automation/css/lifecycle.css?v={app_version}"]
 
+extend_bootinfo = ["marketing_automation.compat.extend_bootinfo"]
+
 doctype_js = {
 	"Customer": "public/js/customer.js",
 	"Serial No": "public/js/serial_no.js",

@@ -1,4 +1,4 @@
-"""Give somebody a login: add_user.py SITE EMAIL PASSWORD ROLE...
+"""Give somebody a login: add_user.py SITE EMAIL PASSWORD LANGUAGE ROLE...
 
 Run inside the bench.
 """
@@ -8,7 +8,7 @@ import sys
 import frappe
 
 
-def add_user(email: str, password: str, roles: list[str]) -> None:
+def add_user(email: str, password: str, language: str, roles: list[str]) -> None:
 	"""Create the user, with these roles and no others."""
 	user = frappe.get_doc(
 		{
@@ -16,7 +16,7 @@ def add_user(email: str, password: str, roles: list[str]) -> None:
 			"email": email,
 			"first_name": email.partition("@")[0].capitalize(),
 			"send_welcome_email": 0,
-			"language": "en",
+			"language": language,
 			"new_password": password,
 			"roles": [{"role": role} for role in roles],
 		}
@@ -26,10 +26,10 @@ def add_user(email: str, password: str, roles: list[str]) -> None:
 	user.insert()
 
 
-site, email, password, *roles = sys.argv[1:]
+site, email, password, language, *roles = sys.argv[1:]
 frappe.init(site=site, sites_path=".")
 frappe.connect()
 frappe.set_user("Administrator")
-add_user(email, password, roles)
+add_user(email, password, language, roles)
 frappe.db.commit()
 frappe.destroy()

@@ -23,6 +23,7 @@ DEMO_SITE = "demo.localhost"
 FAULTS_SITE = "faults.localhost"
 BENCHMARK_SITE = "benchmark.localhost"
 MARKETER = "marketer@example.com"
+SPANISH_MARKETER = "mercadotecnia@example.com"
 # For sites that are thrown away and can be reached from this machine only.
 MARKETER_PASSWORD = "marketer"
 
@@ -128,7 +129,8 @@ def demo_desk(sandbox: Sandbox, night: bool, browser: bool = False):
 	if night:
 		with step("A night"):
 			bench.script("night.py", DEMO_SITE, log="night.log")
-	desk.add_user(bench, DEMO_SITE, MARKETER, MARKETER_PASSWORD, *desk.MARKETER_ROLES)
+	for email, language in ((MARKETER, "en"), (SPANISH_MARKETER, "es")):
+		desk.add_user(bench, DEMO_SITE, email, MARKETER_PASSWORD, *desk.MARKETER_ROLES, language=language)
 	with desk.mailbox(bench) as (mail, file):
 		sandbox.sites.configure(DEMO_SITE, **mail)
 		with desk.served(bench, DEMO_SITE, workers=1) as url:

@@ -80,6 +80,11 @@ Object.assign(marketing_automation, {
 		return `<div class="lifecycle-empty text-muted" role="status">${__("Loading...")}</div>`;
 	},
 
+	// The way back from a document whose own name is random, and says nothing to anyone.
+	breadcrumb(label, route) {
+		frappe.breadcrumbs.add({ type: "Custom", label, route });
+	},
+
 	open_ledger(filters) {
 		frappe.route_options = filters;
 		frappe.set_route("List", "Lifecycle Execution Log", "List");

@@ -1,5 +1,9 @@
 frappe.ui.form.on("Lifecycle Campaign", {
 	onload(frm) {
+		// Frappe fills in the default company. Here an empty one stands for all of them, so it is the marketer's choice,
+		// unless user permissions leave none.
+		const companies = frappe.defaults.get_user_permissions().Company;
+		if (frm.is_new() && !companies) frm.doc.company = "";
 		marketing_automation.call("senders").then((senders) => {
 			frm.lifecycle_senders = senders;
 			frm.set_df_property(
@@ -33,8 +37,11 @@ frappe.ui.form.on("Lifecycle Campaign", {
 				);
 			});
 		}
+		if (frappe.model.can_create("Lifecycle Campaign")) {
+			frm.page.add_menu_item(__("Duplicate"), () => frm.trigger("duplicate"), true);
+		}
 		frm.add_custom_button(
-			__("Execution Log"),
+			__("Message Log"),
 			() => marketing_automation.open_ledger({ campaign: frm.doc.name }),
 			__("View")
 		);
@@ -56,6 +63,25 @@ frappe.ui.form.on("Lifecycle Campaign", {
 		frm.dashboard.show();
 		frm.trigger("draw_health");
 		frm.trigger("draw_journey");
+	},
+
+	duplicate(frm) {
+		frappe.prompt(
+			{
+				fieldname: "campaign_name",
+				label: __("Campaign Name"),
+				fieldtype: "Data",
+				default: __("{0} (Copy)", [frm.doc.name]),
+				description: __("With its triggers and actions, not active. The messages are shared by both."),
+				reqd: 1,
+			},
+			({ campaign_name }) =>
+				marketing_automation
+					.call("duplicate", { campaign: frm.doc.name, campaign_name }, { freeze: true })
+					.then((name) => frappe.set_route("Form", "Lifecycle Campaign", name)),
+			__("Duplicate the Campaign"),
+			__("Duplicate")
+		);
 	},
 
 	draw_health(frm) {

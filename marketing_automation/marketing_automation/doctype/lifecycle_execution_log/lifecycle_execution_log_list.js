@@ -11,6 +11,10 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 	},
 
 	onload(listview) {
+		// What Frappe does by itself for document types that show their titles in links; ERPNext's Customer does not.
+		if (frappe.model.can_read("Customer")) {
+			listview.link_field_title_fields.customer = "customer_name";
+		}
 		const names = () => listview.get_checked_items(true);
 		listview.page.add_actions_menu_item(__("Retry Failed"), () =>
 			marketing_automation.run.again("retry", { names: names() }, () => listview.refresh())

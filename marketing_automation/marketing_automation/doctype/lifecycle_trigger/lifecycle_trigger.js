@@ -10,6 +10,10 @@ frappe.ui.form.on("Lifecycle Trigger", {
 		frm.trigger("offer_date_fields");
 		frm.trigger("draw_filters");
 		if (frm.is_new()) return;
+		marketing_automation.breadcrumb(
+			frm.doc.campaign,
+			frappe.utils.get_form_link("Lifecycle Campaign", frm.doc.campaign)
+		);
 		frm.add_custom_button(__("Campaign"), () =>
 			frappe.set_route("Form", "Lifecycle Campaign", frm.doc.campaign)
 		);
