@@ -7,7 +7,7 @@ from frappe.utils import cint, getdate, pretty_date
 from marketing_automation import recipes as cookbook
 from marketing_automation.engine import forecast as forecasts
 from marketing_automation.engine import health as checks
-from marketing_automation.engine import insight, ledger, run, sample
+from marketing_automation.engine import insight, ledger, rules, run, sample
 from marketing_automation.engine import preview as previews
 from marketing_automation.engine import retry as retrying
 from marketing_automation.engine.channels import email
@@ -98,7 +98,8 @@ def journey(campaign: str) -> list[dict]:
 @frappe.whitelist(methods=["GET", "POST"])
 def coming(campaign: str) -> dict:
 	"""Return how many each action of a campaign would tell in the next 7 days, and who is next; see engine.preview."""
-	return previews.of_days(_campaign(campaign).name, getdate(), insight.DAYS_AHEAD, Visibility())
+	loaded = previews.enabled_rules([_campaign(campaign).name])
+	return previews.of_days(loaded, getdate(), insight.DAYS_AHEAD, Visibility())
 
 
 # -- the message -------------------------------------------------------------------------------------------------
@@ -277,11 +278,11 @@ def _names(names: str | list) -> list[str]:
 
 
 @frappe.whitelist(methods=["GET", "POST"])
-def due_next_week(filters: str | dict | list | None = None) -> int:
-	"""Return how many messages fall due in the next 7 days, for the number card."""
-	_require(CAMPAIGN, "read")
-	found = forecasts.of_campaigns(_campaigns(None), getdate(), insight.DAYS_AHEAD, Visibility())
-	return found["total"]
+def coming_next_week(filters: str | dict | list | None = None) -> int:
+	"""Return how many messages will go out in the next 7 days as things stand, for the number card."""
+	loaded = rules.load(_campaigns(None))
+	found = previews.of_days(loaded, getdate(), insight.DAYS_AHEAD, Visibility())
+	return sum(counts["tell"] for counts in found["actions"].values())
 
 
 @frappe.whitelist(methods=["GET", "POST"])

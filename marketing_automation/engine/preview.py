@@ -40,16 +40,14 @@ def of_run(campaign: str | None, visible: Visibility) -> dict:
 	return _looked_at(plan.windows_for_run(loaded, night, limit), night, visible)
 
 
-def of_days(campaign: str, first: date, days: int, visible: Visibility) -> dict:
-	"""Return what a campaign would do on the next days if it was active.
+def of_days(loaded: list[Rule], first: date, days: int, visible: Visibility) -> dict:
+	"""Return what rules would do on the days from `first` on.
 
 	{"actions": {action: {"tell", "skip", "fail", "known"}}, "next": [...]}; next: the first NEXT_ROWS to be told, rows
-	as in `_looked_at`. Queries: as `of_day`, for any number of days.
+	as in `_looked_at`. Queries: those of the plan, see `of_day`, for any number of days.
 	"""
 	last = first + timedelta(days=days - 1)
-	windows = [
-		(rule, window) for rule in enabled_rules([campaign]) if (window := within(rule, first, last)).nights()
-	]
+	windows = [(rule, window) for rule in loaded if (window := within(rule, first, last)).nights()]
 	actions, coming = {}, []
 	for message, log in _judged(windows, first, visible):
 		outcome = _outcome(message, log)

@@ -13,7 +13,7 @@ frappe.ui.form.on("Lifecycle Campaign", {
 					? __("Empty: the site's default account. Accounts that can send: {0}.", [
 							marketing_automation.escape(senders.join(", ")),
 					  ])
-					: __("No Email Account can send yet. Enable outgoing mail in one first.")
+					: __("Empty: the site's default account.")
 			);
 		});
 	},
