@@ -1,5 +1,7 @@
 """What the Desk calls. Each method checks a permission and hands on; what a user may not see is left out."""
 
+from collections import Counter
+
 import frappe
 from frappe import _
 from frappe.utils import cint, getdate, pretty_date
@@ -228,8 +230,14 @@ def senders() -> list[str]:
 def date_fields() -> list[dict]:
 	"""Return the date fields of Serial No that a trigger can watch: [{"value", "label"}]."""
 	_require("Lifecycle Trigger", "read")
+	fields = serial_nos.date_fields()
+	uses = Counter(_(df.label) for df in fields)
 	return [
-		{"value": df.fieldname, "label": f"{_(df.label)} ({df.fieldname})"} for df in serial_nos.date_fields()
+		{
+			"value": df.fieldname,
+			"label": _(df.label) if uses[_(df.label)] == 1 else f"{_(df.label)} ({df.fieldname})",
+		}
+		for df in fields
 	]
 
 

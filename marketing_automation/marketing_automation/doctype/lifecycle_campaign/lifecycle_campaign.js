@@ -1,9 +1,12 @@
 frappe.ui.form.on("Lifecycle Campaign", {
-	onload(frm) {
+	before_load(frm) {
 		// Frappe fills in the default company. Here an empty one stands for all of them, so it is the marketer's choice,
-		// unless user permissions leave none.
+		// unless user permissions leave none. On load it would be too late: Frappe looks up what it filled in.
 		const companies = frappe.defaults.get_user_permissions().Company;
 		if (frm.is_new() && !companies) frm.doc.company = "";
+	},
+
+	onload(frm) {
 		marketing_automation.call("senders").then((senders) => {
 			frm.lifecycle_senders = senders;
 			frm.set_df_property(
@@ -51,6 +54,8 @@ frappe.ui.form.on("Lifecycle Campaign", {
 				frappe.set_route("query-report", "Campaign Performance", { campaign: frm.doc.name }),
 			__("View")
 		);
+		// A form that has just been saved for the first time is refreshed twice.
+		frm.lifecycle_section?.remove();
 		const parts = frm.dashboard.add_section(
 			`<div class="lifecycle-health"></div><div class="lifecycle-steps">${marketing_automation.loading()}</div>`,
 			__("Journey")
@@ -58,6 +63,7 @@ frappe.ui.form.on("Lifecycle Campaign", {
 		// The journey is what the page is about: it stands above the connections.
 		const section = parts.closest(".form-dashboard-section");
 		section.prependTo(section.parent());
+		frm.lifecycle_section = section;
 		frm.lifecycle_health = section.find(".lifecycle-health");
 		frm.lifecycle_journey = section.find(".lifecycle-steps");
 		frm.dashboard.show();
