@@ -29,7 +29,8 @@ async function inBrowser(visit, { as, phone, allowed } = {}) {
 	});
 	try {
 		const page = await context.newPage();
-		page.setDefaultTimeout(30000);
+		// Generous: the machine may have other work.
+		page.setDefaultTimeout(60000);
 		const errors = collectErrors(page);
 		try {
 			if (as) await login(page, as, process.env.PASSWORD);

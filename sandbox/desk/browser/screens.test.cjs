@@ -10,8 +10,8 @@ const { campaignThatRan, eachScreen } = require("./screens.cjs");
 
 const { MARKETER, SPANISH_MARKETER } = process.env;
 const SPANISH = path.resolve(__dirname, "../../../marketing_automation/translations/es.csv");
-// The sandbox's Frappe does not translate the text of an onboarding step; later ones do.
-const FRAPPES_OWN = ".onboarding-step-body, .onboarding-step-body *";
+// The sandbox's Frappe translates neither the text of an onboarding step nor a workspace's headings; later ones do.
+const FRAPPES_OWN = ".onboarding-step-body *, .ce-header *";
 
 after(closeBrowser);
 
