@@ -153,7 +153,7 @@ marketing_automation.journey = {
 			<button type="button" class="btn btn-default btn-xs" data-mail="${ma.escape(action.name)}"
 				data-title="${ma.escape(action.action_name)}">${__("See the Message")}${languages}</button>
 			<div class="lifecycle-numbers">
-				<button type="button" class="lifecycle-number ${action.coming ? "blue" : "zero"}" data-coming="${ma.escape(
+				<button type="button" class="lifecycle-number coming ${action.coming ? "blue" : "zero"}" data-coming="${ma.escape(
 						action.name
 					)}" title="${__("Due in the next 7 days")}">
 					<strong>${ma.number(action.coming)}</strong><span>${__("In 7 Days")}</span></button>

@@ -108,7 +108,7 @@ marketing_automation.run = {
 		if (progress.counts.Queued) {
 			notes.push(__("Queued mails leave in the next minutes; the message log shows when each is completed."));
 		}
-		wrapper.html(`<div role="status">
+		wrapper.html(`<div role="status" data-status="${ma.escape(progress.status)}">
 				<p>${ma.escape(words[progress.status] || __(progress.status))}</p>
 				<div class="progress" role="progressbar" aria-valuemin="0" aria-valuemax="100"
 					aria-valuenow="${percent}">

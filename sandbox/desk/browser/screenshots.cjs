@@ -17,7 +17,7 @@ const PICTURES = [
 	{ name: "forecast", visit: (page) => onCampaign(page, (name) => void marketing_automation.forecast.show(name)) },
 	{ name: "message", visit: message },
 	{ name: "trigger", visit: (page) => openFirst(page, "Lifecycle Trigger") },
-	{ name: "execution-log", visit: (page) => openList(page, "Lifecycle Execution Log") },
+	{ name: "execution-log", visit: messageLog },
 	{ name: "why", visit: why },
 	{ name: "campaign-performance", visit: (page) => report(page, "Campaign Performance") },
 	{ name: "expiring-pins", visit: (page) => report(page, "Expiring Pins") },
@@ -39,8 +39,26 @@ async function onCampaign(page, open) {
 async function runCampaign(page) {
 	await onCampaign(page, (name) => void marketing_automation.run.confirm(name));
 	await dialog(page).locator(".btn-modal-primary:visible").click();
-	await page.locator('.progress[aria-valuenow="100"]').waitFor({ timeout: 120_000 });
-	await page.locator(".indicator-pill.green:visible, .indicator-pill.blue:visible").first().waitFor();
+	await dialog(page).locator('[data-status="Completed"]').waitFor({ timeout: 120_000 });
+}
+
+// Without the first steps above it, when the mails have left.
+async function workspace(page) {
+	await page.waitForFunction(() => frappe.db.count("Lifecycle Execution Log", { filters: { status: "Queued" } }).then((left) => !left), null, {
+		polling: 1000,
+		timeout: 120_000,
+	});
+	await openWorkspace(page, "Marketing Automation");
+	await page.locator(".onboarding-widget-box .widget-control div").first().click();
+	await settled(page);
+}
+
+async function messageLog(page) {
+	await openList(page, "Lifecycle Execution Log");
+	// What this user once looked for is remembered longer than the site.
+	await page.evaluate(() => cur_list.filter_area.clear());
+	await page.locator(".list-row:visible").first().waitFor();
+	await settled(page);
 }
 
 async function recipe(page) {
@@ -50,15 +68,10 @@ async function recipe(page) {
 	await settled(page);
 }
 
-// Without the first steps above it.
-async function workspace(page) {
-	await openWorkspace(page, "Marketing Automation");
-	await page.locator(".onboarding-widget-box .widget-control div").first().click();
-	await settled(page);
-}
-
 async function message(page) {
 	await onCampaign(page, () => document.querySelector("[data-mail]").click());
+	await dialog(page).locator('[data-fieldname="language"] select').selectOption(language);
+	await settled(page);
 	await page.locator(".lifecycle-mail iframe").waitFor();
 }
 

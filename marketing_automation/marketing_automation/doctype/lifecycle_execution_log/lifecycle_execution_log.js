@@ -1,11 +1,4 @@
 frappe.ui.form.on("Lifecycle Execution Log", {
-	setup(frm) {
-		// Frappe adds the time zone to these, and then finds no translation of the whole.
-		frm.meta.fields
-			.filter((df) => df.fieldtype === "Datetime" && df.description)
-			.forEach((df) => (df.description = __(df.description)));
-	},
-
 	// Below a key, what it is called.
 	name(frm, field, doctype, title) {
 		const key = frm.doc[field];
@@ -22,6 +15,12 @@ frappe.ui.form.on("Lifecycle Execution Log", {
 	},
 
 	refresh(frm) {
+		// Frappe adds the time zone to these, and then finds no translation of the whole.
+		frm.meta.fields
+			.filter((df) => df.fieldtype === "Datetime" && df.description)
+			.forEach((df) =>
+				frm.set_df_property(df.fieldname, "description", __(df.description.split("<br>")[0]))
+			);
 		marketing_automation.breadcrumb(
 			__("Lifecycle Execution Log"),
 			frappe.utils.generate_route({ type: "DocType", name: frm.doctype, doc_view: "List" })
