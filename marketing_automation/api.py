@@ -1,5 +1,7 @@
 """What the Desk calls. Each method checks a permission and hands on; what a user may not see is left out."""
 
+from collections import Counter
+
 import frappe
 from frappe import _
 from frappe.utils import cint, getdate, pretty_date
@@ -7,7 +9,7 @@ from frappe.utils import cint, getdate, pretty_date
 from marketing_automation import recipes as cookbook
 from marketing_automation.engine import forecast as forecasts
 from marketing_automation.engine import health as checks
-from marketing_automation.engine import insight, ledger, run, sample
+from marketing_automation.engine import insight, ledger, rules, run, sample
 from marketing_automation.engine import preview as previews
 from marketing_automation.engine import retry as retrying
 from marketing_automation.engine.channels import email
@@ -93,6 +95,13 @@ def forecast(campaign: str | None = None, days: int = 90) -> dict:
 def journey(campaign: str) -> list[dict]:
 	"""Return the campaign's triggers and actions with their numbers; see engine.insight."""
 	return insight.journey(_campaign(campaign).name, Visibility())
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def coming(campaign: str) -> dict:
+	"""Return how many each action of a campaign would tell in the next 7 days, and who is next; see engine.preview."""
+	loaded = previews.enabled_rules([_campaign(campaign).name])
+	return previews.of_days(loaded, getdate(), insight.DAYS_AHEAD, Visibility())
 
 
 # -- the message -------------------------------------------------------------------------------------------------
@@ -200,6 +209,13 @@ def make_from_recipe(
 	).name
 
 
+@frappe.whitelist(methods=["POST"])
+def duplicate(campaign: str, campaign_name: str) -> str:
+	"""Copy a campaign with its triggers and actions, inactive; return the copy's name."""
+	_require(CAMPAIGN, "create")
+	return _campaign(campaign).duplicate(campaign_name).name
+
+
 # -- what the forms offer ----------------------------------------------------------------------------------------
 
 
@@ -214,8 +230,14 @@ def senders() -> list[str]:
 def date_fields() -> list[dict]:
 	"""Return the date fields of Serial No that a trigger can watch: [{"value", "label"}]."""
 	_require("Lifecycle Trigger", "read")
+	fields = serial_nos.date_fields()
+	uses = Counter(_(df.label) for df in fields)
 	return [
-		{"value": df.fieldname, "label": f"{_(df.label)} ({df.fieldname})"} for df in serial_nos.date_fields()
+		{
+			"value": df.fieldname,
+			"label": _(df.label) if uses[_(df.label)] == 1 else f"{_(df.label)} ({df.fieldname})",
+		}
+		for df in fields
 	]
 
 
@@ -256,7 +278,7 @@ def _visible(filters: dict) -> list[str]:
 def _names(names: str | list) -> list[str]:
 	names = frappe.parse_json(names)
 	if not isinstance(names, list):
-		frappe.throw(_("Choose rows of the Lifecycle Execution Log."), title=_("Nothing Chosen"))
+		frappe.throw(_("Choose rows of the message log."), title=_("Nothing Chosen"))
 	return [str(name) for name in names]
 
 
@@ -264,11 +286,11 @@ def _names(names: str | list) -> list[str]:
 
 
 @frappe.whitelist(methods=["GET", "POST"])
-def due_next_week(filters: str | dict | list | None = None) -> int:
-	"""Return how many messages fall due in the next 7 days, for the number card."""
-	_require(CAMPAIGN, "read")
-	found = forecasts.of_campaigns(_campaigns(None), getdate(), insight.DAYS_AHEAD, Visibility())
-	return found["total"]
+def coming_next_week(filters: str | dict | list | None = None) -> int:
+	"""Return how many messages will go out in the next 7 days as things stand, for the number card."""
+	loaded = rules.load(_campaigns(None))
+	found = previews.of_days(loaded, getdate(), insight.DAYS_AHEAD, Visibility())
+	return sum(counts["tell"] for counts in found["actions"].values())
 
 
 @frappe.whitelist(methods=["GET", "POST"])

@@ -27,7 +27,7 @@ def refuse_deletion_if_used(doc, field: str, switch_label: str) -> None:
 	if ledger.refers_to(field, doc.name):
 		frappe.throw(
 			_(
-				"{0} has already handled messages, and the Lifecycle Execution Log refers to it. Untick {1} instead of deleting it."
+				"{0} has already handled messages, and the message log refers to it. Untick {1} instead of deleting it."
 			).format(frappe.bold(frappe.utils.escape_html(doc.get_title())), frappe.bold(switch_label)),
 			frappe.LinkExistsError,
 			title=_("Cannot Delete"),

@@ -98,9 +98,9 @@ def _packages(bench: Bench) -> dict[str, str]:
 	return files
 
 
-def add_user(bench: Bench, site: str, email: str, password: str, *roles: str) -> None:
+def add_user(bench: Bench, site: str, email: str, password: str, *roles: str, language: str = "en") -> None:
 	"""Create a login on a site."""
-	bench.script("add_user.py", site, email, password, *roles, log="add-user.log")
+	bench.script("add_user.py", site, email, password, language, *roles, log="add-user.log")
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ def prepare() -> None:
 			"country": "Colombia",
 			"enable_scheduler": 1,
 			"setup_complete": 1,
+			"enable_onboarding": 1,
 			"date_format": "yyyy-mm-dd",
 			"time_format": "HH:mm:ss",
 			"number_format": "#,###.##",

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from marketing_automation.engine import rules
 from marketing_automation.engine.model import Rule
-from marketing_automation.engine.preview import enabled_rules
+from marketing_automation.engine.preview import enabled_rules, within
 from marketing_automation.engine.schedule import Window
 from marketing_automation.engine.sources import source_for
 from marketing_automation.engine.visibility import Visibility
@@ -25,7 +25,7 @@ def of_campaigns(
 	"""
 	last = first + timedelta(days=days - 1)
 	loaded = rules.load(campaigns) if active_only else enabled_rules(campaigns)
-	due = _due([(rule, _window(rule, first, last)) for rule in loaded], visible)
+	due = _due([(rule, within(rule, first, last)) for rule in loaded], visible)
 	actions, per_day = [], defaultdict(int)
 	for rule in loaded:
 		of_rule = {night: count for (trigger, night), count in due.items() if trigger == rule.trigger.name}
@@ -50,12 +50,6 @@ def of_campaigns(
 		"actions": actions,
 		"total": sum(per_day.values()),
 	}
-
-
-def _window(rule: Rule, first: date, last: date) -> Window:
-	"""Return the nights between two dates that the campaign's own dates leave."""
-	first = max(first, rule.campaign.start_date or first)
-	return Window(first, min(last, rule.campaign.end_date or last), first)
 
 
 def _due(windows: list[tuple[Rule, Window]], visible: Visibility) -> dict[tuple[str, date], int]:

@@ -3,9 +3,10 @@
 It is the plan of that day beside what the ledger already knows.
 """
 
+import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import date, timedelta
 
 import frappe
 from frappe.utils import cint, getdate
@@ -19,6 +20,8 @@ from marketing_automation.engine.visibility import Visibility
 
 # More rows than anyone reads; the counts are of all.
 MOST_ROWS = 2000
+# Of those to come, as many as fit below a journey.
+NEXT_ROWS = 5
 
 
 def of_day(campaigns: list[str], day: date, visible: Visibility) -> dict:
@@ -35,6 +38,34 @@ def of_run(campaign: str | None, visible: Visibility) -> dict:
 	loaded = rules.load([campaign] if campaign else None)
 	limit = cint(frappe.db.get_single_value(SETTINGS, "catch_up_nights"))
 	return _looked_at(plan.windows_for_run(loaded, night, limit), night, visible)
+
+
+def of_days(loaded: list[Rule], first: date, days: int, visible: Visibility) -> dict:
+	"""Return what rules would do on the days from `first` on.
+
+	{"actions": {action: {"tell", "skip", "fail", "known"}}, "next": [...]}; next: the first NEXT_ROWS to be told, rows
+	as in `_looked_at`. Queries: those of the plan, see `of_day`, for any number of days.
+	"""
+	last = first + timedelta(days=days - 1)
+	windows = [(rule, window) for rule in loaded if (window := within(rule, first, last)).nights()]
+	actions, coming = {}, []
+	for message, _key, log in _judged(windows, first, visible):
+		outcome = _outcome(message, log)
+		actions.setdefault(message.action.name, Counter(tell=0, skip=0, fail=0, known=0))[outcome] += 1
+		if outcome == "tell":
+			coming.append(message)
+	coming = heapq.nsmallest(
+		NEXT_ROWS, coming, key=lambda m: (m.event.night, m.recipient.customer_name or "")
+	)
+	rows = [_row(message, None, "tell") for message in coming]
+	_add_item_names(rows)
+	return {"actions": actions, "next": rows}
+
+
+def within(rule: Rule, first: date, last: date) -> Window:
+	"""Return the nights between two dates that the campaign's own dates leave."""
+	first = max(first, rule.campaign.start_date or first)
+	return Window(first, min(last, rule.campaign.end_date or last), first)
 
 
 def enabled_rules(campaigns: list[str]) -> list[Rule]:
@@ -57,7 +88,7 @@ def _looked_at(windows: list[tuple[Rule, Window]], night: date, visible: Visibil
 	counts = Counter(due=0, tell=0, skip=0, fail=0, known=0)
 	reasons, mails, by_outcome = Counter(), set(), {"tell": [], "fail": [], "skip": [], "known": []}
 	for message, key, log in _judged(windows, night, visible):
-		outcome = "known" if log else {PENDING: "tell", SKIPPED: "skip", FAILED: "fail"}[message.status]
+		outcome = _outcome(message, log)
 		counts[outcome] += 1
 		counts["due"] += 1
 		if outcome in ("skip", "fail"):
@@ -75,6 +106,10 @@ def _looked_at(windows: list[tuple[Rule, Window]], night: date, visible: Visibil
 		"rows": rows,
 		"left_out": counts["due"] - len(rows),
 	}
+
+
+def _outcome(message: PlannedMessage, log: dict | None) -> str:
+	return "known" if log else {PENDING: "tell", SKIPPED: "skip", FAILED: "fail"}[message.status]
 
 
 def _judged(windows, night: date, visible: Visibility) -> Iterator[tuple[PlannedMessage, str, dict | None]]:

@@ -65,7 +65,7 @@ def _pause(campaign: str, run: str, failed: int, tried: int) -> None:
 	if not frappe.db.get_value(CAMPAIGN, campaign, "is_active", for_update=True):
 		return
 	reason = _(
-		"{0} of {1} messages failed in the run {2}. See why in the Lifecycle Execution Log, correct it, switch the campaign on again and retry what failed."
+		"{0} of {1} messages failed in the run {2}. See why in the message log, correct it, switch the campaign on again and retry what failed."
 	).format(failed, tried, run)
 	frappe.db.set_value(CAMPAIGN, campaign, {"is_active": 0, "active_since": None, "pause_reason": reason})
 	notify.managers(

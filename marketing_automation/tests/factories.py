@@ -295,12 +295,16 @@ def campaign(*triggers: dict, active: bool = True, email_template: str | None = 
 	return doc
 
 
+def keeper() -> None:
+	"""Make a first user: Frappe makes that one a System Manager, whatever roles they were to have."""
+	email = "keeper@users.example"
+	if not frappe.db.exists("User", email):
+		make("User", email=email, first_name="Test", send_welcome_email=0)
+
+
 def user(*roles: str) -> str:
 	"""Return a new user with these roles."""
-	keeper = "keeper@users.example"
-	if not frappe.db.exists("User", keeper):
-		# Frappe makes the first user of a site a System Manager, whatever roles they were to have.
-		make("User", email=keeper, first_name="Test", send_welcome_email=0)
+	keeper()
 	email = f"{frappe.generate_hash(length=8)}@users.example"
 	doc = make("User", email=email, first_name="Test", send_welcome_email=0)
 	doc.add_roles(*roles)

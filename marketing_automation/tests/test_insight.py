@@ -35,6 +35,43 @@ class TestJourney(MarketingTestCase):
 		# 30 days before: the two of today and the one of five days on. On the day: the one of two days on.
 		self.assertEqual([trigger["actions"][0]["coming"] for trigger in journey], [3, 1, 0])
 
+	def test_those_who_will_be_told_are_told_from_those_who_will_be_skipped(self):
+		ana = factories.customer("Test Ana")
+		later, today = factories.pins(ana, in_days(35), in_days(30))
+		factories.pin(factories.customer(email=None), in_days(33))
+		factories.pin(ana, in_days(38))
+		campaign = factories.campaign({"days_offset": 30})
+		found = api.coming(campaign.name)
+		action = action_of(campaign)
+		self.assertEqual(found["actions"], {action: {"tell": 2, "skip": 1, "fail": 0, "known": 0}})
+		self.assertEqual(
+			[(row["serial_no"], row["due_on"], row["customer_name"]) for row in found["next"]],
+			[(today, in_days(0), "Test Ana"), (later, in_days(5), "Test Ana")],
+		)
+		self.run_night()
+		found = api.coming(campaign.name)
+		self.assertEqual(found["actions"][action]["known"], 1)
+		self.assertEqual([row["serial_no"] for row in found["next"]], [later])
+
+	def test_the_campaigns_own_dates_limit_who_is_next(self):
+		factories.pins(factories.customer(), in_days(31), in_days(35))
+		campaign = factories.campaign({"days_offset": 30}, start_date=in_days(1), end_date=in_days(4))
+		(row,) = api.coming(campaign.name)["next"]
+		self.assertEqual(row["due_on"], in_days(1))
+
+	def test_looking_ahead_takes_as_many_queries_for_a_week_as_for_a_day(self):
+		campaign = factories.campaign({"days_offset": 30}, {"days_offset": 7})
+		factories.pin(factories.customer(), in_days(36))
+		api.coming(campaign.name)
+		taken = []
+		for days in (30, 33):
+			factories.pin(factories.customer(), in_days(days))
+			with statements() as seen:
+				api.coming(campaign.name)
+			taken.append(len(seen))
+		self.assertEqual(taken[0], taken[1])
+		self.assertLessEqual(taken[1], 26)
+
 	def test_the_numbers_take_one_query_of_the_ledger(self):
 		campaign = factories.campaign({}, {"days_offset": 7}, {"days_offset": 1})
 		api.journey(campaign.name)

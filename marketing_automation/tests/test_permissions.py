@@ -91,6 +91,8 @@ class TestRoles(MarketingTestCase):
 			"preview": [{}, of_campaign],
 			"forecast": [{}, of_campaign],
 			"journey": [of_campaign],
+			"coming": [of_campaign],
+			"duplicate": [{**of_campaign, "campaign_name": factories.unique("Test")}],
 			"mail": [action, {**action, **pin}],
 			"send_test": [{**action, **pin}],
 			"why_customer": [{"customer": factories.customer()}],
@@ -104,7 +106,7 @@ class TestRoles(MarketingTestCase):
 					"language": "en",
 				}
 			],
-			"due_next_week": [{}],
+			"coming_next_week": [{}],
 			"last_run": [{}],
 			"senders": [{}],
 			"date_fields": [{}],
@@ -154,7 +156,7 @@ class TestRoles(MarketingTestCase):
 		self.assertTrue(frappe.has_permission("Dashboard Chart", doc=chart))
 		for name in ("Campaign Performance", "Expiring Pins"):
 			self.assertTrue(frappe.get_doc("Report", name).is_permitted())
-		self.assertEqual((api.due_next_week(), api.last_run()), (0, "None yet"))
+		self.assertEqual((api.coming_next_week(), api.last_run()), (0, "None yet"))
 		self.assertTrue(api.may_open())
 		frappe.set_user(self.stranger)
 		self.assertFalse(frappe.get_doc("Report", "Expiring Pins").is_permitted())

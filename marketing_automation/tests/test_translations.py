@@ -49,7 +49,10 @@ def words_of_documents() -> set[str]:
 		doc = json.loads(path.read_text(encoding="utf-8"))
 		found |= {
 			doc.get(key)
-			for key in ("title", "label", "subtitle", "success_message", "action_label", "report_description")
+			for key in (
+				*("title", "label", "subtitle", "success_message"),
+				*("action_label", "report_description", "callback_title", "callback_message"),
+			)
 		}
 		if doc["doctype"] in ("DocType", "Report"):
 			found.add(doc["name"])

@@ -8,12 +8,13 @@ from report import Failed
 SITE = "browser.localhost"
 PASSWORD = "browser"
 MARKETER = "marketer@example.com"
+SPANISH_MARKETER = "mercadotecnia@example.com"
 STRANGER = "stranger@example.com"
 
 
 @pytest.fixture(scope="module")
 def site():
-	"""The bench, and the address of a site with a marketer and somebody who is none."""
+	"""The bench, and the address of a site with two marketers, of whom one reads Spanish, and somebody who is none."""
 	sandbox = cli.Sandbox()
 	try:
 		desk.need_programs(sandbox.bench, browser=True)
@@ -22,7 +23,8 @@ def site():
 	desk.build_assets(sandbox.bench)
 	sandbox.sites.fresh(SITE)
 	sandbox.bench.script("browser_data.py", SITE, log="browser-data.log")
-	desk.add_user(sandbox.bench, SITE, MARKETER, PASSWORD, *desk.MARKETER_ROLES)
+	for email, language in ((MARKETER, "en"), (SPANISH_MARKETER, "es")):
+		desk.add_user(sandbox.bench, SITE, email, PASSWORD, *desk.MARKETER_ROLES, language=language)
 	desk.add_user(sandbox.bench, SITE, STRANGER, PASSWORD, "Sales User")
 	with desk.mailbox(sandbox.bench) as (mail, _file):
 		sandbox.sites.configure(SITE, **mail)
@@ -33,7 +35,6 @@ def site():
 @pytest.mark.parametrize("file", sorted(desk.BROWSER.glob("*.test.cjs")), ids=lambda file: file.name)
 def test_in_a_browser(site, file):
 	bench, url = site
-	done = desk.browse(
-		bench, "--test", file, DESK_URL=url, MARKETER=MARKETER, STRANGER=STRANGER, PASSWORD=PASSWORD
-	)
+	users = {"MARKETER": MARKETER, "SPANISH_MARKETER": SPANISH_MARKETER, "STRANGER": STRANGER}
+	done = desk.browse(bench, "--test", file, DESK_URL=url, PASSWORD=PASSWORD, **users)
 	assert done.returncode == 0, done.stdout

@@ -71,6 +71,11 @@ marketing_automation.forecast = {
 		});
 	},
 
+	// In the user's language; the Desk's moment knows English only in some versions.
+	name(day, options) {
+		return day.toDate().toLocaleDateString(frappe.boot.lang, options);
+	},
+
 	// Months of weeks of days; a day is a button, so that the keyboard reaches it.
 	calendar(wrapper, found) {
 		const ma = marketing_automation;
@@ -83,7 +88,9 @@ marketing_automation.forecast = {
 		) {
 			(months[day.format("YYYY-MM")] = months[day.format("YYYY-MM")] || []).push(day);
 		}
-		const names = [0, 1, 2, 3, 4, 5, 6].map((n) => moment("2024-01-01").add(n, "day").format("dd"));
+		const names = [0, 1, 2, 3, 4, 5, 6].map((n) =>
+			this.name(moment("2024-01-01").add(n, "day"), { weekday: "short" })
+		);
 		wrapper.html(
 			Object.values(months)
 				.map((days) => {
@@ -98,7 +105,9 @@ marketing_automation.forecast = {
 							title="${ma.escape(label)}" aria-label="${ma.escape(label)}">
 							<span>${day.date()}</span>${count ? `<strong>${ma.number(count)}</strong>` : ""}</button>`;
 					});
-					return `<div class="lifecycle-month"><h6>${ma.escape(days[0].format("MMMM YYYY"))}</h6>
+					return `<div class="lifecycle-month"><h6>${ma.escape(
+						this.name(days[0], { month: "long", year: "numeric" })
+					)}</h6>
 						<div class="lifecycle-days">
 							${names.map((name) => `<span class="text-muted">${ma.escape(name)}</span>`).join("")}
 							${"<span></span>".repeat(lead)}${cells.join("")}</div></div>`;
@@ -122,7 +131,7 @@ marketing_automation.forecast = {
 			height: 220,
 			colors: this.COLORS,
 			data: {
-				labels: days.map((day) => moment(day).format("D MMM")),
+				labels: days.map((day) => this.name(moment(day), { day: "numeric", month: "short" })),
 				datasets: actions.map((action) => ({
 					name: action.trigger_name,
 					values: days.map((day) => action.days[day] || 0),

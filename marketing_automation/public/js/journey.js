@@ -7,6 +7,7 @@ marketing_automation.journey = {
 		ma.call("journey", { campaign }).then((journey) => {
 			if (frm.doc.name !== campaign) return;
 			wrapper.html(journey.length ? this.html(frm, journey) : this.nothing(frm));
+			if (journey.length) this.look_ahead(frm, wrapper);
 			wrapper.off(".journey");
 			wrapper.on("click.journey", "[data-ledger]", (e) => {
 				const { action, status } = e.currentTarget.dataset;
@@ -28,6 +29,41 @@ marketing_automation.journey = {
 			});
 			wrapper.on("change.journey", "[data-switch]", (e) => this.switch(frm, e.currentTarget));
 		});
+	},
+
+	// Who will be told is known only after each customer has been looked at: it comes when the rest is on the screen.
+	look_ahead(frm, wrapper) {
+		const ma = marketing_automation;
+		const campaign = frm.doc.name;
+		ma.call("coming", { campaign }).then(({ actions, next }) => {
+			if (frm.doc.name !== campaign) return;
+			for (const [action, { tell, skip, fail }] of Object.entries(actions)) {
+				const left_out = skip + fail;
+				const button = wrapper.find(`[data-coming="${CSS.escape(action)}"]`);
+				button.attr("title", [
+					__("{0} will be told in the next 7 days.", [tell]),
+					...(left_out ? [__("{0} will be skipped.", [left_out])] : []),
+				].join(" "));
+				const of_all = left_out ? ` <small>${__("of {0}", [ma.number(tell + left_out)])}</small>` : "";
+				button.toggleClass("zero", !tell).toggleClass("blue", Boolean(tell));
+				button.find("strong").html(ma.number(tell) + of_all);
+			}
+			wrapper.find(".lifecycle-next").html(next.length ? this.next(next) : "");
+		});
+	},
+
+	next(rows) {
+		const ma = marketing_automation;
+		return `<h5>${__("Next Messages")}</h5>${ma.table(
+			[
+				{ label: __("Due On"), html: (r) => ma.date(r.due_on) },
+				{ label: __("Customer"), html: (r) => ma.link("Customer", r.customer, r.customer_name) },
+				{ label: __("Item"), html: (r) => ma.escape(r.item_name) },
+				{ label: __("Serial No"), html: (r) => ma.serial_no(r.serial_no) },
+				{ label: __("Message"), html: (r) => ma.escape(`${r.trigger_name}: ${r.action_name}`) },
+			],
+			rows
+		)}`;
 	},
 
 	// Saved like any change of the document, so that its checks apply.
@@ -71,7 +107,8 @@ marketing_automation.journey = {
 		return `<ol class="lifecycle-journey">${steps.join("")}</ol>
 			<button type="button" class="btn btn-default btn-xs" data-add="Lifecycle Trigger">${__(
 				"Add a Trigger"
-			)}</button>`;
+			)}</button>
+			<div class="lifecycle-next"></div>`;
 	},
 
 	trigger(frm, trigger) {
@@ -116,8 +153,9 @@ marketing_automation.journey = {
 			<button type="button" class="btn btn-default btn-xs" data-mail="${ma.escape(action.name)}"
 				data-title="${ma.escape(action.action_name)}">${__("See the Message")}${languages}</button>
 			<div class="lifecycle-numbers">
-				<button type="button" class="lifecycle-number ${action.coming ? "blue" : "zero"}" data-coming="1"
-					title="${__("Due in the next 7 days")}">
+				<button type="button" class="lifecycle-number coming ${action.coming ? "blue" : "zero"}" data-coming="${ma.escape(
+						action.name
+					)}" title="${__("Due in the next 7 days")}">
 					<strong>${ma.number(action.coming)}</strong><span>${__("In 7 Days")}</span></button>
 				${number(__("Told"), counts.Completed + counts.Queued, "Completed,Queued", "green")}
 				${number(__("Skipped"), counts.Skipped + counts.Cancelled, "Skipped,Cancelled", "gray")}

@@ -28,6 +28,10 @@ Object.assign(marketing_automation, {
 			: "";
 	},
 
+	serial_no(name, doctype = "Serial No") {
+		return `<span class="text-nowrap">${this.link(doctype, name)}</span>`;
+	},
+
 	number(value) {
 		return this.escape(format_number(value || 0, null, 0));
 	},
@@ -78,6 +82,20 @@ Object.assign(marketing_automation, {
 
 	loading() {
 		return `<div class="lifecycle-empty text-muted" role="status">${__("Loading...")}</div>`;
+	},
+
+	// The way back from a document whose own name is random, and says nothing to anyone.
+	breadcrumb(label, route) {
+		frappe.breadcrumbs.add({ type: "Custom", label, route });
+	},
+
+	// What a list says as long as there is nothing to list.
+	explain_empty(listview, text) {
+		const usual = listview.get_no_result_message.bind(listview);
+		listview.get_no_result_message = () =>
+			listview.filter_area.get().length
+				? usual()
+				: `<div class="msg-box no-border"><p>${this.escape(text)}</p></div>`;
 	},
 
 	open_ledger(filters) {

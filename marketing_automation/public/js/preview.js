@@ -138,7 +138,7 @@ marketing_automation.preview = {
 		const ma = marketing_automation;
 		return [
 			{ label: __("Customer"), html: (r) => ma.link("Customer", r.customer, r.customer_name) },
-			{ label: __("Serial No"), html: (r) => ma.link("Serial No", r.serial_no) },
+			{ label: __("Serial No"), html: (r) => ma.serial_no(r.serial_no) },
 			{ label: __("Item"), html: (r) => ma.escape(r.item_name) },
 			{ label: __("Expiry Date"), html: (r) => ma.date(r.expiry_date) },
 			{ label: __("E-mail"), html: (r) => ma.escape(r.recipient) },

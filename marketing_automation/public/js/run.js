@@ -37,7 +37,7 @@ marketing_automation.run = {
 		const dialog = new frappe.ui.Dialog({
 			title: __("Run {0}", [name]),
 			fields: [{ fieldname: "progress", fieldtype: "HTML" }],
-			primary_action_label: __("Open the Ledger"),
+			primary_action_label: __("Open the Message Log"),
 			primary_action: () => {
 				dialog.hide();
 				marketing_automation.open_ledger({ run: name });
@@ -106,9 +106,9 @@ marketing_automation.run = {
 			notes.push(__("There was nothing new to tell."));
 		}
 		if (progress.counts.Queued) {
-			notes.push(__("Queued mails leave in the next minutes; the ledger shows when each is completed."));
+			notes.push(__("Queued mails leave in the next minutes; the message log shows when each is completed."));
 		}
-		wrapper.html(`<div role="status">
+		wrapper.html(`<div role="status" data-status="${ma.escape(progress.status)}">
 				<p>${ma.escape(words[progress.status] || __(progress.status))}</p>
 				<div class="progress" role="progressbar" aria-valuemin="0" aria-valuemax="100"
 					aria-valuenow="${percent}">

@@ -90,7 +90,7 @@ marketing_automation.why = {
 						},
 						{
 							label: __("Serial No"),
-							html: (r) => ma.link(r.reference_doctype, r.reference_name),
+							html: (r) => ma.serial_no(r.reference_name, r.reference_doctype),
 						},
 						{ label: __("Expiry Date"), html: (r) => ma.date(r.occurrence_date) },
 						{ label: __("Status"), html: (r) => ma.status(r.status) },
@@ -118,7 +118,7 @@ marketing_automation.why = {
 							html: (r) =>
 								ma.link("Lifecycle Action", r.action, `${r.trigger_name}: ${r.action_name}`),
 						},
-						{ label: __("Serial No"), html: (r) => ma.link("Serial No", r.serial_no) },
+						{ label: __("Serial No"), html: (r) => ma.serial_no(r.serial_no) },
 						{ label: __("State"), html: (r) => ma.pill(__(r.state), colors[r.state]) },
 						{ label: __("Why"), html: (r) => ma.escape(r.why) },
 					],

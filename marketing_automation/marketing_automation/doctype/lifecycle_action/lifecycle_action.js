@@ -1,6 +1,10 @@
 frappe.ui.form.on("Lifecycle Action", {
 	refresh(frm) {
 		if (frm.is_new()) return;
+		marketing_automation.breadcrumb(
+			frm.doc.campaign,
+			frappe.utils.get_form_link("Lifecycle Campaign", frm.doc.campaign)
+		);
 		frm.add_custom_button(__("See the Message"), () => {
 			if (frm.is_dirty()) {
 				frappe.show_alert({ message: __("Save first."), indicator: "orange" });

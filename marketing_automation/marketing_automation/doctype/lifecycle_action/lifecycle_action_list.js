@@ -1,5 +1,15 @@
 frappe.listview_settings["Lifecycle Action"] = {
 	add_fields: ["enabled"],
+	hide_name_column: true,
+
+	onload(listview) {
+		marketing_automation.explain_empty(
+			listview,
+			__(
+				"No action yet. An action says what is sent when its trigger meets somebody. A campaign made from a recipe has its actions already."
+			)
+		);
+	},
 
 	get_indicator(doc) {
 		return doc.enabled

@@ -1,4 +1,11 @@
 frappe.ui.form.on("Lifecycle Campaign", {
+	before_load(frm) {
+		// Frappe fills in the default company. Here an empty one stands for all of them, so it is the marketer's choice,
+		// unless user permissions leave none. On load it would be too late: Frappe looks up what it filled in.
+		const companies = frappe.defaults.get_user_permissions().Company;
+		if (frm.is_new() && !companies) frm.doc.company = "";
+	},
+
 	onload(frm) {
 		marketing_automation.call("senders").then((senders) => {
 			frm.lifecycle_senders = senders;
@@ -9,7 +16,7 @@ frappe.ui.form.on("Lifecycle Campaign", {
 					? __("Empty: the site's default account. Accounts that can send: {0}.", [
 							marketing_automation.escape(senders.join(", ")),
 					  ])
-					: __("No Email Account can send yet. Enable outgoing mail in one first.")
+					: __("Empty: the site's default account.")
 			);
 		});
 	},
@@ -33,8 +40,11 @@ frappe.ui.form.on("Lifecycle Campaign", {
 				);
 			});
 		}
+		if (frappe.model.can_create("Lifecycle Campaign")) {
+			frm.page.add_menu_item(__("Duplicate"), () => frm.trigger("duplicate"), true);
+		}
 		frm.add_custom_button(
-			__("Execution Log"),
+			__("Message Log"),
 			() => marketing_automation.open_ledger({ campaign: frm.doc.name }),
 			__("View")
 		);
@@ -44,6 +54,8 @@ frappe.ui.form.on("Lifecycle Campaign", {
 				frappe.set_route("query-report", "Campaign Performance", { campaign: frm.doc.name }),
 			__("View")
 		);
+		// A form that has just been saved for the first time is refreshed twice.
+		frm.lifecycle_section?.remove();
 		const parts = frm.dashboard.add_section(
 			`<div class="lifecycle-health"></div><div class="lifecycle-steps">${marketing_automation.loading()}</div>`,
 			__("Journey")
@@ -51,11 +63,31 @@ frappe.ui.form.on("Lifecycle Campaign", {
 		// The journey is what the page is about: it stands above the connections.
 		const section = parts.closest(".form-dashboard-section");
 		section.prependTo(section.parent());
+		frm.lifecycle_section = section;
 		frm.lifecycle_health = section.find(".lifecycle-health");
 		frm.lifecycle_journey = section.find(".lifecycle-steps");
 		frm.dashboard.show();
 		frm.trigger("draw_health");
 		frm.trigger("draw_journey");
+	},
+
+	duplicate(frm) {
+		frappe.prompt(
+			{
+				fieldname: "campaign_name",
+				label: __("Campaign Name"),
+				fieldtype: "Data",
+				default: __("{0} (Copy)", [frm.doc.name]),
+				description: __("With its triggers and actions, not active. The messages are shared by both."),
+				reqd: 1,
+			},
+			({ campaign_name }) =>
+				marketing_automation
+					.call("duplicate", { campaign: frm.doc.name, campaign_name }, { freeze: true })
+					.then((name) => frappe.set_route("Form", "Lifecycle Campaign", name)),
+			__("Duplicate the Campaign"),
+			__("Duplicate")
+		);
 	},
 
 	draw_health(frm) {

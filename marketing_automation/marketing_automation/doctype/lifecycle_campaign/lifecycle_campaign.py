@@ -9,6 +9,11 @@ from marketing_automation.lifecycle import refuse_deletion_if_used, set_active_s
 
 
 class LifecycleCampaign(Document):
+	def __init__(self, *args, **kwargs):
+		super().__init__(*args, **kwargs)
+		# Empty stands for all companies. Frappe would fill in that of the user or of the site.
+		self.dont_update_if_missing = ["company"]
+
 	def validate(self):
 		self.validate_dates()
 		self.validate_policy()
@@ -58,9 +63,31 @@ class LifecycleCampaign(Document):
 			for action_type in {action.action_type for action in actions}:
 				channel_for(action_type).check(self)
 
+	def duplicate(self, campaign_name: str) -> "LifecycleCampaign":
+		"""Insert a copy with its triggers and actions, inactive, and return it. The Email Templates are shared."""
+		copy = frappe.copy_doc(self, ignore_no_copy=False)
+		copy.campaign_name = campaign_name
+		copy.insert()
+		for trigger in _documents("Lifecycle Trigger", {"campaign": self.name}):
+			new = frappe.copy_doc(trigger, ignore_no_copy=False)
+			new.campaign = copy.name
+			new.insert()
+			for action in _documents("Lifecycle Action", {"trigger": trigger.name}):
+				of_new = frappe.copy_doc(action, ignore_no_copy=False)
+				of_new.trigger = new.name
+				of_new.insert()
+		return copy
+
 	def on_trash(self):
 		refuse_deletion_if_used(self, "campaign", _("Active"))
 		for trigger in frappe.get_all(
 			"Lifecycle Trigger", filters={"campaign": self.name}, pluck="name", order_by="name asc"
 		):
 			frappe.delete_doc("Lifecycle Trigger", trigger)
+
+
+def _documents(doctype: str, filters: dict) -> list[Document]:
+	return [
+		frappe.get_doc(doctype, name)
+		for name in frappe.get_all(doctype, filters=filters, pluck="name", order_by="creation asc, name asc")
+	]

@@ -1,4 +1,5 @@
 frappe.listview_settings["Lifecycle Campaign"] = {
+	hide_name_column: true,
 	add_fields: ["is_active", "start_date", "end_date"],
 
 	get_indicator(doc) {
@@ -10,6 +11,12 @@ frappe.listview_settings["Lifecycle Campaign"] = {
 	},
 
 	onload(listview) {
+		marketing_automation.explain_empty(
+			listview,
+			__(
+				"No campaign yet. New from Recipe makes a whole one in a minute, and nothing is sent before you activate it."
+			)
+		);
 		if (frappe.model.can_create("Lifecycle Campaign")) {
 			listview.page.add_inner_button(__("New from Recipe"), () =>
 				marketing_automation.recipes.show()

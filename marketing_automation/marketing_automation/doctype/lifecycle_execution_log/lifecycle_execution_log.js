@@ -1,5 +1,32 @@
 frappe.ui.form.on("Lifecycle Execution Log", {
+	// Below a key, what it is called.
+	name(frm, field, doctype, title) {
+		const key = frm.doc[field];
+		if (!key || !frappe.model.can_read(doctype)) return;
+		frappe.db.get_value(doctype, key, title).then(({ message }) => {
+			const called = message[title];
+			if (frm.doc[field] !== key) return;
+			frm.set_df_property(
+				field,
+				"description",
+				called && called !== key ? marketing_automation.escape(called) : ""
+			);
+		});
+	},
+
 	refresh(frm) {
+		// Frappe adds the time zone to these, and then finds no translation of the whole.
+		frm.meta.fields
+			.filter((df) => df.fieldtype === "Datetime" && df.description)
+			.forEach((df) =>
+				frm.set_df_property(df.fieldname, "description", __(df.description.split("<br>")[0]))
+			);
+		marketing_automation.breadcrumb(
+			__("Lifecycle Execution Log"),
+			frappe.utils.generate_route({ type: "DocType", name: frm.doctype, doc_view: "List" })
+		);
+		frm.events.name(frm, "customer", "Customer", "customer_name");
+		frm.events.name(frm, "item_code", "Item", "item_name");
 		frm.page.set_indicator(
 			__(frm.doc.status),
 			marketing_automation.STATUS_COLORS[frm.doc.status]

@@ -9,9 +9,7 @@ from marketing_automation.engine.model import COMPLETED, PENDING, QUEUED
 class LifecycleExecutionLog(Document):
 	def validate(self):
 		frappe.throw(
-			_(
-				"The Lifecycle Execution Log is written by the campaigns themselves and cannot be changed by hand."
-			),
+			_("The message log is written by the campaigns themselves and cannot be changed by hand."),
 			frappe.PermissionError,
 			title=_("Read Only"),
 		)

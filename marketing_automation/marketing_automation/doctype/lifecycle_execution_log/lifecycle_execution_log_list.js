@@ -1,6 +1,14 @@
 frappe.listview_settings["Lifecycle Execution Log"] = {
-	add_fields: ["status", "reason"],
+	add_fields: ["status", "reason", "customer"],
 	hide_name_column: true,
+
+	formatters: {
+		// A phone shows nothing else of a row.
+		reference_name(value, df, doc) {
+			const who = doc.customer_customer_name || doc.customer;
+			return who ? `${value} · ${who}` : value;
+		},
+	},
 
 	get_indicator(doc) {
 		return [
@@ -11,6 +19,16 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 	},
 
 	onload(listview) {
+		marketing_automation.explain_empty(
+			listview,
+			__(
+				"No message yet. Each that falls due gets a row here, sent or not, when a run of an active campaign has met it."
+			)
+		);
+		// What Frappe does by itself for document types that show their titles in links; ERPNext's Customer does not.
+		if (frappe.model.can_read("Customer")) {
+			listview.link_field_title_fields.customer = "customer_name";
+		}
 		const names = () => listview.get_checked_items(true);
 		listview.page.add_actions_menu_item(__("Retry Failed"), () =>
 			marketing_automation.run.again("retry", { names: names() }, () => listview.refresh())

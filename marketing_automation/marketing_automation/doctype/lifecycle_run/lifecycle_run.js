@@ -1,6 +1,6 @@
 frappe.ui.form.on("Lifecycle Run", {
 	refresh(frm) {
-		frm.add_custom_button(__("Execution Log"), () =>
+		frm.add_custom_button(__("Message Log"), () =>
 			marketing_automation.open_ledger({ run: frm.doc.name })
 		);
 		if (frm.doc.failed) {

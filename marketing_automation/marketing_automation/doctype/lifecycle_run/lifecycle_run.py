@@ -9,7 +9,7 @@ class LifecycleRun(Document):
 	def validate(self):
 		if not self.flags.by_engine:
 			frappe.throw(
-				_("A Lifecycle Run is written by the run itself and cannot be changed by hand."),
+				_("A run writes its own record. It cannot be changed by hand."),
 				frappe.PermissionError,
 				title=_("Read Only"),
 			)
@@ -17,7 +17,7 @@ class LifecycleRun(Document):
 	def on_trash(self):
 		if ledger.refers_to("run", self.name):
 			frappe.throw(
-				_("The Lifecycle Execution Log refers to this run. It cannot be deleted."),
+				_("The message log refers to this run. It cannot be deleted."),
 				frappe.LinkExistsError,
 				title=_("Cannot Delete"),
 			)

@@ -10,6 +10,10 @@ frappe.ui.form.on("Lifecycle Trigger", {
 		frm.trigger("offer_date_fields");
 		frm.trigger("draw_filters");
 		if (frm.is_new()) return;
+		marketing_automation.breadcrumb(
+			frm.doc.campaign,
+			frappe.utils.get_form_link("Lifecycle Campaign", frm.doc.campaign)
+		);
 		frm.add_custom_button(__("Campaign"), () =>
 			frappe.set_route("Form", "Lifecycle Campaign", frm.doc.campaign)
 		);
@@ -21,6 +25,8 @@ frappe.ui.form.on("Lifecycle Trigger", {
 	offer_date_fields(frm) {
 		if (frm.lifecycle_date_fields) {
 			frm.fields_dict.date_field.set_data(frm.lifecycle_date_fields);
+			// Shown by its label, which it has only now.
+			frm.refresh_field("date_field");
 		}
 	},
 
@@ -39,7 +45,7 @@ frappe.ui.form.on("Lifecycle Trigger", {
 			return;
 		}
 		frappe.model.with_doctype("Serial No", () => {
-			wrapper.empty();
+			wrapper.html(`<label class="control-label">${__("Filters")}</label>`);
 			const group = new frappe.ui.FilterGroup({
 				parent: $('<div class="lifecycle-filters"></div>').appendTo(wrapper),
 				doctype: "Serial No",

@@ -47,7 +47,7 @@ class LifecycleTrigger(Document):
 		):
 			frappe.throw(
 				_(
-					"The Lifecycle Execution Log no longer knows who was told about expiries of {0} days ago. Add a new trigger instead of changing this one."
+					"The message log no longer knows who was told about expiries of {0} days ago. Add a new trigger instead of changing this one."
 				).format(self.days_offset),
 				title=_("Too Long Ago"),
 			)

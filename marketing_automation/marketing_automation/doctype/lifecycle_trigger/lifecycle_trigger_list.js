@@ -1,5 +1,15 @@
 frappe.listview_settings["Lifecycle Trigger"] = {
 	add_fields: ["enabled"],
+	hide_name_column: true,
+
+	onload(listview) {
+		marketing_automation.explain_empty(
+			listview,
+			__(
+				"No trigger yet. A trigger says when somebody is told. A campaign made from a recipe has its triggers already."
+			)
+		);
+	},
 
 	get_indicator(doc) {
 		return doc.enabled

@@ -144,7 +144,7 @@ def _columns(level: tuple[str, ...]) -> list[dict]:
 		("cancelled", _("Cancelled")),
 	)
 	columns += [
-		{"fieldname": field, "label": label, "fieldtype": "Int", "width": 110} for field, label in numbers
+		{"fieldname": field, "label": label, "fieldtype": "Int", "width": 130} for field, label in numbers
 	]
 	columns.append({"fieldname": "delivered", "label": _("Delivered"), "fieldtype": "Percent", "width": 110})
 	return columns

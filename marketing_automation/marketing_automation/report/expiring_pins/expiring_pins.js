@@ -30,7 +30,9 @@ frappe.query_reports["Expiring Pins"] = {
 
 	onload(report) {
 		frappe.xcall("marketing_automation.api.date_fields").then((fields) => {
-			report.get_filter("date_field").set_data(fields);
+			const filter = report.get_filter("date_field");
+			filter.set_data(fields);
+			filter.set_formatted_input(filter.get_value());
 		});
 	},
 
