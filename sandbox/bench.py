@@ -59,8 +59,9 @@ class Bench:
 		self._configure(services)
 
 	def twin(self, folder: Path, services: dict) -> "Bench":
-		"""Return a bench with these apps and this environment, but with sites and services of its own."""
+		"""Return a bench with these apps, this environment and these dumps, but with sites and services of its own."""
 		twin = copy.copy(self)
+		twin.key = f"{self.key}-{folder.name}"
 		twin.sites, twin.logs = folder / "sites", folder / "logs"
 		for path in (twin.sites / "assets", twin.logs, folder / "config"):
 			path.mkdir(parents=True, exist_ok=True)
@@ -70,7 +71,7 @@ class Bench:
 		return twin
 
 	def _configure(self, services: dict) -> None:
-		(self.sites / "apps.txt").write_text("frappe\nerpnext\nmarketing_automation\n")
+		_write(self.sites / "apps.txt", "frappe\nerpnext\nmarketing_automation\n")
 		redis = f"redis://127.0.0.1:{services['redis'].port}"
 		config = {
 			"db_host": "127.0.0.1",
@@ -82,7 +83,7 @@ class Bench:
 			"webserver_port": 8000,
 			"developer_mode": 0,
 		}
-		(self.sites / "common_site_config.json").write_text(json.dumps(config, indent=1))
+		_write(self.sites / "common_site_config.json", json.dumps(config, indent=1))
 		assets = self.sites / "assets" / "assets.json"
 		if not assets.exists():
 			assets.write_text("{}")
@@ -95,20 +96,28 @@ class Bench:
 	def stamped(self, name: str, content: str) -> None:
 		(self.folder / "stamps" / name).write_text(content)
 
+	@property
+	def _requirements(self) -> Path:
+		return HERE / ("requirements.txt" if not self.sources["frappe"] else "requirements-tests.txt")
+
+	def pythons(self) -> tuple[str, ...]:
+		"""Return the versions of Python of which the environment needs one; none when it is there."""
+		if not self.stamp("environment", self._requirements.read_text()):
+			return ()
+		return SOURCE_PYTHONS if self.sources["frappe"] else WHEEL_PYTHONS
+
 	def _environment(self) -> None:
-		requirements = HERE / ("requirements.txt" if not self.sources["frappe"] else "requirements-tests.txt")
-		content = requirements.read_text()
-		if not self.stamp("environment", content):
+		pythons, requirements = self.pythons(), self._requirements
+		if not pythons:
 			return
-		versions = SOURCE_PYTHONS if self.sources["frappe"] else WHEEL_PYTHONS
-		python = host.python(versions, self.logs / "apt-python.log")
+		python = host.python(pythons)
 		with step(f"Python environment ({Path(python).name}, {requirements.name})"):
 			shutil.rmtree(self.folder / "env", ignore_errors=True)
 			run([python, "-m", "venv", self.folder / "env"], self.logs / "venv.log")
-			# All versions are pinned, so there is nothing to resolve.
+			# All versions are pinned, so there is nothing to resolve. What is used is compiled when it is (environ).
 			pinned = [] if self.sources["frappe"] else ["--no-deps"]
-			self.pip("install", "--quiet", *pinned, "-r", requirements, log="pip.log")
-		self.stamped("environment", content)
+			self.pip("install", "--quiet", "--no-compile", *pinned, "-r", requirements, log="pip.log")
+		self.stamped("environment", requirements.read_text())
 
 	def pip(self, *arguments, log: str) -> None:
 		"""Run pip of the bench's environment."""
@@ -150,13 +159,19 @@ class Bench:
 		packages = next((self.folder / "env" / "lib").glob("python*")) / "site-packages"
 		paths = [self.apps / app for app, source in self.sources.items() if not source]
 		paths.append(self.apps / "marketing_automation")
-		(packages / "sandbox_apps.pth").write_text("".join(f"{path}\n" for path in paths))
+		_write(packages / "sandbox_apps.pth", "".join(f"{path}\n" for path in paths))
 
 	def environ(self, **more) -> dict:
 		"""Return the environment variables of a process of this bench."""
-		own = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "DEV_SERVER": "0"}
+		own = {
+			"PYTHONUNBUFFERED": "1",
+			# Compiled once for the hundreds of processes of a test run, and nothing written beside the sources.
+			"PYTHONPYCACHEPREFIX": str(self.folder / "pycache"),
+			"DEV_SERVER": "0",
+		}
 		# CI makes newer workers run in test mode.
-		return {**{k: v for k, v in os.environ.items() if k != "CI"}, **own, **more}
+		foreign = ("CI", "PYTHONDONTWRITEBYTECODE")
+		return {**{k: v for k, v in os.environ.items() if k not in foreign}, **own, **more}
 
 	def command(self, *arguments) -> list:
 		"""Return the command line of a bench command, to be run from `sites`."""
@@ -190,6 +205,12 @@ def _key(text: str) -> str:
 	"""Return a name for a folder: short, and different for different texts."""
 	plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 	return plain if len(plain) <= 20 else f"{plain[:20]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _write(file: Path, content: str) -> None:
+	"""Write a file unless it says this already: processes of the bench may be reading it."""
+	if not file.exists() or file.read_text() != content:
+		file.write_text(content)
 
 
 def _link(link: Path, target: Path) -> None:

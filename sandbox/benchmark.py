@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import benchmark_data as data
+import benchmark_desk as desk
 import frappe
 import workers
 from frappe.email.doctype.notification import notification as frappe_notification
@@ -34,7 +36,7 @@ from marketing_automation.tests.case import statements
 
 LOG = Path("..") / "logs" / "benchmark-worker.log"
 OURS = (ledger.DOCTYPE, ledger.RUN, "Email Queue", "Email Queue Recipient")
-PARTS = ("plan", "growth", "queue", "workers")
+PARTS = ("plan", "growth", "desk", "queue", "workers", "email_campaign")
 QUEUED_MAILS = 2000
 PEER_MAILS = 200
 END_TO_END_MAILS = 2000
@@ -342,6 +344,19 @@ def peers(name: str) -> dict:
 	}
 
 
+def email_campaign() -> dict:
+	"""ERPNext's Email Campaign, by its own scheduled function: a mail to each of so many contacts."""
+	from erpnext.crm.doctype.email_campaign.email_campaign import send_email_to_leads_or_contacts
+
+	forget()
+	with clock() as seconds:
+		send_email_to_leads_or_contacts()
+		frappe.db.commit()
+	if (queued := frappe.db.count("Email Queue")) != PEER_MAILS:
+		raise RuntimeError(f"ERPNext's Email Campaign has queued {queued} mails of {PEER_MAILS}.")
+	return {"email_campaign_mails_per_second": PEER_MAILS / seconds()}
+
+
 # -- workers -----------------------------------------------------------------------------------------------------
 
 
@@ -458,6 +473,8 @@ def main() -> int:
 	parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
 	parser.add_argument("--memory", action="store_true")
 	arguments = parser.parse_args()
+	# Ended from outside it still ends its workers and puts the site's configuration back.
+	signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 	connect(arguments.site)
 	if arguments.memory:
 		memory()
@@ -526,6 +543,9 @@ def measured(arguments, sink: smtp_sink.Sink) -> dict:
 			curves["plan"].append((count, planned))
 			curves["claim"].append((count, claiming_seconds))
 		Path(arguments.plot).write_text(plot(curves))
+	if "desk" in arguments.parts:
+		desk.measure(figures, arguments.rows)
+		forget()
 	activate([frappe.db.get_value("Lifecycle Trigger", {"days_offset": 30}, "campaign")])
 	if "queue" in arguments.parts:
 		data.due(PEER_MAILS, (30,))
@@ -545,6 +565,13 @@ def measured(arguments, sink: smtp_sink.Sink) -> dict:
 		for count in (2, 4):
 			many = f"queue_mails_per_second_{count}_workers"
 			figures.share(f"workers_{count}_speedup", many, "queue_mails_per_second_1_workers")
+	if "email_campaign" in arguments.parts and data.factories.real_erpnext():
+		data.email_campaigns(PEER_MAILS)
+		figures.measure(email_campaign)
+		if "queue" in arguments.parts:
+			figures.share(
+				"queue_ratio_to_email_campaign", "queue_mails_per_second", "email_campaign_mails_per_second"
+			)
 	return {**figures.as_dict(), "growth": curves, "machine": machine()}
 
 

@@ -39,19 +39,19 @@ class Sandbox:
 		}
 		self.sites = Sites(self.bench, self.services["mariadb"])
 
-	def start(self) -> list:
-		"""Build what is missing and start the services; return those that were not running before."""
-		host.need(host.PROGRAMS, FOLDER / "logs" / "apt.log")
-		started = [service for service in self.services.values() if service.start()]
+	def start(self, programs: dict | None = None) -> None:
+		"""Build what is missing and start the services. programs: what the machine must have besides."""
+		host.need(host.PROGRAMS | (programs or {}), FOLDER / "logs" / "apt.log", self.bench.pythons())
+		for service in self.services.values():
+			service.start()
 		self.bench.build(self.services)
-		return started
 
 	@contextlib.contextmanager
-	def up(self):
+	def up(self, programs: dict | None = None):
 		"""The services for as long as the block runs. What was running before stays up."""
 		running = {name for name, service in self.services.items() if service.running()}
 		try:
-			self.start()
+			self.start(programs)
 			yield
 		finally:
 			for name, service in self.services.items():
@@ -69,7 +69,7 @@ def up(sandbox: Sandbox, _arguments) -> int:
 
 def down(sandbox: Sandbox, _arguments) -> int:
 	"""Stop the services, those of the other benches too."""
-	redis = [Redis(folder) for folder in FOLDER.glob("*/redis")]
+	redis = [Redis(folder) for pattern in ("*/redis", "*/workers/*/redis") for folder in FOLDER.glob(pattern)]
 	for service in (*sandbox.services.values(), *redis):
 		service.stop()
 	return 0
@@ -83,13 +83,42 @@ def clean(sandbox: Sandbox, _arguments) -> int:
 
 
 def test(sandbox: Sandbox, arguments) -> int:
-	"""Run the tests with pytest on a new site."""
+	"""Run the tests with pytest: all of them side by side; those chosen by arguments of pytest's in one process, in
+	which a debugger works."""
 	with sandbox.up():
-		sandbox.sites.fresh(TEST_SITE)
-		command = [sandbox.bench.python, "-m", "pytest", *arguments.rest]
-		environ = sandbox.bench.environ(FRAPPE_SITE=TEST_SITE, FRAPPE_SITES_PATH=str(sandbox.bench.sites))
-		print(flush=True)
-		return subprocess.run([str(part) for part in command], cwd=PROJECT, env=environ).returncode
+		if arguments.rest:
+			sandbox.sites.fresh(TEST_SITE)
+			return pytest(sandbox, sandbox.bench.sites, *arguments.rest)
+		# Some tests mostly wait, for workers and for a browser.
+		names = [f"gw{number}" for number in range(os.cpu_count() + 1)]
+		with test_sites(sandbox, names) as folder:
+			# What a class or a module has set up is used by one worker; conftest.py has the long ones first.
+			return pytest(sandbox, folder, "-n", len(names), "--dist", "loadscope", "--no-loadscope-reorder")
+
+
+def pytest(sandbox: Sandbox, sites, *arguments) -> int:
+	"""Run pytest on the test site in a sites folder; return its exit code."""
+	environ = sandbox.bench.environ(FRAPPE_SITE=TEST_SITE, FRAPPE_SITES_PATH=str(sites))
+	command = [sandbox.bench.python, "-m", "pytest", *arguments]
+	print(flush=True)
+	return subprocess.run([str(part) for part in command], cwd=PROJECT, env=environ).returncode
+
+
+@contextlib.contextmanager
+def test_sites(sandbox: Sandbox, names: list[str]):
+	"""A test site, in a bench and with a Redis of its own, for each of pytest's workers, for as long as the block runs.
+
+	Yields where their sites folders are: a path with {worker} in the place of a worker's name.
+	"""
+	folder = sandbox.bench.folder / "workers"
+	with contextlib.ExitStack() as stack:
+		for name in names:
+			redis = Redis(folder / name / "redis")
+			stack.callback(redis.stop)
+			redis.start()
+			bench = sandbox.bench.twin(folder / name, {**sandbox.services, "redis": redis})
+			Sites(bench, sandbox.services["mariadb"], redis).fresh(TEST_SITE)
+		yield folder / "{worker}" / "sites"
 
 
 def demo(sandbox: Sandbox, _arguments) -> int:
@@ -108,7 +137,7 @@ def faults(sandbox: Sandbox, arguments) -> int:
 			for service in services.values():
 				service.start()
 			bench = sandbox.bench.twin(folder, services)
-			Sites(bench, services["mariadb"]).fresh(FAULTS_SITE)
+			Sites(bench, services["mariadb"], services["redis"]).fresh(FAULTS_SITE)
 			return bench.script("faults.py", FAULTS_SITE, folder, *arguments.rest)
 		finally:
 			for service in services.values():
@@ -137,7 +166,7 @@ def demo_desk(sandbox: Sandbox, night: bool, browser: bool = False):
 
 def open_desk(sandbox: Sandbox, _arguments) -> int:
 	"""Serve the Desk with the demonstration data until Ctrl-C."""
-	with sandbox.up(), demo_desk(sandbox, night=True) as (url, mails):
+	with sandbox.up(host.DESK_PROGRAMS), demo_desk(sandbox, night=True) as (url, mails):
 		print(
 			f"\nThe Desk: {url}/app\n"
 			f"  a marketer ({', '.join(desk.MARKETER_ROLES)}): {MARKETER}, password {MARKETER_PASSWORD}\n"
@@ -153,7 +182,8 @@ def open_desk(sandbox: Sandbox, _arguments) -> int:
 
 def screenshots(sandbox: Sandbox, _arguments) -> int:
 	"""Take the documentation's pictures of the Desk."""
-	with sandbox.up(), demo_desk(sandbox, night=False, browser=True) as (url, _mails):
+	programs = host.DESK_PROGRAMS | host.BROWSER_PROGRAMS
+	with sandbox.up(programs), demo_desk(sandbox, night=False, browser=True) as (url, _mails):
 		done = desk.browse(
 			sandbox.bench,
 			desk.BROWSER / "screenshots.cjs",
@@ -182,8 +212,8 @@ def benchmark(sandbox: Sandbox, arguments) -> int:
 		]
 		return subprocess.run([str(part) for part in command], cwd=bench / "sites").returncode
 	# Only with the stylesheet that every mail gets on a real site are mails what they are there.
-	desk.need_programs(sandbox.bench)
-	with sandbox.up():
+	with sandbox.up(host.DESK_PROGRAMS):
+		desk.need_programs(sandbox.bench)
 		desk.build_assets(sandbox.bench)
 		sandbox.sites.fresh(BENCHMARK_SITE)
 		return sandbox.bench.script("benchmark.py", BENCHMARK_SITE, out, plot, *arguments.rest)

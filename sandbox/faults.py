@@ -8,6 +8,7 @@ app does "after a quarter of an hour" is made that old. The last line is for mac
 
 import argparse
 import contextlib
+import functools
 import io
 import os
 import random
@@ -15,6 +16,7 @@ import re
 import signal
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ from frappe.email.doctype.email_account.email_account import EmailAccount
 from frappe.email.queue import flush
 from frappe.installer import update_site_config
 from frappe.utils import add_days, add_to_date, getdate, now_datetime
+from frappe.utils.background_jobs import start_worker
 from services import MariaDB, Redis
 
 from marketing_automation.engine import drain, ledger, retry, run, settle
@@ -38,6 +41,8 @@ MAIL_QUEUE = "short"
 ALL_QUEUES = f"{ENGINE_QUEUES},{MAIL_QUEUE}"
 MAIL = {"mail_server": "127.0.0.1", "auto_email_id": "shop@company.example"}
 OUR_TABLES = (ledger.DOCTYPE, ledger.RUN, "Email Queue", "Email Queue Recipient", "Error Log")
+# Warm, so that a kill hits their work and not their imports.
+working = functools.partial(workers.working, warm=True)
 SUBJECT = re.compile(rb"^Subject: (FAULT-\d+)\r?$", re.MULTILINE)
 
 
@@ -164,11 +169,22 @@ class Site:
 			self.let_time_pass()
 			settle.settle()
 			if self.pending():
-				workers.work_off(self.log, ENGINE_QUEUES)
+				self.work_off(ENGINE_QUEUES)
 			(send_mails or self.send_mails)()
 			settle.settle()
 			if not self.pending() and not frappe.db.count(ledger.DOCTYPE, {"status": QUEUED}):
 				return
+
+	def work_off(self, queues: str) -> None:
+		"""Have a worker empty these queues: a fork of this process, which has all that jobs import."""
+
+		def work():
+			with self.log.open("a") as log:
+				for stream in (sys.stdout, sys.stderr):
+					os.dup2(log.fileno(), stream.fileno())
+			start_worker(queue=queues, burst=True)
+
+		at_once([work], self)
 
 	def send_mails(self) -> None:
 		"""Send what is in Email Queue from this process."""
@@ -184,7 +200,7 @@ class Site:
 		with contextlib.suppress(frappe.ValidationError):
 			# Newer versions send in this process, and raise when too many mails fail.
 			flush()
-		workers.work_off(self.log, MAIL_QUEUE)
+		self.work_off(MAIL_QUEUE)
 		frappe.db.rollback()
 
 	def told(self) -> Counter:
@@ -246,7 +262,7 @@ def kills(site: Site, result: Result, times: int, rows: int) -> None:
 			# Sometimes mails are sent as soon as there are some, sometimes when all are delivered.
 			queues = random.choice([ALL_QUEUES, f"{MAIL_QUEUE},{ENGINE_QUEUES}"])
 			# It takes about two seconds until it works; leaving the block kills it.
-			with workers.working(1, site.log, queues):
+			with working(1, site.log, queues):
 				time.sleep(random.uniform(0.5, 4))
 			result.tried += 1
 			# Those whose job was killed, and those whose job is still to come: two jobs for one mail.
@@ -264,13 +280,13 @@ def our_sender_killed(site: Site, result: Result, times: int, rows: int) -> None
 	while result.tried < times:
 		site.reset(rows)
 		run.start()
-		workers.work_off(site.log, ENGINE_QUEUES)
+		site.work_off(ENGINE_QUEUES)
 		# So slow that a kill hits a mail in the air, or the commit between two.
 		site.sink.reply = lambda recipients, raw: time.sleep(0.01)
 		while result.tried < times and (leased := site.leased()):
 			drain.enqueue(leased)
 			before = len(site.sink.mails)
-			with workers.working(1, site.log, MAIL_QUEUE):
+			with working(1, site.log, MAIL_QUEUE):
 				wait_until(lambda before=before: len(site.sink.mails) > before, 30)
 				time.sleep(random.uniform(0, 0.2))
 			result.tried += 1
@@ -307,7 +323,7 @@ def look_up_unknown(site: Site) -> None:
 
 def nights(site: Site, result: Result, times: int, rows: int) -> None:
 	"""Four runs at once in processes of their own, and four workers for what they share out."""
-	with workers.working(4, site.log, ENGINE_QUEUES):
+	with working(4, site.log, ENGINE_QUEUES):
 		for _ in range(times):
 			site.reset(rows)
 			at_once([_night] * 4, site)
@@ -334,7 +350,7 @@ def restarts(site: Site, result: Result, service: str, times: int, rows: int) ->
 	for number in range(times):
 		site.reset(rows)
 		run.start()
-		with workers.working(2, site.log, ENGINE_QUEUES):
+		with working(2, site.log, ENGINE_QUEUES):
 			# In the middle: some are handed over, some are not.
 			wait_until(lambda: frappe.db.count("Email Queue") > rows // 10, 30, site)
 			with contextlib.redirect_stdout(io.StringIO()):
@@ -349,7 +365,7 @@ def flushed(site: Site, result: Result, times: int, rows: int) -> None:
 	for _ in range(times):
 		site.reset(rows)
 		run.start()
-		with workers.working(1, site.log, ENGINE_QUEUES):
+		with working(1, site.log, ENGINE_QUEUES):
 			wait_until(lambda: frappe.db.count("Email Queue") > rows // 10, 30, site)
 			site.services["Redis"].flush()
 			time.sleep(1)
@@ -411,7 +427,7 @@ def smtp_down(site: Site, result: Result, rows: int) -> None:
 	port = frappe.conf.mail_port
 	update_site_config("mail_port", 9, validate=False)
 	run.start()
-	workers.work_off(site.log, ENGINE_QUEUES)
+	site.work_off(ENGINE_QUEUES)
 	for _round in range(3):
 		site.connect()
 		site.flush_mails()
@@ -431,10 +447,10 @@ def mail_worker_killed(site: Site, result: Result, times: int, rows: int) -> Non
 	# So slow that most kills hit a mail in the air.
 	site.sink.reply = lambda recipients, raw: time.sleep(0.2)
 	run.start()
-	workers.work_off(site.log, ENGINE_QUEUES)
+	site.work_off(ENGINE_QUEUES)
 	while result.tried < times and frappe.db.count("Email Queue", {"status": "Not Sent"}):
 		flush()
-		with workers.working(1, site.log, MAIL_QUEUE):
+		with working(1, site.log, MAIL_QUEUE):
 			time.sleep(random.uniform(2, 4))
 		result.tried += 1
 		# To Redis the job of a killed worker runs for some minutes yet.
@@ -451,7 +467,7 @@ def mail_worker_killed(site: Site, result: Result, times: int, rows: int) -> Non
 def deliver_tonight(site: Site) -> None:
 	"""Run the night, with mails sent by our job first and then as the scheduler does, through all retries."""
 	run.start()
-	workers.work_off(site.log, ALL_QUEUES)
+	site.work_off(ALL_QUEUES)
 	site.recover(site.flush_mails, rounds=6)
 	while frappe.db.count(ledger.DOCTYPE, {"next_attempt_at": ["is", "set"]}):
 		site.recover(site.flush_mails, rounds=6)
@@ -470,6 +486,8 @@ def at_once(works: list[Callable], site: Site) -> None:
 				site.connect()
 				work()
 				code = 0
+			except Exception:
+				traceback.print_exc()
 			finally:
 				os._exit(code)
 		processes.append(pid)

@@ -29,18 +29,24 @@ def which(program: str) -> str | None:
 	return shutil.which(program, path=PATH)
 
 
-def need(programs: dict, log: Path) -> None:
-	"""Install what is missing as root; otherwise say exactly what to install, and end."""
+def need(programs: dict, log: Path, pythons: tuple[str, ...] = ()) -> None:
+	"""Install what is missing as root; otherwise say exactly what to install, all of it at once, and end.
+
+	pythons: versions of Python, one of which must be there and able to make virtual environments.
+	"""
 	missing = [packages for program, packages in programs.items() if not which(program)]
+	if pythons and (package := _python(pythons)[1]):
+		missing.append((package,))
 	if not missing:
 		return
+	names = sorted({packages[0] for packages in missing})
 	if not which("apt-get"):
-		names = ", ".join(sorted({packages[0] for packages in missing}))
-		raise Failed(f"These Debian packages are needed, and this machine has no apt-get: {names}.")
-	if os.geteuid():
-		names = " ".join(sorted({packages[0] for packages in missing}))
 		raise Failed(
-			f"Some programs are missing. Install them, then try again:\n\n    sudo apt-get install {names}\n"
+			f"These Debian packages are needed, and this machine has no apt-get: {', '.join(names)}."
+		)
+	if os.geteuid():
+		raise Failed(
+			f"Something is missing. Install it, then try again:\n\n    sudo apt-get install {' '.join(names)}\n"
 		)
 	with step("Debian packages"):
 		run(["apt-get", "update"], log)
@@ -63,10 +69,15 @@ def _available(packages: tuple[str, ...]) -> str:
 	return packages[0]
 
 
-def python(versions: tuple[str, ...], log: Path) -> str:
-	"""Return a Python of one of these versions that can make virtual environments."""
+def python(versions: tuple[str, ...]) -> str:
+	"""Return a Python of one of these versions."""
+	return _python(versions)[0]
+
+
+def _python(versions: tuple[str, ...]) -> tuple[str, str | None]:
+	"""Return a Python of one of these versions, and the package that it lacks for virtual environments, if any."""
 	candidates = [which(f"python{version}") for version in versions] + [sys.executable, which("python3")]
-	without_venv = []
+	without_venv = None
 	for candidate in filter(None, candidates):
 		found = subprocess.run(
 			[candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
@@ -76,20 +87,10 @@ def python(versions: tuple[str, ...], log: Path) -> str:
 		if found not in versions:
 			continue
 		if not subprocess.run([candidate, "-c", "import venv, ensurepip"], capture_output=True).returncode:
-			return candidate
-		without_venv.append((candidate, found))
+			return candidate, None
+		without_venv = without_venv or (candidate, f"python{found}-venv")
 	if without_venv:
-		candidate, found = without_venv[0]
-		package = f"python{found}-venv"
-		if os.geteuid() or not which("apt-get"):
-			raise Failed(
-				f"{candidate} cannot make virtual environments. Install it, then try again:\n\n"
-				f"    sudo apt-get install {package}\n"
-			)
-		with step(f"Debian package {package}"):
-			run(["apt-get", "update"], log)
-			run(["apt-get", "install", "--yes", "--no-install-recommends", "--no-remove", package], log)
-		return candidate
+		return without_venv
 	raise Failed(
 		f"No Python that works was found. This needs Python {' or '.join(versions)}; "
 		f"this machine's python3 is {sys.version.split()[0]}. Debian 12 has Python 3.11."

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench import HERE, PROJECT, Bench
 from report import Failed, step
-from services import MariaDB
+from services import MariaDB, Redis
 
 ADMIN_PASSWORD = "admin"
 BASE = "base.localhost"
@@ -21,9 +21,11 @@ TIME_ZONE = timezone(timedelta(hours=-5))
 class Sites:
 	"""The sites of one bench."""
 
-	def __init__(self, bench: Bench, mariadb: MariaDB):
+	def __init__(self, bench: Bench, mariadb: MariaDB, redis: Redis | None = None):
+		"""redis: where no other site uses it, so that it can simply be emptied for a new one."""
 		self.bench = bench
 		self.mariadb = mariadb
+		self.redis = redis
 		self.dumps = bench.folder / "dumps"
 
 	def fresh(self, site: str, demonstration: bool = False) -> None:
@@ -51,7 +53,17 @@ class Sites:
 
 	def rows(self, site: str, query: str) -> list[str]:
 		"""Return a query's rows, each as one text with tabs between its columns."""
-		command = self.mariadb.client("--batch", "--skip-column-names", "-e", query, self._database(site))
+		return self._lines(
+			self.mariadb.client("--batch", "--skip-column-names", "-e", query, self._database(site))
+		)
+
+	def contents(self, site: str) -> list[str]:
+		"""Return every row of every table, each as an INSERT statement."""
+		options = ("--skip-extended-insert", "--no-create-info", "--compact")
+		return self._lines(self.mariadb.client(*options, self._database(site), program="mariadb-dump"))
+
+	@staticmethod
+	def _lines(command: list[str]) -> list[str]:
 		done = subprocess.run(command, capture_output=True, text=True)
 		if done.returncode:
 			raise Failed(f"MariaDB refused: {done.stderr.strip()}")
@@ -133,8 +145,14 @@ class Sites:
 			"encryption_key": "c2FuZGJveC1zYW5kYm94LXNhbmRib3gtc2FuZGJveC0=",
 		}
 		(folder / "site_config.json").write_text(json.dumps(values, indent=1))
+		self._forget(site)
+
+	def _forget(self, site: str) -> None:
+		"""Remove from Redis what an earlier site of this name has left in cache and queues."""
+		if self.redis:
+			self.redis.flush()
+			return
 		self.bench.frappe("--site", site, "clear-cache", log="clear-cache.log")
-		# What the site of this name before it left in the queues is none of its business.
 		self.bench.frappe("purge-jobs", "--site", site, log="purge-jobs.log")
 
 	def _keep(self, site: str, dump: Path) -> None:
@@ -167,5 +185,5 @@ def _hash(files: list[Path]) -> str:
 	digest = hashlib.sha256()
 	for path in sorted(files):
 		if "__pycache__" not in path.parts:
-			digest.update(str(path).encode() + path.read_bytes())
+			digest.update(str(path.relative_to(PROJECT)).encode() + path.read_bytes())
 	return digest.hexdigest()[:12]

@@ -11,12 +11,14 @@ from pathlib import Path
 QUEUES = "short,default,long"
 
 
-def start(log: Path, burst: bool = False, queues: str = QUEUES) -> subprocess.Popen:
+def start(log: Path, burst: bool = False, queues: str = QUEUES, warm: bool = False) -> subprocess.Popen:
 	"""Start one worker (bench worker) in a process group of its own; its output goes to the end of `log`.
 
-	burst: it ends when its queues are empty.
+	burst: it ends when its queues are empty. warm: the one of warm_worker.py.
 	"""
 	command = [sys.executable, "-m", "frappe.utils.bench_helper", "frappe", "worker", "--queue", queues]
+	if warm:
+		command = [sys.executable, Path(__file__).with_name("warm_worker.py"), queues]
 	# CI makes newer workers run in test mode, in which no mail leaves.
 	environ = {key: value for key, value in os.environ.items() if key != "CI"}
 	with log.open("a") as out:
@@ -60,12 +62,14 @@ def work_off(log: Path, queues: str = QUEUES) -> None:
 
 
 @contextlib.contextmanager
-def working(count: int, log: Path, queues: str = QUEUES) -> Iterator[list[subprocess.Popen]]:
+def working(
+	count: int, log: Path, queues: str = QUEUES, warm: bool = False
+) -> Iterator[list[subprocess.Popen]]:
 	"""Have `count` workers work for as long as the block runs."""
 	workers = []
 	try:
 		for _ in range(count):
-			workers.append(start(log, queues=queues))
+			workers.append(start(log, queues=queues, warm=warm))
 		yield workers
 	finally:
 		for worker in workers:

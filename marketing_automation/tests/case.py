@@ -2,7 +2,7 @@
 
 import contextlib
 import unittest
-from datetime import datetime
+from datetime import datetime, timezone
 from email import message_from_string, policy
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
@@ -28,7 +28,8 @@ MAIL = {"mail_server": "127.0.0.1", "mail_port": 9, "auto_email_id": "shop@compa
 class MarketingTestCase(unittest.TestCase):
 	"""A site without campaigns, without unsubscribes, and on which nothing expires, that can send mail.
 
-	The engine commits, so nothing is rolled back here: each test starts by removing what others have left.
+	The engine commits, so nothing is rolled back here: each test starts by removing what others have left, and the
+	last of a class leaves nothing.
 	"""
 
 	maxDiff = None
@@ -52,7 +53,11 @@ class MarketingTestCase(unittest.TestCase):
 		self.enterContext(mail_account())
 		# In test mode Frappe would mark them as sent.
 		self.enterContext(patch.object(drain, "enqueue"))
-		self.addCleanup(self._reset)
+
+	@classmethod
+	def tearDownClass(cls):
+		cls._reset()
+		super().tearDownClass()
 
 	if not hasattr(unittest.TestCase, "enterContext"):  # Python 3.10
 
@@ -60,7 +65,8 @@ class MarketingTestCase(unittest.TestCase):
 			self.addCleanup(context.__exit__, None, None, None)
 			return context.__enter__()
 
-	def _reset(self):
+	@staticmethod
+	def _reset():
 		frappe.set_user("Administrator")
 		frappe.db.rollback()
 		for doctype in (*OURS, "Notification Log"):
@@ -125,10 +131,15 @@ class MarketingTestCase(unittest.TestCase):
 		return account
 
 	def at(self, moment: str):
-		"""Return a context in which the clock shows `moment`, in the site's time zone."""
+		"""Return a context in which the clock shows `moment` in the site's time zone; the server's own stays what it is."""
 		# Older versions of Frappe compare `modified` as text, in which a whole second looks different.
 		there = datetime.fromisoformat(moment).replace(tzinfo=ZoneInfo(get_system_timezone()), microsecond=1)
-		return time_machine.travel(there, tick=True)
+		return time_machine.travel(there.astimezone(timezone.utc), tick=True)
+
+	def live_in(self, zone: str) -> None:
+		"""Move the site to another time zone, until the test ends."""
+		self.addCleanup(_set_time_zone, get_system_timezone())
+		_set_time_zone(zone)
 
 	def ledger(self, **filters) -> list:
 		"""Return the ledger's rows in the order in which they were written."""
@@ -167,6 +178,12 @@ class MarketingTestCase(unittest.TestCase):
 		for text in texts:
 			self.assertIn(text, frappe.utils.strip_html(str(caught.exception)))
 		frappe.db.rollback()
+
+
+def _set_time_zone(zone: str) -> None:
+	frappe.db.set_single_value("System Settings", "time_zone", zone)
+	frappe.db.commit()
+	frappe.clear_cache()
 
 
 @contextlib.contextmanager

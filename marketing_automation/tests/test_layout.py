@@ -12,7 +12,7 @@ from frappe.email.doctype.email_account.email_account import EmailAccount
 from frappe.email.email_body import get_formatted_html
 from frappe.email.queue import get_unsubscribe_message
 from frappe.utils import jinja_globals
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from marketing_automation.engine import layout, templates
@@ -178,7 +178,13 @@ class TestLayout(MarketingTestCase):
 	def test_any_template_with_any_values(self):
 		made_once = 0
 
-		@settings(max_examples=80, deadline=None, database=None, derandomize=True)
+		@settings(
+			max_examples=80,
+			deadline=None,
+			database=None,
+			derandomize=True,
+			suppress_health_check=[HealthCheck.too_slow],
+		)
 		@given(SOURCES, WORDS, WORDS, st.integers(1, 3))
 		def check(source, name, item, pins):
 			nonlocal made_once

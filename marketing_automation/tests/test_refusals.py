@@ -21,6 +21,12 @@ class TestTrigger(MarketingTestCase):
 		with self.refused("cannot be negative", "After Expiration", "5"):
 			self.trigger(days_offset=-5)
 
+	def test_in_the_language_of_whoever_saves_it(self):
+		self.addCleanup(setattr, frappe.local, "lang", frappe.local.lang)
+		frappe.local.lang = "es"
+		with self.refused("Los días no pueden ser negativos"):
+			self.trigger(days_offset=-5)
+
 	def test_on_expiration_with_an_offset(self):
 		with self.refused("On Expiration", "set Days to 0"):
 			self.trigger(trigger_type="On Expiration", days_offset=3)

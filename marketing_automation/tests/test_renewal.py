@@ -163,11 +163,9 @@ class TestRenewal(MarketingTestCase):
 
 	def test_the_night_is_that_of_the_sites_time_zone(self):
 		"""The two zones are 25 hours apart: whatever the server's clock says, their dates differ."""
-		zone = frappe.db.get_single_value("System Settings", "time_zone")
-		self.addCleanup(self.set_time_zone, zone)
 		nights = []
 		for there in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):
-			self.set_time_zone(there)
+			self.live_in(there)
 			self._reset()
 			pin = factories.pin(factories.customer(), in_days(30))
 			factories.campaign()
@@ -177,9 +175,7 @@ class TestRenewal(MarketingTestCase):
 		self.assertGreaterEqual((nights[0] - nights[1]).days, 1)
 
 	def test_clocks_that_go_forward_or_back_do_not_move_the_night(self):
-		zone = frappe.db.get_single_value("System Settings", "time_zone")
-		self.addCleanup(self.set_time_zone, zone)
-		self.set_time_zone("America/Santiago")
+		self.live_in("America/Santiago")
 		# On 6 September 2026 midnight does not exist there; on 5 April 2026 the hour before it comes twice.
 		for clock, expiry in (
 			("2026-09-06 01:00", date(2026, 10, 6)),
@@ -195,11 +191,6 @@ class TestRenewal(MarketingTestCase):
 					run = self.run_night()
 				self.assertEqual(run.night.isoformat(), clock[:10])
 				self.assertEqual(self.outcome_of(pin), ("Queued", None))
-
-	def set_time_zone(self, zone: str) -> None:
-		frappe.db.set_single_value("System Settings", "time_zone", zone)
-		frappe.db.commit()
-		frappe.clear_cache()
 
 	def test_a_renewed_pin_is_told_again_when_its_new_date_comes(self):
 		pin = factories.pin(factories.customer(), in_days(30))

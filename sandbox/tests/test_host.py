@@ -9,7 +9,7 @@ from services import free_port
 
 def test_a_python_that_cannot_work_is_refused_with_those_that_can(tmp_path):
 	with pytest.raises(Failed) as caught:
-		host.python(("2.4", "2.5"), tmp_path / "log")
+		host.need({}, tmp_path / "log", ("2.4", "2.5"))
 	assert "Python 2.4 or 2.5" in str(caught.value)
 
 
@@ -20,6 +20,18 @@ def test_what_is_missing_is_named_where_it_cannot_be_installed(tmp_path, monkeyp
 		host.need(host.PROGRAMS, tmp_path / "log")
 	assert "sudo apt-get install" in str(caught.value)
 	assert "mariadb-server-core" in str(caught.value)
+
+
+def test_all_that_is_missing_is_named_at_once(tmp_path, monkeypatch):
+	monkeypatch.setattr(host.os, "geteuid", lambda: 1000)
+	monkeypatch.setattr(host, "which", lambda program: "/usr/bin/apt-get" if program == "apt-get" else None)
+	monkeypatch.setattr(host, "_python", lambda versions: ("/usr/bin/python3", "python3.11-venv"))
+	with pytest.raises(Failed) as caught:
+		host.need(host.PROGRAMS | host.DESK_PROGRAMS, tmp_path / "log", ("3.11",))
+	assert (
+		"\n    sudo apt-get install git mariadb-client mariadb-client-core mariadb-server-core nodejs npm "
+		"python3.11-venv redis-tools\n"
+	) in str(caught.value)
 
 
 def test_a_port_that_is_taken_is_left_alone():

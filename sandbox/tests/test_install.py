@@ -7,6 +7,9 @@ from cli import Sandbox
 
 SITE = "install.localhost"
 OURS = re.compile(r"lifecycle|marketing", re.IGNORECASE)
+OURS_IN_A_ROW = re.compile(
+	r"Lifecycle|lifecycle_|Marketing Automation|Marketing (Manager|User)|marketing_automation"
+)
 
 SCHEMA = {
 	"columns": "select table_name, column_name, column_type, column_default, is_nullable from information_schema.columns "
@@ -61,6 +64,7 @@ def life():
 		log="test-uninstall.log",
 	)
 	seen["uninstalled"] = look(SCHEMA | RECORDS)
+	seen["rows"] = sites.contents(SITE)
 	yield seen
 	sites.remove(SITE)
 
@@ -88,6 +92,13 @@ def test_uninstalled_it_leaves_nothing(life, what):
 	# What a migration adds to Frappe's and ERPNext's own records is none of ours.
 	assert left - of_others(life["migrated"][what]) == set()
 	assert lost == set()
+
+
+def test_uninstalled_no_row_of_any_table_speaks_of_it(life):
+	assert len(life["rows"]) > 1000
+	tables = {row.split("`")[1] for row in life["rows"] if OURS_IN_A_ROW.search(row)}
+	# Frappe's own log of what was deleted, by whom and when.
+	assert tables <= {"tabDeleted Document"}
 
 
 def test_the_nightly_job_is_at_one_oclock():
