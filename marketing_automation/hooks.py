@@ -72,6 +72,9 @@ app_include_js = [
 ]
 app_include_css = [f"/assets/marketing_automation/css/lifecycle.css?v={app_version}"]
 
+# Notices nights that were not run also where the scheduler is off.
+extend_bootinfo = "marketing_automation.boot.extend_bootinfo"
+
 doctype_js = {
 	"Customer": "public/js/customer.js",
 	"Serial No": "public/js/serial_no.js",

@@ -10,6 +10,7 @@ CUSTOMERS = 100_000
 # Triggers of the planning benchmark: four campaigns with three each.
 OFFSETS = (60, 45, 30, 21, 14, 10, 7, 5, 4, 3, 2, 1)
 CAMPAIGNS = 4
+DAYS_OF_LEDGER = 730
 # Where nothing looks.
 FAR = 1000
 SUBJECT = "{{ customer_name }}, {{ item_name }} ends on {{ expiry_date }}"
@@ -89,7 +90,7 @@ def serial_numbers(first: int, last: int) -> None:
 
 
 def _fill(doctype: str, last: int, values: dict, first: int = 1) -> None:
-	values = {**values, **COMMON}
+	values = {**COMMON, **values}
 	columns = ", ".join(f"`{column}`" for column in values)
 	frappe.db.sql(
 		f"insert into `tab{doctype}` ({columns}) select {', '.join(values.values())} from seq_{first}_to_{last}"
@@ -140,20 +141,13 @@ def campaigns() -> list[str]:
 
 def notification() -> str:
 	"""Make Frappe's own Notification with the same words, 30 days before, and return its name."""
-	text = BODY.replace("{% for pin in pins %}", "").replace("{% endfor %}", "").replace("pin.", "doc.")
-	for name, value in {
-		"customer_name": "doc.customer",
-		"item_name": "doc.item_code",
-		"serial_no": "doc.serial_no",
-		"expiry_date": "frappe.utils.formatdate(doc.warranty_expiry_date, 'long')",
-		"days_left": "frappe.utils.date_diff(doc.warranty_expiry_date, frappe.utils.nowdate())",
-		"company": "doc.company",
-	}.items():
-		text = text.replace(f"{{{{ {name} }}}}", f"{{{{ {value} }}}}").replace(
-			f"if {name} <", f"if {value} <"
-		)
-	text = text.replace("doc.item_name", "doc.item_code").replace(
-		"doc.expiry_date", "doc.warranty_expiry_date"
+	text = _in_jinja_of_frappe(
+		customer_name="doc.customer",
+		item_name="doc.item_code",
+		serial_no="doc.serial_no",
+		expiry_date="frappe.utils.formatdate(doc.warranty_expiry_date, 'long')",
+		days_left="frappe.utils.date_diff(doc.warranty_expiry_date, frappe.utils.nowdate())",
+		company="doc.company",
 	)
 	# Serial No has no address: whoever uses a Notification for this has to look it up so.
 	address = "{{ frappe.db.get_value('Contact', {'name': frappe.db.get_value('Customer', doc.customer, 'customer_primary_contact')}, 'email_id') }}"
@@ -170,3 +164,111 @@ def notification() -> str:
 		enabled=0,
 		recipients=[{"cc": address}],
 	).name
+
+
+def ledger(rows: int) -> None:
+	"""Fill the ledger with the messages of the last two years; what was in it is gone. None of them is of tonight.
+
+	Its indexes are made when the rows are in: that is many times as fast.
+	"""
+	table = "`tabLifecycle Execution Log`"
+	indexes = frappe.db.sql(
+		"""select index_name, group_concat('`', column_name, '`' order by seq_in_index), min(non_unique)
+		from information_schema.statistics
+		where table_schema = database() and table_name = 'tabLifecycle Execution Log' and index_name != 'PRIMARY'
+		group by index_name"""
+	)
+	frappe.db.sql_ddl(f"truncate table {table}")
+	frappe.db.sql_ddl(f"alter table {table} " + ", ".join(f"drop index `{name}`" for name, *_ in indexes))
+	actions = frappe.get_all(
+		"Lifecycle Action", fields=["name", "trigger", "campaign"], order_by="campaign asc, creation asc"
+	)
+
+	def one_of(values) -> str:
+		return f"elt(1 + seq * 31 % {len(actions)}, {', '.join(frappe.db.escape(value) for value in values)})"
+
+	ago = f"({DAYS_OF_LEDGER} - floor((seq - 1) * {DAYS_OF_LEDGER} / {rows}))"
+	moment = f"date_add(date_sub(curdate(), interval {ago} day), interval 3600 + seq % 3600 second)"
+	recent = f"seq > {rows} - 1000"
+	_fill(
+		"Lifecycle Execution Log",
+		rows,
+		{
+			"name": f"lower(concat(lpad(hex(unix_timestamp({moment})), 11, '0'), lpad(hex(seq), 10, '0')))",
+			"creation": moment,
+			"modified": moment,
+			"idempotency_key": "left(sha2(seq, 256), 32)",
+			"run": f"concat('BENCH-RUN-', {ago})",
+			"campaign": one_of([action.campaign for action in actions]),
+			"trigger": one_of([action.trigger for action in actions]),
+			"action": one_of([action.name for action in actions]),
+			"customer": f"concat('BENCH-C-', lpad(1 + (seq * 7919) % {CUSTOMERS}, 7, '0'))",
+			"company": frappe.db.escape(factories.company()),
+			"reference_doctype": "'Serial No'",
+			"reference_name": "concat('BENCH-', lpad(1 + (seq * 7919) % 1000000, 8, '0'))",
+			"item_code": f"'{ITEM}'",
+			"occurrence_date": f"date_add(date({moment}), interval 30 day)",
+			"due_on": f"date({moment})",
+			"recipient": f"concat('customer', 1 + (seq * 7919) % {CUSTOMERS}, '@customers.example')",
+			"status": f"if({recent}, elt(1 + seq % 2, 'Pending', 'Queued'),"
+			" if(seq % 100 < 93, 'Completed', if(seq % 100 < 98, 'Skipped', 'Failed')))",
+			# One that is frequent, one that is rare, and one that has not been seen for long.
+			"reason": f"if({recent} or seq % 100 < 93, null, if(seq % 100 = 99, 'Sending failed',"
+			f" if(seq % 10000 = 93, 'Owner changed', if(seq < {rows} / 10, 'Returned', 'No e-mail address'))))",
+			"executed_at": f"if({recent}, null, {moment})",
+			"email_queue": "if(seq % 100 < 93, left(md5(seq), 10), null)",
+		},
+	)
+	frappe.db.sql_ddl(
+		f"alter table {table} "
+		+ ", ".join(
+			f"add {'' if non_unique else 'unique'} index `{name}` ({columns})"
+			for name, columns, non_unique in indexes
+		)
+	)
+	frappe.db.sql(f"analyze table {table}")
+
+
+def email_campaigns(count: int) -> None:
+	"""Make an Email Campaign of ERPNext for each of `count` contacts, due today and no other day.
+
+	It is one document a contact, and knows nothing but that contact: no serial number, no date.
+	"""
+	if not frappe.db.exists("Campaign", "Benchmark"):
+		words = ("customer_name", "item_name", "serial_no", "expiry_date", "company")
+		factories.make(
+			"Email Template",
+			name="Benchmark Email Campaign",
+			subject="{{ doc.first_name }}, it ends soon",
+			use_html=1,
+			response_html=_in_jinja_of_frappe(days_left="30", **dict.fromkeys(words, "doc.first_name")),
+		)
+		schedule = [{"email_template": "Benchmark Email Campaign", "send_after_days": 0}]
+		factories.make("Campaign", campaign_name="Benchmark", campaign_schedules=schedule)
+	frappe.db.delete("Email Campaign", {"campaign_name": "Benchmark"})
+	for contact in frappe.get_all(
+		"Contact",
+		filters={"name": ["like", "BENCH-C-%"]},
+		pluck="name",
+		order_by="name asc",
+		limit_page_length=count,
+	):
+		factories.make(
+			"Email Campaign",
+			campaign_name="Benchmark",
+			email_campaign_for="Contact",
+			recipient=contact,
+			sender="Administrator",
+			start_date=getdate(),
+		)
+	frappe.db.commit()
+
+
+def _in_jinja_of_frappe(**expressions: str) -> str:
+	"""Return the words for a template of Frappe's: no list of pins, an expression in the place of each variable."""
+	text = BODY.replace("{% for pin in pins %}", "").replace("{% endfor %}", "").replace("pin.", "")
+	for name, value in expressions.items():
+		text = text.replace(f"{{{{ {name} }}}}", f"{{{{ {value} }}}}").replace(
+			f"if {name} <", f"if {value} <"
+		)
+	return text

@@ -6,6 +6,7 @@ A browser test needs these, in this order: need_programs, build_assets, add_user
 
 import contextlib
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -35,11 +36,6 @@ SENDER = "shop@company.example"
 
 def need_programs(bench: Bench, browser: bool = False) -> None:
 	"""Install the programs that are missing; raises Failed where there can be no Desk, or no browser if one is wanted."""
-	if bench.sources["frappe"] or bench.sources["erpnext"]:
-		raise Failed(
-			"The sandbox builds the Desk of its own Frappe only. A bench made with the bench command serves its "
-			"Desk with: bench start"
-		)
 	programs = {**host.DESK_PROGRAMS, **(host.BROWSER_PROGRAMS if browser else {})}
 	host.need(programs, bench.logs / "apt-desk.log")
 	version = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout.strip()
@@ -49,19 +45,21 @@ def need_programs(bench: Bench, browser: bool = False) -> None:
 
 def build_assets(bench: Bench) -> None:
 	"""Build the Desk's scripts and styles, unless they were built from the same sources and pins before."""
-	pins = _digest(PINS)
-	if bench.stamp("npm", pins):
+	packages = _packages(bench)
+	wanted = hashlib.sha256(json.dumps(packages).encode()).hexdigest()
+	if bench.stamp("npm", wanted):
 		with step("Packages from npm"):
 			shutil.rmtree(_node_folder(bench), ignore_errors=True)
 			_node_folder(bench).mkdir()
-			for path in PINS:
-				shutil.copy(path, _node_folder(bench))
+			for name, content in packages.items():
+				(_node_folder(bench) / name).write_text(content)
+			pinned = "package-lock.json" in packages
 			# Frappe's editor asks for other versions of its peers than Frappe does.
-			command = ["npm", "ci", "--legacy-peer-deps", "--ignore-scripts", "--no-audit", "--no-fund"]
-			run(command, bench.logs / "npm.log", cwd=_node_folder(bench))
-		bench.stamped("npm", pins)
+			command = ["npm", "ci" if pinned else "install", "--legacy-peer-deps", "--ignore-scripts"]
+			run([*command, "--no-audit", "--no-fund"], bench.logs / "npm.log", cwd=_node_folder(bench))
+		bench.stamped("npm", wanted)
 	public = [path for path in PUBLIC.rglob("*") if path.is_file()]
-	sources = _digest([*PINS, HERE / "frappe_wheel.py", SOURCES / "build_assets.cjs", *public])
+	sources = wanted + _digest([HERE / "frappe_wheel.py", SOURCES / "build_assets.cjs", *public])
 	if bench.stamp("assets", sources):
 		with step("The Desk's assets"):
 			command = [
@@ -72,6 +70,32 @@ def build_assets(bench: Bench) -> None:
 			]
 			run(command, bench.logs / "assets.log", env=_node_environ(bench))
 		bench.stamped("assets", sources)
+
+
+def _packages(bench: Bench) -> dict[str, str]:
+	"""Return the files that tell npm what to install: {name: content}.
+
+	Ours with their lock, or what the given apps ask for in their own package.json, with our tools. A yarn.lock is
+	read by npm too.
+	"""
+	ours = json.loads((SOURCES / "package.json").read_text())
+	given = [bench.apps / app for app, source in bench.sources.items() if source]
+	if not given:
+		return {path.name: path.read_text() for path in PINS}
+	dependencies = {} if bench.sources["frappe"] else dict(ours["dependencies"])
+	for file in (app / "package.json" for app in given):
+		if file.exists():
+			dependencies |= json.loads(file.read_text()).get("dependencies", {})
+	for name, version in ours["dependencies"].items():
+		# The registry has what Frappe takes from a git address, and a registry is all that we ask for.
+		if dependencies.get(name, "").startswith("git"):
+			dependencies[name] = version
+	packages = {"private": True, "dependencies": dependencies | ours["devDependencies"]}
+	files = {"package.json": json.dumps(packages, indent=1)}
+	lock = bench.apps / "frappe" / "yarn.lock"
+	if lock.exists():
+		files[lock.name] = lock.read_text()
+	return files
 
 
 def add_user(bench: Bench, site: str, email: str, password: str, *roles: str) -> None:

@@ -185,5 +185,5 @@ def _hash(files: list[Path]) -> str:
 	digest = hashlib.sha256()
 	for path in sorted(files):
 		if "__pycache__" not in path.parts:
-			digest.update(str(path).encode() + path.read_bytes())
+			digest.update(str(path.relative_to(PROJECT)).encode() + path.read_bytes())
 	return digest.hexdigest()[:12]

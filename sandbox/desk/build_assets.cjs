@@ -3,6 +3,7 @@
 // sites/assets/assets.json, in which Frappe looks up where a bundle is. Not built: right-to-left styles.
 
 const fs = require("node:fs");
+const net = require("node:net");
 const path = require("node:path");
 const { pathToFileURL } = require("node:url");
 const esbuild = require("esbuild");
@@ -107,12 +108,20 @@ function link(target, at) {
 	fs.symlinkSync(target, at);
 }
 
+// Frappe keeps what is in assets.json in Redis, and `bench clear-cache` leaves it there.
+function forgetAssets() {
+	const { redis_cache } = JSON.parse(fs.readFileSync(path.join(sites, "common_site_config.json"), "utf8"));
+	const { hostname, port } = new URL(redis_cache);
+	const socket = net.connect(port, hostname, () => socket.end("DEL assets_json\r\n"));
+}
+
 async function main() {
 	for (const { app, folder } of publicFolders) link(folder, path.join(assets, app));
 	// Frappe loads some libraries as they are, when they are needed: /assets/frappe/node_modules/ace-builds/...
 	link(nodeModules, path.join(bench, "apps/frappe/frappe/public/node_modules"));
 	const index = await build();
 	fs.writeFileSync(path.join(assets, "assets.json"), JSON.stringify(index, null, 1));
+	forgetAssets();
 	console.log(`${Object.keys(index).length} bundles`);
 }
 

@@ -8,6 +8,8 @@ marketing_automation.recipes = {
 				const first = recipes[0];
 				const dialog = new frappe.ui.Dialog({
 					title: __("New Campaign from a Recipe"),
+					// Newer versions of Frappe write the labels beside the fields.
+					size: "large",
 					fields: [
 						{
 							fieldname: "recipe",

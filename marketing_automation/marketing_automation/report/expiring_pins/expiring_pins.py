@@ -34,8 +34,16 @@ def execute(filters: dict | None = None):
 
 
 def _columns() -> list[dict]:
+	# Without `align` a column whose first row is empty is taken for numbers.
 	return [
-		{"fieldname": fieldname, "label": label, "fieldtype": fieldtype, "options": options, "width": width}
+		{
+			"fieldname": fieldname,
+			"label": label,
+			"fieldtype": fieldtype,
+			"options": options,
+			"width": width,
+			"align": "left",
+		}
 		for fieldname, label, fieldtype, options, width in (
 			("serial_no", _("Serial No"), "Link", "Serial No", 150),
 			("item_name", _("Item"), "Data", None, 170),
