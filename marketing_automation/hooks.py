@@ -72,7 +72,11 @@ app_include_js = [
 ]
 app_include_css = [f"/assets/marketing_automation/css/lifecycle.css?v={app_version}"]
 
-extend_bootinfo = ["marketing_automation.compat.extend_bootinfo"]
+# The second notices nights that were not run also where the scheduler is off.
+extend_bootinfo = [
+	"marketing_automation.compat.extend_bootinfo",
+	"marketing_automation.boot.extend_bootinfo",
+]
 
 doctype_js = {
 	"Customer": "public/js/customer.js",

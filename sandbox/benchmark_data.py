@@ -10,6 +10,7 @@ CUSTOMERS = 100_000
 # Triggers of the planning benchmark: four campaigns with three each.
 OFFSETS = (60, 45, 30, 21, 14, 10, 7, 5, 4, 3, 2, 1)
 CAMPAIGNS = 4
+DAYS_OF_LEDGER = 730
 # Where nothing looks.
 FAR = 1000
 SUBJECT = "{{ customer_name }}, {{ item_name }} ends on {{ expiry_date }}"
@@ -89,7 +90,7 @@ def serial_numbers(first: int, last: int) -> None:
 
 
 def _fill(doctype: str, last: int, values: dict, first: int = 1) -> None:
-	values = {**values, **COMMON}
+	values = {**COMMON, **values}
 	columns = ", ".join(f"`{column}`" for column in values)
 	frappe.db.sql(
 		f"insert into `tab{doctype}` ({columns}) select {', '.join(values.values())} from seq_{first}_to_{last}"
@@ -170,3 +171,66 @@ def notification() -> str:
 		enabled=0,
 		recipients=[{"cc": address}],
 	).name
+
+
+def ledger(rows: int) -> None:
+	"""Fill the ledger with the messages of the last two years; what was in it is gone. None of them is of tonight.
+
+	Its indexes are made when the rows are in: that is many times as fast.
+	"""
+	table = "`tabLifecycle Execution Log`"
+	indexes = frappe.db.sql(
+		"""select index_name, group_concat('`', column_name, '`' order by seq_in_index), min(non_unique)
+		from information_schema.statistics
+		where table_schema = database() and table_name = 'tabLifecycle Execution Log' and index_name != 'PRIMARY'
+		group by index_name"""
+	)
+	frappe.db.sql_ddl(f"truncate table {table}")
+	frappe.db.sql_ddl(f"alter table {table} " + ", ".join(f"drop index `{name}`" for name, *_ in indexes))
+	actions = frappe.get_all(
+		"Lifecycle Action", fields=["name", "trigger", "campaign"], order_by="campaign asc, creation asc"
+	)
+
+	def one_of(values) -> str:
+		return f"elt(1 + seq * 31 % {len(actions)}, {', '.join(frappe.db.escape(value) for value in values)})"
+
+	ago = f"({DAYS_OF_LEDGER} - floor((seq - 1) * {DAYS_OF_LEDGER} / {rows}))"
+	moment = f"date_add(date_sub(curdate(), interval {ago} day), interval 3600 + seq % 3600 second)"
+	recent = f"seq > {rows} - 1000"
+	_fill(
+		"Lifecycle Execution Log",
+		rows,
+		{
+			"name": f"lower(concat(lpad(hex(unix_timestamp({moment})), 11, '0'), lpad(hex(seq), 10, '0')))",
+			"creation": moment,
+			"modified": moment,
+			"idempotency_key": "left(sha2(seq, 256), 32)",
+			"run": f"concat('BENCH-RUN-', {ago})",
+			"campaign": one_of([action.campaign for action in actions]),
+			"trigger": one_of([action.trigger for action in actions]),
+			"action": one_of([action.name for action in actions]),
+			"customer": f"concat('BENCH-C-', lpad(1 + (seq * 7919) % {CUSTOMERS}, 7, '0'))",
+			"company": frappe.db.escape(factories.company()),
+			"reference_doctype": "'Serial No'",
+			"reference_name": "concat('BENCH-', lpad(1 + (seq * 7919) % 1000000, 8, '0'))",
+			"item_code": f"'{ITEM}'",
+			"occurrence_date": f"date_add(date({moment}), interval 30 day)",
+			"due_on": f"date({moment})",
+			"recipient": f"concat('customer', 1 + (seq * 7919) % {CUSTOMERS}, '@customers.example')",
+			"status": f"if({recent}, elt(1 + seq % 2, 'Pending', 'Queued'),"
+			" if(seq % 100 < 93, 'Completed', if(seq % 100 < 98, 'Skipped', 'Failed')))",
+			# One that is frequent, one that is rare, and one that has not been seen for long.
+			"reason": f"if({recent} or seq % 100 < 93, null, if(seq % 100 = 99, 'Sending failed',"
+			f" if(seq % 10000 = 93, 'Owner changed', if(seq < {rows} / 10, 'Returned', 'No e-mail address'))))",
+			"executed_at": f"if({recent}, null, {moment})",
+			"email_queue": "if(seq % 100 < 93, left(md5(seq), 10), null)",
+		},
+	)
+	frappe.db.sql_ddl(
+		f"alter table {table} "
+		+ ", ".join(
+			f"add {'' if non_unique else 'unique'} index `{name}` ({columns})"
+			for name, columns, non_unique in indexes
+		)
+	)
+	frappe.db.sql(f"analyze table {table}")

@@ -28,13 +28,14 @@ from frappe.installer import update_site_config
 from frappe.utils import add_days, add_to_date, getdate, now_datetime
 from services import MariaDB, Redis
 
-from marketing_automation.engine import ledger, retry, run, settle
+from marketing_automation.engine import drain, ledger, retry, run, settle
 from marketing_automation.engine.model import COMPLETED, FAILED, PENDING, QUEUED, Reason
 from marketing_automation.engine.transaction import committed
 from marketing_automation.tests import factories, smtp_sink
 
 ENGINE_QUEUES = "long,default"
 MAIL_QUEUE = "short"
+ALL_QUEUES = f"{ENGINE_QUEUES},{MAIL_QUEUE}"
 MAIL = {"mail_server": "127.0.0.1", "auto_email_id": "shop@company.example"}
 OUR_TABLES = (ledger.DOCTYPE, ledger.RUN, "Email Queue", "Email Queue Recipient", "Error Log")
 SUBJECT = re.compile(rb"^Subject: (FAULT-\d+)\r?$", re.MULTILINE)
@@ -130,19 +131,28 @@ class Site:
 			ledger.RUN, {"status": "Running"}
 		)
 
-	def let_time_pass(self) -> None:
-		"""Make everything as old as it has to be for `settle` to take it up."""
+	def leased(self) -> list[str]:
+		"""Return the mails that are ours to send."""
+		frappe.db.rollback()
+		filters = {"status": "Not Sent", "send_after": [">", now_datetime()]}
+		return [
+			str(name)
+			for name in frappe.get_all("Email Queue", filters=filters, pluck="name", order_by="name asc")
+		]
+
+	def let_time_pass(self, leases: bool = True) -> None:
+		"""Make everything as old as it has to be for `settle` to take it up, and for Frappe to take our mails."""
 		# The transaction of a worker that was just killed may hold its locks for a moment yet.
-		committed(self._age)
+		committed(self._age, leases)
 
 	@staticmethod
-	def _age() -> None:
+	def _age(leases: bool) -> None:
 		long_ago = add_to_date(now_datetime(), days=-1)
 		for doctype, filters, field in (
 			(ledger.DOCTYPE, {"status": PENDING}, "modified"),
 			(ledger.RUN, {"status": "Running"}, "modified"),
 			("Email Queue", {"status": "Sending"}, "modified"),
-			("Email Queue", {"status": "Not Sent"}, "send_after"),
+			*([("Email Queue", {"status": "Not Sent"}, "send_after")] if leases else []),
 			(ledger.DOCTYPE, {"next_attempt_at": ["is", "set"]}, "next_attempt_at"),
 		):
 			frappe.db.set_value(doctype, filters, field, long_ago, update_modified=False)
@@ -228,20 +238,71 @@ def _bulk(doctype: str, values: dict, names: list[str]) -> None:
 
 
 def kills(site: Site, result: Result, times: int, rows: int) -> None:
-	"""Kill the worker that plans, claims and delivers, at random moments, and start another one."""
+	"""Kill the worker that plans, claims, delivers and sends, at random moments, and start another one."""
 	while result.tried < times:
 		site.reset(rows)
 		run.start()
-		while result.tried < times and site.pending():
+		while result.tried < times and (site.pending() or site.leased()):
+			# Sometimes mails are sent as soon as there are some, sometimes when all are delivered.
+			queues = random.choice([ALL_QUEUES, f"{MAIL_QUEUE},{ENGINE_QUEUES}"])
 			# It takes about two seconds until it works; leaving the block kills it.
-			with workers.working(1, site.log, ENGINE_QUEUES):
+			with workers.working(1, site.log, queues):
 				time.sleep(random.uniform(0.5, 4))
 			result.tried += 1
+			# Those whose job was killed, and those whose job is still to come: two jobs for one mail.
+			drain.enqueue(site.leased())
 			if random.random() < 0.5:
-				site.let_time_pass()
+				site.let_time_pass(leases=False)
 				settle.settle()
 		site.recover()
+		look_up_unknown(site)
 		site.count(result, rows)
+
+
+def our_sender_killed(site: Site, result: Result, times: int, rows: int) -> None:
+	"""Kill our sending job in the middle of it, and let another one go on."""
+	while result.tried < times:
+		site.reset(rows)
+		run.start()
+		workers.work_off(site.log, ENGINE_QUEUES)
+		# So slow that a kill hits a mail in the air, or the commit between two.
+		site.sink.reply = lambda recipients, raw: time.sleep(0.01)
+		while result.tried < times and (leased := site.leased()):
+			drain.enqueue(leased)
+			before = len(site.sink.mails)
+			with workers.working(1, site.log, MAIL_QUEUE):
+				wait_until(lambda before=before: len(site.sink.mails) > before, 30)
+				time.sleep(random.uniform(0, 0.2))
+			result.tried += 1
+			site.services["Redis"].flush()
+		site.sink.reply = None
+		site.recover()
+		look_up_unknown(site)
+		site.count(result, rows)
+
+
+def look_up_unknown(site: Site) -> None:
+	"""Do what the ledger asks a person to do with rows whose outcome is unknown.
+
+	They are looked up in the server's log by their Message-ID, and retried if they are not there.
+	"""
+	taken = site.told()
+	unknown = frappe.get_all(
+		ledger.DOCTYPE,
+		filters={"reason": Reason.OUTCOME_UNKNOWN},
+		fields=["name", "reference_name"],
+		order_by="name asc",
+	)
+	print(
+		f"    {len(unknown)} outcomes unknown, {sum(row.reference_name in taken for row in unknown)} of them taken"
+	)
+	retry.retry([row.name for row in unknown if row.reference_name not in taken])
+	site.recover()
+	for row in unknown:
+		if row.reference_name in taken:
+			# Told, as the server's log shows; the ledger cannot know.
+			frappe.db.set_value(ledger.DOCTYPE, row.name, "status", COMPLETED)
+	frappe.db.commit()
 
 
 def nights(site: Site, result: Result, times: int, rows: int) -> None:
@@ -365,11 +426,7 @@ def smtp_down(site: Site, result: Result, rows: int) -> None:
 
 
 def mail_worker_killed(site: Site, result: Result, times: int, rows: int) -> None:
-	"""Kill the worker that hands mails to the server; then do what the ledger asks a person to do.
-
-	Rows whose outcome is unknown are looked up in the server's log by their Message-ID, and retried if they are not
-	there.
-	"""
+	"""Kill the worker that hands mails to the server: ours the first time, then Frappe's."""
 	site.reset(rows)
 	# So slow that most kills hit a mail in the air.
 	site.sink.reply = lambda recipients, raw: time.sleep(0.2)
@@ -383,34 +440,18 @@ def mail_worker_killed(site: Site, result: Result, times: int, rows: int) -> Non
 		# To Redis the job of a killed worker runs for some minutes yet.
 		site.services["Redis"].flush()
 		frappe.db.rollback()
-		# The first worker was ours, from here on they are Frappe's: the mails' lease has ended.
+		# The mails' lease has ended.
 		site.let_time_pass()
 	site.sink.reply = None
 	site.recover()
-	taken = site.told()
-	unknown = frappe.get_all(
-		ledger.DOCTYPE,
-		filters={"reason": Reason.OUTCOME_UNKNOWN},
-		fields=["name", "reference_name"],
-		order_by="name asc",
-	)
-	print(
-		f"    {len(unknown)} outcomes unknown, {sum(row.reference_name in taken for row in unknown)} of them taken"
-	)
-	retry.retry([row.name for row in unknown if row.reference_name not in taken])
-	site.recover()
-	for row in unknown:
-		if row.reference_name in taken:
-			# Told, as the server's log shows; the ledger cannot know.
-			frappe.db.set_value(ledger.DOCTYPE, row.name, "status", COMPLETED)
-	frappe.db.commit()
+	look_up_unknown(site)
 	site.count(result, rows)
 
 
 def deliver_tonight(site: Site) -> None:
-	"""Run the night with mails sent as the scheduler does, through all retries."""
+	"""Run the night, with mails sent by our job first and then as the scheduler does, through all retries."""
 	run.start()
-	workers.work_off(site.log, ENGINE_QUEUES)
+	workers.work_off(site.log, ALL_QUEUES)
 	site.recover(site.flush_mails, rounds=6)
 	while frappe.db.count(ledger.DOCTYPE, {"next_attempt_at": ["is", "set"]}):
 		site.recover(site.flush_mails, rounds=6)
@@ -465,6 +506,10 @@ def faults(site: Site, short: bool) -> list[tuple[str, Callable]]:
 		("SMTP 451 for all", lambda r: smtp_greylists(site, r, mails)),
 		("SMTP drops the line", lambda r: smtp_drops(site, r, mails)),
 		("SMTP down", lambda r: smtp_down(site, r, mails)),
+		(
+			"sending job killed",
+			lambda r: our_sender_killed(site, r, 2 if short else 30, 60 if short else 500),
+		),
 		("mail worker killed", lambda r: mail_worker_killed(site, r, 2 if short else 10, mails)),
 	]
 

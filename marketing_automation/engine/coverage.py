@@ -38,7 +38,7 @@ def expiring(
 
 
 def _page(rows: list[dict], loaded: list, today: date) -> Iterator[dict]:
-	coming = _coming(loaded, [row.name for row in rows], today)
+	coming = serial_nos.upcoming(loaded, rows, today)
 	told = _told(rows)
 	items = item_names({row.item_code for row in rows})
 	owners = audience.owners([_event(row) for row in rows])
@@ -52,7 +52,7 @@ def _page(rows: list[dict], loaded: list, today: date) -> Iterator[dict]:
 			reason = found.reason
 			if not reason and None in left.get(found.email.lower(), ()):
 				reason = Reason.UNSUBSCRIBED
-		event = coming.get(row.name)
+		rule, next_on = coming.get(row.name, (None, None))
 		status = told.get((row.name, row.occurrence))
 		yield {
 			"serial_no": row.name,
@@ -64,12 +64,12 @@ def _page(rows: list[dict], loaded: list, today: date) -> Iterator[dict]:
 			"recipient": found.email if found else None,
 			"expiry_date": row.occurrence,
 			"told": status,
-			"campaign": event.rule.campaign.name if event else None,
-			"trigger_name": event.rule.trigger.trigger_name if event else None,
-			"next_on": event.night if event else None,
-			"problem": reason or (None if event or status else _("No trigger catches it")),
+			"campaign": rule.campaign.name if rule else None,
+			"trigger_name": rule.trigger.trigger_name if rule else None,
+			"next_on": next_on,
+			"problem": reason or (None if rule or status else _("No trigger catches it")),
 			"reachable": not reason,
-			"covered": bool(event or status),
+			"covered": bool(rule or status),
 		}
 
 
@@ -84,20 +84,6 @@ def _event(row: dict) -> DueEvent:
 		occurrence=row.occurrence,
 		night=row.occurrence,
 	)
-
-
-def _coming(loaded: list, names: list[str], today: date) -> dict[str, DueEvent]:
-	"""Return the next event of each serial number, today's included."""
-	found = {}
-	for event in serial_nos.about(loaded, names):
-		campaign = event.rule.campaign
-		in_time = (not campaign.start_date or campaign.start_date <= event.night) and (
-			not campaign.end_date or event.night <= campaign.end_date
-		)
-		known = found.get(event.reference_name)
-		if in_time and event.night >= today and (not known or event.night < known.night):
-			found[event.reference_name] = event
-	return found
 
 
 def _told(rows: list[dict]) -> dict[tuple, str]:

@@ -8,8 +8,11 @@ is claimed by an INSERT IGNORE that did not lose on either; no SELECT is asked f
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
-from datetime import date, datetime
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from operator import attrgetter
+from string import ascii_lowercase
 
 import frappe
 from frappe.query_builder.functions import Count
@@ -48,30 +51,38 @@ TRANSITIONS = {
 }
 UNSENT = {FAILED, SKIPPED, CANCELLED}
 
-COLUMNS = [
-	"name",
+# What each row has for itself, and what many rows have in common.
+OWN = ("name", "idempotency_key", "suppression_key", "customer", "reference_name", "recipient")
+COMMON = (
 	"creation",
 	"modified",
 	"owner",
 	"modified_by",
-	"idempotency_key",
-	"suppression_key",
+	"run",
 	"campaign",
 	"trigger",
 	"action",
-	"customer",
 	"company",
 	"reference_doctype",
-	"reference_name",
 	"item_code",
 	"occurrence_date",
 	"due_on",
-	"recipient",
 	"status",
 	"reason",
 	"executed_at",
-	"run",
-]
+)
+
+
+@dataclass(slots=True)
+class _Row:
+	"""A message as it is to be written: what is due, and what becomes of it."""
+
+	message: PlannedMessage
+	idempotency_key: str
+	suppression_key: str | None
+	status: str
+	reason: str | None
+	name: str | None = None
 
 
 def claim(messages: list[PlannedMessage], run: str) -> int:
@@ -80,83 +91,98 @@ def claim(messages: list[PlannedMessage], run: str) -> int:
 	A message that loses on its suppression key gets a row too: Skipped (Already told), or, where the campaign
 	combines, a place in the message that the same run is about to send to that customer.
 	"""
-	now = now_datetime()
-	rows = [_row(message, run, now) for message in messages]
-	count = _insert(rows)
-	if not any(row["suppression_key"] for row in rows):
+	rows = [
+		_Row(
+			message,
+			message.idempotency_key,
+			# Only what is going to be sent holds the customer's key.
+			message.suppression_key if message.status == PENDING else None,
+			message.status,
+			message.reason,
+		)
+		for message in messages
+	]
+	count = _insert(rows, run)
+	keyed = [row for row in rows if row.suppression_key]
+	if not keyed:
 		return count
 
-	written = _written(rows)
-	lost = [
-		(message, row)
-		for message, row in zip(messages, rows, strict=True)
-		if row["suppression_key"] and row["name"] not in written
-	]
-	winners = _winners([row["suppression_key"] for _message, row in lost])
-	for message, row in lost:
-		shares = message.campaign.combine_messages and winners.get(row["suppression_key"]) == (run, PENDING)
-		row["suppression_key"] = None
+	written = _written([row.name for row in rows])
+	lost = [row for row in keyed if row.name not in written]
+	winners = _winners([row.suppression_key for row in lost])
+	for row in lost:
+		combines = row.message.campaign.combine_messages
+		shares = combines and winners.get(row.suppression_key) == (run, PENDING)
+		row.suppression_key = None
 		if not shares:
-			row.update(status=SKIPPED, reason=Reason.ALREADY_TOLD, executed_at=row["creation"])
-	return count + _insert([row for _message, row in lost])
+			row.status, row.reason = SKIPPED, Reason.ALREADY_TOLD
+	return count + _insert(lost, run)
 
 
-def _row(message: PlannedMessage, run: str, now: datetime) -> dict:
-	event = message.event
-	return {
-		"name": new_name(),
-		"creation": now,
-		"modified": now,
-		"owner": frappe.session.user,
-		"modified_by": frappe.session.user,
-		"idempotency_key": message.idempotency_key,
-		# Only what is going to be sent holds the customer's key.
-		"suppression_key": message.suppression_key if message.status == PENDING else None,
-		"campaign": message.campaign.name,
-		"trigger": event.rule.trigger.name,
-		"action": message.action.name,
-		"customer": message.recipient.customer,
-		"company": event.company,
-		"reference_doctype": event.reference_doctype,
-		"reference_name": event.reference_name,
-		"item_code": event.item_code,
-		"occurrence_date": event.occurrence,
-		"due_on": event.night,
-		"recipient": (message.recipient.email or "")[:140] or None,
-		"status": message.status,
-		"reason": message.reason,
-		"executed_at": None if message.status == PENDING else now,
-		"run": run,
-	}
+def _names(count: int) -> list[str]:
+	"""Return new names that sort by time, so that rows are appended to the table instead of scattered over it.
+
+	The lists and the settling read along them, too. Those of one call differ by their number, those of two calls in
+	the same millisecond by chance.
+	"""
+	stem = f"{time.time_ns() // 1_000_000:011x}{os.urandom(4).hex()}"
+	return [f"{stem}{number:04x}" for number in range(count)]
 
 
-def new_name() -> str:
-	"""Return a name that sorts by time, so that rows are appended to the table instead of scattered over it."""
-	return f"{time.time_ns() // 1_000_000:011x}{os.urandom(5).hex()}"
-
-
-def _insert(rows: list[dict]) -> int:
-	"""Insert the rows that lose on no unique index; return how many. 1 query."""
+def _insert(rows: list[_Row], run: str) -> int:
+	"""Insert the rows that lose on no unique index, and give them their names; return how many. 1 query."""
 	if not rows:
 		return 0
 	# In the order of the unique index, so that runs side by side wait for each other instead of deadlocking.
-	rows = sorted(rows, key=lambda row: row["idempotency_key"])
-	# Most values are those of many rows. Each is handed to the database's driver once: that is what takes time.
-	parameters = {value: f"p{index}" for index, value in enumerate({row[c] for row in rows for c in COLUMNS})}
-	placeholders = {value: f"%({parameter})s" for value, parameter in parameters.items()}
-	values = ", ".join("(" + ", ".join([placeholders[row[c]] for c in COLUMNS]) + ")" for row in rows)
-	columns = ", ".join(f"`{column}`" for column in COLUMNS)
+	rows = sorted(rows, key=attrgetter("idempotency_key"))
+	now, user = now_datetime(), frappe.session.user
+	values, parameters, common = [], {}, {}
+	for number, (row, row.name) in enumerate(zip(rows, _names(len(rows)), strict=True)):
+		event, recipient = row.message.event, row.message.recipient
+		own = (recipient.customer, event.reference_name, (recipient.email or "")[:140] or None)
+		shared = (
+			now,
+			now,
+			user,
+			user,
+			run,
+			row.message.campaign.name,
+			event.rule.trigger.name,
+			row.message.action.name,
+			event.company,
+			event.reference_doctype,
+			event.item_code,
+			event.occurrence,
+			event.night,
+			row.status,
+			row.reason,
+			None if row.status == PENDING else now,
+		)
+		# What rows share is handed to the database's driver once: quoting is what takes time there.
+		if shared not in common:
+			keys = [f"c{len(common)}{column}" for column in ascii_lowercase[: len(shared)]]
+			parameters.update(zip(keys, shared, strict=True))
+			common[shared] = _placeholders(keys)
+		keys = (f"{number}a", f"{number}b", f"{number}c")
+		parameters.update(zip(keys, own, strict=True))
+		# Names and keys are hex digits: nothing to quote.
+		once = f"'{row.suppression_key}'" if row.suppression_key else "null"
+		values.append(f"('{row.name}','{row.idempotency_key}',{once},{_placeholders(keys)},{common[shared]})")
+	columns = ", ".join(f"`{column}`" for column in OWN + COMMON)
 	mariadb = frappe.db.db_type == "mariadb"
 	frappe.db.sql(
-		f"insert {'ignore' if mariadb else ''} into `tab{DOCTYPE}` ({columns}) values {values} "
+		f"insert {'ignore' if mariadb else ''} into `tab{DOCTYPE}` ({columns}) values {','.join(values)} "
 		f"{'' if mariadb else 'on conflict do nothing'}",
-		{parameter: value for value, parameter in parameters.items()},
+		parameters,
 	)
 	return frappe.db._cursor.rowcount
 
 
-def _written(rows: list[dict]) -> set[str]:
-	names = [row["name"] for row in rows]
+def _placeholders(keys: Iterable[str]) -> str:
+	return "%(" + ")s,%(".join(keys) + ")s"
+
+
+def _written(names: list[str]) -> set[str]:
 	return set(frappe.get_all(DOCTYPE, filters={"name": ["in", names]}, pluck="name", order_by="name asc"))
 
 
@@ -421,16 +447,39 @@ def forget(email: str) -> int:
 
 	Not from messages that are still on their way: they end first. The caller commits.
 	"""
-	filters = {"recipient": email, "status": ["not in", [PENDING, QUEUED]]}
-	found = frappe.db.count(DOCTYPE, filters)
-	# The server's words quote the address.
-	frappe.db.set_value(DOCTYPE, filters, {"recipient": None, "error": None}, update_modified=False)
-	return found
+	# Found first, and then locked: the table is read to its end for this, and nobody should wait for that.
+	names = frappe.get_all(
+		DOCTYPE,
+		filters={"recipient": email, "status": ["not in", [PENDING, QUEUED]]},
+		pluck="name",
+		order_by="name asc",
+	)
+	if names:
+		# The server's words quote the address.
+		frappe.db.set_value(
+			DOCTYPE,
+			{"name": ["in", names], "recipient": email},
+			{"recipient": None, "error": None},
+			update_modified=False,
+		)
+	return len(names)
 
 
 def refers_to(field: str, name: str) -> bool:
-	"""Say whether any row's `field` (campaign, trigger, action, run) is `name`. 1 query."""
-	return bool(frappe.db.exists(DOCTYPE, {field: name}))
+	"""Say whether any row's `field` (campaign, trigger, action, run) is `name`. 1 or 2 queries."""
+	filters = {field: name}
+	if field == "trigger":
+		# The ledger is found by its actions, each of which has one trigger.
+		actions = frappe.get_all("Lifecycle Action", {"trigger": name}, pluck="name", order_by="name asc")
+		filters["action"] = ["in", actions]
+	return bool(frappe.db.exists(DOCTYPE, filters))
+
+
+def drop_indexes(names: Iterable[str]) -> None:
+	"""Drop those of the ledger's indexes that are there. Commits where it drops one. 1 query for each."""
+	for name in names:
+		if frappe.db.has_index(f"tab{DOCTYPE}", name):
+			frappe.db.sql_ddl(f"alter table `tab{DOCTYPE}` drop index `{name}`")
 
 
 def rename_reference(doctype: str, old: str, new: str) -> None:

@@ -12,6 +12,8 @@ FAILED = "Failed"
 SKIPPED = "Skipped"
 CANCELLED = "Cancelled"
 
+KEY_LENGTH = 32
+
 ONCE_PER_EXPIRY = "Once per expiry"
 ONCE_PER_CUSTOMER = "Once per customer"
 
@@ -111,7 +113,7 @@ class PlannedMessage:
 
 
 def idempotency_key(action: str, reference_doctype: str, reference_name: str, occurrence: date) -> str:
-	"""Return the identity of a message: 64 hex digits of its action, what it is about, and the occurrence."""
+	"""Return the identity of a message: hex digits of its action, what it is about, and the occurrence."""
 	return _digest(action, reference_doctype, reference_name, occurrence.isoformat())
 
 
@@ -122,4 +124,5 @@ def suppression_key(action: str, customer: str) -> str:
 
 def _digest(*parts: str) -> str:
 	# The separator cannot be part of a name, so no two lists of parts make the same text.
-	return sha256("\x1f".join(parts).encode()).hexdigest()
+	# Half of it is enough that no two are ever the same, and each row has it in the table and in an index.
+	return sha256("\x1f".join(parts).encode()).hexdigest()[:KEY_LENGTH]

@@ -5,7 +5,7 @@ It is the plan of that day beside what the ledger already knows.
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
 import frappe
@@ -49,7 +49,7 @@ def of_days(loaded: list[Rule], first: date, days: int, visible: Visibility) -> 
 	last = first + timedelta(days=days - 1)
 	windows = [(rule, window) for rule in loaded if (window := within(rule, first, last)).nights()]
 	actions, coming = {}, []
-	for message, log in _judged(windows, first, visible):
+	for message, _key, log in _judged(windows, first, visible):
 		outcome = _outcome(message, log)
 		actions.setdefault(message.action.name, Counter(tell=0, skip=0, fail=0, known=0))[outcome] += 1
 		if outcome == "tell":
@@ -87,14 +87,14 @@ def _looked_at(windows: list[tuple[Rule, Window]], night: date, visible: Visibil
 	"""
 	counts = Counter(due=0, tell=0, skip=0, fail=0, known=0)
 	reasons, mails, by_outcome = Counter(), set(), {"tell": [], "fail": [], "skip": [], "known": []}
-	for message, log in _judged(windows, night, visible):
+	for message, key, log in _judged(windows, night, visible):
 		outcome = _outcome(message, log)
 		counts[outcome] += 1
 		counts["due"] += 1
 		if outcome in ("skip", "fail"):
 			reasons[message.reason] += 1
 		if outcome == "tell":
-			mails.add(_mail(message))
+			mails.add(_mail(message) if message.campaign.combine_messages else key)
 		if len(by_outcome[outcome]) < MOST_ROWS:
 			by_outcome[outcome].append(_row(message, log, outcome))
 	rows = [row for rows in by_outcome.values() for row in rows][:MOST_ROWS]
@@ -112,45 +112,52 @@ def _outcome(message: PlannedMessage, log: dict | None) -> str:
 	return "known" if log else {PENDING: "tell", SKIPPED: "skip", FAILED: "fail"}[message.status]
 
 
-def _judged(windows, night: date, visible: Visibility) -> Iterator[tuple[PlannedMessage, dict | None]]:
-	"""Yield each planned message that the user may see, with its ledger row if it has one. 1 or 2 queries a page."""
+def _judged(windows, night: date, visible: Visibility) -> Iterator[tuple[PlannedMessage, str, dict | None]]:
+	"""Yield each planned message that the user may see, its key, and its ledger row if it has one. 1 or 2 queries a page."""
 	taken = set()
 	for page in plan.plan(windows, night):
-		messages = [
-			message
+		keyed = {
+			message.idempotency_key: message
 			for message in page
 			if visible.sees(
 				company=message.event.company,
 				customer=message.recipient.customer,
 				item_code=message.event.item_code,
 			)
-		]
-		known = _known(messages)
-		fresh = [m for m in messages if m.idempotency_key not in known and m.status == PENDING]
-		_suppress(fresh, taken)
-		for message in messages:
-			yield message, known.get(message.idempotency_key)
+		}
+		known = _known(keyed)
+		_suppress(
+			{key: m for key, m in keyed.items() if key not in known and m.status == PENDING},
+			taken,
+		)
+		for key, message in keyed.items():
+			yield message, key, known.get(key)
 
 
-def _known(messages: list[PlannedMessage]) -> dict[str, dict]:
+def _known(keys: Iterable[str]) -> dict[str, dict]:
 	"""Return {idempotency key: ledger row} of the messages that a run has written. 1 query."""
-	if not messages:
+	if not keys:
 		return {}
 	rows = frappe.get_all(
 		ledger.DOCTYPE,
-		filters={"idempotency_key": ["in", [message.idempotency_key for message in messages]]},
+		filters={"idempotency_key": ["in", list(keys)]},
 		fields=["name", "idempotency_key", "status", "reason"],
 		order_by="name asc",
 	)
 	return {row.idempotency_key: row for row in rows}
 
 
-def _suppress(messages: list[PlannedMessage], taken: set[str]) -> None:
+def _suppress(messages: dict[str, PlannedMessage], taken: set[str]) -> None:
 	"""Mark those whose customer is told once and has been, or is by another of them, as the ledger would. 1 query.
 
-	taken: the suppression keys that this preview has given away; grows.
+	messages: by idempotency key. taken: the suppression keys that this preview has given away; grows.
 	"""
-	keyed = [(message, message.suppression_key) for message in messages if message.suppression_key]
+	# The ledger inserts in this order, and the first one wins.
+	keyed = [
+		(message, key)
+		for _idempotency_key, message in sorted(messages.items())
+		if (key := message.suppression_key)
+	]
 	if not keyed:
 		return
 	told = set(
@@ -161,18 +168,15 @@ def _suppress(messages: list[PlannedMessage], taken: set[str]) -> None:
 			order_by="name asc",
 		)
 	)
-	# The ledger inserts in this order, and the first one wins.
-	for message, key in sorted(keyed, key=lambda pair: pair[0].idempotency_key):
+	for message, key in keyed:
 		if key in told or (key in taken and not message.campaign.combine_messages):
 			message.status, message.reason = SKIPPED, Reason.ALREADY_TOLD
 		taken.add(key)
 
 
 def _mail(message: PlannedMessage) -> tuple:
-	"""Return what is the same for all messages that go out as one mail."""
-	if message.campaign.combine_messages:
-		return message.campaign.name, message.recipient.customer, message.action.action_type
-	return (message.idempotency_key,)
+	"""Return what is the same for all messages of a campaign that combines that go out as one mail."""
+	return message.campaign.name, message.recipient.customer, message.action.action_type
 
 
 def _row(message: PlannedMessage, log: dict | None, outcome: str) -> dict:

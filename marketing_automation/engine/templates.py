@@ -42,6 +42,8 @@ for environment in (BODY, SUBJECT):
 	# range, lipsum, cycler and the like have no use in a mail.
 	environment.globals.clear()
 
+# Has no width, and parts what it stands between.
+WORD_JOINER = "\u2060"
 TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 
@@ -146,8 +148,16 @@ def context(message: dict, pins: list[dict], today: date) -> dict:
 	message: customer, customer_name, company, campaign. pins: serial_no, item_code, item_name, expiry_date (date),
 	the most urgent first; its values stand at the top level too. today: the day of sending, in the site's time zone.
 	"""
-	pins = [{**pin, "days_left": (pin["expiry_date"] - today).days} for pin in pins]
-	return {**message, **pins[0], "pins": pins}
+	pins = [{**_inert(pin), "days_left": (pin["expiry_date"] - today).days} for pin in pins]
+	return {**_inert(message), **pins[0], "pins": pins}
+
+
+def _inert(values: dict) -> dict:
+	"""Return values that open no comment of HTML: those are where Email Queue puts its links in, wherever they stand."""
+	return {
+		key: value.replace("<!", f"<{WORD_JOINER}!") if isinstance(value, str) else value
+		for key, value in values.items()
+	}
 
 
 def render(template: Template, values: dict, language: str) -> Rendered:
@@ -185,7 +195,7 @@ def fill(name: str, parts: list[Callable], values: dict) -> list[str]:
 def one_line(text: str) -> str:
 	"""Return text that is safe in a header: one line, no control characters, no placeholder of Email Queue."""
 	text = "".join(" " if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") else char for char in text)
-	return re.sub(r"\s+", " ", text).replace("<!--", "<!- -").strip()
+	return re.sub(r"\s+", " ", text).replace("<!", f"<{WORD_JOINER}!").strip()
 
 
 class WrittenDate(str):

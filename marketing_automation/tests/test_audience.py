@@ -1,6 +1,11 @@
 """Whoever bought the pin is told, at the address that ERPNext knows; nobody whose sale was undone."""
 
+import unittest
+
 import frappe
+from frappe.utils import validate_email_address
+from hypothesis import given
+from hypothesis import strategies as st
 
 from marketing_automation.engine import audience, plan, rules
 from marketing_automation.tests import factories
@@ -218,3 +223,11 @@ class TestQueries(MarketingTestCase):
 		for_thousand = self.queries_of_a_plan()
 		self.assertEqual(len(for_ten), len(for_thousand), "\n".join(for_thousand))
 		self.assertLessEqual(len(for_ten), 20)
+
+
+class TestPlainAddress(unittest.TestCase):
+	@given(st.from_regex(audience.PLAIN, fullmatch=True))
+	def test_what_is_plain_is_an_address_for_frappe_too(self, email):
+		if len(email) <= 140 and "undisclosed-recipient" not in email:
+			self.assertEqual(validate_email_address(email).lower(), email.lower())
+			self.assertTrue(audience.is_address(email))

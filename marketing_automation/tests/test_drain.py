@@ -2,6 +2,8 @@
 
 import itertools
 import smtplib
+import subprocess
+import sys
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -9,17 +11,38 @@ import frappe
 from frappe.email.doctype.email_queue.email_queue import EmailQueue
 from frappe.email.queue import get_queue
 from frappe.utils import get_datetime, now_datetime
+from rq.timeouts import JobTimeoutException
 
-from marketing_automation.engine import deliver, drain, run
-from marketing_automation.tests import factories
-from marketing_automation.tests.case import MarketingTestCase
+from marketing_automation.engine import deliver, drain, run, settle
+from marketing_automation.engine.channels import mime
+from marketing_automation.tests import factories, smtp_sink
+from marketing_automation.tests.case import MarketingTestCase, outside_test_mode, statements
 from marketing_automation.tests.factories import in_days
 
 # The tests' own set-up replaces it.
 ENQUEUE = drain.enqueue
+REFUSED = "550 5.1.1 no such user"
+# One of two senders of the same rows.
+SENDER = """
+import sys
+import frappe
+from marketing_automation.engine import drain
+
+frappe.init(site=sys.argv[1], sites_path=".")
+frappe.connect()
+frappe.conf.update(mail_server="127.0.0.1", mail_port=int(sys.argv[2]), auto_email_id="shop@company.example")
+sys.stdin.readline()
+drain.drain(sys.argv[3:])
+"""
 
 
-class TestDrain(MarketingTestCase):
+class DrainTestCase(MarketingTestCase):
+	def setUp(self):
+		super().setUp()
+		self.sink = smtp_sink.Sink()
+		self.port = self.enterContext(smtp_sink.listening(self.sink))
+		self.enterContext(patch.dict(frappe.local.conf, {"mail_port": self.port}))
+
 	def queued(self, count: int = 3) -> list[str]:
 		"""Return the names of so many mails that wait in Email Queue."""
 		factories.pins(factories.customer(), *[in_days(30)] * count)
@@ -27,31 +50,40 @@ class TestDrain(MarketingTestCase):
 		self.run_night()
 		return [str(mail.name) for mail in self.mails()]
 
+	def drain(self, names: list[str]) -> None:
+		# As in a job of its own.
+		frappe.local.outgoing_email_account = {}
+		with outside_test_mode():
+			drain.drain(names)
+
+	def statuses(self) -> list[str]:
+		return [mail.status for mail in self.mails()]
+
 	def waiting_for_frappe(self) -> set[str]:
 		return {str(row.name) for row in get_queue()}
 
-	def failing(self, *errors):
-		"""Return a context in which the mails end with these errors, one after the other; None is sent."""
-		send, left = EmailQueue.send, list(errors)
+	def refuse(self, *replies: str | None) -> None:
+		"""Let the server give these replies to one mail after the other; None takes it."""
+		left = list(replies)
+		self.sink.answer = lambda _address: left.pop(0)
 
-		def sometimes(mail, **options):
-			if error := left.pop(0):
-				# As `send` leaves it.
-				mail.update_db(status="Not Sent", retry=1, commit=True)
-				raise error
-			return send(mail, **options)
 
-		return patch.object(EmailQueue, "send", sometimes)
+class TestDrain(DrainTestCase):
+	"""With mails that are finished when they are made; below the same with mails that Frappe builds."""
 
 	def test_a_batch_is_sent_when_it_is_committed_and_the_ledger_closed(self):
 		names = self.queued()
 		self.assertEqual(drain.enqueue.call_args.args, (names,))
 		self.assertEqual({row.status for row in self.ledger()}, {"Queued"})
-		drain.drain(names)
-		self.assertEqual({mail.status for mail in self.mails()}, {"Sent"})
+		self.drain(names)
+		self.assertEqual(set(self.statuses()), {"Sent"})
+		recipients = frappe.get_all("Email Queue Recipient", pluck="status", order_by="name asc")
+		self.assertEqual(recipients, ["Sent"] * 3)
 		self.assertEqual({row.status for row in self.ledger()}, {"Completed"})
 		(night,) = frappe.get_all("Lifecycle Run", fields=["queued", "completed", "status"])
 		self.assertEqual((night.queued, night.completed, night.status), (0, 3, "Completed"))
+		ids = [message["Message-Id"] for message in self.sink.messages()]
+		self.assertEqual(ids, [f"<{row.name}@{frappe.local.site}>" for row in self.ledger()])
 
 	def test_nothing_is_dispatched_of_a_batch_that_was_not_committed(self):
 		factories.pin(factories.customer(), in_days(30))
@@ -71,74 +103,247 @@ class TestDrain(MarketingTestCase):
 		with self.at(str(now_datetime() + drain.LEASE + timedelta(minutes=1))[:16]):
 			self.assertEqual(self.waiting_for_frappe(), set(names))
 			# Then they are no longer ours.
-			drain.drain(names)
-		self.assertEqual({mail.status for mail in self.mails()}, {"Not Sent"})
+			self.drain(names)
+		self.assertEqual(set(self.statuses()), {"Not Sent"})
 
 	def test_two_drains_of_the_same_rows_send_each_once(self):
 		names = self.queued()
-		sent = []
-		send = EmailQueue.send
+		sendmail = smtplib.SMTP.sendmail
 
-		def other_one_first(mail, **options):
-			sent.append(mail.name)
-			send(mail, **options)
-			if len(sent) == 1:
+		def other_one_first(session, *arguments, **options):
+			result = sendmail(session, *arguments, **options)
+			if len(self.sink.mails) == 1:
 				drain.drain(names)
+			return result
 
-		with patch.object(EmailQueue, "send", other_one_first):
-			drain.drain(names)
-		self.assertEqual(sorted(map(str, sent)), sorted(names))
+		with patch.object(smtplib.SMTP, "sendmail", other_one_first):
+			self.drain(names)
+		self.assertEqual(len({message["Message-Id"] for message in self.sink.messages()}), 3)
+		self.assertEqual((len(self.sink.mails), set(self.statuses())), (3, {"Sent"}))
 
 	def test_a_row_that_is_being_sent_is_left_alone(self):
 		names = self.queued()
 		frappe.db.set_value("Email Queue", names[0], "status", "Sending")
 		frappe.db.commit()
-		drain.drain(names)
-		self.assertEqual(sorted(mail.status for mail in self.mails()), ["Sending", "Sent", "Sent"])
+		self.drain(names)
+		self.assertEqual(self.statuses(), ["Sending", "Sent", "Sent"])
 
 	def test_what_a_mail_is_refused_for_is_kept_and_frappe_tries_it_again(self):
 		names = self.queued()
-		refusal = smtplib.SMTPRecipientsRefused({"a@b.c": (550, b"5.1.1 no such user")})
-		with self.failing(None, refusal, None):
-			drain.drain(names)
-		self.assertEqual([mail.status for mail in self.mails()], ["Sent", "Not Sent", "Sent"])
+		self.refuse(None, REFUSED, None)
+		self.drain(names)
+		self.assertEqual(self.statuses(), ["Sent", "Not Sent", "Sent"])
+		self.assertEqual([mail.retry for mail in self.mails()], [0, 1, 0])
 		self.assertEqual(self.waiting_for_frappe(), {names[1]})
 		(row,) = self.ledger(status="Queued")
-		self.assertIn("550", row.error)
+		self.assertIn(REFUSED[4:], (row.error or "") + (self.mails()[1].error or ""))
+
+	def test_a_mail_whose_attempts_are_used_up_ends_as_error(self):
+		(name,) = self.queued(1)
+		frappe.db.set_value("Email Queue", name, "retry", 3)
+		frappe.db.commit()
+		self.refuse(REFUSED)
+		self.drain([name])
+		self.assertEqual(self.statuses(), ["Error"])
+		(row,) = self.ledger()
+		self.assertEqual((row.status, row.reason), ("Failed", "Sending failed"))
+		self.assertTrue(row.error.startswith(REFUSED), row.error)
 
 	def test_a_server_that_is_not_there_is_not_asked_for_every_mail(self):
 		names = self.queued(6)
-		with self.failing(*[ConnectionRefusedError(111, "Connection refused")] * drain.GIVE_UP_AFTER):
-			drain.drain(names)
-		self.assertEqual({mail.status for mail in self.mails()}, {"Not Sent"})
+		with patch.dict(frappe.local.conf, {"mail_port": 9}):
+			self.drain(names)
+		self.assertEqual(set(self.statuses()), {"Not Sent"})
+		self.assertEqual([mail.retry for mail in self.mails()], [1] * drain.GIVE_UP_AFTER + [0] * 3)
 		self.assertEqual(self.waiting_for_frappe(), set(names))
 
 	def test_refusals_do_not_mean_that_the_server_is_not_there(self):
 		names = self.queued(6)
-		refusal = smtplib.SMTPRecipientsRefused({"a@b.c": (550, b"5.1.1 no such user")})
-		with self.failing(*[refusal] * 5, None):
-			drain.drain(names)
-		self.assertEqual([mail.status for mail in self.mails()], ["Not Sent"] * 5 + ["Sent"])
+		self.refuse(*[REFUSED] * 5, None)
+		self.drain(names)
+		self.assertEqual(self.statuses(), ["Not Sent"] * 5 + ["Sent"])
 
-	def test_a_job_that_runs_out_of_time_leaves_the_rest_to_frappe(self):
-		from rq.timeouts import JobTimeoutException
-
+	def test_a_line_that_breaks_is_taken_up_again(self):
 		names = self.queued()
-		with self.failing(None, JobTimeoutException("time")), self.assertRaises(JobTimeoutException):
-			drain.drain(names)
+		# The first mail is lost with the line; the others go over a new one.
+		drops = iter([smtp_sink.DROP, None, None])
+		self.sink.reply = lambda *_mail: next(drops)
+		self.drain(names)
+		self.assertEqual(self.statuses(), ["Not Sent", "Sent", "Sent"])
+
+	def test_what_a_job_has_no_time_for_another_job_of_ours_sends(self):
+		names = self.queued()
+		drain.enqueue.reset_mock()
+		with patch.object(drain, "SECONDS_PER_JOB", 0):
+			self.drain(names)
+		drain.enqueue.assert_called_once_with(names)
+		self.assertEqual((set(self.statuses()), self.waiting_for_frappe()), ({"Not Sent"}, set()))
+		self.drain(names)
+		self.assertEqual(set(self.statuses()), {"Sent"})
+
+	def test_a_job_that_is_ended_leaves_the_rest_to_frappe(self):
+		names = self.queued()
+		sendmail = smtplib.SMTP.sendmail
+
+		def too_long(session, *arguments, **options):
+			if self.sink.mails:
+				raise JobTimeoutException("time")
+			return sendmail(session, *arguments, **options)
+
+		with patch.object(smtplib.SMTP, "sendmail", too_long), self.assertRaises(JobTimeoutException):
+			self.drain(names)
+		self.assertEqual(self.statuses(), ["Sent", "Not Sent", "Not Sent"])
 		self.assertEqual(self.waiting_for_frappe(), set(names[1:]))
 
 	def test_muted_or_suspended_mail_stays_where_it_is(self):
 		names = self.queued()
 		frappe.db.set_default("suspend_email_queue", 1)
 		try:
-			drain.drain(names)
+			self.drain(names)
 		finally:
 			frappe.db.set_default("suspend_email_queue", 0)
 		with patch.dict(frappe.conf, {"mute_emails": 1}):
-			drain.drain(names)
-		self.assertEqual({mail.status for mail in self.mails()}, {"Not Sent"})
+			self.drain(names)
+		self.assertEqual(set(self.statuses()), {"Not Sent"})
 		self.assertEqual(self.waiting_for_frappe(), set())
+
+
+class TestDrainFrappesWay(TestDrain):
+	def setUp(self):
+		super().setUp()
+		self.enterContext(patch.object(mime, "make", return_value=None))
+		# What was made before, and then what is made here.
+		self.enterContext(patch.object(frappe.local, "lifecycle_made", {}, create=True))
+
+	def test_they_go_by_email_queues_own_send(self):
+		names, sent = self.queued(), []
+		send = EmailQueue.send
+
+		def recording(mail, **options):
+			sent.append(str(mail.name))
+			return send(mail, **options)
+
+		with patch.object(EmailQueue, "send", recording):
+			self.drain(names)
+		self.assertEqual(sent, names)
+
+
+class TestFinished(DrainTestCase):
+	"""One commit for a mail: what a crash between two of them leaves."""
+
+	def test_a_mail_is_three_updates_and_a_commit(self):
+		def of(count: int) -> int:
+			self._reset()
+			names = self.queued(count)
+			with statements() as seen:
+				self.drain(names)
+			self.assertEqual(set(self.statuses()), {"Sent"})
+			return len(seen)
+
+		# The commit begins the next transaction, with a statement of its own.
+		self.assertEqual((of(9) - of(3)) / 6, 5)
+
+	def test_a_crash_leaves_one_mail_of_which_nobody_knows(self):
+		class Crash(BaseException):
+			pass
+
+		names = self.queued(5)
+		sendmail = smtplib.SMTP.sendmail
+
+		def crashing(session, *arguments, **options):
+			result = sendmail(session, *arguments, **options)
+			if len(self.sink.mails) == 3:
+				# As SIGKILL: nothing more is written down.
+				self.enterContext(patch.object(frappe.db, "sql", side_effect=Crash))
+				raise Crash
+			return result
+
+		sql = frappe.db.sql
+		with patch.object(smtplib.SMTP, "sendmail", crashing), self.assertRaises(Crash):
+			self.drain(names)
+		frappe.db.sql = sql
+		frappe.db.rollback()
+		self.assertEqual(self.statuses(), ["Sent", "Sent", "Sending", "Not Sent", "Not Sent"])
+		# Not before nobody can be sending it any more.
+		settle.settle()
+		self.assertEqual([row.status for row in self.ledger()], ["Completed"] * 2 + ["Queued"] * 3)
+		frappe.db.set_value("Email Queue", names[2], "modified", "2026-01-01", update_modified=False)
+		settle.settle()
+		self.assertEqual(
+			[(row.status, row.reason) for row in self.ledger()],
+			[("Completed", None)] * 2 + [("Failed", "Outcome unknown")] + [("Queued", None)] * 2,
+		)
+
+	def test_the_victim_of_a_deadlock_sends_no_mail_twice(self):
+		names = self.queued()
+		write, victims = drain._Sender._write, []
+
+		def deadlocked(sender, mail):
+			result = write(sender, mail)
+			if len(victims) < 3:
+				victims.append(mail)
+				raise frappe.QueryDeadlockError
+			return result
+
+		with patch.object(drain._Sender, "_write", deadlocked):
+			self.drain(names)
+		self.assertEqual((len(self.sink.mails), set(self.statuses())), (3, {"Sent"}))
+
+	def test_two_processes_send_each_row_once(self):
+		names = self.queued(40)
+		frappe.db.commit()
+		command = [sys.executable, "-c", SENDER, frappe.local.site, str(self.port), *names]
+		senders = [
+			subprocess.Popen(
+				command, cwd=frappe.local.sites_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+			)
+			for _ in range(2)
+		]
+		for sender in senders:
+			sender.stdin.write("go\n")
+			sender.stdin.flush()
+		self.assertEqual([sender.wait(timeout=300) for sender in senders], [0, 0])
+		for sender in senders:
+			sender.communicate()
+		frappe.db.rollback()
+		ids = [message["Message-Id"] for message in self.sink.messages()]
+		self.assertEqual((len(ids), len(set(ids))), (40, 40))
+		self.assertEqual(set(self.statuses()), {"Sent"})
+
+	def test_whoever_replaces_sending_is_asked(self):
+		names, handed_over = self.queued(), []
+
+		def provider(mail, sender, recipient, message):
+			handed_over.append((str(mail.name), recipient, message))
+
+		with (
+			patch.object(drain, "get_hook_method", return_value=provider),
+			patch("frappe.email.doctype.email_queue.email_queue.get_hook_method", return_value=provider),
+		):
+			self.drain(names)
+		self.assertEqual([name for name, _recipient, _message in handed_over], names)
+		self.assertEqual((self.sink.mails, set(self.statuses())), ([], {"Sent"}))
+
+	def test_a_row_with_more_to_do_is_not_finished(self):
+		(name,) = self.queued(1)
+		mail = drain._leased([name])[name]
+		account = drain._Sender()._account(mail)
+		self.assertTrue(drain._is_finished(mail, account))
+		for change in (
+			{"attachments": '[{"fid": "x"}]'},
+			{"communication": "x"},
+			{"message": f"{mail.message}{mime.RECIPIENT}"},
+			{"recipients": mail.recipients * 2},
+			{"recipients": [{**mail.recipients[0], "status": "Sent"}]},
+		):
+			with self.subTest(change):
+				recipients = [frappe._dict(row) for row in change.pop("recipients", mail.recipients)]
+				self.assertFalse(
+					drain._is_finished(frappe._dict(mail, recipients=recipients, **change), account)
+				)
+		for change in ({"append_emails_to_sent_folder": 1}, {"service": "Frappe Mail"}):
+			with self.subTest(change):
+				self.assertFalse(drain._is_finished(mail, frappe._dict(change)))
 
 
 class TestThrottle(MarketingTestCase):

@@ -5,6 +5,7 @@ from unittest.mock import patch
 import frappe
 
 from marketing_automation.engine import deliver, ledger, plan, rules, run, transaction
+from marketing_automation.engine.model import KEY_LENGTH
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, mail_parts, statements
 from marketing_automation.tests.factories import in_days
@@ -64,7 +65,7 @@ class TestOncePerExpiry(MarketingTestCase):
 	def test_the_key_is_that_of_the_action_the_reference_and_the_occurrence(self):
 		day = in_days(0)
 		key = ledger.idempotency_key("a", "Serial No", "s", day)
-		self.assertEqual(len(key), 64)
+		self.assertEqual(len(key), KEY_LENGTH)
 		for other in (
 			("b", "Serial No", "s", day),
 			("a", "Batch", "s", day),

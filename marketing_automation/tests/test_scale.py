@@ -1,5 +1,6 @@
 """A large night takes more pages, not more queries a page, and no more memory."""
 
+import contextlib
 import gc
 import tracemalloc
 from collections import defaultdict
@@ -8,9 +9,20 @@ from unittest.mock import patch
 
 import frappe
 
-from marketing_automation.engine import deliver, ledger, plan, rules, run
-from marketing_automation.engine.model import PENDING, DueEvent, PlannedMessage, Recipient
+from marketing_automation.engine import deliver, insight, ledger, plan, rules, run, settle
+from marketing_automation.engine.model import (
+	COMPLETED,
+	PENDING,
+	SKIPPED,
+	DueEvent,
+	PlannedMessage,
+	Reason,
+	Recipient,
+)
 from marketing_automation.engine.sources import serial_no
+from marketing_automation.engine.visibility import Visibility
+from marketing_automation.marketing_automation.report.campaign_performance import campaign_performance
+from marketing_automation.patches import slim_ledger
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, statements
 from marketing_automation.tests.factories import in_days
@@ -142,10 +154,20 @@ class TestClaim(MarketingTestCase):
 	def test_a_value_is_text_whatever_is_in_it(self):
 		factories.campaign()
 		(message,) = self.messages(1)
-		evil = "%(p0)s %s '); drop table `tabItem` -- \\"
-		message.recipient.customer = evil
-		ledger.claim([message], "RUN")
-		self.assertEqual(self.ledger()[0].customer, evil)
+		evil = "%(c0a)s %s ifnull(1) '); drop table `tabItem` -- \\"
+		message.recipient.customer = message.recipient.email = evil
+		ledger.claim([message], evil)
+		(row,) = self.ledger()
+		self.assertEqual([row.customer, row.recipient, row.run], [evil] * 3)
+
+	def test_names_are_in_the_order_of_the_claims(self):
+		factories.campaign()
+		names = []
+		for number in range(3):
+			ledger.claim(self.messages(50, 50 * number), "RUN")
+			names += sorted({row.name for row in self.ledger()} - set(names))
+		self.assertEqual(len(names), 150)
+		self.assertEqual(names, sorted(names))
 
 	def test_memory_does_not_grow_with_the_night(self):
 		"""Ten times as many pages, and not twice the memory."""
@@ -170,3 +192,138 @@ class TestClaim(MarketingTestCase):
 
 		peak(1)
 		self.assertLess(peak(20), 2 * peak(2))
+
+
+class TestIndexes(MarketingTestCase):
+	"""What is asked of a ledger of millions is answered from an index. Without one it is a minute's work."""
+
+	def setUp(self):
+		super().setUp()
+		if frappe.db.db_type != "mariadb":
+			self.skipTest("the database's explanations are those of MariaDB")
+
+	def filled(self) -> dict:
+		"""Fill the ledger with some thousand rows, in two campaigns and many runs; return one of its rows."""
+		campaign = factories.campaign({"days_offset": 30}, {"days_offset": 7})
+		other = factories.campaign()
+		loaded = rules.load([campaign.name, other.name])
+		for night in range(40):
+			messages = [
+				PlannedMessage(
+					rule.actions[0],
+					DueEvent(
+						rule,
+						"Serial No",
+						f"TEST-{night}-{number}",
+						factories.ITEM,
+						None,
+						None,
+						in_days(30 - night),
+						in_days(-night),
+					),
+					Recipient(f"Ana {number}", "Ana", "ana@customers.example", "es"),
+					*outcome,
+				)
+				for rule in loaded
+				for number, outcome in enumerate(
+					[(COMPLETED if night else PENDING, None)] * 9 + [(SKIPPED, Reason.NO_ADDRESS)]
+				)
+			]
+			ledger.claim(messages, f"RUN-{night}")
+		frappe.db.commit()
+		frappe.db.sql(f"analyze table `tab{ledger.DOCTYPE}`")
+		return self.ledger(status=SKIPPED)[0]
+
+	@contextlib.contextmanager
+	def explained(self):
+		"""How the database reads the ledger in the block: a list of [query, explanation] that fills up."""
+		sql, found = frappe.db.sql, []
+
+		def explaining(query, *values, **options):
+			if f"from `tab{ledger.DOCTYPE}`" in str(query).replace("FROM", "from"):
+				(row,) = sql(f"explain {query}", *values, as_dict=True)
+				found.append([query, row])
+			return sql(query, *values, **options)
+
+		with patch.object(frappe.db, "sql", explaining):
+			yield found
+
+	def test_the_list_is_read_in_its_order_by_each_of_its_filters(self):
+		row = self.filled()
+		meta = frappe.get_meta(ledger.DOCTYPE)
+		self.assertEqual((meta.sort_field, meta.sort_order), ("name", "DESC"))
+		filters = [df.fieldname for df in meta.fields if df.in_standard_filter]
+		self.assertIn("status", filters)
+		for fields in ([], ["action", "status"], *([field] for field in filters)):
+			with self.subTest(fields), self.explained() as found:
+				frappe.get_list(
+					ledger.DOCTYPE,
+					filters={field: row[field] for field in fields},
+					fields=["name", *filters],
+					order_by="name desc",
+					limit_page_length=20,
+				)
+			((_query, explanation),) = found
+			self.assertNotEqual(explanation.type, "ALL")
+			# The rows of one run are sorted. They are no more than one night's.
+			if fields != ["run"]:
+				self.assertNotIn("filesort", explanation.Extra)
+
+	def test_each_index_that_there_is_has_been_thought_about(self):
+		"""Another one costs every message of every night: see lifecycle_execution_log.py."""
+		indexes = defaultdict(list)
+		for row in frappe.db.sql(f"show index from `tab{ledger.DOCTYPE}`", as_dict=True):
+			indexes[row.Key_name].append(row.Column_name)
+		self.assertEqual(
+			sorted(map(tuple, indexes.values())),
+			sorted(
+				[
+					("name",),
+					("idempotency_key",),
+					("suppression_key",),
+					("status",),
+					("reason",),
+					("campaign",),
+					("customer",),
+					("reference_name",),
+					("email_queue",),
+					("run", "status", "campaign", "customer"),
+					("action", "status"),
+					("due_on", "action", "status"),
+				]
+			),
+		)
+
+	def test_the_patch_drops_what_older_versions_had(self):
+		row = self.filled()
+		long_key = row.idempotency_key + "f" * 32
+		frappe.db.set_value(ledger.DOCTYPE, row.name, "idempotency_key", long_key)
+		frappe.db.add_index(ledger.DOCTYPE, ["recipient"], "recipient_index")
+		frappe.db.add_index(ledger.DOCTYPE, ["status", "modified"], "status_modified_index")
+		for _ in range(2):
+			slim_ledger.execute()
+			self.assertEqual(
+				frappe.db.get_value(ledger.DOCTYPE, row.name, "idempotency_key"), row.idempotency_key
+			)
+			self.test_each_index_that_there_is_has_been_thought_about()
+
+	def test_numbers_come_out_of_an_index_alone(self):
+		row = self.filled()
+		with self.explained() as found:
+			insight.journey(row.campaign, Visibility())
+			campaign_performance.execute({"from_date": str(in_days(-90))})
+			ledger.counts_of_run(row.run)
+		self.assertEqual(len(found), 3)
+		for query, explanation in found:
+			with self.subTest(query):
+				self.assertIn("Using index", explanation.Extra)
+
+	def test_what_runs_every_few_minutes_looks_only_at_what_is_open(self):
+		self.filled()
+		with self.explained() as found:
+			settle.close()
+			ledger.pending({"modified": ["<", in_days(-1)]})
+		self.assertEqual(len(found), 2)
+		for query, explanation in found:
+			with self.subTest(query):
+				self.assertIn(explanation.key, ("status", "status_index"))

@@ -16,7 +16,7 @@ class SelfProtectionTestCase(MarketingTestCase):
 	def setUpClass(cls):
 		super().setUpClass()
 		cls.manager = factories.user("Marketing Manager")
-		factories.user("Marketing User")
+		cls.marketer = factories.user("Marketing User")
 		frappe.db.commit()
 
 	def told(self) -> list[str]:
@@ -124,6 +124,27 @@ class TestWatchdog(SelfProtectionTestCase):
 		with self.at(f"{in_days(6)} 01:00"):
 			settle.settle()
 			self.assertEqual(len(self.told()), 2, "the next outage is told again")
+
+	def test_where_the_scheduler_is_off_opening_the_desk_tells_it(self):
+		factories.campaign()
+		self.run_night()
+
+		def open_desk(user: str) -> None:
+			frappe.set_user(user)
+			for hook in frappe.get_hooks("extend_bootinfo", app_name="marketing_automation"):
+				frappe.get_attr(hook)(bootinfo=frappe._dict())
+			frappe.set_user("Administrator")
+
+		self.addCleanup(frappe.set_user, "Administrator")
+		open_desk(self.manager)
+		self.assertEqual(self.told(), [], "the night was run")
+		with self.at(f"{in_days(3)} 09:00"):
+			open_desk(self.marketer)
+			self.assertEqual(self.told(), [], "a marketer cannot do anything about it")
+			for _ in range(2):
+				open_desk(self.manager)
+		self.assertEqual(len(self.told()), 1)
+		self.assertIn("No Lifecycle Run has succeeded", self.told()[0])
 
 	def test_without_an_active_campaign_nothing_is_overdue(self):
 		campaign = factories.campaign()

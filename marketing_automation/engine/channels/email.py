@@ -6,6 +6,7 @@ together or not at all. The mails are sent when that is committed (engine/drain.
 
 import contextlib
 import dataclasses
+from collections.abc import Callable
 from email.utils import parseaddr
 
 import frappe
@@ -15,7 +16,7 @@ from frappe.email.queue import get_unsubscribe_message
 from frappe.utils import add_to_date, now_datetime
 
 from marketing_automation.engine import drain, layout, templates
-from marketing_automation.engine.channels import Message, Unsendable, email_queue, smtp_errors
+from marketing_automation.engine.channels import Message, Unsendable, email_queue, mime, smtp_errors
 from marketing_automation.engine.model import COMPLETED, FAILED, QUEUED, Reason
 
 REFERENCE_DOCTYPE = "Lifecycle Campaign"
@@ -119,6 +120,7 @@ def compose(prepared: Prepared, message: Message) -> dict:
 			raise Unsendable(Reason.TEMPLATE_ERROR, str(e)) from e
 		mail = email_queue.Mail(
 			account,
+			frame=_frame(account, sender),
 			recipients=[message.recipient.email],
 			sender=sender,
 			message_id=f"{message.key}@{frappe.local.site}",
@@ -191,14 +193,28 @@ def _filled(made: layout.Layout, template: templates.Template, values: dict) -> 
 
 
 def _layout(template: templates.Template, account: EmailAccount, language: str) -> layout.Layout | None:
-	"""Return the template's layout, made once in a job: every mail of it has the same frame, styles and footer."""
-	if not hasattr(frappe.local, "lifecycle_layouts"):
-		frappe.local.lifecycle_layouts = {}
-	key = template.name, template.source, account.name, str(account.get("modified")), language
-	if key not in frappe.local.lifecycle_layouts:
-		unsubscribe_link = get_unsubscribe_message(_("Unsubscribe"), None)
-		frappe.local.lifecycle_layouts[key] = layout.make(template, account, unsubscribe_link)
-	return frappe.local.lifecycle_layouts[key]
+	"""Return the template's layout: every mail of it has the same frame, styles and footer."""
+	return _made_once(
+		("layout", template.name, template.source, account.name, str(account.get("modified")), language),
+		lambda: layout.make(template, account, get_unsubscribe_message(_("Unsubscribe"), None)),
+	)
+
+
+def _frame(account: EmailAccount, sender: str | None) -> mime.Frame | None:
+	"""Return the MIME of an account: every mail from it has the same headers and parts."""
+	return _made_once(
+		("frame", account.name, str(account.get("modified")), sender),
+		lambda: email_queue.frame_of(account, sender=sender, reference_doctype=REFERENCE_DOCTYPE),
+	)
+
+
+def _made_once(key: tuple, make: Callable):
+	"""Return what `make` makes, once in a job."""
+	if not hasattr(frappe.local, "lifecycle_made"):
+		frappe.local.lifecycle_made = {}
+	if key not in frappe.local.lifecycle_made:
+		frappe.local.lifecycle_made[key] = make()
+	return frappe.local.lifecycle_made[key]
 
 
 @contextlib.contextmanager

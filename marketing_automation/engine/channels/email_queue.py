@@ -5,15 +5,21 @@ What sendmail finds out again for each mail (the account, the unsubscribed, the 
 
 import functools
 from collections.abc import Iterator
-from itertools import groupby
 
 import frappe
 from frappe.email.doctype.email_account.email_account import EmailAccount
 from frappe.email.doctype.email_queue.email_queue import EmailQueue, QueueBuilder
 from frappe.email.email_body import EMail
+from frappe.email.queue import get_unsubcribed_url
 from frappe.model.naming import is_autoincremented, set_new_name
+from frappe.utils import expand_relative_urls
+
+from marketing_automation.engine.channels import mime
 
 DOCTYPE = "Email Queue"
+RECIPIENT = "Email Queue Recipient"
+# The fields that differ from mail to mail; the others are looked at once for all that have the same.
+OWN = ("message", "message_id", "reference_name", "send_after")
 # Of one INSERT: MariaDB takes 16 MB as it is delivered, and some hosts set less.
 BYTES_AT_ONCE = 2_000_000
 # The events on every document of these apps have nothing to do with mail.
@@ -25,20 +31,56 @@ BOUND = {"Notification": "document_type", "Webhook": "webhook_doctype", "Server 
 class Mail(QueueBuilder):
 	"""One mail as frappe.sendmail builds it: `as_dict` has all its headers, defaults and the hooks of other apps.
 
-	account: from `account_for`. html: the finished HTML part; without it Frappe frames `message`. The recipients must
-	have been looked up among the unsubscribed in this transaction.
+	account: from `account_for`. html: the finished HTML part; without it Frappe frames `message`. frame: from
+	`frame_of`; with it the message is finished where that can be. The recipients must have been looked up among
+	the unsubscribed in this transaction.
 	"""
 
-	def __init__(self, account: EmailAccount, html: str | None = None, **fields):
+	def __init__(
+		self, account: EmailAccount, html: str | None = None, frame: mime.Frame | None = None, **fields
+	):
 		super().__init__(**fields)
 		self.account = account
 		self.html = html
+		self.frame = frame
 
 	def get_outgoing_email_account(self):
 		return self.account
 
 	def get_unsubscribed_user_emails(self):
 		return []
+
+	def as_dict(self, include_recipients=True):
+		finished = self._finished() if self.frame and self.html else None
+		return finished or super().as_dict(include_recipients)
+
+	def _finished(self) -> dict | None:
+		"""Return the row with all that Email Queue would fill in when it sends; None if Frappe has to build it."""
+		(recipient,) = self.recipients
+		link = get_unsubcribed_url(
+			self.reference_doctype,
+			self.reference_name,
+			recipient,
+			self.unsubscribe_method,
+			self.unsubscribe_params,
+		)
+		text = expand_relative_urls(self.email_text_content())
+		message = self.frame.filled(
+			mime.Parts(
+				self.subject,
+				recipient,
+				self.message_id,
+				mime.completed(text, recipient, link),
+				mime.completed(self.html, recipient, link),
+			)
+		)
+		return message and {
+			**self.frame.row,
+			"message": message,
+			"message_id": self.message_id,
+			"reference_name": self.reference_name,
+			"recipients": [recipient],
+		}
 
 	def prepare_email_content(self):
 		if not self.html:
@@ -55,6 +97,24 @@ class Mail(QueueBuilder):
 		mail.set_html("", self.email_text_content(), formatted=self.html)
 		mail.set_message_id(self.message_id, self.is_notification)
 		return mail
+
+
+def frame_of(account: EmailAccount, **fields) -> mime.Frame | None:
+	"""Return the frame of all mails that are built with these fields (of Mail) from an account, if they can have one."""
+
+	def build(parts: mime.Parts):
+		mail = Mail(
+			account,
+			parts.html,
+			subject=parts.subject,
+			recipients=[parts.recipient],
+			message_id=parts.message_id,
+			text_content=parts.text,
+			**fields,
+		)
+		return mail.prepare_email_content().msg_root.policy, mail.as_dict()
+
+	return mime.make(build)
 
 
 def account_for(sender: str | None, reference_doctype: str) -> EmailAccount:
@@ -77,11 +137,18 @@ def insert(mails: list[dict]) -> list[str]:
 	"""
 	if _is_watched():
 		return [str(EmailQueue.new(mail, ignore_permissions=True).name) for mail in mails]
-	documents = [_document(mail) for mail in mails]
-	_set_names(documents)
-	for doctype, rows in groupby(_rows(documents), key=lambda row: row["doctype"]):
-		_insert(doctype, list(rows))
-	return [str(document.name) for document in documents]
+	names, rows, recipients, patterns = _new_names(len(mails)), [], [], {}
+	for name, mail in zip(names, mails, strict=True):
+		own = {"name": name, **{field: mail[field] for field in OWN}}
+		shared = {field: value for field, value in mail.items() if field not in (*OWN, "recipients")}
+		key = tuple(shared.values())
+		if key not in patterns:
+			patterns[key] = _Pattern(shared)
+		rows.append({**patterns[key].row, **own})
+		recipients += patterns[key].recipients_of(name, mail["recipients"])
+	_insert(DOCTYPE, rows)
+	_insert(RECIPIENT, recipients)
+	return [str(name) for name in names]
 
 
 def _is_watched() -> bool:
@@ -95,53 +162,65 @@ def _is_watched() -> bool:
 	return any(frappe.db.exists(doctype, {field: DOCTYPE}) for doctype, field in BOUND.items())
 
 
-def _document(mail: dict) -> EmailQueue:
-	"""Return the document as EmailQueue.new makes it, up to its insertion."""
-	document = frappe.new_doc(DOCTYPE)
-	document.update({field: value for field, value in mail.items() if field != "recipients"})
-	document.set_recipients(mail["recipients"])
-	document.set_user_and_timestamp()
-	document.set_docstatus()
-	return document
+class _Pattern:
+	"""What mails with the same fields (but for OWN and the recipients) have in common, as EmailQueue.new makes it."""
 
-
-def _set_names(documents: list[EmailQueue]) -> None:
-	"""Give the documents and those in them their names; where a sequence numbers them, by one query for all."""
-	if is_autoincremented(DOCTYPE, frappe.get_meta(DOCTYPE)):
-		sequence = frappe.scrub(f"{DOCTYPE}_id_seq")
-		query = " union all ".join([f"select nextval(`{sequence}`)"] * len(documents))
-		for document, number in zip(documents, frappe.db.sql(query, pluck=True), strict=True):
-			document.name = number
-	else:
-		for document in documents:
-			set_new_name(document)
-	for document in documents:
-		for child in document.get_all_children():
-			set_new_name(child)
-
-
-def _rows(documents: list[EmailQueue]) -> Iterator[dict]:
-	"""Yield the values of the documents, and then of the documents in them."""
-	for document in documents:
-		yield {"doctype": DOCTYPE, **_values(document)}
-	for document in documents:
+	def __init__(self, shared: dict):
+		document = frappe.new_doc(DOCTYPE)
+		document.update(shared)
+		document.set_recipients(["recipient"])
+		document.set_user_and_timestamp()
+		document.set_docstatus()
 		document.set_parent_in_children()
-		for child in document.get_all_children():
-			yield {"doctype": child.doctype, **_values(child)}
+		self.row = _values(document)
+		self.recipient = document.recipients[0]
+		self.row_of_recipient = _values(self.recipient)
+
+	def recipients_of(self, mail, addresses: list[str]) -> Iterator[dict]:
+		"""Yield the rows of a mail's recipients."""
+		for index, address in enumerate(addresses, 1):
+			self.recipient.name = None
+			set_new_name(self.recipient)
+			own = {"name": self.recipient.name, "parent": mail, "idx": index, "recipient": address.strip()}
+			yield {**self.row_of_recipient, **own}
 
 
 def _values(document) -> dict:
 	return document.get_valid_dict(convert_dates_to_str=True, ignore_virtual=True)
 
 
+def _new_names(count: int) -> list:
+	"""Return so many new names of rows; where a sequence numbers them, by one query for all."""
+	if is_autoincremented(DOCTYPE, frappe.get_meta(DOCTYPE)):
+		sequence = frappe.scrub(f"{DOCTYPE}_id_seq")
+		query = " union all ".join([f"select nextval(`{sequence}`)"] * count)
+		return frappe.db.sql(query, pluck=True)
+	names, document = [], frappe.new_doc(DOCTYPE)
+	for _ in range(count):
+		document.name = None
+		set_new_name(document)
+		names.append(document.name)
+	return names
+
+
 def _insert(doctype: str, rows: list[dict]) -> None:
-	columns = [column for column in rows[0] if column != "doctype"]
+	"""Insert rows that all have the same columns, each statement some MB; as text: building it takes longer."""
+	columns = ", ".join(f"`{column}`" for column in rows[0])
+	statement = f"insert into `tab{doctype}` ({columns}) values "
+	place = "(" + ", ".join(["%s"] * len(rows[0])) + ")"
+	for chunk in _chunks(rows):
+		values = [value for row in chunk for value in row.values()]
+		frappe.db.sql(statement + ", ".join([place] * len(chunk)), values)
+
+
+def _chunks(rows: list[dict]) -> Iterator[list[dict]]:
+	"""Cut rows so that the messages of each list have about BYTES_AT_ONCE."""
 	chunk, size = [], 0
 	for row in rows:
 		length = len(row.get("message") or "")
 		if chunk and size + length > BYTES_AT_ONCE:
-			frappe.db.bulk_insert(doctype, columns, chunk)
+			yield chunk
 			chunk, size = [], 0
-		chunk.append([row[column] for column in columns])
+		chunk.append(row)
 		size += length
-	frappe.db.bulk_insert(doctype, columns, chunk)
+	yield chunk

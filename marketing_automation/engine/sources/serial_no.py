@@ -105,7 +105,7 @@ def due(windows: list[tuple[Rule, Window]]) -> Iterator[list[DueEvent]]:
 				)
 				due_on[occurrence].append((rule, night, night < window.catch_up_from))
 		for rows in _pages(date_field, sorted(due_on)):
-			yield _events(rows, date_field, due_on, groups)
+			yield _events(rows, due_on, groups)
 
 
 def counts(windows: list[tuple[Rule, Window]], visible: Visibility) -> dict[tuple[str, date], int]:
@@ -206,8 +206,35 @@ def about(rules: list[Rule], names: list[str]) -> list[DueEvent]:
 			]
 			for day in map(getdate, {row.occurrence for row in rows})
 		}
-		events += _events(rows, date_field, due_on, groups)
+		events += _events(rows, due_on, groups)
 	return events
+
+
+def upcoming(rules: list[Rule], rows: list[dict], today: date) -> dict[str, tuple[Rule, date]]:
+	"""Return which rule meets each serial number next, today included, and when: {name: (rule, night)}.
+
+	rules: all on one date field. rows: a page of `expiring` by that field.
+	Queries: one for each rule with filters; one of Item and one of Item Group where a rule has an item group.
+	"""
+	due_on = {}
+	for day in map(getdate, {row.occurrence for row in rows}):
+		nights = ((rule, night(rule, day), False) for rule in rules)
+		due_on[day] = [
+			found for found in nights if found[1] >= today and _sends_on(found[0].campaign, found[1])
+		]
+	groups = _ItemGroups(rule.trigger.item_group for rule in rules)
+	found = {}
+	for row, _occurrence, rule, on, _missed in _matches(rows, due_on, groups):
+		if row.name not in found or on < found[row.name][1]:
+			found[row.name] = (rule, on)
+	return found
+
+
+def _sends_on(campaign: dict, on: date) -> bool:
+	"""Say whether a night lies between the dates of a campaign."""
+	return (not campaign.start_date or campaign.start_date <= on) and (
+		not campaign.end_date or on <= campaign.end_date
+	)
 
 
 def expiring(date_field: str, first: date, last: date, visible: Visibility) -> Iterator[list[dict]]:
@@ -296,8 +323,29 @@ def _on_dates(date_field: str, dates: list[date]) -> list[list]:
 	]
 
 
-def _events(rows: list[dict], date_field: str, due_on: dict, groups: "_ItemGroups") -> list[DueEvent]:
-	"""Match one page of serial numbers with the rules that wait for their dates."""
+def _events(rows: list[dict], due_on: dict, groups: "_ItemGroups") -> list[DueEvent]:
+	"""Return an event for each serial number of a page and each rule that waits for its date."""
+	return [
+		DueEvent(
+			rule=rule,
+			reference_doctype=REFERENCE_DOCTYPE,
+			reference_name=row.name,
+			item_code=row.item_code,
+			company=row.company,
+			customer=row.customer,
+			occurrence=occurrence,
+			night=night,
+			missed=missed,
+		)
+		for row, occurrence, rule, night, missed in _matches(rows, due_on, groups)
+	]
+
+
+def _matches(rows: list[dict], due_on: dict, groups: "_ItemGroups") -> Iterator[tuple]:
+	"""Yield (row, occurrence, rule, night, missed) for each serial number and each rule that takes it.
+
+	due_on: {occurrence: [(rule, night, missed)]}, the rules that wait for that date.
+	"""
 	item_groups = groups.of_items({row.item_code for row in rows})
 	candidates = []
 	for row in rows:
@@ -311,21 +359,10 @@ def _events(rows: list[dict], date_field: str, due_on: dict, groups: "_ItemGroup
 			candidates.append((row, occurrence, rule, night, missed))
 
 	passed = _names_that_pass({rule.trigger.name: rule for _, _, rule, _, _ in candidates}, rows)
-	return [
-		DueEvent(
-			rule=rule,
-			reference_doctype=REFERENCE_DOCTYPE,
-			reference_name=row.name,
-			item_code=row.item_code,
-			company=row.company,
-			customer=row.customer,
-			occurrence=occurrence,
-			night=night,
-			missed=missed,
-		)
-		for row, occurrence, rule, night, missed in candidates
-		if rule.trigger.name not in passed or row.name in passed[rule.trigger.name]
-	]
+	for candidate in candidates:
+		row, _occurrence, rule, _night, _missed = candidate
+		if rule.trigger.name not in passed or row.name in passed[rule.trigger.name]:
+			yield candidate
 
 
 def _names_that_pass(rules: dict[str, Rule], rows: list[dict]) -> dict[str, set[str]]:

@@ -1,0 +1,171 @@
+"""Finished mails: what is the same in all mails of an account, made once by Frappe; subject, address and text in.
+
+Frappe builds the MIME of each mail anew and, when it is sent, parses it and writes it out once more to fill in what
+it has left open (the address, the link to unsubscribe). Here one mail is built by Frappe and taken apart, and the
+others are that one with their own parts, complete. Email Queue's `send` would send them byte by byte as they are.
+Where that does not hold, there is no frame or no mail, and Frappe's way is taken.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.parser import Parser
+from email.policy import EmailPolicy
+from email.quoprimime import body_encode
+from email.utils import formatdate
+
+import frappe
+from frappe.email.email_body import EMBED_PATTERN, sanitize_email_header
+from frappe.utils import strip
+
+# What Email Queue fills in when it sends.
+UNSUBSCRIBE_URL, RECIPIENT = "<!--unsubscribe_url-->", "<!--recipient-->"
+PLACEHOLDERS = (UNSUBSCRIBE_URL, RECIPIENT, "<!--email_open_check-->", "<!--cc_message-->")
+
+# Those that are an address whatever reads them: Frappe, a header, a server.
+PLAIN_ADDRESS = re.compile(
+	r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}"
+)
+BOUNDARY = re.compile(r'boundary="([^"]+)"')
+DATE = re.compile(r"^Date: .*(?=\r\n)", re.MULTILINE)
+# Longer lines of headers are broken anew by whoever parses them.
+LINE = 78
+LINE_BREAK = "\r\n"
+
+
+@dataclass(frozen=True)
+class Parts:
+	"""What is different in each mail: text without placeholders."""
+
+	subject: str
+	recipient: str
+	message_id: str
+	text: str
+	html: str
+
+
+SAMPLE = Parts(
+	subject="The subject 4711",
+	recipient="sample@customers.example",
+	message_id="sample-4711@site.example",
+	text="The text 4711",
+	html="<p>The HTML 4711</p>",
+)
+# Has what is written otherwise than it stands.
+EXAMPLE = Parts(
+	subject="«José», “50 % = 1/2” and more: a subject that is longer than one line of a header can be 🎉",
+	recipient="example+4712@customers.example",
+	message_id="example-4712@site.example",
+	text="From José: 50 % = 1/2 \n.\n\n" + "ñ" * 100 + "\n",
+	html="<p>From José: 50 % = 1/2 </p>\n.\n" + "<b>x</b>" * 100,
+)
+
+
+@dataclass(frozen=True)
+class Frame:
+	"""What is the same in all mails of an account.
+
+	row: the fields of Email Queue; those that differ are an example's. texts: the message without what differs;
+	order: which of the slots of `filled` stands between them.
+	"""
+
+	row: dict
+	texts: tuple[str, ...]
+	order: tuple[int, ...]
+	policy: EmailPolicy
+
+	def filled(self, parts: Parts) -> str | None:
+		"""Return the finished message, or None for a mail that has to be built by Frappe."""
+		plain = PLAIN_ADDRESS.fullmatch(parts.recipient) and strip(parts.subject)
+		if not plain or EMBED_PATTERN.search(parts.html):
+			return None
+		headers = (
+			_subject(parts.subject, self.policy),
+			f"Message-Id: <{parts.message_id}>",
+			f"To: {parts.recipient}",
+			f"Date: {formatdate()}",
+		)
+		if any(len(line) > LINE for header in headers for line in header.split(LINE_BREAK)):
+			return None
+		slots = (*headers, _encoded(parts.text), _encoded(parts.html))
+		between = (
+			piece
+			for number, text in zip(self.order, self.texts[1:], strict=True)
+			for piece in (slots[number], text)
+		)
+		return "".join([self.texts[0], *between])
+
+
+def make(build: Callable[[Parts], tuple[EmailPolicy, dict]]) -> Frame | None:
+	"""Return the frame of an Email Account's mails; None where each of them has to be built by Frappe.
+
+	build: has Frappe build a mail; returns the policy by which it is written out, and its row of Email Queue.
+	"""
+	if frappe.get_hooks("make_email_body_message"):
+		return None
+	policy, row = build(SAMPLE)
+	message = sent(row["message"], SAMPLE.recipient, policy)
+	slots = [
+		_subject(SAMPLE.subject, policy),
+		f"Message-Id: <{SAMPLE.message_id}>",
+		f"To: {SAMPLE.recipient}",
+		(DATE.search(message) or [""])[0],
+		SAMPLE.text,
+		SAMPLE.html,
+	]
+	pieces = re.split("(" + "|".join(map(re.escape, slots)) + ")", message)
+	texts, between = pieces[::2], pieces[1::2]
+	if sorted(between) != sorted(slots):
+		return None
+	# Those that Python makes have what no quoted-printable text has, so they are good for every text.
+	if not all("==" in boundary for boundary in BOUNDARY.findall(message)):
+		return None
+	frame = Frame(row, tuple(texts), tuple(slots.index(slot) for slot in between), policy)
+	return frame if _holds(frame, build) else None
+
+
+def _holds(frame: Frame, build: Callable) -> bool:
+	"""Say whether the frame makes of another example what Frappe makes of it."""
+	policy, row = build(EXAMPLE)
+	filled = frame.filled(EXAMPLE)
+	different = {"message", "message_id", "recipients"}
+	return (
+		filled is not None
+		and comparable(filled) == comparable(sent(row["message"], EXAMPLE.recipient, policy))
+		and all(row[field] == value for field, value in frame.row.items() if field not in different)
+	)
+
+
+def sent(message: str, recipient: str, policy: EmailPolicy) -> str:
+	"""Return a message of Email Queue as its `send` hands it to the server, but for the link to unsubscribe."""
+	return Parser(policy=policy).parsestr(message.replace(RECIPIENT, recipient)).as_string()
+
+
+def completed(part: str, recipient: str, unsubscribe_url: str) -> str:
+	"""Return a text or HTML part with its placeholders filled in.
+
+	Nothing is left of those for several recipients, and for tracking: that belongs to a Communication.
+	"""
+	values = {UNSUBSCRIBE_URL: unsubscribe_url, RECIPIENT: recipient}
+	for placeholder in PLACEHOLDERS:
+		part = part.replace(placeholder, values.get(placeholder, ""))
+	return part
+
+
+def comparable(message: str) -> str:
+	"""Return a message without what is random in it: its boundaries, and the time."""
+	for number, boundary in enumerate(BOUNDARY.findall(message)):
+		message = message.replace(boundary, f"boundary {number}")
+	return DATE.sub("Date: ", message, count=1)
+
+
+def _subject(subject: str, policy: EmailPolicy) -> str:
+	"""Return the header as it is sent, without its last line break: written out, read again and broken into lines."""
+	name, value = policy.header_store_parse("Subject", sanitize_email_header(strip(subject)))
+	queued = policy.clone(max_line_length=0).fold(name, value)
+	return policy.fold(*policy.header_source_parse([queued])).removesuffix(LINE_BREAK)
+
+
+def _encoded(text: str) -> str:
+	"""Return a body as Python's `email` writes it out in UTF-8, which Frappe has set to quoted-printable."""
+	return body_encode(text.encode().decode("latin-1")).replace("\n", LINE_BREAK)
