@@ -52,6 +52,7 @@ def before_uninstall() -> None:
 	frappe.db.delete("Logs To Clear", {"ref_doctype": ["in", list(default_log_clearing_doctypes)]})
 	frappe.db.delete("Email Unsubscribe", {"reference_doctype": "Lifecycle Campaign"})
 	frappe.db.delete("Scheduled Job Type", {"method": ["like", "marketing_automation.%"]})
+	frappe.db.delete("Patch Log", {"patch": ["like", "marketing_automation.%"]})
 	frappe.db.delete("Singles", {"doctype": "Marketing Automation Settings"})
 	frappe.clear_cache()
 
