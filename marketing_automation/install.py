@@ -36,6 +36,13 @@ def register_log_clearing() -> None:
 def before_uninstall() -> None:
 	"""Take back what the removal of the module's DocTypes leaves behind."""
 	ours = frappe.get_all("DocType", filters={"module": "Marketing Automation"}, pluck="name")
+	# They name no module, so that Frappe does not know whose they are.
+	steps = frappe.get_all(
+		"Onboarding Step Map", filters={"parent": "Marketing Automation"}, pluck="step", order_by="idx asc"
+	)
+	if steps:
+		frappe.db.delete("Onboarding Step", {"name": ["in", steps]})
+	frappe.db.delete("Version", {"ref_doctype": ["in", ours]})
 	frappe.db.delete("Custom DocPerm", {"role": ["in", ROLES], "parent": ["in", [*ours, "Email Template"]]})
 	_reset_template_permissions()
 	for role in ROLES:
@@ -45,6 +52,7 @@ def before_uninstall() -> None:
 	frappe.db.delete("Logs To Clear", {"ref_doctype": ["in", list(default_log_clearing_doctypes)]})
 	frappe.db.delete("Email Unsubscribe", {"reference_doctype": "Lifecycle Campaign"})
 	frappe.db.delete("Scheduled Job Type", {"method": ["like", "marketing_automation.%"]})
+	frappe.db.delete("Patch Log", {"patch": ["like", "marketing_automation.%"]})
 	frappe.db.delete("Singles", {"doctype": "Marketing Automation Settings"})
 	frappe.clear_cache()
 

@@ -113,6 +113,9 @@ class Bench:
 		python = host.python(pythons)
 		with step(f"Python environment ({Path(python).name}, {requirements.name})"):
 			shutil.rmtree(self.folder / "env", ignore_errors=True)
+			# The apps that were given are installed in it, so they have to be again.
+			for app in (app for app, source in self.sources.items() if source):
+				(self.folder / "stamps" / app).unlink(missing_ok=True)
 			run([python, "-m", "venv", self.folder / "env"], self.logs / "venv.log")
 			# All versions are pinned, so there is nothing to resolve. What is used is compiled when it is (environ).
 			pinned = [] if self.sources["frappe"] else ["--no-deps"]

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -472,6 +473,8 @@ def main() -> int:
 	parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
 	parser.add_argument("--memory", action="store_true")
 	arguments = parser.parse_args()
+	# Ended from outside it still ends its workers and puts the site's configuration back.
+	signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 	connect(arguments.site)
 	if arguments.memory:
 		memory()

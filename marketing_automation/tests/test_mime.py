@@ -8,7 +8,7 @@ import frappe
 from frappe.email.doctype.email_queue.email_queue import SendMailContext
 from frappe.email.queue import get_unsubscribe_message
 from frappe.utils import cstr
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from marketing_automation.engine import templates
@@ -101,7 +101,13 @@ class TestFinished(MarketingTestCase):
 	def test_any_mail_is_what_frappe_sends(self):
 		finished = 0
 
-		@settings(max_examples=100, deadline=None, database=None, derandomize=True)
+		@settings(
+			max_examples=100,
+			deadline=None,
+			database=None,
+			derandomize=True,
+			suppress_health_check=[HealthCheck.too_slow],
+		)
 		@given(LINE, TEXT, TEXT)
 		def check(subject, text, html):
 			nonlocal finished
