@@ -231,6 +231,8 @@ class TestIndexes(MarketingTestCase):
 			]
 			ledger.claim(messages, f"RUN-{night}")
 		frappe.db.commit()
+		# What the database knows of the table may still be that of an empty one.
+		frappe.db.sql(f"analyze table `tab{ledger.DOCTYPE}`")
 		frappe.db.sql(f"analyze table `tab{ledger.DOCTYPE}`")
 		return self.ledger(status=SKIPPED)[0]
 
