@@ -59,7 +59,8 @@ class TestDocTypes(MarketingTestCase):
 					"Lifecycle Run": 1,
 				},
 			),
-			("Lifecycle Trigger", row.trigger, {"Lifecycle Action": 1, "Lifecycle Execution Log": 2}),
+			# On to its messages by its actions: the ledger has no index on triggers.
+			("Lifecycle Trigger", row.trigger, {"Lifecycle Action": 1}),
 			("Lifecycle Action", row.action, {"Lifecycle Execution Log": 2}),
 			("Lifecycle Run", run.name, {"Lifecycle Execution Log": 2}),
 		):
@@ -78,7 +79,7 @@ class TestDocTypes(MarketingTestCase):
 				"Lifecycle Execution Log",
 				"Lifecycle Run",
 			},
-			"Lifecycle Trigger": {"Lifecycle Action", "Lifecycle Execution Log"},
+			"Lifecycle Trigger": {"Lifecycle Action"},
 			"Lifecycle Action": {"Lifecycle Execution Log"},
 			"Lifecycle Run": {"Lifecycle Execution Log"},
 		}.items():

@@ -118,7 +118,7 @@ class TestWatchdog(SelfProtectionTestCase):
 			for _ in range(3):
 				settle.settle()
 			self.assertEqual(len(self.told()), 1)
-			self.assertIn("No Lifecycle Run has succeeded", self.told()[0])
+			self.assertIn("No run has succeeded", self.told()[0])
 			self.run_night()
 			self.assertIsNone(watchdog.overdue()[1])
 		with self.at(f"{in_days(6)} 01:00"):
@@ -144,7 +144,7 @@ class TestWatchdog(SelfProtectionTestCase):
 			for _ in range(2):
 				open_desk(self.manager)
 		self.assertEqual(len(self.told()), 1)
-		self.assertIn("No Lifecycle Run has succeeded", self.told()[0])
+		self.assertIn("No run has succeeded", self.told()[0])
 
 	def test_without_an_active_campaign_nothing_is_overdue(self):
 		campaign = factories.campaign()
