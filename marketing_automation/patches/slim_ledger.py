@@ -10,7 +10,6 @@ GONE = (
 	"campaign_status_index",
 	"trigger_status_index",
 	"recipient_index",
-	"reference_name_occurrence_date_index",
 )
 
 

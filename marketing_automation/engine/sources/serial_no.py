@@ -12,6 +12,7 @@ import frappe
 from frappe import _
 from frappe.query_builder.functions import Count
 from frappe.utils import getdate
+from pypika import Criterion
 from pypika.functions import Date
 
 from marketing_automation.engine import schedule
@@ -296,31 +297,28 @@ def _pages(date_field: str, dates: list[date]) -> Iterator[list[dict]]:
 	"""Yield the serial numbers whose `date_field` is one of `dates`, PAGE_SIZE at a time, ordered by name."""
 	if not dates:
 		return
+	serial = frappe.qb.DocType(REFERENCE_DOCTYPE)
+	query = (
+		frappe.qb.from_(serial)
+		.select(*[serial[field] for field in FIELDS], serial[date_field].as_("occurrence"))
+		# The date first: most rows fail on it, and to compare their names would take the database as long again.
+		.where(_on_dates(serial[date_field], date_field, dates))
+		.orderby(serial.name)
+		.limit(PAGE_SIZE)
+	)
 	last = ""
-	while True:
-		rows = frappe.get_all(
-			REFERENCE_DOCTYPE,
-			fields=[*FIELDS, f"{date_field} as occurrence"],
-			filters=[[REFERENCE_DOCTYPE, "name", ">", last]],
-			or_filters=_on_dates(date_field, dates),
-			order_by="name asc",
-			limit_page_length=PAGE_SIZE,
-		)
-		if rows:
-			yield rows
+	while rows := query.where(serial.name > last).run(as_dict=True):
+		yield rows
 		if len(rows) < PAGE_SIZE:
 			return
 		last = rows[-1].name
 
 
-def _on_dates(date_field: str, dates: list[date]) -> list[list]:
-	"""Return the filters (to be joined by OR) that match a Date or Datetime field on any of `dates`."""
+def _on_dates(column, date_field: str, dates: list[date]) -> Criterion:
+	"""Return the condition that a Date or Datetime column is on any of `dates`."""
 	if frappe.get_meta(REFERENCE_DOCTYPE).get_field(date_field).fieldtype == "Date":
-		return [[REFERENCE_DOCTYPE, date_field, "in", [str(day) for day in dates]]]
-	return [
-		[REFERENCE_DOCTYPE, date_field, "between", [f"{day} 00:00:00", f"{day} 23:59:59.999999"]]
-		for day in dates
-	]
+		return column.isin(dates)
+	return Criterion.any((column >= day) & (column < day + timedelta(days=1)) for day in dates)
 
 
 def _events(rows: list[dict], due_on: dict, groups: "_ItemGroups") -> list[DueEvent]:
@@ -348,8 +346,10 @@ def _matches(rows: list[dict], due_on: dict, groups: "_ItemGroups") -> Iterator[
 	"""
 	item_groups = groups.of_items({row.item_code for row in rows})
 	candidates = []
+	# The column can be a Datetime.
+	days = {moment: getdate(moment) for moment in {row.occurrence for row in rows}}
 	for row in rows:
-		occurrence = getdate(row.occurrence)
+		occurrence = days[row.occurrence]
 		for rule, night, missed in due_on[occurrence]:
 			company = rule.campaign.company
 			if company and company != row.company:

@@ -33,12 +33,14 @@ class LifecycleExecutionLog(Document):
 # Besides those of single fields (`search_index` in the DocType). Each index costs every message of every night.
 # Names sort by time, so a list with one of the standard filters is read from an index in the order that it is shown.
 INDEXES = (
-	# Sharing out a run in the order of its customers; its counts.
+	# Sharing out a run in the order of its customers; its counts. Not its list: that wants the order of names.
 	("run", "status", "campaign", "customer"),
 	# The journey's numbers.
 	("action", "status"),
 	# The reports, the number cards, and clearing old rows.
 	("due_on", "action", "status"),
+	# Why? A pin that is renewed every year has its past years in the ledger, too.
+	("reference_name", "occurrence_date"),
 )
 # Frappe gives each table one of them for its list. This list is sorted by name.
 FRAPPES_INDEXES = ("modified", "creation")
