@@ -83,6 +83,11 @@ test("from a recipe to the answer why", async () => {
 		await settled(page);
 		assert.equal(await page.locator(".list-row-container:visible .list-row").count(), 1);
 		await page.locator(".list-row:visible", { hasText: "Ana Browser" }).waitFor();
+		// What is chosen there can be tried again.
+		await page.locator(".list-row:visible .list-row-checkbox").check();
+		await page.getByRole("button", { name: "Actions" }).click();
+		await page.locator(".dropdown-menu:visible", { hasText: "Retry Failed" }).waitFor();
+		await page.keyboard.press("Escape");
 		await page.getByRole("button", { name: "Why?" }).first().click();
 		await dialog(page).getByText("Messages to Ana Browser").waitFor();
 		await dialog(page).locator("tr", { hasText: /Queued|Completed/ }).waitFor();
@@ -175,6 +180,16 @@ test("what is seen is exported, from the preview and from the reports", async ()
 	);
 });
 
+// Close every dialog by keyboard. Bootstrap does not hear the key while a dialog moves, so it may take another one.
+async function escapeAll(page) {
+	const open = page.locator(".modal.show");
+	for (let presses = 0; (await open.count()) && presses < 10; presses++) {
+		await page.keyboard.press("Escape");
+		await page.waitForTimeout(500);
+	}
+	assert.equal(await open.count(), 0, "a dialog is still open");
+}
+
 test("it all works by keyboard", async () => {
 	await inBrowser(
 		async (page) => {
@@ -197,12 +212,7 @@ test("it all works by keyboard", async () => {
 			await page.keyboard.press("Enter");
 			await dialog(page).locator("tr", { hasText: "Ana Browser" }).waitFor();
 			assert.ok(await inDialog());
-			await page.keyboard.press("Escape");
-			// It closes the upper dialog; while that fades, a slow machine's Frappe takes the same key for the lower one too.
-			await page.waitForFunction(() => $(".modal.show").length < 2);
-			await page.waitForTimeout(500);
-			if (await page.locator(".modal.show").count()) await page.keyboard.press("Escape");
-			await page.locator(".modal.show").waitFor({ state: "detached" });
+			await escapeAll(page);
 
 			// Each part of the journey is reached with Tab, in the order in which it is read.
 			await page.locator(".lifecycle-step [data-open]").first().focus();
@@ -222,8 +232,7 @@ test("it all works by keyboard", async () => {
 			]);
 			await press(page.locator("[data-mail]").first());
 			await dialog(page).locator(".lifecycle-mail iframe").waitFor();
-			await page.keyboard.press("Escape");
-			await page.locator(".modal.show").waitFor({ state: "detached" });
+			await escapeAll(page);
 
 			await openList(page, "Lifecycle Campaign");
 			await press(page.getByRole("button", { name: "New from Recipe" }));

@@ -2,14 +2,6 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 	add_fields: ["status", "reason", "customer"],
 	hide_name_column: true,
 
-	formatters: {
-		// A phone shows nothing else of a row.
-		reference_name(value, df, doc) {
-			const who = doc.customer_customer_name || doc.customer;
-			return who ? `${value} · ${who}` : value;
-		},
-	},
-
 	get_indicator(doc) {
 		return [
 			doc.reason ? `${__(doc.status)}: ${__(doc.reason)}` : __(doc.status),
