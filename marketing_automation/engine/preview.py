@@ -48,14 +48,19 @@ def of_days(loaded: list[Rule], first: date, days: int, visible: Visibility) -> 
 	"""
 	last = first + timedelta(days=days - 1)
 	windows = [(rule, window) for rule in loaded if (window := within(rule, first, last)).nights()]
-	actions, coming = {}, []
-	for message, _key, log in _judged(windows, first, visible):
-		outcome = _outcome(message, log)
-		actions.setdefault(message.action.name, Counter(tell=0, skip=0, fail=0, known=0))[outcome] += 1
-		if outcome == "tell":
-			coming.append(message)
+	actions = {}
+
+	def told() -> Iterator[PlannedMessage]:
+		for message, _key, log in _judged(windows, first, visible):
+			outcome = _outcome(message, log)
+			counts = actions.setdefault(message.action.name, Counter(tell=0, skip=0, fail=0, known=0))
+			counts[outcome] += 1
+			if outcome == "tell":
+				yield message
+
+	# Keeps no more than it returns, however many are to come.
 	coming = heapq.nsmallest(
-		NEXT_ROWS, coming, key=lambda m: (m.event.night, m.recipient.customer_name or "")
+		NEXT_ROWS, told(), key=lambda m: (m.event.night, m.recipient.customer_name or "")
 	)
 	rows = [_row(message, None, "tell") for message in coming]
 	_add_item_names(rows)

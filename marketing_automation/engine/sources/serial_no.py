@@ -324,19 +324,24 @@ def _on_dates(column, date_field: str, dates: list[date]) -> Criterion:
 def _events(rows: list[dict], due_on: dict, groups: "_ItemGroups") -> list[DueEvent]:
 	"""Return an event for each serial number of a page and each rule that waits for its date."""
 	return [
-		DueEvent(
-			rule=rule,
-			reference_doctype=REFERENCE_DOCTYPE,
-			reference_name=row.name,
-			item_code=row.item_code,
-			company=row.company,
-			customer=row.customer,
-			occurrence=occurrence,
-			night=night,
-			missed=missed,
-		)
+		_event(row, rule, occurrence, night, missed)
 		for row, occurrence, rule, night, missed in _matches(rows, due_on, groups)
 	]
+
+
+def _event(serial: dict, rule: Rule, occurrence: date | None, night: date, missed: bool = False) -> DueEvent:
+	"""Return the event of a rule about a serial number (FIELDS)."""
+	return DueEvent(
+		rule=rule,
+		reference_doctype=REFERENCE_DOCTYPE,
+		reference_name=serial.name,
+		item_code=serial.item_code,
+		company=serial.company,
+		customer=serial.customer,
+		occurrence=occurrence,
+		night=night,
+		missed=missed,
+	)
 
 
 def _matches(rows: list[dict], due_on: dict, groups: "_ItemGroups") -> Iterator[tuple]:
@@ -436,13 +441,4 @@ def _current(serial: dict | None, rule: Rule, row: dict) -> DueEvent | None:
 	if not serial:
 		return None
 	occurrence = serial[rule.trigger.date_field]
-	return DueEvent(
-		rule=rule,
-		reference_doctype=REFERENCE_DOCTYPE,
-		reference_name=serial.name,
-		item_code=serial.item_code,
-		company=serial.company,
-		customer=serial.customer,
-		occurrence=getdate(occurrence) if occurrence else None,
-		night=row.due_on,
-	)
+	return _event(serial, rule, getdate(occurrence) if occurrence else None, row.due_on)

@@ -1,6 +1,6 @@
 frappe.ui.form.on("Lifecycle Execution Log", {
 	// Below a key, what it is called.
-	name(frm, field, doctype, title) {
+	show_title(frm, field, doctype, title) {
 		const key = frm.doc[field];
 		if (!key || !frappe.model.can_read(doctype)) return;
 		frappe.db.get_value(doctype, key, title).then(({ message }) => {
@@ -25,8 +25,8 @@ frappe.ui.form.on("Lifecycle Execution Log", {
 			__("Lifecycle Execution Log"),
 			frappe.utils.generate_route({ type: "DocType", name: frm.doctype, doc_view: "List" })
 		);
-		frm.events.name(frm, "customer", "Customer", "customer_name");
-		frm.events.name(frm, "item_code", "Item", "item_name");
+		frm.events.show_title(frm, "customer", "Customer", "customer_name");
+		frm.events.show_title(frm, "item_code", "Item", "item_name");
 		frm.page.set_indicator(
 			__(frm.doc.status),
 			marketing_automation.STATUS_COLORS[frm.doc.status]
