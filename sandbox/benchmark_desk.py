@@ -51,7 +51,7 @@ def screens() -> dict:
 		"forecast": lambda: api.forecast(days=90),
 		"journey": lambda: api.journey(action.campaign),
 		"coming": lambda: api.coming(action.campaign),
-		"coming_next_week": lambda: api.coming_next_week(),
+		"due_next_week": lambda: api.due_next_week(),
 		"why_customer": lambda: api.why_customer("BENCH-C-0000001"),
 		"why_pin": lambda: api.why_serial_no("BENCH-00000001"),
 		"campaign_performance": lambda: campaign_performance.execute(

@@ -106,7 +106,7 @@ class TestRoles(MarketingTestCase):
 					"language": "en",
 				}
 			],
-			"coming_next_week": [{}],
+			"due_next_week": [{}],
 			"last_run": [{}],
 			"senders": [{}],
 			"date_fields": [{}],
@@ -156,7 +156,7 @@ class TestRoles(MarketingTestCase):
 		self.assertTrue(frappe.has_permission("Dashboard Chart", doc=chart))
 		for name in ("Campaign Performance", "Expiring Pins"):
 			self.assertTrue(frappe.get_doc("Report", name).is_permitted())
-		self.assertEqual((api.coming_next_week(), api.last_run()), (0, "None yet"))
+		self.assertEqual((api.due_next_week(), api.last_run()), (0, "None yet"))
 		self.assertTrue(api.may_open())
 		frappe.set_user(self.stranger)
 		self.assertFalse(frappe.get_doc("Report", "Expiring Pins").is_permitted())

@@ -175,7 +175,7 @@ class TestForecast(MarketingTestCase):
 		found = api.forecast()
 		self.assertEqual([action["campaign"] for action in found["actions"]], [active.name])
 		self.assertEqual(found["total"], 1)
-		self.assertEqual(api.coming_next_week(), 0)
+		self.assertEqual(api.due_next_week(), 0)
 
 	def test_what_it_says_of_a_day_is_what_the_plan_finds(self):
 		factories.pins(factories.customer(), in_days(31), in_days(33), in_days(33), in_days(8))
@@ -222,7 +222,7 @@ class TestVisibility(MarketingTestCase):
 		frappe.set_user(self.bound)
 		self.assertEqual(outcomes(api.preview(self.campaign.name)), {self.ours: ("tell", None)})
 		self.assertEqual(api.forecast(self.campaign.name)["total"], 1)
-		self.assertEqual(api.coming_next_week(), 1)
+		self.assertEqual(api.due_next_week(), 1)
 		for call in (api.preview, api.forecast, api.journey, api.coming, api.health):
 			with self.subTest(call.__name__), self.assertRaises(frappe.PermissionError):
 				call(self.other.name)

@@ -67,7 +67,7 @@ test("who is no marketer sees nothing of it and is told nothing", async () => {
 				const reply = await page.request.get(`/api/resource/Lifecycle ${doctype}`);
 				assert.equal(reply.status(), 403, doctype);
 			}
-			for (const method of ["preview", "forecast", "health", "recipes", "coming_next_week"]) {
+			for (const method of ["preview", "forecast", "health", "recipes", "due_next_week"]) {
 				const reply = await page.request.get(`/api/method/marketing_automation.api.${method}`);
 				assert.equal(reply.status(), 403, method);
 			}
