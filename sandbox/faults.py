@@ -30,6 +30,7 @@ from frappe.installer import update_site_config
 from frappe.utils import add_days, add_to_date, getdate, now_datetime
 from frappe.utils.background_jobs import start_worker
 from services import MariaDB, Redis
+from werkzeug.local import release_local
 
 from marketing_automation.engine import drain, ledger, retry, run, settle
 from marketing_automation.engine.model import COMPLETED, FAILED, PENDING, QUEUED, Reason
@@ -81,6 +82,8 @@ class Site:
 		if getattr(frappe.local, "db", None):
 			with contextlib.suppress(Exception):
 				frappe.db.close()
+			# With what it has kept, such as the mail server of before.
+			release_local(frappe.local)
 		frappe.init(site=self.name, sites_path=".", force=True)
 		frappe.connect()
 		frappe.set_user("Administrator")
@@ -109,6 +112,7 @@ class Site:
 		# Two rounds instead of four until Email Queue gives up.
 		frappe.db.set_single_value("System Settings", "email_retry_limit", 1)
 		frappe.db.commit()
+		frappe.clear_document_cache("System Settings", "System Settings")
 		return pins
 
 	def reset(self, count: int) -> None:

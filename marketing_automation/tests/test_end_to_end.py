@@ -21,9 +21,15 @@ NIGHT = "marketing_automation.tasks.check_expiring_subscriptions"
 FLUSH = "frappe.email.queue.flush"
 SETTLE = "marketing_automation.tasks.settle_deliveries"
 # Runs each method as bench execute does, and after each a worker that does what it has queued, as bench worker does.
+# It imports first what the jobs need, so that their processes need not do it one by one.
 SCHEDULER = """
 import sys
 import frappe
+import frappe.email.doctype.email_queue.email_queue
+import frappe.email.queue
+import marketing_automation.engine.drain
+import marketing_automation.engine.run
+import marketing_automation.engine.settle
 from frappe.utils.background_jobs import start_worker
 
 site, *methods = sys.argv[1:]

@@ -10,7 +10,8 @@ const esbuild = require("esbuild");
 const vue = require("esbuild-plugin-vue3");
 const sass = require("sass");
 
-const [bench, nodeModules] = process.argv.slice(2).map((folder) => path.resolve(folder));
+// Without links: esbuild names the files where they are.
+const [bench, nodeModules] = process.argv.slice(2).map((folder) => fs.realpathSync(folder));
 const sites = path.join(bench, "sites");
 const assets = path.join(sites, "assets");
 const bundles = path.join(assets, "bundles");

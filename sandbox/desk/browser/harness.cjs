@@ -8,57 +8,68 @@ const { chromium } = require("playwright-core");
 // Sandbox sites have no realtime server; the Desk keeps asking for one. On a phone Frappe draws no onboarding, and its
 // own editor complains. Its charts draw themselves anew when their page is left, and find no room.
 const FRAPPE = /socket\.io|Block «onboarding» skipped|<rect> attribute width: A negative value/;
-// Frappe's own tours of the Desk look for a route before there is one, if the machine is slow.
-const TOUR = /init_onboarding_tour/;
+// Frappe's own tours of the Desk look for a route before there is one, if the machine is slow; its charts draw
+// themselves anew for a page that was left.
+const FRAPPES_SCRIPTS = /init_onboarding_tour|boundDrawFn/;
 
 let browser;
+// Of each user, on a desk and on a phone: what the browser keeps between visits.
+const sessions = new Map();
 
-// Call visit(page) with a new page in a new session; throws what it throws, or the errors that the page reported.
-// as: whose session it is. phone: on one. allowed: a pattern for reported errors that this visit is about, such as
-// /403/. When a visit fails, a picture of its last moment is in the bench's logs.
+// Call visit(page) with a new page; throws what it throws, or the errors that the page reported.
+// as: whose session it is, the same one in all visits. phone: on one. allowed: a pattern for reported errors that this
+// visit is about, such as /403/. When a visit fails, a picture of its last moment is in the bench's logs.
 async function inBrowser(visit, { as, phone, allowed } = {}) {
-	// Chromium's own sandbox does not work for root.
-	browser ??= await chromium.launch({
-		executablePath: process.env.CHROMIUM,
-		args: process.getuid() === 0 ? ["--no-sandbox"] : [],
-	});
-	const context = await browser.newContext({
-		baseURL: process.env.DESK_URL,
-		viewport: phone ? { width: 390, height: 844 } : { width: 1280, height: 800 },
-		locale: "en-US",
-		timezoneId: "America/Bogota",
-	});
+	const context = await session(as, phone);
+	const page = await context.newPage();
+	// Generous: the machine may have other work.
+	page.setDefaultTimeout(60000);
+	const errors = collectErrors(page);
 	try {
-		const page = await context.newPage();
-		// Generous: the machine may have other work.
-		page.setDefaultTimeout(60000);
-		const errors = collectErrors(page);
-		try {
-			if (as) await login(page, as, process.env.PASSWORD);
-			await visit(page);
-			const unexpected = errors.filter((error) => !allowed?.test(error));
-			assert.deepEqual(unexpected, [], "the page reported errors");
-		} catch (error) {
-			const picture = await screenshot(page, process.env.DESK_LOGS, "browser-failure");
-			error.message += `\nThe page then: ${page.url()}, see ${picture}. It reported: ${errors.join("; ") || "nothing"}`;
-			throw error;
-		}
+		await visit(page);
+		const unexpected = errors.filter((error) => !allowed?.test(error));
+		assert.deepEqual(unexpected, [], "the page reported errors");
+	} catch (error) {
+		const picture = await screenshot(page, process.env.DESK_LOGS, "browser-failure");
+		error.message += `\nThe page then: ${page.url()}, see ${picture}. It reported: ${errors.join("; ") || "nothing"}`;
+		throw error;
 	} finally {
-		await context.close();
+		await page.close();
 	}
+}
+
+async function session(user, phone) {
+	const key = `${user} ${phone}`;
+	if (!sessions.has(key)) {
+		// Chromium's own sandbox does not work for root.
+		browser ??= await chromium.launch({
+			executablePath: process.env.CHROMIUM,
+			args: process.getuid() === 0 ? ["--no-sandbox"] : [],
+		});
+		const context = await browser.newContext({
+			baseURL: process.env.DESK_URL,
+			viewport: phone ? { width: 390, height: 844 } : { width: 1280, height: 800 },
+			locale: "en-US",
+			timezoneId: "America/Bogota",
+		});
+		if (user) await login(context, user, process.env.PASSWORD);
+		sessions.set(key, context);
+	}
+	return sessions.get(key);
 }
 
 // All visits of a process share one browser; the last one to leave closes it.
 async function closeBrowser() {
 	await browser?.close();
 	browser = undefined;
+	sessions.clear();
 }
 
 function collectErrors(page) {
 	const errors = [];
 	page.on("pageerror", (error) => {
 		const text = error.stack || String(error);
-		if (!TOUR.test(text)) errors.push(text);
+		if (!FRAPPES_SCRIPTS.test(text)) errors.push(text);
 	});
 	page.on("console", (message) => {
 		const { url } = message.location();
@@ -69,43 +80,57 @@ function collectErrors(page) {
 }
 
 // Log in, as the login page does. The Desk is loaded by the first visit.
-async function login(page, user, password) {
-	const reply = await page.request.post("/api/method/login", { form: { usr: user, pwd: password } });
+async function login(context, user, password) {
+	const reply = await context.request.post("/api/method/login", { form: { usr: user, pwd: password } });
 	assert.equal(reply.status(), 200, `${user} could not log in`);
 }
 
+// Wait until condition(argument) holds in the page. To ask at each frame, as Playwright does by itself, keeps a core busy.
+const until = (page, condition, argument) => page.waitForFunction(condition, argument, { polling: 100 });
+
 // Wait until the Desk is there and asks the server for nothing any more.
 async function settled(page) {
-	await page.waitForFunction(() => window.frappe?.boot && frappe.request.ajax_count === 0);
+	await until(page, () => window.frappe?.boot && frappe.request.ajax_count === 0);
 	// A reply may lead to the next question.
 	await page.waitForTimeout(150);
-	await page.waitForFunction(() => frappe.request.ajax_count === 0);
+	await until(page, () => frappe.request.ajax_count === 0);
 }
 
 const slug = (name) => name.toLowerCase().replaceAll(" ", "-");
 
+// Go to a page of the Desk: from where one is in it, as a click does, or by loading it.
+async function go(page, route) {
+	const there = await page.evaluate(() => Boolean(window.frappe?.boot));
+	if (!there) return page.goto(`/app/${route}`);
+	await page.evaluate((route) => frappe.set_route(route), route);
+}
+
 async function openWorkspace(page, title) {
-	await page.goto(`/app/${slug(title)}`);
+	await go(page, slug(title));
 	// A workspace may have no block that this user sees, but its editor is always there.
 	await page.locator(".codex-editor").first().waitFor({ state: "attached" });
 	await settled(page);
 }
 
 async function openList(page, doctype) {
-	await page.goto(`/app/${slug(doctype)}`);
-	await page.waitForFunction((doctype) => window.cur_list?.doctype === doctype, doctype);
+	await go(page, slug(doctype));
+	await until(page, (doctype) => window.cur_list?.doctype === doctype, doctype);
+	await settled(page);
+	// Where no realtime server tells it of changes, the Desk shows a list as it has last seen it.
+	await page.evaluate(() => void cur_list.refresh());
 	await settled(page);
 }
 
 // Open a document's form, or that of a new document when there is no name.
 async function openForm(page, doctype, name) {
-	await page.goto(`/app/${slug(doctype)}/${name ? encodeURIComponent(name) : "new"}`);
+	await go(page, `${slug(doctype)}/${name ? encodeURIComponent(name) : "new"}`);
+	await until(page, (name) => (name ? window.cur_frm?.doc?.name === name : window.cur_frm?.is_new()), name);
 	await formOf(page, doctype);
 }
 
 // Wait for the form of a document of this kind.
 async function formOf(page, doctype) {
-	await page.waitForFunction((doctype) => window.cur_frm?.doctype === doctype && cur_frm.doc, doctype);
+	await until(page, (doctype) => window.cur_frm?.doctype === doctype && cur_frm.doc, doctype);
 	await settled(page);
 }
 
@@ -151,6 +176,6 @@ const fromRecipe = (page, campaign_name, language = "en") =>
 	call(page, "make_from_recipe", { recipe: "subscription_renewal", campaign_name, days: "30, 7, 1", language });
 
 module.exports = {
-	...{ inBrowser, closeBrowser, settled, openWorkspace, openList, openForm, formOf, fill, save, screenshot },
+	...{ inBrowser, closeBrowser, until, settled, go, openWorkspace, openList, openForm, formOf, fill, save, screenshot },
 	...{ dialog, closeDialog, call, fromRecipe },
 };

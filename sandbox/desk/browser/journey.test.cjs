@@ -4,7 +4,7 @@
 const assert = require("node:assert/strict");
 const fs = require("node:fs");
 const { after, test } = require("node:test");
-const { closeBrowser, closeDialog, dialog, formOf, fromRecipe, inBrowser, openForm, openList, save, settled } = require(
+const { closeBrowser, closeDialog, dialog, formOf, fromRecipe, go, inBrowser, openForm, openList, save, settled, until } = require(
 	"./harness.cjs"
 );
 
@@ -21,8 +21,7 @@ async function number(page, label) {
 
 // Make the recipe's campaign and open it.
 async function openNew(page, name) {
-	await page.goto("/app/lifecycle-campaign");
-	await settled(page);
+	await openList(page, "Lifecycle Campaign");
 	await openForm(page, "Lifecycle Campaign", await fromRecipe(page, name));
 	await page.locator(".lifecycle-journey").waitFor();
 }
@@ -79,7 +78,7 @@ test("from a recipe to the answer why", async () => {
 		assert.equal(await number(page, "In 7 Days"), 0, "today's are told, and no more are coming");
 
 		await page.locator(".lifecycle-action").first().locator(".lifecycle-number", { hasText: "Told" }).click();
-		await page.waitForFunction(() => window.cur_list?.doctype === "Lifecycle Execution Log");
+		await until(page, () => window.cur_list?.doctype === "Lifecycle Execution Log");
 		await settled(page);
 		assert.equal(await page.locator(".list-row-container:visible .list-row").count(), 1);
 		await page.locator(".list-row:visible", { hasText: "Ana Browser" }).waitFor();
@@ -117,7 +116,7 @@ test("a copy has its triggers and actions, and is not active", async () => {
 			await openNew(page, "To be copied");
 			await page.evaluate(() => void cur_frm.trigger("duplicate"));
 			await dialog(page).getByRole("button", { name: "Duplicate" }).click();
-			await page.waitForFunction(() => window.cur_frm?.doc?.name === "To be copied (Copy)");
+			await until(page, () => window.cur_frm?.doc?.name === "To be copied (Copy)");
 			await page.locator(".lifecycle-step").nth(2).waitFor();
 			await page.getByRole("button", { name: "Activate" }).waitFor();
 		},
@@ -139,7 +138,7 @@ test("a trigger is narrowed with the filter builder", async () => {
 			await filters.locator(".fieldname-select-area li", { hasText: /^Serial No/ }).first().click();
 			await filters.locator(".filter-field input").fill("BROWSER-2");
 			await filters.locator(".filter-field input").press("Tab");
-			await page.waitForFunction(() => (cur_frm.doc.filters || "").includes("BROWSER-2"));
+			await until(page, () => (cur_frm.doc.filters || "").includes("BROWSER-2"));
 			await save(page);
 			await page.reload();
 			await formOf(page, "Lifecycle Trigger");
@@ -167,7 +166,7 @@ test("what is seen is exported, from the preview and from the reports", async ()
 			assert.equal(preview.length, 2);
 			assert.match(preview[1], /Would Be Told.*Ana Browser.*BROWSER-1.*ana@customers\.example/);
 
-			await page.goto("/app/query-report/Expiring Pins");
+			await go(page, "query-report/Expiring Pins");
 			await page.locator(".report-summary:visible").waitFor();
 			await settled(page);
 			await page.evaluate(() => frappe.query_report.export_report());
@@ -240,7 +239,7 @@ test("it all works by keyboard", async () => {
 			await name.fill("Made by keyboard");
 			await page.keyboard.press("Tab");
 			await press(dialog(page).getByRole("button", { name: "Make the Campaign" }));
-			await page.waitForFunction(() => window.cur_frm?.doc?.name === "Made by keyboard");
+			await until(page, () => window.cur_frm?.doc?.name === "Made by keyboard");
 		},
 		{ as: MARKETER }
 	);
@@ -255,7 +254,7 @@ test("what stands in the way of sending is said above the journey", async () => 
 			const bar = page.locator(".lifecycle-banner.red[role=alert]");
 			await bar.getByText("Sending is suspended.").waitFor();
 			await bar.getByRole("link", { name: "Open It" }).click();
-			await page.waitForFunction(() => window.cur_list?.doctype === "Lifecycle Run");
+			await until(page, () => window.cur_list?.doctype === "Lifecycle Run");
 		},
 		{ as: MARKETER }
 	);

@@ -1,13 +1,12 @@
 // Every screen of ours: its name, and how to get there. A campaign that has run must be there already.
 
-const { call, closeDialog, dialog, fromRecipe, openForm, openList, openWorkspace, settled } = require("./harness.cjs");
+const { call, closeDialog, dialog, fromRecipe, go, openForm, openList, openWorkspace, settled, until } = require("./harness.cjs");
 
 const DOCTYPES = ["Lifecycle Campaign", "Lifecycle Trigger", "Lifecycle Action", "Lifecycle Execution Log", "Lifecycle Run"];
 
 // Make a campaign from the recipe, run it, and wait for its end; returns its name.
 async function campaignThatRan(page, name, language) {
-	await page.goto("/app/lifecycle-campaign");
-	await settled(page);
+	await openList(page, "Lifecycle Campaign");
 	const campaign = await fromRecipe(page, name, language);
 	await page.evaluate(
 		(name) => frappe.xcall("frappe.client.set_value", { doctype: "Lifecycle Campaign", name, fieldname: "is_active", value: 1 }),
@@ -29,7 +28,8 @@ const firstOf = (page, doctype) =>
 	);
 
 async function report(page, name) {
-	await page.goto(`/app/query-report/${name}`);
+	await go(page, `query-report/${name}`);
+	await until(page, (name) => window.frappe.query_report?.report_name === name, name);
 	await page.locator(".report-summary:visible").waitFor();
 	await settled(page);
 }
@@ -84,8 +84,8 @@ const SCREENS = {
 	"Campaign Performance": opening((page) => report(page, "Campaign Performance")),
 	"Expiring Pins": opening((page) => report(page, "Expiring Pins")),
 	"forecast page": opening(async (page) => {
-		await page.goto("/app/lifecycle-forecast");
-		await page.locator(".lifecycle-calendar").waitFor();
+		await go(page, "lifecycle-forecast");
+		await page.locator(".lifecycle-calendar:visible").waitFor();
 		await settled(page);
 	}),
 };
