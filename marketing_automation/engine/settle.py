@@ -22,7 +22,12 @@ def settle() -> None:
 	touched = close()
 	committed(protection.pause_failing, touched)
 	touched |= set(
-		frappe.get_all(ledger.RUN, filters={"status": "Delivering"}, pluck="name", order_by="name asc")
+		frappe.get_all(
+			ledger.RUN,
+			filters={"status": ["in", list(ledger.ENDS_AS)], "finished_at": ["is", "not set"]},
+			pluck="name",
+			order_by="name asc",
+		)
 	)
 	committed(ledger.refresh_runs, touched)
 	resume()
