@@ -5,6 +5,7 @@ from frappe.utils import cint, getdate, now_datetime
 
 from marketing_automation.engine import deliver, ledger, plan, rules
 from marketing_automation.engine.channels import channel_for
+from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.transaction import committed
 
@@ -39,6 +40,7 @@ def start(run_type: str = "Scheduled", campaign: str | None = None) -> str:
 	return doc.name
 
 
+@in_the_sites_language
 def execute(run: str) -> None:
 	"""Plan and claim the night of a run and queue the delivery. The entry point of the background job."""
 	try:

@@ -10,6 +10,7 @@ from frappe.utils import add_to_date, now_datetime
 
 from marketing_automation.engine import deliver, ledger, protection, retry, run, watchdog
 from marketing_automation.engine.channels import channel_for
+from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.model import QUEUED
 from marketing_automation.engine.settings import limit
 from marketing_automation.engine.transaction import committed
@@ -17,6 +18,7 @@ from marketing_automation.engine.transaction import committed
 PAGE_SIZE = 1000
 
 
+@in_the_sites_language
 def settle() -> None:
 	"""Close what has ended, bring the runs' counts up to date, resume what was interrupted, retry what can be."""
 	touched = close()

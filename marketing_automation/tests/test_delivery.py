@@ -201,7 +201,6 @@ class TestOneBadRecord(MarketingTestCase):
 		self.run_night()
 		self.assertEqual({row.campaign for row in self.ledger(status="Queued")}, {broken.name, fine.name})
 
-
 	def test_a_run_that_fails_for_one_campaign_ends_with_the_messages_of_the_others(self):
 		account = self.email_account("offers@company.example")
 		factories.pin(factories.customer(), in_days(30))
