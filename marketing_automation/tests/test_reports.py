@@ -123,6 +123,15 @@ class TestExpiringPins(MarketingTestCase):
 		frappe.set_user(user)
 		self.assertEqual(set(self.report()[0]), {ours})
 
+	def test_a_user_sees_only_their_customer_also_where_only_the_sale_knows_the_owner(self):
+		ours, theirs = factories.customer(), factories.customer()
+		ours_pin, theirs_pin = factories.pin(ours, in_days(7)), factories.pin(theirs, in_days(7))
+		frappe.db.set_value("Serial No", {"name": ["in", [ours_pin, theirs_pin]]}, "customer", None)
+		user = factories.user("Marketing User")
+		factories.make("User Permission", user=user, allow="Customer", for_value=ours)
+		frappe.set_user(user)
+		self.assertEqual(set(self.report()[0]), {ours_pin})
+
 	def test_it_costs_the_same_for_any_number(self):
 		factories.campaign({"item_group": factories.ITEM_GROUP})
 		factories.pin(factories.customer(), in_days(7))
