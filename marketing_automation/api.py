@@ -4,12 +4,12 @@ from collections import Counter
 
 import frappe
 from frappe import _
-from frappe.utils import cint, getdate, pretty_date
+from frappe.utils import cint, format_datetime, getdate, pretty_date
 
 from marketing_automation import recipes as cookbook
 from marketing_automation.engine import forecast as forecasts
 from marketing_automation.engine import health as checks
-from marketing_automation.engine import insight, ledger, run, sample
+from marketing_automation.engine import insight, ledger, run, sample, watchdog
 from marketing_automation.engine import preview as previews
 from marketing_automation.engine import retry as retrying
 from marketing_automation.engine.channels import email
@@ -295,8 +295,14 @@ def due_next_week(filters: str | dict | list | None = None) -> int:
 
 @frappe.whitelist(methods=["GET", "POST"])
 def last_run(filters: str | dict | list | None = None) -> str:
-	"""Return when the last run was, or how it ended if not well, in words, for the number card. 1 query."""
+	"""Return when the last run was, or how it ended if not well, in words, for the number card. 3 queries.
+
+	When no night's run has succeeded for too long it says that, whatever else has run since.
+	"""
 	_require(ledger.RUN, "read")
+	_last_success, overdue_since = watchdog.overdue()
+	if overdue_since:
+		return _("Overdue since {0}").format(format_datetime(overdue_since, "d MMM HH:mm"))
 	last = frappe.db.get_value(
 		ledger.RUN, {}, ["status", "started_at"], as_dict=True, order_by="creation desc"
 	)

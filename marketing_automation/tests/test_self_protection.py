@@ -188,6 +188,20 @@ class TestWatchdog(SelfProtectionTestCase):
 		with self.at(f"{in_days(3)} 01:00"):
 			self.run_night(campaign.name)
 			self.assertTrue(watchdog.overdue()[1])
+			self.assertIn("Overdue", api.last_run())
+
+	def test_the_workspace_says_so(self):
+		factories.campaign()
+		self.assertEqual(api.last_run(), "None yet")
+		self.run_night()
+		self.assertRegex(api.last_run(), "now|second")
+		frappe.db.set_value("Lifecycle Run", {}, "status", "Interrupted")
+		self.assertEqual(api.last_run(), "Interrupted")
+		frappe.db.set_value("Lifecycle Run", {}, "status", "Completed")
+		with self.at(f"{in_days(3)} 01:00"):
+			self.assertIn("Overdue since", api.last_run())
+			self.run_night()
+			self.assertRegex(api.last_run(), "now|second")
 
 	def test_the_desk_says_what_is_overdue_and_what_has_paused_itself(self):
 		factories.campaign()
