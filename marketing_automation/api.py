@@ -109,7 +109,8 @@ def coming(campaign: str) -> dict:
 
 @frappe.whitelist(methods=["GET", "POST"])
 def mail(action: str, serial_no: str | None = None, language: str | None = None) -> dict:
-	"""Return the rendered mail of an action: {"serial_no", "subject", "html", "text", "recipient", "reason", ...}.
+	"""Return the rendered mail of an action: {"serial_no", "subject", "html", "text", "recipient", "reason", ...}, and
+	`languages`, in which it can be looked at: [{"value", "label"}].
 
 	serial_no: the next one to expire without it; when there is none, everything but `serial_no` is missing.
 	"""
@@ -128,6 +129,7 @@ def mail(action: str, serial_no: str | None = None, language: str | None = None)
 		"recipient": found.message.recipient.email,
 		"due_on": found.message.today,
 		"reason": found.reason,
+		"languages": sample.languages(found.message.action),
 	}
 
 

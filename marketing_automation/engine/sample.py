@@ -108,6 +108,17 @@ def _addressed(rule: Rule, serial_no: str, visible: Visibility) -> tuple[DueEven
 	return replace(event, night=source.night(rule, event.occurrence)), recipient
 
 
+def languages(action: dict) -> list[dict]:
+	"""Return the languages in which a mail is worth a look: those of its templates, the site's and the user's. 1 query."""
+	codes = {*action.templates, frappe.db.get_system_setting("language") or "en", frappe.local.lang}
+	return frappe.get_all(
+		"Language",
+		filters={"name": ["in", list(codes)]},
+		fields=["name as value", "language_name as label"],
+		order_by="name asc",
+	)
+
+
 def send_test(sample: Sample) -> str:
 	"""Mail a sample to the session's user, marked as a test; return their address."""
 	address = frappe.db.get_value("User", frappe.session.user, "email")
