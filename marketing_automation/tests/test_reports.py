@@ -66,6 +66,13 @@ class TestCampaignPerformance(MarketingTestCase):
 		self.assertEqual(self.report()[0], [])
 		self.assertEqual({sum(d["values"]) for d in lifecycle_messages_by_day.get()["datasets"]}, {0})
 
+	def test_when_it_is_empty_it_says_what_to_do(self):
+		_columns, rows, message, *_rest = campaign_performance.execute(
+			{"from_date": str(in_days(-400)), "to_date": str(in_days(-390))}
+		)
+		self.assertEqual(rows, [])
+		self.assertIn("Choose another period", message)
+
 	def test_the_chart_is_for_those_who_may_read_the_ledger(self):
 		self.assertEqual(len(lifecycle_messages_by_day.get()["datasets"]), 4)
 		frappe.set_user(factories.user("Sales User"))
@@ -106,6 +113,13 @@ class TestExpiringPins(MarketingTestCase):
 		)
 		problems, _summary = self.report(show_all=0)
 		self.assertEqual(set(problems), {too_late, mute})
+
+	def test_when_it_is_empty_it_says_what_to_do(self):
+		self.assertIn("Choose a longer one", expiring_pins.execute({})[2])
+		factories.pin(factories.customer(), in_days(7))
+		factories.campaign({"days_offset": 7})
+		self.assertIn("Nothing to do", expiring_pins.execute({})[2])
+		self.assertIsNone(expiring_pins.execute({"show_all": 1})[2])
 
 	def test_who_has_been_told_already_is_no_problem(self):
 		pin = factories.pin(factories.customer(), in_days(7))
