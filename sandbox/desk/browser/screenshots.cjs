@@ -101,10 +101,13 @@ async function openFirst(page, doctype) {
 
 // Whether charts have grown their bars, and each number card has its number. Asked in the page.
 function drawn() {
-	const bars = [...document.querySelectorAll("svg rect.bar")];
-	const cards = [...document.querySelectorAll(".number-widget-box")];
+	// Pages that were left are still there, unseen.
+	const seen = (selector) => [...document.querySelectorAll(selector)].filter((element) => element.getClientRects().length);
+	const charts = seen("svg").filter((svg) => svg.querySelector("rect.bar"));
+	const bars = charts.flatMap((svg) => [...svg.querySelectorAll("rect.bar")]);
+	const cards = seen(".number-widget-box");
 	return (
-		!document.querySelector("svg animate") &&
+		!charts.some((svg) => svg.querySelector("animate")) &&
 		(!bars.length || bars.some((bar) => Number(bar.getAttribute("height")) > 0)) &&
 		cards.every((card) => card.querySelector(".widget-content .number"))
 	);
