@@ -4,12 +4,12 @@ from collections import Counter
 
 import frappe
 from frappe import _
-from frappe.utils import cint, getdate, pretty_date
+from frappe.utils import cint, format_datetime, getdate, pretty_date
 
 from marketing_automation import recipes as cookbook
 from marketing_automation.engine import forecast as forecasts
 from marketing_automation.engine import health as checks
-from marketing_automation.engine import insight, ledger, run, sample
+from marketing_automation.engine import insight, ledger, run, sample, watchdog
 from marketing_automation.engine import preview as previews
 from marketing_automation.engine import retry as retrying
 from marketing_automation.engine.channels import email
@@ -109,7 +109,8 @@ def coming(campaign: str) -> dict:
 
 @frappe.whitelist(methods=["GET", "POST"])
 def mail(action: str, serial_no: str | None = None, language: str | None = None) -> dict:
-	"""Return the rendered mail of an action: {"serial_no", "subject", "html", "text", "recipient", "reason", ...}.
+	"""Return the rendered mail of an action: {"serial_no", "subject", "html", "text", "recipient", "reason", ...}, and
+	`languages`, in which it can be looked at: [{"value", "label"}].
 
 	serial_no: the next one to expire without it; when there is none, everything but `serial_no` is missing.
 	"""
@@ -128,6 +129,7 @@ def mail(action: str, serial_no: str | None = None, language: str | None = None)
 		"recipient": found.message.recipient.email,
 		"due_on": found.message.today,
 		"reason": found.reason,
+		"languages": sample.languages(found.message.action),
 	}
 
 
@@ -295,8 +297,14 @@ def due_next_week(filters: str | dict | list | None = None) -> int:
 
 @frappe.whitelist(methods=["GET", "POST"])
 def last_run(filters: str | dict | list | None = None) -> str:
-	"""Return when the last run was, or how it ended if not well, in words, for the number card. 1 query."""
+	"""Return when the last run was, or how it ended if not well, in words, for the number card. 3 queries.
+
+	When no night's run has succeeded for too long it says that, whatever else has run since.
+	"""
 	_require(ledger.RUN, "read")
+	_last_success, overdue_since = watchdog.overdue()
+	if overdue_since:
+		return _("Overdue since {0}").format(format_datetime(overdue_since, "d MMM HH:mm"))
 	last = frappe.db.get_value(
 		ledger.RUN, {}, ["status", "started_at"], as_dict=True, order_by="creation desc"
 	)

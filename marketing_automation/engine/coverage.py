@@ -31,13 +31,13 @@ def expiring(
 	for rows in serial_nos.expiring(date_field, first, last, visible):
 		for row in rows:
 			row.occurrence = getdate(row.occurrence)
-		yield from _page(rows, loaded, today)
+		yield from _page(rows, loaded, today, visible)
 		seen += len(rows)
 		if seen >= MOST_ROWS:
 			return
 
 
-def _page(rows: list[dict], loaded: list, today: date) -> Iterator[dict]:
+def _page(rows: list[dict], loaded: list, today: date, visible: Visibility) -> Iterator[dict]:
 	coming = serial_nos.upcoming(loaded, rows, today)
 	told = _told(rows)
 	items = item_names({row.item_code for row in rows})
@@ -45,6 +45,9 @@ def _page(rows: list[dict], loaded: list, today: date) -> Iterator[dict]:
 	reached = audience.reach({customer for customer, _reason in owners if customer})
 	left = audience.unsubscribes({found.email for found in reached.values() if found.email})
 	for row, (customer, reason) in zip(rows, owners, strict=True):
+		# The serial number was seen; its owner may be known from a sale only.
+		if not visible.sees(customer=customer):
+			continue
 		found = reached.get(customer)
 		if customer and not found:
 			reason = Reason.CUSTOMER_NOT_FOUND

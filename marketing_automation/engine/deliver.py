@@ -14,6 +14,7 @@ from rq.timeouts import BaseTimeoutException
 from marketing_automation.engine import audience, ledger, plan, protection, rules
 from marketing_automation.engine.channels import Message, Unsendable, channel_for
 from marketing_automation.engine.items import item_names
+from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.model import (
 	CANCELLED,
 	FAILED,
@@ -71,6 +72,7 @@ def _recipient_of(row: dict) -> tuple:
 	return row["campaign"], row["customer"]
 
 
+@in_the_sites_language
 def deliver(names: list[str]) -> None:
 	"""Send what is still Pending of these ledger rows. The entry point of the background job."""
 	rows = ledger.pending({"name": ["in", names]})

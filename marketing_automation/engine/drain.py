@@ -25,6 +25,7 @@ from rq.timeouts import BaseTimeoutException
 from marketing_automation import compat
 from marketing_automation.engine import ledger, settle
 from marketing_automation.engine.channels import mime, smtp_errors
+from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.transaction import committed
 
@@ -79,6 +80,7 @@ def enqueue(names: list[str]) -> None:
 		)
 
 
+@in_the_sites_language
 def drain(names: list[str]) -> None:
 	"""Send those of the rows that are still leased, and close their ledger rows. The entry point of the job."""
 	# Then the rows stay where they are; the lease ends by itself.

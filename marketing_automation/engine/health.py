@@ -90,9 +90,12 @@ def _last_run() -> list[dict]:
 
 
 def _paused(campaigns: list) -> list[dict]:
-	"""Return those of the campaigns, or if none of them is inactive those of all, that paused themselves. 1 query."""
+	"""Return those of the campaigns, or if none of them is inactive those of all, that paused themselves. 1 query.
+
+	Only those that the user may see.
+	"""
 	names = [campaign.name for campaign in campaigns if not campaign.is_active]
-	paused = frappe.get_all(
+	paused = frappe.get_list(
 		"Lifecycle Campaign",
 		filters={"is_active": 0, "pause_reason": ["is", "set"], **({"name": ["in", names]} if names else {})},
 		fields=["name", "pause_reason"],

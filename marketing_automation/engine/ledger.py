@@ -51,6 +51,9 @@ TRANSITIONS = {
 }
 UNSENT = {FAILED, SKIPPED, CANCELLED}
 
+# What a run is when nothing of it is Pending any more.
+ENDS_AS = {"Delivering": "Completed", "Failed": "Failed"}
+
 # What each row has for itself, and what many rows have in common.
 OWN = ("name", "idempotency_key", "suppression_key", "customer", "reference_name", "recipient")
 COMMON = (
@@ -318,6 +321,7 @@ def _case(table, column: str, changes: dict[str, dict]):
 def refresh_runs(runs: set[str]) -> None:
 	"""Count the rows of runs again, and end those that have nothing Pending any more. The caller commits.
 
+	A run that Failed for some of its campaigns delivers the others' messages, and ends after them.
 	2 queries, and one for each run.
 	"""
 	table = frappe.qb.DocType(DOCTYPE)
@@ -337,8 +341,8 @@ def refresh_runs(runs: set[str]) -> None:
 		order_by="name asc",
 	):
 		values = {status.lower(): counts[run.name, status] for status in STATUSES}
-		if run.status == "Delivering" and not counts[run.name, PENDING]:
-			values |= {"status": "Completed", "finished_at": now_datetime()}
+		if run.status in ENDS_AS and not run.finished_at and not counts[run.name, PENDING]:
+			values |= {"status": ENDS_AS[run.status], "finished_at": now_datetime()}
 		if finished_at := values.get("finished_at") or run.finished_at:
 			values["duration"] = (finished_at - run.started_at).total_seconds()
 		frappe.db.set_value(RUN, run.name, values)

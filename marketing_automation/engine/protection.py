@@ -64,13 +64,16 @@ def _pause(campaign: str, run: str, failed: int, tried: int) -> None:
 	# Locked, so that of several workers one pauses it and tells of it.
 	if not frappe.db.get_value(CAMPAIGN, campaign, "is_active", for_update=True):
 		return
-	reason = _(
-		"{0} of {1} messages failed in the run {2}. See why in the message log, correct it, switch the campaign on again and retry what failed."
-	).format(failed, tried, run)
-	frappe.db.set_value(CAMPAIGN, campaign, {"is_active": 0, "active_since": None, "pause_reason": reason})
+
+	def reason() -> str:
+		return _(
+			"{0} of {1} messages failed in the run {2}. See why in the message log, correct it, switch the campaign on again and retry what failed."
+		).format(failed, tried, run)
+
+	frappe.db.set_value(CAMPAIGN, campaign, {"is_active": 0, "active_since": None, "pause_reason": reason()})
 	notify.managers(
-		_("The campaign {0} has paused itself: {1}").format(
-			frappe.bold(frappe.utils.escape_html(campaign)), reason
+		lambda: _("The campaign {0} has paused itself: {1}").format(
+			frappe.bold(frappe.utils.escape_html(campaign)), reason()
 		),
 		CAMPAIGN,
 		campaign,

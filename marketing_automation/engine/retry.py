@@ -30,25 +30,29 @@ def next_attempt(attempts: int, now: datetime) -> datetime | None:
 
 
 def retry(names: Iterable[str]) -> Counter:
-	"""Try Failed rows again; return {"Pending": how many, or why the others were left as they are: how many}."""
+	"""Try Failed rows again; return {"Pending": how many, or why the others were left as they are: how many}.
+
+	What belongs to a paused campaign waits for it.
+	"""
 	rows = _rows(names, [FAILED])
-	attempts = limit("max_attempts")
-	able = [row for row in rows if row.attempts < attempts]
-	result = _reopen(able)
-	result[LIMIT_REACHED] += len(rows) - len(able)
-	return +result
+	attempts, active = limit("max_attempts"), set(_active_campaigns())
+	left = {
+		row.name: Reason.CAMPAIGN_INACTIVE if row.campaign not in active else LIMIT_REACHED
+		for row in rows
+		if row.campaign not in active or row.attempts >= attempts
+	}
+	return +(_reopen([row for row in rows if row.name not in left]) + Counter(left.values()))
 
 
 def retry_due() -> None:
-	"""Try again what failed temporarily and whose time has come. What belongs to a paused campaign waits for it."""
-	active = frappe.get_all("Lifecycle Campaign", filters={"is_active": 1}, pluck="name", order_by="name asc")
+	"""Try again what failed temporarily and whose time has come."""
 	# Older versions of get_all take an empty date for a very early one.
 	retry(
 		frappe.get_all(
 			ledger.DOCTYPE,
 			filters=[
 				[ledger.DOCTYPE, "status", "=", FAILED],
-				[ledger.DOCTYPE, "campaign", "in", active],
+				[ledger.DOCTYPE, "campaign", "in", _active_campaigns()],
 				[ledger.DOCTYPE, "next_attempt_at", "is", "set"],
 				[ledger.DOCTYPE, "next_attempt_at", "<=", now_datetime()],
 			],
@@ -56,6 +60,10 @@ def retry_due() -> None:
 			order_by="name asc",
 		)
 	)
+
+
+def _active_campaigns() -> list[str]:
+	return frappe.get_all("Lifecycle Campaign", filters={"is_active": 1}, pluck="name", order_by="name asc")
 
 
 def send_skipped(names: Iterable[str]) -> Counter:

@@ -5,6 +5,7 @@ from frappe.utils import cint, getdate, now_datetime
 
 from marketing_automation.engine import deliver, ledger, plan, rules
 from marketing_automation.engine.channels import channel_for
+from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.transaction import committed
 
@@ -15,6 +16,27 @@ def start(run_type: str = "Scheduled", campaign: str | None = None) -> str:
 	campaign: only this one; all that are active without it. "Tonight" is today in the site's time zone. Safe at any
 	time and any number of times: the ledger lets each message through once.
 	"""
+	# Written down before it is queued: a run that Redis loses is found, and taken up again, by `settle`.
+	name = begin(run_type, campaign)
+	frappe.enqueue(
+		execute,
+		queue="long",
+		run=name,
+		job_id=f"lifecycle-run-{name}",
+		now=frappe.flags.in_test,
+	)
+	return name
+
+
+def begin(run_type: str, campaign: str | None) -> str:
+	"""Write down a run for tonight that is Running; return its name. Commits.
+
+	Tried again on a deadlock: the first runs of a year, at the same moment, meet where Frappe begins to count them.
+	"""
+	return committed(_begin, run_type, campaign)
+
+
+def _begin(run_type: str, campaign: str | None) -> str:
 	doc = frappe.new_doc(ledger.RUN)
 	doc.update(
 		{
@@ -27,18 +49,10 @@ def start(run_type: str = "Scheduled", campaign: str | None = None) -> str:
 	)
 	doc.flags.by_engine = True
 	doc.insert(ignore_permissions=True)
-	# Written down before it is queued: a run that Redis loses is found, and taken up again, by `settle`.
-	frappe.db.commit()
-	frappe.enqueue(
-		execute,
-		queue="long",
-		run=doc.name,
-		job_id=f"lifecycle-run-{doc.name}",
-		now=frappe.flags.in_test,
-	)
 	return doc.name
 
 
+@in_the_sites_language
 def execute(run: str) -> None:
 	"""Plan and claim the night of a run and queue the delivery. The entry point of the background job."""
 	try:

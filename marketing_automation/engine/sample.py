@@ -10,6 +10,7 @@ from frappe import _
 from frappe.email.email_body import get_formatted_html
 from frappe.utils import to_markdown, validate_email_address
 
+from marketing_automation import recipes as cookbook
 from marketing_automation.engine import audience, rules, templates
 from marketing_automation.engine.channels import Message, Unsendable, channel_for
 from marketing_automation.engine.items import item_names
@@ -106,6 +107,22 @@ def _addressed(rule: Rule, serial_no: str, visible: Visibility) -> tuple[DueEven
 			title=_("No Expiry Date"),
 		)
 	return replace(event, night=source.night(rule, event.occurrence)), recipient
+
+
+def languages(action: dict) -> list[dict]:
+	"""Return the languages in which a mail is worth a look: those of its templates, the site's and the user's. 1 query.
+
+	And those that recipes are written in, for nothing says which one the template for all other languages is in.
+	"""
+	codes = {*action.templates, frappe.db.get_system_setting("language") or "en", frappe.local.lang}
+	for recipe in cookbook.all_recipes().values():
+		codes.update(cookbook.languages(recipe))
+	return frappe.get_all(
+		"Language",
+		filters={"name": ["in", list(codes)]},
+		fields=["name as value", "language_name as label"],
+		order_by="name asc",
+	)
 
 
 def send_test(sample: Sample) -> str:

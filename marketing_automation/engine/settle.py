@@ -10,6 +10,7 @@ from frappe.utils import add_to_date, now_datetime
 
 from marketing_automation.engine import deliver, ledger, protection, retry, run, watchdog
 from marketing_automation.engine.channels import channel_for
+from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.model import QUEUED
 from marketing_automation.engine.settings import limit
 from marketing_automation.engine.transaction import committed
@@ -17,12 +18,18 @@ from marketing_automation.engine.transaction import committed
 PAGE_SIZE = 1000
 
 
+@in_the_sites_language
 def settle() -> None:
 	"""Close what has ended, bring the runs' counts up to date, resume what was interrupted, retry what can be."""
 	touched = close()
 	committed(protection.pause_failing, touched)
 	touched |= set(
-		frappe.get_all(ledger.RUN, filters={"status": "Delivering"}, pluck="name", order_by="name asc")
+		frappe.get_all(
+			ledger.RUN,
+			filters={"status": ["in", list(ledger.ENDS_AS)], "finished_at": ["is", "not set"]},
+			pluck="name",
+			order_by="name asc",
+		)
 	)
 	committed(ledger.refresh_runs, touched)
 	resume()

@@ -48,11 +48,13 @@ def warn() -> None:
 		return
 	frappe.db.set_single_value(SETTINGS, "overdue_told_at", now_datetime())
 	notify.managers(
-		_("No run has succeeded since {0}, although campaigns are active. Customers are not told.").format(
-			frappe.utils.format_datetime(last_success or overdue_since - PATIENCE)
-		)
-		+ " "
-		+ _("Look at the last run, at the background workers and at the scheduler."),
+		lambda: (
+			_(
+				"No run has succeeded since {0}, although campaigns are active. Customers are not told."
+			).format(frappe.utils.format_datetime(last_success or overdue_since - PATIENCE))
+			+ " "
+			+ _("Look at the last run, at the background workers and at the scheduler.")
+		),
 		SETTINGS,
 		SETTINGS,
 	)

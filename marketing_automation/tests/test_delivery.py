@@ -194,10 +194,27 @@ class TestOneBadRecord(MarketingTestCase):
 		self.assertEqual(run.status, "Failed")
 		self.assertIn(broken.name, run.error)
 		self.assertIn("offers@company.example", run.error)
+		self.assertTrue(run.finished_at)
+		self.assertGreaterEqual(run.duration, 0)
 		# When it is repaired the night is made up for.
 		frappe.db.set_value("Email Account", account.name, "enable_outgoing", 1)
 		self.run_night()
 		self.assertEqual({row.campaign for row in self.ledger(status="Queued")}, {broken.name, fine.name})
+
+	def test_a_run_that_fails_for_one_campaign_ends_with_the_messages_of_the_others(self):
+		account = self.email_account("offers@company.example")
+		factories.pin(factories.customer(), in_days(30))
+		factories.campaign(sender="offers@company.example")
+		factories.campaign()
+		frappe.db.set_value("Email Account", account.name, "enable_outgoing", 0)
+		with patch.object(deliver, "enqueue"):
+			run = self.run_night()
+		self.assertEqual((run.status, run.pending, run.finished_at), ("Failed", 1, None))
+		deliver.deliver([row.name for row in self.ledger()])
+		settle.settle()
+		run.reload()
+		self.assertEqual((run.status, run.queued), ("Failed", 1))
+		self.assertTrue(run.finished_at)
 
 
 class TestInterrupted(MarketingTestCase):

@@ -209,6 +209,23 @@ class TestDeadlocks(MarketingTestCase):
 			deliver.deliver([row.name for row in self.ledger()])
 		self.assertEqual((len(victims), self.ledger()[0].status, len(self.mails())), (2, "Queued", 1))
 
+	def test_a_run_that_deadlocks_while_it_is_written_down_is_started_all_the_same(self):
+		insert, victims = frappe.model.document.Document.insert, []
+
+		def deadlocked(doc, *args, **kwargs):
+			insert(doc, *args, **kwargs)
+			if doc.doctype == ledger.RUN and not victims:
+				victims.append(doc.name)
+				raise frappe.QueryDeadlockError
+
+		with (
+			patch.object(frappe.model.document.Document, "insert", deadlocked),
+			patch.object(transaction.time, "sleep"),
+		):
+			found = self.run_night()
+		self.assertEqual((len(victims), found.status), (1, "Completed"))
+		self.assertEqual(frappe.db.count(ledger.RUN), 1)
+
 	def test_a_row_whose_deadlocks_do_not_end_stays_pending(self):
 		factories.pin(factories.customer(), in_days(30))
 		factories.campaign()

@@ -103,6 +103,14 @@ class TestMail(MarketingTestCase):
 		self.assertIn("30 days", english["text"])
 		self.assertEqual((self.ledger(), self.mails()), ([], []))
 
+	def test_it_can_be_read_in_each_language_that_it_has_a_template_for(self):
+		doc = frappe.get_doc("Lifecycle Action", self.action)
+		doc.append("translations", {"language": "fr", "email_template": doc.email_template})
+		doc.save()
+		found = api.mail(self.action)["languages"]
+		self.assertEqual([language["value"] for language in found], ["en", "es", "fr"])
+		self.assertTrue(all(language["label"] for language in found))
+
 	def test_a_test_goes_to_the_user_only_and_is_no_ledger_entry(self):
 		marketer = factories.user("Marketing User")
 		frappe.set_user(marketer)

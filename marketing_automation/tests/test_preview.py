@@ -227,6 +227,16 @@ class TestVisibility(MarketingTestCase):
 			with self.subTest(call.__name__), self.assertRaises(frappe.PermissionError):
 				call(self.other.name)
 
+	def test_the_health_of_what_is_seen(self):
+		for campaign in (self.campaign, self.other):
+			frappe.db.set_value(
+				"Lifecycle Campaign", campaign.name, {"is_active": 0, "pause_reason": "3 of 3 failed"}
+			)
+		frappe.set_user(self.bound)
+		texts = " ".join(problem["text"] for problem in api.health())
+		self.assertIn(f"{self.campaign.name}: 3 of 3 failed", texts)
+		self.assertNotIn(self.other.name, texts)
+
 	def test_where_permissions_are_strict_what_has_no_company_is_hidden_too(self):
 		nobodys = factories.pin(factories.customer(), in_days(30))
 		frappe.db.set_value("Serial No", nobodys, "company", None)

@@ -66,6 +66,13 @@ class TestCampaignPerformance(MarketingTestCase):
 		self.assertEqual(self.report()[0], [])
 		self.assertEqual({sum(d["values"]) for d in lifecycle_messages_by_day.get()["datasets"]}, {0})
 
+	def test_when_it_is_empty_it_says_what_to_do(self):
+		_columns, rows, message, *_rest = campaign_performance.execute(
+			{"from_date": str(in_days(-400)), "to_date": str(in_days(-390))}
+		)
+		self.assertEqual(rows, [])
+		self.assertIn("Choose another period", message)
+
 	def test_the_chart_is_for_those_who_may_read_the_ledger(self):
 		self.assertEqual(len(lifecycle_messages_by_day.get()["datasets"]), 4)
 		frappe.set_user(factories.user("Sales User"))
@@ -107,6 +114,13 @@ class TestExpiringPins(MarketingTestCase):
 		problems, _summary = self.report(show_all=0)
 		self.assertEqual(set(problems), {too_late, mute})
 
+	def test_when_it_is_empty_it_says_what_to_do(self):
+		self.assertIn("Choose a longer one", expiring_pins.execute({})[2])
+		factories.pin(factories.customer(), in_days(7))
+		factories.campaign({"days_offset": 7})
+		self.assertIn("Nothing to do", expiring_pins.execute({})[2])
+		self.assertIsNone(expiring_pins.execute({"show_all": 1})[2])
+
 	def test_who_has_been_told_already_is_no_problem(self):
 		pin = factories.pin(factories.customer(), in_days(7))
 		factories.campaign({"days_offset": 7})
@@ -122,6 +136,15 @@ class TestExpiringPins(MarketingTestCase):
 		factories.make("User Permission", user=user, allow="Company", for_value=factories.second_company())
 		frappe.set_user(user)
 		self.assertEqual(set(self.report()[0]), {ours})
+
+	def test_a_user_sees_only_their_customer_also_where_only_the_sale_knows_the_owner(self):
+		ours, theirs = factories.customer(), factories.customer()
+		ours_pin, theirs_pin = factories.pin(ours, in_days(7)), factories.pin(theirs, in_days(7))
+		frappe.db.set_value("Serial No", {"name": ["in", [ours_pin, theirs_pin]]}, "customer", None)
+		user = factories.user("Marketing User")
+		factories.make("User Permission", user=user, allow="Customer", for_value=ours)
+		frappe.set_user(user)
+		self.assertEqual(set(self.report()[0]), {ours_pin})
 
 	def test_it_costs_the_same_for_any_number(self):
 		factories.campaign({"item_group": factories.ITEM_GROUP})

@@ -165,6 +165,13 @@ class TestByHand(MarketingTestCase):
 		self.assertEqual(api.retry(self.names()), {retry.LIMIT_REACHED: 1})
 		self.assertEqual(self.outcome_of(self.pin), ("Failed", "Sending failed"))
 
+	def test_not_while_the_campaign_is_paused(self):
+		self.failed()
+		self.campaign.update({"is_active": 0}).save()
+		frappe.db.commit()
+		self.assertEqual(api.retry(self.names()), {"Campaign inactive": 1})
+		self.assertEqual(self.outcome_of(self.pin), ("Failed", "Sending failed"))
+
 	def test_the_world_is_looked_at_again(self):
 		self.failed()
 		factories.expire(self.pin, in_days(395))

@@ -96,6 +96,27 @@ class TestPause(SelfProtectionTestCase):
 		campaign.reload()
 		self.assertEqual((campaign.is_active, len(self.ledger(status="Failed"))), (1, 4))
 
+	def test_in_the_language_of_the_site_and_of_whoever_is_told(self):
+		english = factories.user("Marketing Manager")
+
+		def speak(language: str) -> None:
+			frappe.db.set_single_value("System Settings", "language", language)
+			frappe.db.set_value("User", self.manager, "language", language)
+			frappe.db.set_value("User", english, {"language": "en", "enabled": int(language == "es")})
+			frappe.cache.delete_key("lang")
+			frappe.db.commit()
+
+		self.addCleanup(speak, "en")
+		speak("es")
+		campaign = self.failing(3, 0)
+		self.assertIn("3 de 3 mensajes", campaign.pause_reason)
+		self.assertIn("La campaña", self.told()[0])
+		subject = frappe.db.get_value("Notification Log", {"for_user": english}, "subject")
+		self.assertIn("The campaign", subject)
+		(row,) = {row.error for row in self.ledger()}
+		self.assertIn("La plantilla", row)
+		self.assertEqual(frappe.local.lang, "en")
+
 	def test_the_threshold(self):
 		for failed, tried, expected in (
 			(10, 50, True),
@@ -167,6 +188,20 @@ class TestWatchdog(SelfProtectionTestCase):
 		with self.at(f"{in_days(3)} 01:00"):
 			self.run_night(campaign.name)
 			self.assertTrue(watchdog.overdue()[1])
+			self.assertIn("Overdue", api.last_run())
+
+	def test_the_workspace_says_so(self):
+		factories.campaign()
+		self.assertEqual(api.last_run(), "None yet")
+		self.run_night()
+		self.assertRegex(api.last_run(), "now|second")
+		frappe.db.set_value("Lifecycle Run", {}, "status", "Interrupted")
+		self.assertEqual(api.last_run(), "Interrupted")
+		frappe.db.set_value("Lifecycle Run", {}, "status", "Completed")
+		with self.at(f"{in_days(3)} 01:00"):
+			self.assertIn("Overdue since", api.last_run())
+			self.run_night()
+			self.assertRegex(api.last_run(), "now|second")
 
 	def test_the_desk_says_what_is_overdue_and_what_has_paused_itself(self):
 		factories.campaign()

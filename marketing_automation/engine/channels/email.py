@@ -4,7 +4,6 @@ The Email Queue row is written in the caller's transaction, so it and the ledger
 together or not at all. The mails are sent when that is committed (engine/drain.py).
 """
 
-import contextlib
 import dataclasses
 from collections.abc import Callable
 from email.utils import parseaddr
@@ -17,6 +16,7 @@ from frappe.utils import add_to_date, now_datetime
 
 from marketing_automation.engine import drain, layout, templates
 from marketing_automation.engine.channels import Message, Unsendable, email_queue, mime, smtp_errors
+from marketing_automation.engine.language import in_language
 from marketing_automation.engine.model import COMPLETED, FAILED, QUEUED, Reason
 
 REFERENCE_DOCTYPE = "Lifecycle Campaign"
@@ -113,11 +113,12 @@ def compose(prepared: Prepared, message: Message) -> dict:
 	if sender not in prepared.accounts:
 		prepared.accounts[sender] = email_queue.account_for(sender, REFERENCE_DOCTYPE)
 	account = prepared.accounts[sender]
-	with _in_language(language):
-		try:
-			parts = _parts(template, account, _values(message), language)
-		except templates.TemplateInvalid as e:
-			raise Unsendable(Reason.TEMPLATE_ERROR, str(e)) from e
+	try:
+		parts = _parts(template, account, _values(message), language)
+	except templates.TemplateInvalid as e:
+		raise Unsendable(Reason.TEMPLATE_ERROR, str(e)) from e
+	# Not all of it: what is wrong with a message is said to the marketer, not to the customer.
+	with in_language(language):
 		mail = email_queue.Mail(
 			account,
 			frame=_frame(account, sender),
@@ -172,7 +173,8 @@ def _parts(template: templates.Template, account: EmailAccount, values: dict, la
 	values = templates.for_reader(values, language)
 	(subject,) = templates.fill(template.name, [template.subject], values)
 	subject = templates.one_line(subject)
-	made = _layout(template, account, language)
+	with in_language(language):
+		made = _layout(template, account, language)
 	try:
 		filled = made and _filled(made, template, {**values, layout.SUBJECT_NAME: subject})
 	except layout.Unfit:
@@ -215,16 +217,6 @@ def _made_once(key: tuple, make: Callable):
 	if key not in frappe.local.lifecycle_made:
 		frappe.local.lifecycle_made[key] = make()
 	return frappe.local.lifecycle_made[key]
-
-
-@contextlib.contextmanager
-def _in_language(language: str):
-	before = frappe.local.lang
-	frappe.local.lang = language
-	try:
-		yield
-	finally:
-		frappe.local.lang = before
 
 
 def hand_over(composed: list[dict]) -> list[dict]:

@@ -12,11 +12,7 @@ marketing_automation.mail = {
 					fieldname: "language",
 					label: __("In the Language"),
 					fieldtype: "Select",
-					options: [
-						{ value: "", label: __("Of the customer") },
-						{ value: "en", label: "English" },
-						{ value: "es", label: "Español" },
-					],
+					options: this.languages([]),
 					onchange: () => this.load(dialog, action),
 				},
 				{ fieldtype: "Column Break" },
@@ -53,6 +49,10 @@ marketing_automation.mail = {
 		return dialog;
 	},
 
+	languages(known) {
+		return [{ value: "", label: __("Of the customer") }, ...known];
+	},
+
 	load(dialog, action) {
 		const args = {
 			action,
@@ -68,6 +68,10 @@ marketing_automation.mail = {
 			.then((found) => {
 				if (dialog.lifecycle.asked !== asked) return;
 				dialog.lifecycle.found = found;
+				if (found.languages && !dialog.lifecycle.languages) {
+					dialog.lifecycle.languages = this.languages(found.languages);
+					dialog.set_df_property("language", "options", dialog.lifecycle.languages);
+				}
 				if (found.serial_no && !args.serial_no) {
 					dialog.lifecycle.asked = JSON.stringify({ ...args, serial_no: found.serial_no });
 					dialog.set_value("serial_no", found.serial_no);

@@ -106,7 +106,7 @@ marketing_automation.preview = {
 			notes.push(`${__(reason)}: ${format_number(count, null, 0)}`)
 		);
 		if (found.left_out) {
-			notes.push(__("{0} more are counted and not listed.", [found.left_out]));
+			notes.push(__("{0} more are counted, but neither listed nor exported.", [found.left_out]));
 		}
 		const rows = this.rows(dialog);
 		let list;

@@ -2,9 +2,8 @@
 
 const assert = require("node:assert/strict");
 const { after, test } = require("node:test");
-const { closeBrowser, dialog, fill, formOf, inBrowser, openForm, openList, openWorkspace, save, settled } = require(
-	"./harness.cjs"
-);
+const harness = require("./harness.cjs");
+const { closeBrowser, dialog, fill, formOf, fromRecipe, inBrowser, openForm, openList, openWorkspace, save, settled } = harness;
 
 const { MARKETER, STRANGER } = process.env;
 
@@ -26,6 +25,92 @@ test("a marketer creates a campaign from the list, for all companies", async () 
 
 			await openList(page, "Lifecycle Campaign");
 			await page.locator(".list-row", { hasText: "Renewal in the browser" }).waitFor();
+		},
+		{ as: MARKETER }
+	);
+});
+
+// Make the recipe's campaign and open it.
+async function openNew(page, name) {
+	await openList(page, "Lifecycle Campaign");
+	await openForm(page, "Lifecycle Campaign", await fromRecipe(page, name));
+	await page.locator(".lifecycle-journey").waitFor();
+}
+
+test("triggers and actions are added, opened and switched off in the journey", async () => {
+	await inBrowser(
+		async (page) => {
+			await openNew(page, "To be extended");
+			const step = page.locator(".lifecycle-step").first();
+			for (const doctype of ["Lifecycle Trigger", "Lifecycle Action"]) {
+				const box = step.locator(`[data-switch][data-doctype="${doctype}"]`);
+				const name = await box.getAttribute("data-switch");
+				await box.uncheck();
+				await settled(page);
+				const enabled = await page.evaluate(
+					([doctype, name]) => frappe.db.get_value(doctype, name, "enabled").then((r) => r.message.enabled),
+					[doctype, name]
+				);
+				assert.equal(enabled, 0, doctype);
+			}
+			await page.locator(".lifecycle-step.off .lifecycle-action.off").waitFor();
+
+			await page.locator("[data-add='Lifecycle Trigger']").click();
+			await formOf(page, "Lifecycle Trigger");
+			assert.equal(await page.evaluate(() => cur_frm.doc.campaign), "To be extended");
+			await fill(page, "trigger_name", "Two months before");
+			// Frappe's number fields make a number of whatever has the focus a tenth of a second after they had it.
+			await page.locator('.form-layout [data-fieldname="days_offset"] input').focus();
+			await page.waitForTimeout(300);
+			await fill(page, "days_offset", "60");
+			await save(page);
+			await page.getByRole("button", { name: "Campaign", exact: true }).click();
+			await formOf(page, "Lifecycle Campaign");
+			const added = page.locator(".lifecycle-step", { hasText: "Two months before" });
+			await added.getByText("60 days before expiry").waitFor();
+			await added.locator("[data-add='Lifecycle Action']").click();
+			await formOf(page, "Lifecycle Action");
+			assert.ok(await page.evaluate(() => cur_frm.doc.trigger), "it knows its trigger");
+		},
+		{ as: MARKETER }
+	);
+});
+
+test("a message is read on a phone and as plain text", async () => {
+	await inBrowser(
+		async (page) => {
+			await openNew(page, "To be read");
+			await page.locator("[data-mail]").first().click();
+			const shown = dialog(page).locator('[data-fieldname="width"] select');
+			await dialog(page).locator(".lifecycle-mail.desktop iframe").waitFor();
+			const width = async () => (await dialog(page).locator(".lifecycle-mail iframe").boundingBox()).width;
+			const desktop = await width();
+			await shown.selectOption("phone");
+			await dialog(page).locator(".lifecycle-mail.phone iframe").waitFor();
+			assert.ok((await width()) < 420 && desktop > 600, `${await width()} and ${desktop} wide`);
+			await shown.selectOption("text");
+			assert.match(await dialog(page).locator(".lifecycle-mail.text pre").innerText(), /Dear Ana Browser,/);
+		},
+		{ as: MARKETER }
+	);
+});
+
+test("why is asked on the forms of customer and serial number", async () => {
+	await inBrowser(
+		async (page) => {
+			await openForm(page, "Serial No", "BROWSER-1");
+			const customer = await page.evaluate(() => cur_frm.doc.customer);
+			for (const [doctype, name, title] of [
+				["Serial No", "BROWSER-1", "Messages about BROWSER-1"],
+				["Customer", customer, "Messages to Ana Browser"],
+			]) {
+				await openForm(page, doctype, name);
+				await page.locator(".page-head:visible").getByRole("button", { name: "View" }).click();
+				await page.locator(".dropdown-menu:visible").getByText("Messages: What and Why").click();
+				await dialog(page).getByText(title).waitFor();
+				await dialog(page).getByText("What Happened").waitFor();
+				await harness.closeDialog(page);
+			}
 		},
 		{ as: MARKETER }
 	);

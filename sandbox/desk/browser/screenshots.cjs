@@ -99,6 +99,20 @@ async function openFirst(page, doctype) {
 	await openForm(page, doctype, first.name);
 }
 
+// Whether charts have grown their bars, and each number card has its number. Asked in the page.
+function drawn() {
+	// Pages that were left are still there, unseen.
+	const seen = (selector) => [...document.querySelectorAll(selector)].filter((element) => element.getClientRects().length);
+	const charts = seen("svg").filter((svg) => svg.querySelector("rect.bar"));
+	const bars = charts.flatMap((svg) => [...svg.querySelectorAll("rect.bar")]);
+	const cards = seen(".number-widget-box");
+	return (
+		!charts.some((svg) => svg.querySelector("animate")) &&
+		(!bars.length || bars.some((bar) => Number(bar.getAttribute("height")) > 0)) &&
+		cards.every((card) => card.querySelector(".widget-content .number"))
+	);
+}
+
 // Make the recipe's campaign, in the user's language, the only active one.
 async function prepare(page) {
 	await openList(page, "Lifecycle Campaign");
@@ -121,8 +135,9 @@ async function main(folder) {
 			for (const { name, visit, languages } of PICTURES) {
 				if (languages && !languages.includes(language)) continue;
 				await visit(page);
-				// Charts and dialogs slide into their place.
+				// Dialogs slide into their place.
 				await page.waitForTimeout(1000);
+				await page.waitForFunction(drawn);
 				await screenshot(page, folder, name);
 			}
 		},

@@ -27,7 +27,7 @@ MOST_BARS = 14
 
 
 def execute(filters: dict | None = None):
-	"""Return columns, rows, no message, the chart by day, and the summary."""
+	"""Return columns, rows, a message when there are none, the chart by day, and the summary."""
 	filters = frappe._dict(filters or {})
 	filters.to_date = getdate(filters.to_date)
 	filters.from_date = getdate(filters.from_date or add_days(filters.to_date, -DEFAULT_DAYS))
@@ -36,7 +36,16 @@ def execute(filters: dict | None = None):
 	level = LEVELS[filters.group_by if filters.group_by in LEVELS else "Action"]
 	by_action, by_day = counted(filters)
 	rows = _rows(by_action, level)
-	return _columns(level), rows, None, chart(by_day, filters.from_date, filters.to_date), _summary(by_action)
+	message = None
+	if not rows:
+		message = _("No message fell due. Choose another period, or activate a campaign to see what it does.")
+	return (
+		_columns(level),
+		rows,
+		message,
+		chart(by_day, filters.from_date, filters.to_date),
+		_summary(by_action),
+	)
 
 
 def counted(filters) -> tuple[Counter, Counter]:

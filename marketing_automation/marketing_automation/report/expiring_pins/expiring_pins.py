@@ -13,7 +13,7 @@ DEFAULT_DATE_FIELD = "warranty_expiry_date"
 
 
 def execute(filters: dict | None = None):
-	"""Return columns, rows, a message when the list was cut, no chart, and the summary."""
+	"""Return columns, rows, a message when the list was cut or is empty, no chart, and the summary."""
 	filters = frappe._dict(filters or {})
 	first = getdate(filters.from_date)
 	last = getdate(filters.to_date or add_days(first, DEFAULT_DAYS))
@@ -30,6 +30,10 @@ def execute(filters: dict | None = None):
 		message = _("There are more: only the first {0} were looked at. Choose a shorter period.").format(
 			coverage.MOST_ROWS
 		)
+	elif not found:
+		message = _("No serial number expires in this period. Choose a longer one, or another date field.")
+	elif not rows:
+		message = _("Nothing to do: each of them is caught by a trigger, and its customer can be reached.")
 	return _columns(), sorted(rows, key=lambda row: row["expiry_date"]), message, None, _summary(found)
 
 
