@@ -44,7 +44,7 @@ STATUSES = (PENDING, QUEUED, COMPLETED, FAILED, SKIPPED, CANCELLED)
 # From which status a row may go where. What has been sent stays so; what was not can be tried again (`reopen`).
 TRANSITIONS = {
 	PENDING: {QUEUED, FAILED, SKIPPED, CANCELLED},
-	QUEUED: {COMPLETED, FAILED},
+	QUEUED: {COMPLETED, FAILED, CANCELLED},
 	FAILED: {PENDING},
 	SKIPPED: {PENDING},
 	CANCELLED: {PENDING},

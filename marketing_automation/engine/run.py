@@ -77,7 +77,8 @@ def _execute(run: str) -> None:
 		due += len(messages)
 		new += committed(_claim, messages, run)
 	values = {"due": due, "known": due - new, "status": "Failed" if errors else "Delivering"}
-	frappe.db.set_value(ledger.RUN, run, {**values, "error": "\n".join(errors) or None})
+	# Nothing has ended yet, also where `settle` has meanwhile called it Interrupted, because its job came so late.
+	frappe.db.set_value(ledger.RUN, run, {**values, "error": "\n".join(errors) or None, "finished_at": None})
 	frappe.db.commit()
 	deliver.enqueue(ledger.pending_of_run(run))
 	committed(ledger.refresh_runs, {run})

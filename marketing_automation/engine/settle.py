@@ -8,7 +8,7 @@ from collections import defaultdict
 import frappe
 from frappe.utils import add_to_date, now_datetime
 
-from marketing_automation.engine import deliver, ledger, protection, retry, run, watchdog
+from marketing_automation.engine import deliver, ledger, protection, retry, run, watchdog, withdrawal
 from marketing_automation.engine.channels import channel_for
 from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.model import QUEUED
@@ -20,9 +20,10 @@ PAGE_SIZE = 1000
 
 @in_the_sites_language
 def settle() -> None:
-	"""Close what has ended, bring the runs' counts up to date, resume what was interrupted, retry what can be."""
+	"""Close what has ended, take back what was paused, bring the runs' counts up to date, resume what was interrupted, retry what can be."""
 	touched = close()
 	committed(protection.pause_failing, touched)
+	touched |= withdrawal.withdraw_paused()
 	touched |= set(
 		frappe.get_all(
 			ledger.RUN,

@@ -11,7 +11,7 @@ import frappe
 import time_machine
 from frappe.utils import get_system_timezone
 
-from marketing_automation.engine import drain, run
+from marketing_automation.engine import drain, run, withdrawal
 from marketing_automation.tests import factories
 
 OURS = (
@@ -66,6 +66,8 @@ class MarketingTestCase(unittest.TestCase):
 		self.enterContext(mail_account())
 		# In test mode Frappe would mark them as sent.
 		self.enterContext(patch.object(drain, "enqueue"))
+		# A worker of this bench would take it, in the middle of another test.
+		self.enterContext(patch.object(withdrawal, "enqueue"))
 
 	@classmethod
 	def tearDownClass(cls):

@@ -256,6 +256,22 @@ class TestInterrupted(MarketingTestCase):
 			["Interrupted", "Completed"],
 		)
 
+	def test_a_run_whose_job_comes_after_it_was_given_up_ends_too(self):
+		factories.pin(factories.customer(), in_days(30))
+		factories.campaign()
+		with patch.object(frappe, "enqueue"):
+			late = run.start()
+		frappe.db.set_value(
+			"Lifecycle Run", late, {"status": "Interrupted", "finished_at": "2026-01-01 00:00:00"}
+		)
+		with patch.object(deliver, "enqueue"):
+			run.execute(late)
+		deliver.deliver([row.name for row in self.ledger()])
+		settle.settle()
+		doc = frappe.get_doc("Lifecycle Run", late)
+		self.assertEqual((doc.status, doc.queued), ("Completed", 1))
+		self.assertGreaterEqual(doc.finished_at, doc.started_at)
+
 	def test_a_run_that_fails_says_why_and_the_next_one_makes_up_for_it(self):
 		pin = factories.pin(factories.customer(), in_days(30))
 		factories.campaign()

@@ -15,6 +15,8 @@ A channel module has:
 - `dispatch(handed_over)` takes such fields when they are committed; what has to happen only then, happens.
 - `recall(rows)` takes ledger rows that are about to be sent again; removes what their last attempt has left, so that
   it cannot leave any more; returns {name: fields} of those that have left, or still may.
+- `withdraw(rows)` takes ledger rows that are Queued and are not to be sent any more; removes what has not left and cannot
+  be leaving, inside the caller's transaction; returns the names of those rows.
 - `outcomes(rows)` takes ledger rows that are Queued, returns {name: fields} of those that have ended. `temporary: True`
   among the fields of one that failed has it tried again.
 """

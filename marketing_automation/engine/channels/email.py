@@ -251,9 +251,36 @@ def recall(rows: list[dict]) -> dict[str, dict]:
 	}
 	accepted = _accepted(names)
 	alive = {name for name, value in status.items() if value != "Error" or name in accepted}
-	for doctype, field in (("Email Queue Recipient", "parent"), ("Email Queue", "name")):
-		frappe.db.delete(doctype, {field: ["in", [name for name in status if name not in alive] or [""]]})
+	_delete(set(status) - alive)
 	return {row.name: {"status": QUEUED} for row in rows if row.email_queue in alive}
+
+
+def withdraw(rows: list[dict]) -> set[str]:
+	"""Delete the mails whose time has not come; return the names of their rows. 3 queries.
+
+	Whatever sends one first marks it as Sending, which waits for the lock. Only Frappe, once it has chosen a mail, does not
+	see that it has gone; and it chooses none before its time.
+	"""
+	table = frappe.qb.DocType("Email Queue")
+	names = {
+		str(name)
+		for (name,) in (
+			frappe.qb.from_(table)
+			.select(table.name)
+			.where(table.name.isin(list({row.email_queue for row in rows}) or [""]))
+			.where(table.status == "Not Sent")
+			.where(table.send_after > now_datetime())
+			.for_update()
+		).run()
+	}
+	_delete(names)
+	return {row.name for row in rows if row.email_queue in names}
+
+
+def _delete(names: set[str]) -> None:
+	"""Delete mails from Email Queue. 2 queries."""
+	for doctype, field in (("Email Queue Recipient", "parent"), ("Email Queue", "name")):
+		frappe.db.delete(doctype, {field: ["in", list(names) or [""]]})
 
 
 def outcomes(rows: list[dict]) -> dict[str, dict]:

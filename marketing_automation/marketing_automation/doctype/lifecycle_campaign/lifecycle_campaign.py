@@ -3,7 +3,7 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils import getdate
 
-from marketing_automation.engine import ledger, rules
+from marketing_automation.engine import ledger, rules, withdrawal
 from marketing_automation.engine.channels import channel_for
 from marketing_automation.lifecycle import refuse_deletion_if_used, set_active_since
 
@@ -77,6 +77,11 @@ class LifecycleCampaign(Document):
 				of_new.trigger = new.name
 				of_new.insert()
 		return copy
+
+	def on_update(self):
+		before = self.get_doc_before_save()
+		if before and before.is_active and not self.is_active:
+			withdrawal.enqueue()
 
 	def on_trash(self):
 		refuse_deletion_if_used(self, "campaign", _("Active"))
