@@ -3,7 +3,7 @@
 
 const fs = require("node:fs");
 const harness = require("./harness.cjs");
-const { call, closeBrowser, dialog, fromRecipe, inBrowser, openForm, openList, openWorkspace, screenshot, settled } = harness;
+const { call, closeBrowser, dialog, fromRecipe, inBrowser, openForm, openList, openWorkspace, screenshot, settled, until } = harness;
 
 // The file's name without .png, and how to get to what it shows.
 const PICTURES = [
@@ -139,6 +139,9 @@ async function main(folder) {
 				await page.waitForTimeout(1000);
 				await page.waitForFunction(drawn);
 				await screenshot(page, folder, name);
+				// What was opened for this picture is not to be behind the next one.
+				await page.evaluate(() => $(".modal.show").modal("hide"));
+				await until(page, () => !document.querySelector(".modal.show"));
 			}
 		},
 		{ as: process.env.DESK_USER }
