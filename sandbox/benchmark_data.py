@@ -166,8 +166,9 @@ def notification() -> str:
 	).name
 
 
-def ledger(rows: int) -> None:
-	"""Fill the ledger with the messages of the last two years; what was in it is gone. None of them is of tonight.
+def ledger(rows: int, serial_nos: int) -> None:
+	"""Fill the ledger with the messages of the last two years about so many serial numbers, none of them of tonight; what
+	was in it is gone.
 
 	Its indexes are made when the rows are in: that is many times as fast.
 	"""
@@ -205,7 +206,7 @@ def ledger(rows: int) -> None:
 			"customer": f"concat('BENCH-C-', lpad(1 + (seq * 7919) % {CUSTOMERS}, 7, '0'))",
 			"company": frappe.db.escape(factories.company()),
 			"reference_doctype": "'Serial No'",
-			"reference_name": "concat('BENCH-', lpad(1 + (seq * 7919) % 1000000, 8, '0'))",
+			"reference_name": f"concat('BENCH-', lpad(1 + (seq * 7919) % {serial_nos}, 8, '0'))",
 			"item_code": f"'{ITEM}'",
 			"occurrence_date": f"date_add(date({moment}), interval 30 day)",
 			"due_on": f"date({moment})",

@@ -51,18 +51,29 @@ class TestLookAgain(MarketingTestCase):
 		found = self.outcome_after(lambda: frappe.db.set_value("Serial No", self.pin, "customer", other))
 		self.assertEqual(found, ("Skipped", "Owner changed"))
 
+	def sale(self):
+		"""Return the Sales Invoice of the pin."""
+		parent = frappe.get_all("Serial and Batch Entry", filters={"serial_no": self.pin}, pluck="parent")
+		(invoice,) = frappe.get_all(
+			"Serial and Batch Bundle",
+			filters={"name": ["in", parent], "voucher_type": "Sales Invoice"},
+			pluck="voucher_no",
+		)
+		return frappe.get_doc("Sales Invoice", invoice)
+
 	def test_returned_meanwhile(self):
 		def give_back():
-			parent = frappe.get_all("Serial and Batch Entry", filters={"serial_no": self.pin}, pluck="parent")
-			(invoice,) = frappe.get_all(
-				"Serial and Batch Bundle",
-				filters={"name": ["in", parent], "voucher_type": "Sales Invoice"},
-				pluck="voucher_no",
-			)
-			factories.returned(frappe.get_doc("Sales Invoice", invoice))
+			factories.returned(self.sale())
 			factories.expire(self.pin, in_days(30))
 
 		self.assertEqual(self.outcome_after(give_back), ("Skipped", "Returned"))
+
+	def test_the_invoice_was_cancelled(self):
+		def cancel():
+			self.sale().cancel()
+			factories.expire(self.pin, in_days(30))
+
+		self.assertEqual(self.outcome_after(cancel), ("Skipped", "No customer"))
 
 	def test_the_serial_number_is_gone(self):
 		found = self.outcome_after(lambda: frappe.db.delete("Serial No", {"name": self.pin}))
