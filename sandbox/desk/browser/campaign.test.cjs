@@ -105,7 +105,7 @@ test("why is asked on the forms of customer and serial number", async () => {
 				["Customer", customer, "Messages to Ana Browser"],
 			]) {
 				await openForm(page, doctype, name);
-				await page.locator(".page-head:visible").getByRole("button", { name: "View" }).click();
+				await page.locator(".page-head:visible").getByRole("button", { name: "View", exact: true }).click();
 				await page.locator(".dropdown-menu:visible").getByText("Messages: What and Why").click();
 				await dialog(page).getByText(title).waitFor();
 				await dialog(page).getByText("What Happened").waitFor();
