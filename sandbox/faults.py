@@ -359,6 +359,26 @@ def restarts(site: Site, result: Result, service: str, times: int, rows: int) ->
 		site.count(result, rows)
 
 
+def restarts_while_sending(site: Site, result: Result, times: int, rows: int) -> None:
+	"""Restart MariaDB while our job sends: what it has just sent it cannot write down."""
+	for number in range(times):
+		site.reset(rows)
+		run.start()
+		site.work_off(ENGINE_QUEUES)
+		site.sink.reply = lambda recipients, raw: time.sleep(0.01)
+		drain.enqueue(site.leased())
+		with working(1, site.log, MAIL_QUEUE):
+			wait_until(lambda: len(site.sink.mails) > rows // 10, 30)
+			with contextlib.redirect_stdout(io.StringIO()):
+				site.services["MariaDB"].restart(signal.SIGKILL if number % 2 else signal.SIGTERM)
+			time.sleep(1)
+		result.tried += 1
+		site.sink.reply = None
+		site.recover()
+		look_up_unknown(site)
+		site.count(result, rows)
+
+
 def flushed(site: Site, result: Result, times: int, rows: int) -> None:
 	"""Empty Redis while a worker delivers: the jobs that were queued are gone."""
 	for _ in range(times):
@@ -517,6 +537,7 @@ def faults(site: Site, short: bool) -> list[tuple[str, Callable]]:
 		("worker killed", lambda r: kills(site, r, 3 if short else 50, 150 if short else 2000)),
 		("four nights at once", lambda r: nights(site, r, 2 if short else 20, rows)),
 		("MariaDB restarted", lambda r: restarts(site, r, "MariaDB", 1 if short else 5, rows)),
+		("MariaDB, sending", lambda r: restarts_while_sending(site, r, 1 if short else 5, rows)),
 		("Redis restarted", lambda r: restarts(site, r, "Redis", 1 if short else 5, rows)),
 		("Redis flushed", lambda r: flushed(site, r, 1 if short else 5, rows)),
 		("SMTP 550 for one", lambda r: smtp_refuses(site, r, mails)),
