@@ -75,9 +75,13 @@ def health(campaign: str | None = None) -> list[dict]:
 
 
 @frappe.whitelist(methods=["GET", "POST"])
-def preview(campaign: str | None = None, date: str | None = None) -> dict:
-	"""Return who would be told on a date (today without it) and who would not, and why; see engine.preview."""
-	return previews.of_day(_campaigns(campaign), getdate(date), Visibility())
+def preview(campaign: str | None = None, date: str | None = None, to_export: int = 0) -> dict:
+	"""Return who would be told on a date (today without it) and who would not, and why; see engine.preview.
+
+	to_export: 1 for more rows than anyone reads.
+	"""
+	most = previews.MOST_EXPORTED if cint(to_export) else previews.MOST_ROWS
+	return previews.of_day(_campaigns(campaign), getdate(date), Visibility(), most)
 
 
 @frappe.whitelist(methods=["GET", "POST"])

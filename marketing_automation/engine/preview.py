@@ -18,18 +18,19 @@ from marketing_automation.engine.run import SETTINGS
 from marketing_automation.engine.schedule import Window
 from marketing_automation.engine.visibility import Visibility
 
-# More rows than anyone reads; the counts are of all.
+# More rows than anyone reads; the counts are of all, and so is the export.
 MOST_ROWS = 2000
+MOST_EXPORTED = 100_000
 # Of those to come, as many as fit below a journey.
 NEXT_ROWS = 5
 
 
-def of_day(campaigns: list[str], day: date, visible: Visibility) -> dict:
-	"""Return what the campaigns would do on a day if they were active. See `_looked_at` for the result.
+def of_day(campaigns: list[str], day: date, visible: Visibility, most: int = MOST_ROWS) -> dict:
+	"""Return what the campaigns would do on a day if they were active, in at most so many rows. See `_looked_at`.
 
 	Queries: 4, and about 16 for each 2,000 serial numbers due.
 	"""
-	return _looked_at(plan.windows_for_day(enabled_rules(campaigns), day), day, visible)
+	return _looked_at(plan.windows_for_day(enabled_rules(campaigns), day), day, visible, most)
 
 
 def of_run(campaign: str | None, visible: Visibility) -> dict:
@@ -83,11 +84,13 @@ def enabled_rules(campaigns: list[str]) -> list[Rule]:
 	return found
 
 
-def _looked_at(windows: list[tuple[Rule, Window]], night: date, visible: Visibility) -> dict:
+def _looked_at(
+	windows: list[tuple[Rule, Window]], night: date, visible: Visibility, most: int = MOST_ROWS
+) -> dict:
 	"""Return {"night", "counts", "reasons", "rows", "left_out"}.
 
 	counts: due; of these tell, skip, fail and known (in the ledger already); mails (fewer than tell where a campaign
-	combines). reasons: {reason: count} of what is skipped or fails. rows: one dict a message, at most MOST_ROWS, those
+	combines). reasons: {reason: count} of what is skipped or fails. rows: one dict a message, at most `most`, those
 	to be told first; its `log` is the ledger row of one that is known. left_out: how many rows are too many.
 	"""
 	counts = Counter(due=0, tell=0, skip=0, fail=0, known=0)
@@ -100,9 +103,9 @@ def _looked_at(windows: list[tuple[Rule, Window]], night: date, visible: Visibil
 			reasons[message.reason] += 1
 		if outcome == "tell":
 			mails.add(_mail(message) if message.campaign.combine_messages else key)
-		if len(by_outcome[outcome]) < MOST_ROWS:
+		if len(by_outcome[outcome]) < most:
 			by_outcome[outcome].append(_row(message, log, outcome))
-	rows = [row for rows in by_outcome.values() for row in rows][:MOST_ROWS]
+	rows = [row for rows in by_outcome.values() for row in rows][:most]
 	_add_item_names(rows)
 	return {
 		"night": night,

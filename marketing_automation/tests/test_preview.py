@@ -1,8 +1,11 @@
 """Looking ahead: who would be told, who would not and why, and how many in the days to come. Looking writes nothing."""
 
+from unittest.mock import patch
+
 import frappe
 
 from marketing_automation import api
+from marketing_automation.engine import preview as previews
 from marketing_automation.engine.model import Reason
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.tests import factories
@@ -56,6 +59,15 @@ class TestPreview(MarketingTestCase):
 		later = factories.pin(factories.customer(), in_days(45))
 		other = factories.campaign()
 		self.assertEqual(outcomes(api.preview(other.name, str(in_days(15)))), {later: ("tell", None)})
+
+	def test_what_is_too_much_to_read_is_counted_and_exported(self):
+		pins = factories.pins(factories.customer(), *[in_days(30)] * 3)
+		campaign = factories.campaign()
+		with patch.object(previews, "MOST_ROWS", 2):
+			found, all_of_it = (api.preview(campaign.name, to_export=export) for export in (0, 1))
+		self.assertEqual((found["counts"]["tell"], len(found["rows"]), found["left_out"]), (3, 2, 1))
+		self.assertEqual(outcomes(all_of_it), dict.fromkeys(pins, ("tell", None)))
+		self.assertEqual(all_of_it["left_out"], 0)
 
 	def test_yesterday_is_shown_as_it_would_have_been(self):
 		pin = factories.pin(factories.customer(), in_days(29))

@@ -27,7 +27,7 @@ marketing_automation.preview = {
 				{ fieldname: "result", fieldtype: "HTML" },
 			],
 			primary_action_label: __("Export"),
-			primary_action: () => this.export(dialog),
+			primary_action: () => this.export(dialog, campaign),
 		});
 		dialog.$wrapper.addClass("lifecycle-preview");
 		dialog.lifecycle = { outcome: null, limit: this.PAGE, found: null };
@@ -73,8 +73,8 @@ marketing_automation.preview = {
 		];
 	},
 
-	rows(dialog) {
-		const { found, outcome } = dialog.lifecycle;
+	rows(dialog, found) {
+		const { outcome } = dialog.lifecycle;
 		const wanted = (dialog.get_value("search") || "").toLowerCase();
 		return found.rows.filter(
 			(row) =>
@@ -106,9 +106,9 @@ marketing_automation.preview = {
 			notes.push(`${__(reason)}: ${format_number(count, null, 0)}`)
 		);
 		if (found.left_out) {
-			notes.push(__("{0} more are counted, but neither listed nor exported.", [found.left_out]));
+			notes.push(__("{0} more are counted and exported, but not listed here.", [found.left_out]));
 		}
-		const rows = this.rows(dialog);
+		const rows = this.rows(dialog, found);
 		let list;
 		if (!found.counts.due) {
 			list = ma.empty(
@@ -160,13 +160,20 @@ marketing_automation.preview = {
 			: ma.pill(__("Would Be Skipped"), "gray") + reason;
 	},
 
-	export(dialog) {
-		if (!dialog.lifecycle.found) return;
-		const names = Object.fromEntries(
-			this.outcomes(dialog.lifecycle.found.counts).map(([key, label]) => [key, label])
-		);
+	// All rows that the dialog would show if it could list them all.
+	export(dialog, campaign) {
+		const { found, date } = dialog.lifecycle;
+		if (!found) return;
+		if (!found.left_out) return this.write(dialog, found);
+		marketing_automation
+			.call("preview", { campaign, date, to_export: 1 }, { freeze: true })
+			.then((all) => this.write(dialog, all));
+	},
+
+	write(dialog, found) {
+		const names = Object.fromEntries(this.outcomes(found.counts).map(([key, label]) => [key, label]));
 		marketing_automation.export_csv(
-			`${__("Preview")} ${dialog.lifecycle.date}`,
+			`${__("Preview")} ${found.night}`,
 			[
 				__("What Happens"),
 				__("Reason"),
@@ -180,7 +187,7 @@ marketing_automation.preview = {
 				__("Trigger"),
 				__("Action"),
 			],
-			this.rows(dialog).map((row) => [
+			this.rows(dialog, found).map((row) => [
 				names[row.outcome],
 				row.reason ? __(row.reason) : "",
 				row.customer,
