@@ -104,6 +104,7 @@ class TestPause(SelfProtectionTestCase):
 			frappe.db.set_value("User", english, {"language": "en", "enabled": int(language == "es")})
 			frappe.cache.delete_key("lang")
 			frappe.db.commit()
+			frappe.clear_document_cache("System Settings", "System Settings")
 
 		self.addCleanup(speak, "en")
 		speak("es")
