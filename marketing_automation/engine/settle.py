@@ -20,7 +20,8 @@ PAGE_SIZE = 1000
 
 @in_the_sites_language
 def settle() -> None:
-	"""Close what has ended, take back what was paused, bring the runs' counts up to date, resume what was interrupted, retry what can be."""
+	"""Close what has ended, take back what was paused, bring the runs' counts up to date, resume what was interrupted,
+	retry what can be."""
 	touched = close()
 	committed(protection.pause_failing, touched)
 	touched |= withdrawal.withdraw_paused()

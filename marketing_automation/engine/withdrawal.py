@@ -14,6 +14,7 @@ from marketing_automation.engine.model import CANCELLED, QUEUED, Reason
 from marketing_automation.engine.transaction import committed
 
 PAGE_SIZE = 1000
+FIELDS = ["name", "action", "email_queue", "run"]
 
 
 def enqueue() -> None:
@@ -37,7 +38,7 @@ def withdraw_paused() -> set[str]:
 		rows = frappe.get_all(
 			ledger.DOCTYPE,
 			filters={"status": QUEUED, "action": ["in", list(types)], "name": [">", last]},
-			fields=["name", "email_queue"],
+			fields=FIELDS,
 			order_by="name asc",
 			limit_page_length=PAGE_SIZE,
 		)
@@ -65,16 +66,14 @@ def _actions_of_inactive_campaigns() -> dict[str, str]:
 
 
 def _withdraw(found: list[dict], types: dict[str, str]) -> set[str]:
-	# With those of other pages that share a message with them.
-	messages = list({row.email_queue for row in found})
-	rows = frappe.get_all(
-		ledger.DOCTYPE,
-		filters={"status": QUEUED, "email_queue": ["in", messages]},
-		fields=["name", "action", "email_queue", "run"],
-		order_by="name asc",
-	)
+	rows = {row.name: row for row in found}
+	if shared := {row.email_queue for row in found if row.email_queue}:
+		# Those of other pages that share a mail with them.
+		filters = {"status": QUEUED, "email_queue": ["in", list(shared)]}
+		sharing = frappe.get_all(ledger.DOCTYPE, filters=filters, fields=FIELDS, order_by="name asc")
+		rows |= {row.name: row for row in sharing}
 	by_type = defaultdict(list)
-	for row in rows:
+	for row in rows.values():
 		by_type[types[row.action]].append(row)
 	withdrawn = set()
 	for action_type, of_type in by_type.items():
@@ -86,4 +85,4 @@ def _withdraw(found: list[dict], types: dict[str, str]) -> set[str]:
 		},
 		was=QUEUED,
 	)
-	return {row.run for row in rows if row.name in withdrawn}
+	return {rows[name].run for name in withdrawn}

@@ -259,7 +259,7 @@ def withdraw(rows: list[dict]) -> set[str]:
 	"""Delete the mails whose time has not come; return the names of their rows. 3 queries.
 
 	Whatever sends one first marks it as Sending, which waits for the lock. Only Frappe, once it has chosen a mail, does not
-	see that it has gone; and it chooses none before its time.
+	see that it has gone; and it chooses none before its time, by a clock that may be another machine's.
 	"""
 	table = frappe.qb.DocType("Email Queue")
 	names = {
@@ -269,7 +269,7 @@ def withdraw(rows: list[dict]) -> set[str]:
 			.select(table.name)
 			.where(table.name.isin(list({row.email_queue for row in rows}) or [""]))
 			.where(table.status == "Not Sent")
-			.where(table.send_after > now_datetime())
+			.where(table.send_after > now_datetime() + drain.MARGIN)
 			.for_update()
 		).run()
 	}

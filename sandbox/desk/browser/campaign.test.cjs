@@ -3,7 +3,8 @@
 const assert = require("node:assert/strict");
 const { after, test } = require("node:test");
 const harness = require("./harness.cjs");
-const { closeBrowser, dialog, fill, formOf, fromRecipe, inBrowser, openForm, openList, openWorkspace, save, settled } = harness;
+const { closeBrowser, closeDialog, dialog, fill, formOf, inBrowser, openForm, openList, openNew, openWorkspace } = harness;
+const { save, settled } = harness;
 
 const { MARKETER, STRANGER } = process.env;
 
@@ -29,13 +30,6 @@ test("a marketer creates a campaign from the list, for all companies", async () 
 		{ as: MARKETER }
 	);
 });
-
-// Make the recipe's campaign and open it.
-async function openNew(page, name) {
-	await openList(page, "Lifecycle Campaign");
-	await openForm(page, "Lifecycle Campaign", await fromRecipe(page, name));
-	await page.locator(".lifecycle-journey").waitFor();
-}
 
 test("triggers and actions are added, opened and switched off in the journey", async () => {
 	await inBrowser(
@@ -109,7 +103,7 @@ test("why is asked on the forms of customer and serial number", async () => {
 				await page.locator(".dropdown-menu:visible").getByText("Messages: What and Why").click();
 				await dialog(page).getByText(title).waitFor();
 				await dialog(page).getByText("What Happened").waitFor();
-				await harness.closeDialog(page);
+				await closeDialog(page);
 			}
 		},
 		{ as: MARKETER }

@@ -121,6 +121,13 @@ async function openList(page, doctype) {
 	await settled(page);
 }
 
+async function openReport(page, name) {
+	await go(page, `query-report/${name}`);
+	await until(page, (name) => window.frappe.query_report?.report_name === name, name);
+	await page.locator(".report-summary:visible").waitFor();
+	await settled(page);
+}
+
 // Open a document's form, or that of a new document when there is no name.
 async function openForm(page, doctype, name) {
 	await go(page, `${slug(doctype)}/${name ? encodeURIComponent(name) : "new"}`);
@@ -175,7 +182,14 @@ const call = (page, method, args) =>
 const fromRecipe = (page, campaign_name, language = "en") =>
 	call(page, "make_from_recipe", { recipe: "subscription_renewal", campaign_name, days: "30, 7, 1", language });
 
+// Make the recipe's campaign and open it.
+async function openNew(page, name) {
+	await openList(page, "Lifecycle Campaign");
+	await openForm(page, "Lifecycle Campaign", await fromRecipe(page, name));
+	await page.locator(".lifecycle-journey").waitFor();
+}
+
 module.exports = {
-	...{ inBrowser, closeBrowser, until, settled, go, openWorkspace, openList, openForm, formOf, fill, save, screenshot },
-	...{ dialog, closeDialog, call, fromRecipe },
+	...{ inBrowser, closeBrowser, until, settled, go, openWorkspace, openList, openReport, openForm, formOf, fill },
+	...{ save, screenshot, dialog, closeDialog, call, fromRecipe, openNew },
 };

@@ -4,9 +4,9 @@
 const assert = require("node:assert/strict");
 const fs = require("node:fs");
 const { after, test } = require("node:test");
-const { closeBrowser, closeDialog, dialog, formOf, fromRecipe, go, inBrowser, openForm, openList, save, settled, until } = require(
-	"./harness.cjs"
-);
+const harness = require("./harness.cjs");
+const { closeBrowser, closeDialog, dialog, formOf, inBrowser, openList, openNew, openReport } = harness;
+const { save, settled, until } = harness;
 
 const { MARKETER } = process.env;
 const CAMPAIGN = "Renewal from a recipe";
@@ -17,13 +17,6 @@ after(closeBrowser);
 async function number(page, label) {
 	const cell = page.locator(".lifecycle-action").first().locator(".lifecycle-number", { hasText: label });
 	return Number(await cell.locator("strong").innerText());
-}
-
-// Make the recipe's campaign and open it.
-async function openNew(page, name) {
-	await openList(page, "Lifecycle Campaign");
-	await openForm(page, "Lifecycle Campaign", await fromRecipe(page, name));
-	await page.locator(".lifecycle-journey").waitFor();
 }
 
 // Do what starts a download; returns the file's lines.
@@ -166,9 +159,7 @@ test("what is seen is exported, from the preview and from the reports", async ()
 			assert.equal(preview.length, 2);
 			assert.match(preview[1], /Would Be Told.*Ana Browser.*BROWSER-1.*ana@customers\.example/);
 
-			await go(page, "query-report/Expiring Pins");
-			await page.locator(".report-summary:visible").waitFor();
-			await settled(page);
+			await openReport(page, "Expiring Pins");
 			await page.evaluate(() => frappe.query_report.export_report());
 			await dialog(page).locator('[data-fieldname="file_format"] select').selectOption("CSV");
 			const report = await downloaded(page, () => dialog(page).locator(".modal-footer .btn-primary, .btn-modal-primary").first().click());

@@ -1,6 +1,8 @@
 // Every screen of ours: its name, and how to get there. A campaign that has run must be there already.
 
-const { call, closeDialog, dialog, fromRecipe, go, openForm, openList, openWorkspace, settled, until } = require("./harness.cjs");
+const { call, closeDialog, dialog, fromRecipe, go, openForm, openList, openReport, openWorkspace, settled } = require(
+	"./harness.cjs"
+);
 
 const DOCTYPES = ["Lifecycle Campaign", "Lifecycle Trigger", "Lifecycle Action", "Lifecycle Execution Log", "Lifecycle Run"];
 
@@ -26,13 +28,6 @@ const firstOf = (page, doctype) =>
 		(doctype) => frappe.db.get_list(doctype, { order_by: "creation desc", limit: 1 }).then((rows) => rows[0].name),
 		doctype
 	);
-
-async function report(page, name) {
-	await go(page, `query-report/${name}`);
-	await until(page, (name) => window.frappe.query_report?.report_name === name, name);
-	await page.locator(".report-summary:visible").waitFor();
-	await settled(page);
-}
 
 // Open what is a dialog on the campaign's form, hand it over, and close it.
 const onCampaign = (open) => async (page, campaign, look) => {
@@ -81,8 +76,8 @@ const SCREENS = {
 	duplicate: onCampaign(() => void cur_frm.trigger("duplicate")),
 	"why, of a customer": why("Customer"),
 	"why, of a serial number": why("Serial No"),
-	"Campaign Performance": opening((page) => report(page, "Campaign Performance")),
-	"Expiring Pins": opening((page) => report(page, "Expiring Pins")),
+	"Campaign Performance": opening((page) => openReport(page, "Campaign Performance")),
+	"Expiring Pins": opening((page) => openReport(page, "Expiring Pins")),
 	"forecast page": opening(async (page) => {
 		await go(page, "lifecycle-forecast");
 		await page.locator(".lifecycle-calendar:visible").waitFor();

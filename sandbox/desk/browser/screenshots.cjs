@@ -3,7 +3,8 @@
 
 const fs = require("node:fs");
 const harness = require("./harness.cjs");
-const { call, closeBrowser, dialog, fromRecipe, inBrowser, openForm, openList, openWorkspace, screenshot, settled, until } = harness;
+const { call, closeBrowser, dialog, fromRecipe, inBrowser, openForm, openList, openReport, openWorkspace } = harness;
+const { screenshot, settled, until } = harness;
 
 // The file's name without .png, and how to get to what it shows.
 const PICTURES = [
@@ -19,8 +20,8 @@ const PICTURES = [
 	{ name: "trigger", visit: (page) => openFirst(page, "Lifecycle Trigger") },
 	{ name: "execution-log", visit: messageLog },
 	{ name: "why", visit: why },
-	{ name: "campaign-performance", visit: (page) => report(page, "Campaign Performance") },
-	{ name: "expiring-pins", visit: (page) => report(page, "Expiring Pins") },
+	{ name: "campaign-performance", visit: (page) => openReport(page, "Campaign Performance") },
+	{ name: "expiring-pins", visit: (page) => openReport(page, "Expiring Pins") },
 ];
 
 let campaign, language;
@@ -81,12 +82,6 @@ async function why(page) {
 	);
 	await page.evaluate((customer) => void marketing_automation.why.customer(customer), row.customer);
 	await dialog(page).locator("table").first().waitFor();
-	await settled(page);
-}
-
-async function report(page, name) {
-	await page.goto(`/app/query-report/${name}`);
-	await page.locator(".report-summary:visible").waitFor();
 	await settled(page);
 }
 
