@@ -7,7 +7,7 @@ const { chromium } = require("playwright-core");
 
 // Sandbox sites have no realtime server; the Desk keeps asking for one. On a phone Frappe draws no onboarding, and its
 // own editor complains. Its charts draw themselves anew when their page is left, and find no room.
-const FRAPPE = /socket\.io|Block «onboarding» skipped|<(svg|rect|line)> attribute \w+: (A negative value|Expected length, "NaN")/;
+const FRAPPE = /socket\.io|Block «onboarding» skipped|<\w+> attribute \w+: (A negative value|Expected \w+, ".*NaN)/;
 // Frappe's own tours of the Desk look for a route before there is one, if the machine is slow; its charts draw
 // themselves anew for a page that was left.
 const FRAPPES_SCRIPTS = /init_onboarding_tour|boundDrawFn/;
