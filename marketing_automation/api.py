@@ -42,16 +42,20 @@ def run_preview(campaign: str | None = None) -> dict:
 
 @frappe.whitelist(methods=["GET", "POST"])
 def run_progress(run: str) -> dict:
-	"""Return {"status", "due", "known", "error", "counts": {status: rows}, "done", "total"} of a run. 3 queries."""
+	"""Return {"status", "due", "known", "error", "counts": {status: rows}, "done", "total"} of a run. 3 queries.
+
+	error: of a run of all campaigns only for who may see them all.
+	"""
 	doc = frappe.get_doc(ledger.RUN, run)
 	doc.check_permission("read")
+	sees_error = doc.campaign or doc.has_permlevel_access_to("error", permission_type="read")
 	counts = ledger.counts_of_run(run)
 	total = sum(counts.values())
 	return {
 		"status": doc.status,
 		"due": doc.due,
 		"known": doc.known,
-		"error": doc.error,
+		"error": doc.error if sees_error else None,
 		"counts": counts,
 		"done": total - counts["Pending"],
 		"total": total,

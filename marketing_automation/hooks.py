@@ -39,6 +39,20 @@ lifecycle_channels = {
 # Older versions of Frappe do not keep what a mail server said.
 after_job = ["marketing_automation.compat.remember_mail_error"]
 
+# Permissions
+# -----------
+
+permission_query_conditions = {
+	"Lifecycle Trigger": "marketing_automation.permissions.triggers",
+	"Lifecycle Action": "marketing_automation.permissions.actions",
+	"Lifecycle Run": "marketing_automation.permissions.runs",
+}
+has_permission = {
+	"Lifecycle Trigger": "marketing_automation.permissions.has_permission",
+	"Lifecycle Action": "marketing_automation.permissions.has_permission",
+	"Lifecycle Run": "marketing_automation.permissions.has_permission",
+}
+
 # Memory
 # ------
 

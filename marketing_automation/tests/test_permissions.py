@@ -145,6 +145,19 @@ class TestRoles(MarketingTestCase):
 		frappe.set_user(self.manager)
 		self.assertTrue(api.run_now())
 
+	def test_what_stopped_campaigns_of_a_night_is_for_managers(self):
+		campaign = factories.campaign()
+		night, own = self.run_night().name, self.run_night(campaign.name).name
+		for run in (night, own):
+			frappe.db.set_value("Lifecycle Run", run, "error", f"{campaign.name}: no account")
+		for user, sees in ((self.manager, True), (self.marketer, False)):
+			frappe.set_user(user)
+			self.assertEqual(bool(api.run_progress(night)["error"]), sees)
+			self.assertTrue(api.run_progress(own)["error"])
+			doc = frappe.get_doc("Lifecycle Run", night)
+			doc.apply_fieldlevel_read_permissions()
+			self.assertEqual(bool(doc.get("error")), sees)
+
 	def test_a_marketer_sees_the_workspace_with_its_cards_and_reports(self):
 		workspace = frappe.get_doc("Workspace", "Marketing Automation")
 		frappe.set_user(self.marketer)

@@ -1,5 +1,14 @@
 frappe.ui.form.on("Lifecycle Run", {
 	refresh(frm) {
+		// It names all campaigns that could not send, also those of other companies.
+		if (frm.doc.status === "Failed" && !frm.get_perm(1, "read")) {
+			frm.set_intro(
+				__(
+					"Marketing Managers see here why it failed. What stops a campaign of yours stands on the campaign itself."
+				),
+				"orange"
+			);
+		}
 		frm.add_custom_button(__("Message Log"), () =>
 			marketing_automation.open_ledger({ run: frm.doc.name })
 		);
