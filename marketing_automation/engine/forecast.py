@@ -1,12 +1,16 @@
 """The forecast: messages a day and action over the days to come. Counts only; nothing is written.
 
-It counts what falls due, before it is known who can be reached: an upper bound that the preview of a day makes exact.
+It counts what falls due, before it is known who can be reached: the preview of a day makes it exact. What a run has
+written down for the first day is not to come any more.
 """
 
 from collections import defaultdict
 from datetime import date, timedelta
 
-from marketing_automation.engine import rules
+import frappe
+from frappe.query_builder.functions import Count
+
+from marketing_automation.engine import ledger, rules
 from marketing_automation.engine.model import Rule
 from marketing_automation.engine.preview import enabled_rules, within
 from marketing_automation.engine.schedule import Window
@@ -21,16 +25,20 @@ def of_campaigns(
 
 	actions: campaign, trigger, trigger_name, action, action_name, total and days ({date: count}), in the order of the
 	journey. active_only: without it, as if the campaigns were active.
-	Queries: 4, and those of the source's `counts`, for any number of days.
+	Queries: 5, and those of the source's `counts`, for any number of days.
 	"""
 	last = first + timedelta(days=days - 1)
 	loaded = rules.load(campaigns) if active_only else enabled_rules(campaigns)
 	due = _due([(rule, within(rule, first, last)) for rule in loaded], visible)
+	known = _known([action.name for rule in loaded for action in rule.actions], first, visible)
 	actions, per_day = [], defaultdict(int)
 	for rule in loaded:
 		of_rule = {night: count for (trigger, night), count in due.items() if trigger == rule.trigger.name}
 		for action in rule.actions:
-			for night, count in of_rule.items():
+			to_come = dict(of_rule)
+			if (left := to_come.pop(first, 0) - known.get(action.name, 0)) > 0:
+				to_come[first] = left
+			for night, count in to_come.items():
 				per_day[night] += count
 			actions.append(
 				{
@@ -39,8 +47,8 @@ def of_campaigns(
 					"trigger_name": rule.trigger.trigger_name,
 					"action": action.name,
 					"action_name": action.action_name,
-					"total": sum(of_rule.values()),
-					"days": {str(night): count for night, count in sorted(of_rule.items())},
+					"total": sum(to_come.values()),
+					"days": {str(night): count for night, count in sorted(to_come.items())},
 				}
 			)
 	return {
@@ -50,6 +58,21 @@ def of_campaigns(
 		"actions": actions,
 		"total": sum(per_day.values()),
 	}
+
+
+def _known(actions: list[str], night: date, visible: Visibility) -> dict[str, int]:
+	"""Return {action: messages of a night that a run has written down}. 1 query."""
+	if not actions:
+		return {}
+	log = frappe.qb.DocType(ledger.DOCTYPE)
+	query = (
+		frappe.qb.from_(log)
+		.select(log.action, Count("*"))
+		.where(log.due_on == night)
+		.where(log.action.isin(actions))
+		.groupby(log.action)
+	)
+	return dict(visible.restrict(query, log).run())
 
 
 def _due(windows: list[tuple[Rule, Window]], visible: Visibility) -> dict[tuple[str, date], int]:

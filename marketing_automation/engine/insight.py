@@ -31,7 +31,7 @@ def journey(campaign: str, visible: Visibility) -> list[dict]:
 	"""Return the campaign's triggers in the order in which a customer meets them, with live numbers.
 
 	Each: its fields, and `actions`, each with its fields, `counts` ({status: rows in the ledger}) and `coming` (due in
-	the next DAYS_AHEAD days, if the campaign is active). Queries: 9, and one for each trigger with filters.
+	the next DAYS_AHEAD days, if the campaign is active). Queries: 10, and one for each trigger with filters.
 	"""
 	loaded = rules.load([campaign], active_only=False)
 	counts = _counts([action.name for rule in loaded for action in rule.actions], visible)

@@ -323,7 +323,7 @@ class TestIndexes(MarketingTestCase):
 			insight.journey(row.campaign, Visibility())
 			campaign_performance.execute({"from_date": str(in_days(-90))})
 			ledger.counts_of_run(row.run)
-		self.assertEqual(len(found), 3)
+		self.assertEqual(len(found), 4)
 		for query, explanation in found:
 			with self.subTest(query):
 				self.assertIn("Using index", explanation.Extra)
