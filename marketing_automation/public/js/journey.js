@@ -44,9 +44,9 @@ marketing_automation.journey = {
 					__("{0} will be told in the next 7 days.", [tell]),
 					...(left_out ? [__("{0} will be skipped.", [left_out])] : []),
 				].join(" "));
-				const of_all = left_out ? ` <small>${__("of {0}", [ma.number(tell + left_out)])}</small>` : "";
+				const skipped = left_out ? ` <small>${__("+ {0} skipped", [ma.number(left_out)])}</small>` : "";
 				button.toggleClass("zero", !tell).toggleClass("blue", Boolean(tell));
-				button.find("strong").html(ma.number(tell) + of_all);
+				button.find("strong").html(ma.number(tell) + skipped);
 			}
 			wrapper.find(".lifecycle-next").html(next.length ? this.next(next) : "");
 		});
@@ -136,6 +136,11 @@ marketing_automation.journey = {
 			aria-label="${ma.escape(__("Enabled"))}: ${ma.escape(row.trigger_name || row.action_name)}"></label>`;
 	},
 
+	// By its name in the user's language; Frappe knows each language by its own name only.
+	language(code) {
+		return new Intl.DisplayNames([frappe.boot.lang], { type: "language" }).of(code.replace("_", "-"));
+	},
+
 	action(frm, action) {
 		const ma = marketing_automation;
 		const counts = action.counts;
@@ -143,7 +148,11 @@ marketing_automation.journey = {
 			`<button type="button" class="lifecycle-number ${count ? color : "zero"}" data-ledger="1"
 				data-action="${ma.escape(action.name)}" data-status="${statuses}">
 				<strong>${ma.number(count)}</strong><span>${ma.escape(label)}</span></button>`;
-		const languages = action.languages.length ? ` (+ ${ma.escape(action.languages.join(", "))})` : "";
+		const languages = action.languages.length
+			? `<span class="text-muted small">${__("also in {0}", [
+					ma.escape(action.languages.map((code) => this.language(code)).join(", ")),
+			  ])}</span>`
+			: "";
 		return `<div class="lifecycle-action ${action.enabled ? "" : "off"}">
 			<div class="lifecycle-trigger">
 				<button type="button" class="btn-link" data-open="${ma.escape(action.name)}"
@@ -151,7 +160,7 @@ marketing_automation.journey = {
 				${this.box("Lifecycle Action", action, frm)}
 			</div>
 			<button type="button" class="btn btn-default btn-xs" data-mail="${ma.escape(action.name)}"
-				data-title="${ma.escape(action.action_name)}">${__("See the Message")}${languages}</button>
+				data-title="${ma.escape(action.action_name)}">${__("See the Message")}</button> ${languages}
 			<div class="lifecycle-numbers">
 				<button type="button" class="lifecycle-number coming ${action.coming ? "blue" : "zero"}" data-coming="${ma.escape(
 						action.name
