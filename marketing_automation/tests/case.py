@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import frappe
 import time_machine
+from frappe.cache_manager import clear_defaults_cache
 from frappe.utils import get_system_timezone
 
 from marketing_automation.engine import drain, run, withdrawal
@@ -213,6 +214,22 @@ def outside_test_mode():
 			yield
 	finally:
 		frappe.flags.in_test = before
+
+
+@contextlib.contextmanager
+def sending_suspended():
+	"""Email Queue sends nothing, as when somebody has suspended it in its list."""
+
+	def suspend(suspended: int) -> None:
+		# By itself Frappe would forget all that it has cached.
+		with patch.object(frappe, "clear_cache", lambda *_args, **_kwargs: clear_defaults_cache()):
+			frappe.db.set_default("suspend_email_queue", suspended)
+
+	suspend(1)
+	try:
+		yield
+	finally:
+		suspend(0)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,12 @@ from rq.timeouts import JobTimeoutException
 from marketing_automation.engine import deliver, drain, run, settle
 from marketing_automation.engine.channels import mime
 from marketing_automation.tests import factories, smtp_sink
-from marketing_automation.tests.case import MarketingTestCase, outside_test_mode, statements
+from marketing_automation.tests.case import (
+	MarketingTestCase,
+	outside_test_mode,
+	sending_suspended,
+	statements,
+)
 from marketing_automation.tests.factories import in_days
 
 # The tests' own set-up replaces it.
@@ -197,11 +202,8 @@ class TestDrain(DrainTestCase):
 
 	def test_muted_or_suspended_mail_stays_where_it_is(self):
 		names = self.queued()
-		frappe.db.set_default("suspend_email_queue", 1)
-		try:
+		with sending_suspended():
 			self.drain(names)
-		finally:
-			frappe.db.set_default("suspend_email_queue", 0)
 		with patch.dict(frappe.conf, {"mute_emails": 1}):
 			self.drain(names)
 		self.assertEqual(set(self.statuses()), {"Not Sent"})

@@ -197,6 +197,18 @@ class TestForecast(MarketingTestCase):
 			due = api.preview(campaign.name, str(in_days(ahead)))["counts"]["due"]
 			self.assertEqual(days.get(str(in_days(ahead)), 0), due)
 
+	def test_what_today_s_run_has_written_down_is_not_to_come_any_more(self):
+		ana = factories.customer()
+		factories.pins(ana, in_days(30), in_days(36))
+		factories.pin(factories.customer(email=None), in_days(30))
+		campaign = factories.campaign()
+		self.assertEqual((api.forecast(campaign.name)["total"], api.due_next_week()), (3, 3))
+		self.run_night()
+		self.assertEqual(api.forecast(campaign.name)["days"], {str(in_days(6)): 1})
+		self.assertEqual(api.due_next_week(), 1)
+		factories.pin(ana, in_days(30))
+		self.assertEqual(api.due_next_week(), 2)
+
 	def test_a_year_costs_what_a_day_does(self):
 		campaign = factories.campaign({"item_group": factories.ITEM_GROUP}, {"days_offset": 7})
 		factories.pins(factories.customer(), *[in_days(31 + ahead) for ahead in range(20)])
@@ -216,10 +228,7 @@ class TestVisibility(MarketingTestCase):
 	@classmethod
 	def setUpClass(cls):
 		super().setUpClass()
-		cls.bound = factories.user("Marketing User")
-		factories.make(
-			"User Permission", user=cls.bound, allow="Company", for_value=factories.second_company()
-		)
+		cls.bound = factories.user("Marketing User", sees={"Company": factories.second_company()})
 		frappe.db.commit()
 
 	def setUp(self):
@@ -238,6 +247,32 @@ class TestVisibility(MarketingTestCase):
 		for call in (api.preview, api.forecast, api.journey, api.coming, api.health):
 			with self.subTest(call.__name__), self.assertRaises(frappe.PermissionError):
 				call(self.other.name)
+
+	def test_what_belongs_to_another_company_s_campaign(self):
+		of = {
+			campaign.name: {
+				"Lifecycle Trigger": frappe.db.get_value("Lifecycle Trigger", {"campaign": campaign.name}),
+				"Lifecycle Action": frappe.db.get_value("Lifecycle Action", {"campaign": campaign.name}),
+				"Lifecycle Run": self.run_night(campaign.name).name,
+			}
+			for campaign in (self.campaign, self.other)
+		}
+		night = self.run_night().name
+		for user, others in ((self.bound, False), ("Administrator", True)):
+			frappe.set_user(user)
+			for doctype, name in of[self.campaign.name].items():
+				other = of[self.other.name][doctype]
+				with self.subTest(user=user, doctype=doctype):
+					seen = frappe.get_list(doctype, pluck="name", order_by="name asc")
+					self.assertEqual((name in seen, other in seen), (True, others))
+					self.assertTrue(frappe.get_doc(doctype, name).has_permission("read"))
+					self.assertEqual(frappe.get_doc(doctype, other).has_permission("read"), others)
+			self.assertIn(night, frappe.get_list("Lifecycle Run", pluck="name", order_by="name asc"))
+		frappe.set_user(self.bound)
+		with self.assertRaises(frappe.PermissionError):
+			frappe.get_doc(
+				{"doctype": "Lifecycle Trigger", "campaign": self.other.name, "trigger_name": "Test"}
+			).insert()
 
 	def test_the_health_of_what_is_seen(self):
 		for campaign in (self.campaign, self.other):

@@ -60,9 +60,7 @@ class TestCampaignPerformance(MarketingTestCase):
 			self.report(from_date=str(in_days(1)), to_date=str(in_days(0)))
 
 	def test_a_user_sees_only_their_company(self):
-		user = factories.user("Marketing User")
-		factories.make("User Permission", user=user, allow="Company", for_value=factories.second_company())
-		frappe.set_user(user)
+		frappe.set_user(factories.user("Marketing User", sees={"Company": factories.second_company()}))
 		self.assertEqual(self.report()[0], [])
 		self.assertEqual({sum(d["values"]) for d in lifecycle_messages_by_day.get()["datasets"]}, {0})
 
@@ -132,18 +130,14 @@ class TestExpiringPins(MarketingTestCase):
 		factories.pin(factories.customer(), in_days(7))
 		ours = factories.pin(factories.customer(), in_days(7))
 		frappe.db.set_value("Serial No", ours, "company", factories.second_company())
-		user = factories.user("Marketing User")
-		factories.make("User Permission", user=user, allow="Company", for_value=factories.second_company())
-		frappe.set_user(user)
+		frappe.set_user(factories.user("Marketing User", sees={"Company": factories.second_company()}))
 		self.assertEqual(set(self.report()[0]), {ours})
 
 	def test_a_user_sees_only_their_customer_also_where_only_the_sale_knows_the_owner(self):
 		ours, theirs = factories.customer(), factories.customer()
 		ours_pin, theirs_pin = factories.pin(ours, in_days(7)), factories.pin(theirs, in_days(7))
 		frappe.db.set_value("Serial No", {"name": ["in", [ours_pin, theirs_pin]]}, "customer", None)
-		user = factories.user("Marketing User")
-		factories.make("User Permission", user=user, allow="Customer", for_value=ours)
-		frappe.set_user(user)
+		frappe.set_user(factories.user("Marketing User", sees={"Customer": ours}))
 		self.assertEqual(set(self.report()[0]), {ours_pin})
 
 	def test_it_costs_the_same_for_any_number(self):

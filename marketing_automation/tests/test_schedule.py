@@ -129,7 +129,7 @@ def histories(draw):
 class TestAnyHistory(unittest.TestCase):
 	"""Whatever nights ran, crashed or were missed: what is due is told on the first run that can, and once."""
 
-	@settings(ANY_SPEED, max_examples=600)
+	@settings(ANY_SPEED, max_examples=300)
 	@given(
 		trigger_type=st.sampled_from([BEFORE, ON, AFTER]),
 		offset=st.integers(0, 12),

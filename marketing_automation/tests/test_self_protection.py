@@ -96,7 +96,7 @@ class TestPause(SelfProtectionTestCase):
 		self.assertEqual((campaign.is_active, len(self.ledger(status="Failed"))), (1, 4))
 
 	def test_in_the_language_of_the_site_and_of_whoever_is_told(self):
-		english = factories.user("Marketing Manager")
+		english = factories.user("Marketing Manager", language="en")
 
 		def speak(language: str) -> None:
 			frappe.db.set_single_value("System Settings", "language", language)

@@ -80,6 +80,5 @@ def _bundle(doc, line, names: list[str]) -> str:
 		}
 	)
 	bundle.flags.ignore_permissions = True
-	bundle.insert()
 	bundle.submit()
 	return bundle.name
