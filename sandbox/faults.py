@@ -162,7 +162,8 @@ class Site:
 			(ledger.RUN, {"status": "Running"}, "modified"),
 			("Email Queue", {"status": "Sending"}, "modified"),
 			*([("Email Queue", {"status": "Not Sent"}, "send_after")] if leases else []),
-			(ledger.DOCTYPE, {"next_attempt_at": ["is", "set"]}, "next_attempt_at"),
+			# Not whether it `is set`: newer versions ask that with <> '', which MariaDB refuses of a date in an UPDATE.
+			(ledger.DOCTYPE, {"next_attempt_at": [">", "1900-01-01"]}, "next_attempt_at"),
 		):
 			frappe.db.set_value(doctype, filters, field, long_ago, update_modified=False)
 

@@ -93,7 +93,8 @@ class MarketingTestCase(unittest.TestCase):
 		for field in ("warranty_expiry_date", "amc_expiry_date"):
 			frappe.db.set_value(
 				"Serial No",
-				{"name": ["like", "TEST-%"], field: ["is", "set"]},
+				# Newer versions ask whether it `is set` with <> '', which MariaDB refuses of a date in an UPDATE.
+				{"name": ["like", "TEST-%"], field: [">", "1900-01-01"]},
 				field,
 				None,
 				update_modified=False,
