@@ -176,8 +176,8 @@ class Sites:
 
 def _schema_files(app: Path) -> list[Path]:
 	"""Return the files that decide what installing the app writes to the database."""
-	module = app / app.name
-	files = [path for path in module.rglob("*") if path.suffix in (".json", ".py")]
+	folders = (app / app.name, app / "workspace_sidebar", app / "desktop_icon")
+	files = [path for folder in folders for path in folder.rglob("*") if path.suffix in (".json", ".py")]
 	return files + [app / name for name in ("hooks.py", "install.py", "patches.txt", "modules.txt")]
 
 
