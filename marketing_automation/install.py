@@ -42,6 +42,7 @@ def before_uninstall() -> None:
 	)
 	if steps:
 		frappe.db.delete("Onboarding Step", {"name": ["in", steps]})
+	_remove_navigation()
 	frappe.db.delete("Version", {"ref_doctype": ["in", ours]})
 	frappe.db.delete("Custom DocPerm", {"role": ["in", ROLES], "parent": ["in", [*ours, "Email Template"]]})
 	_reset_template_permissions()
@@ -55,6 +56,17 @@ def before_uninstall() -> None:
 	frappe.db.delete("Patch Log", {"patch": ["like", "marketing_automation.%"]})
 	frappe.db.delete("Singles", {"doctype": "Marketing Automation Settings"})
 	frappe.clear_cache()
+
+
+def _remove_navigation() -> None:
+	"""Remove the sidebar and the icon, which Frappe 16 does only after its last commit."""
+	for doctype, rows in (("Workspace Sidebar", "Workspace Sidebar Item"), ("Desktop Icon", "Has Role")):
+		if not frappe.db.exists("DocType", doctype) or not frappe.get_meta(doctype).has_field("app"):
+			continue
+		names = frappe.get_all(doctype, filters={"app": "marketing_automation"}, pluck="name")
+		if names:
+			frappe.db.delete(rows, {"parenttype": doctype, "parent": ["in", names]})
+			frappe.db.delete(doctype, {"name": ["in", names]})
 
 
 def _remove_role(role: str) -> None:
