@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+import operator
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from report import Failed, run, step
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent
 WHEEL_PYTHONS = ("3.11", "3.10")
+COMPARED = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 SOURCE_PYTHONS = ("3.11", "3.12", "3.10", "3.13", "3.14")
 
 
@@ -41,16 +43,22 @@ class Bench:
 	def real_erpnext(self) -> bool:
 		return bool(self.sources["erpnext"])
 
+	def obtain(self) -> None:
+		"""Put the sources that were given in their places: what they say decides on the rest."""
+		for folder in (self.apps, self.logs, self.folder / "stamps"):
+			folder.mkdir(parents=True, exist_ok=True)
+		for app, source in self.sources.items():
+			if source and self.stamp(f"{app}-source", source):
+				with step(f"{app} from {source}"):
+					_obtain(source, self.apps / app, self.logs / f"{app}-git.log")
+				(self.folder / "stamps" / app).unlink(missing_ok=True)
+				self.stamped(f"{app}-source", source)
+
 	def build(self, services: dict) -> None:
 		"""Build what is not there yet."""
-		for folder in (
-			self.apps,
-			self.sites / "assets",
-			self.logs,
-			self.folder / "config",
-			self.folder / "stamps",
-		):
+		for folder in (self.sites / "assets", self.folder / "config"):
 			folder.mkdir(parents=True, exist_ok=True)
+		self.obtain()
 		self._environment()
 		self._app("frappe", None)
 		self._app("erpnext", HERE / "erpnext")
@@ -101,10 +109,19 @@ class Bench:
 		return HERE / ("requirements.txt" if not self.sources["frappe"] else "requirements-tests.txt")
 
 	def pythons(self) -> tuple[str, ...]:
-		"""Return the versions of Python of which the environment needs one; none when it is there."""
+		"""Return the versions of Python of which the environment needs one; none when it is there.
+
+		A Frappe that was given, and obtained, says itself which can be.
+		"""
 		if not self.stamp("environment", self._requirements.read_text()):
 			return ()
-		return SOURCE_PYTHONS if self.sources["frappe"] else WHEEL_PYTHONS
+		if not self.sources["frappe"]:
+			return WHEEL_PYTHONS
+		project = self.apps / "frappe" / "pyproject.toml"
+		text = project.read_text() if project.exists() else ""
+		if not (wanted := re.search(r'^requires-python\s*=\s*"([^"]*)"', text, re.MULTILINE)):
+			return SOURCE_PYTHONS
+		return tuple(python for python in SOURCE_PYTHONS if _accepts(wanted[1], python)) or SOURCE_PYTHONS
 
 	def _environment(self) -> None:
 		pythons, requirements = self.pythons(), self._requirements
@@ -134,8 +151,7 @@ class Bench:
 		elif not source:
 			self._frappe_from_wheel()
 		elif self.stamp(app, source):
-			with step(f"{app} from {source}"):
-				_obtain(source, self.apps / app, self.logs / f"{app}-git.log")
+			with step(f"{app} installed"):
 				self.pip("install", "--quiet", "--editable", self.apps / app, log=f"{app}-pip.log")
 			self.stamped(app, source)
 
@@ -202,6 +218,13 @@ class Bench:
 			process.terminate()
 			process.wait()
 			raise
+
+
+def _accepts(requirement: str, python: str) -> bool:
+	"""Say whether a project with this `requires-python` (>=3.10,<3.13) can have Python 3.x."""
+	version = tuple(int(part) for part in python.split("."))
+	bounds = re.findall(r"(>=|<=|>|<)\s*(\d+)\.(\d+)", requirement)
+	return all(COMPARED[sign](version, (int(major), int(minor))) for sign, major, minor in bounds)
 
 
 def _key(text: str) -> str:

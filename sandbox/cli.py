@@ -42,7 +42,14 @@ class Sandbox:
 
 	def start(self, programs: dict | None = None) -> None:
 		"""Build what is missing and start the services. programs: what the machine must have besides."""
-		host.need(host.PROGRAMS | (programs or {}), FOLDER / "logs" / "apt.log", self.bench.pythons())
+		programs, log = host.PROGRAMS | (programs or {}), FOLDER / "logs" / "apt.log"
+		if not self.bench.sources["frappe"]:
+			# All that is missing is said at once.
+			host.need(programs, log, self.bench.pythons())
+		else:
+			host.need(programs, log)
+			self.bench.obtain()
+			host.need({}, log, self.bench.pythons())
 		for service in self.services.values():
 			service.start()
 		self.bench.build(self.services)

@@ -52,6 +52,20 @@ def test_each_combination_of_sources_has_a_folder_of_its_own(tmp_path):
 	assert len(keys) == 4
 
 
+def test_a_frappe_that_is_given_says_which_python_it_needs(tmp_path):
+	for requires, pythons in (
+		(">=3.14,<3.15", ("3.14",)),
+		(">=3.10,<3.13", ("3.11", "3.12", "3.10")),
+		(">=3.10", ("3.11", "3.12", "3.10", "3.13", "3.14")),
+	):
+		source = tmp_path / requires / "frappe"
+		source.mkdir(parents=True)
+		(source / "pyproject.toml").write_text(f'[project]\nrequires-python = "{requires}"\n')
+		bench = Bench(tmp_path, str(source))
+		bench.obtain()
+		assert bench.pythons() == pythons
+
+
 def test_a_source_that_is_none_is_refused(tmp_path):
 	from bench import _obtain
 
