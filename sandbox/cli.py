@@ -165,8 +165,8 @@ def demo_desk(sandbox: Sandbox, night: bool, browser: bool = False):
 	if night:
 		with step("A night"):
 			bench.script("night.py", DEMO_SITE, log="night.log")
-	for email, language in ((MARKETER, "en"), (SPANISH_MARKETER, "es")):
-		desk.add_user(bench, DEMO_SITE, email, MARKETER_PASSWORD, *desk.MARKETER_ROLES, language=language)
+	marketers = {MARKETER: ("en", *desk.MARKETER_ROLES), SPANISH_MARKETER: ("es", *desk.MARKETER_ROLES)}
+	desk.add_users(bench, DEMO_SITE, MARKETER_PASSWORD, marketers)
 	with desk.mailbox(bench) as (mail, file):
 		sandbox.sites.configure(DEMO_SITE, **mail)
 		with desk.served(bench, DEMO_SITE, workers=1) as url:

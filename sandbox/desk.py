@@ -1,7 +1,7 @@
 """The Desk of a site in a browser: its assets built with packages from npm, its web server, logins, and node scripts
 that drive Chromium. Everything lands in the bench's folder.
 
-A browser test needs these, in this order: need_programs, build_assets, add_user, served, browse.
+A browser test needs these, in this order: need_programs, build_assets, add_users, served, browse.
 """
 
 import contextlib
@@ -98,9 +98,9 @@ def _packages(bench: Bench) -> dict[str, str]:
 	return files
 
 
-def add_user(bench: Bench, site: str, email: str, password: str, *roles: str, language: str = "en") -> None:
-	"""Create a login on a site."""
-	bench.script("add_user.py", site, email, password, language, *roles, log="add-user.log")
+def add_users(bench: Bench, site: str, password: str, logins: dict[str, tuple[str, ...]]) -> None:
+	"""Create logins on a site. logins: {email: (language, role, ...)}."""
+	bench.script("add_users.py", site, password, json.dumps(logins), log="add-users.log")
 
 
 @contextlib.contextmanager

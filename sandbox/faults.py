@@ -10,15 +10,15 @@ import argparse
 import contextlib
 import functools
 import io
+import multiprocessing
 import os
 import random
 import re
 import signal
 import sys
 import time
-import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,8 +42,6 @@ MAIL_QUEUE = "short"
 ALL_QUEUES = f"{ENGINE_QUEUES},{MAIL_QUEUE}"
 MAIL = {"mail_server": "127.0.0.1", "auto_email_id": "shop@company.example"}
 OUR_TABLES = (ledger.DOCTYPE, ledger.RUN, "Email Queue", "Email Queue Recipient", "Error Log")
-# Warm, so that a kill hits their work and not their imports.
-working = functools.partial(workers.working, warm=True)
 SUBJECT = re.compile(rb"^Subject: (FAULT-\d+)\r?$", re.MULTILINE)
 
 
@@ -181,15 +179,25 @@ class Site:
 				return
 
 	def work_off(self, queues: str) -> None:
-		"""Have a worker empty these queues: a fork of this process, which has all that jobs import."""
+		"""Have a worker empty these queues."""
+		at_once([functools.partial(self._work, queues, burst=True)], self)
 
-		def work():
-			with self.log.open("a") as log:
-				for stream in (sys.stdout, sys.stderr):
-					os.dup2(log.fileno(), stream.fileno())
-			start_worker(queue=queues, burst=True)
+	@contextlib.contextmanager
+	def working(self, count: int, queues: str) -> Iterator[None]:
+		"""Have so many workers work for as long as the block runs; leaving it kills them."""
+		processes = [fork(functools.partial(self._work, queues), self) for _ in range(count)]
+		try:
+			yield
+		finally:
+			for process in processes:
+				workers.kill(process.pid)
+				process.join()
 
-		at_once([work], self)
+	def _work(self, queues: str, burst: bool = False) -> None:
+		with self.log.open("a") as log:
+			for stream in (sys.stdout, sys.stderr):
+				os.dup2(log.fileno(), stream.fileno())
+		start_worker(queue=queues, burst=burst)
 
 	def send_mails(self) -> None:
 		"""Send what is in Email Queue from this process."""
@@ -266,9 +274,8 @@ def kills(site: Site, result: Result, times: int, rows: int) -> None:
 		while result.tried < times and (site.pending() or site.leased()):
 			# Sometimes mails are sent as soon as there are some, sometimes when all are delivered.
 			queues = random.choice([ALL_QUEUES, f"{MAIL_QUEUE},{ENGINE_QUEUES}"])
-			# It takes about two seconds until it works; leaving the block kills it.
-			with working(1, site.log, queues):
-				time.sleep(random.uniform(0.5, 4))
+			with site.working(1, queues):
+				time.sleep(random.uniform(0.05, 2))
 			result.tried += 1
 			# Those whose job was killed, and those whose job is still to come: two jobs for one mail.
 			drain.enqueue(site.leased())
@@ -291,7 +298,7 @@ def our_sender_killed(site: Site, result: Result, times: int, rows: int) -> None
 		while result.tried < times and (leased := site.leased()):
 			drain.enqueue(leased)
 			before = len(site.sink.mails)
-			with working(1, site.log, MAIL_QUEUE):
+			with site.working(1, MAIL_QUEUE):
 				wait_until(lambda before=before: len(site.sink.mails) > before, 30)
 				time.sleep(random.uniform(0, 0.2))
 			result.tried += 1
@@ -329,7 +336,7 @@ def look_up_unknown(site: Site) -> None:
 def nights(site: Site, result: Result, times: int, rows: int) -> None:
 	"""Four runs at once in processes of their own, every second one by hand, and four workers for what they share out."""
 	(campaign,) = frappe.get_all("Lifecycle Campaign", pluck="name")
-	with working(4, site.log, ENGINE_QUEUES):
+	with site.working(4, ENGINE_QUEUES):
 		for _ in range(times):
 			site.reset(rows)
 			at_once([_night, functools.partial(_night, campaign)] * 2, site)
@@ -350,7 +357,7 @@ def restarts(site: Site, result: Result, service: str, times: int, rows: int) ->
 	for number in range(times):
 		site.reset(rows)
 		run.start()
-		with working(2, site.log, ENGINE_QUEUES):
+		with site.working(2, ENGINE_QUEUES):
 			# In the middle: some are handed over, some are not.
 			wait_until(lambda: frappe.db.count("Email Queue") > rows // 10, 30, site)
 			with contextlib.redirect_stdout(io.StringIO()):
@@ -368,7 +375,7 @@ def restarts_while_sending(site: Site, result: Result, times: int, rows: int) ->
 		site.work_off(ENGINE_QUEUES)
 		site.sink.reply = lambda recipients, raw: time.sleep(0.01)
 		drain.enqueue(site.leased())
-		with working(1, site.log, MAIL_QUEUE):
+		with site.working(1, MAIL_QUEUE):
 			wait_until(lambda: len(site.sink.mails) > rows // 10, 30)
 			with contextlib.redirect_stdout(io.StringIO()):
 				site.services["MariaDB"].restart(signal.SIGKILL if number % 2 else signal.SIGTERM)
@@ -385,7 +392,7 @@ def flushed(site: Site, result: Result, times: int, rows: int) -> None:
 	for _ in range(times):
 		site.reset(rows)
 		run.start()
-		with working(1, site.log, ENGINE_QUEUES):
+		with site.working(1, ENGINE_QUEUES):
 			wait_until(lambda: frappe.db.count("Email Queue") > rows // 10, 30, site)
 			site.services["Redis"].flush()
 			time.sleep(1)
@@ -470,8 +477,8 @@ def mail_worker_killed(site: Site, result: Result, times: int, rows: int) -> Non
 	site.work_off(ENGINE_QUEUES)
 	while result.tried < times and frappe.db.count("Email Queue", {"status": "Not Sent"}):
 		flush()
-		with working(1, site.log, MAIL_QUEUE):
-			time.sleep(random.uniform(2, 4))
+		with site.working(1, MAIL_QUEUE):
+			time.sleep(random.uniform(0.1, 1))
 		result.tried += 1
 		# To Redis the job of a killed worker runs for some minutes yet.
 		site.services["Redis"].flush()
@@ -493,25 +500,27 @@ def deliver_tonight(site: Site) -> None:
 		site.recover(site.flush_mails, rounds=6)
 
 
+def fork(work: Callable, site: Site) -> multiprocessing.Process:
+	"""Run a function in a process with a connection of its own: a fork of this one, which has all that jobs import, so
+	that a kill hits their work and not their imports."""
+
+	def connected():
+		# The parent's connection is shared by the fork and must not be used, nor closed.
+		frappe.local.db = None
+		site.connect()
+		work()
+
+	process = multiprocessing.get_context("fork").Process(target=connected)
+	process.start()
+	return process
+
+
 def at_once(works: list[Callable], site: Site) -> None:
-	"""Run functions at the same time, each in a process with a connection of its own; raises when one fails."""
-	processes = []
-	for work in works:
-		pid = os.fork()
-		if not pid:
-			code = 1
-			try:
-				# The parent's connection is shared by the fork and must not be used, nor closed.
-				frappe.local.db = None
-				site.connect()
-				work()
-				code = 0
-			except Exception:
-				traceback.print_exc()
-			finally:
-				os._exit(code)
-		processes.append(pid)
-	codes = [os.waitpid(pid, 0)[1] for pid in processes]
+	"""Run functions at the same time, each in a process of its own; raises when one fails."""
+	processes = [fork(work, site) for work in works]
+	for process in processes:
+		process.join()
+	codes = [process.exitcode for process in processes]
 	if any(codes):
 		raise RuntimeError(f"Processes at the same time have ended with {codes}.")
 

@@ -11,14 +11,12 @@ from pathlib import Path
 QUEUES = "short,default,long"
 
 
-def start(log: Path, burst: bool = False, queues: str = QUEUES, warm: bool = False) -> subprocess.Popen:
+def start(log: Path, burst: bool = False, queues: str = QUEUES) -> subprocess.Popen:
 	"""Start one worker (bench worker) in a process group of its own; its output goes to the end of `log`.
 
-	burst: it ends when its queues are empty. warm: the one of warm_worker.py.
+	burst: it ends when its queues are empty.
 	"""
 	command = [sys.executable, "-m", "frappe.utils.bench_helper", "frappe", "worker", "--queue", queues]
-	if warm:
-		command = [sys.executable, Path(__file__).with_name("warm_worker.py"), queues]
 	# CI makes newer workers run in test mode, in which no mail leaves.
 	environ = {key: value for key, value in os.environ.items() if key != "CI"}
 	with log.open("a") as out:
@@ -32,14 +30,12 @@ def start(log: Path, burst: bool = False, queues: str = QUEUES, warm: bool = Fal
 		)
 
 
-def kill(worker: subprocess.Popen) -> None:
+def kill(worker: int) -> None:
 	"""End a worker and the process that does its job (RQ gives it a session of its own) at once, as a power cut would."""
 	# The worker first: it would start another one.
-	doomed = [worker.pid, *children(worker.pid)]
-	for pid in doomed:
+	for pid in [worker, *children(worker)]:
 		with contextlib.suppress(ProcessLookupError):
 			os.kill(pid, signal.SIGKILL)
-	worker.wait()
 
 
 def children(pid: int) -> list[int]:
@@ -58,19 +54,19 @@ def work_off(log: Path, queues: str = QUEUES) -> None:
 		if code := worker.wait():
 			raise RuntimeError(f"The worker ended with {code}. Its log is in {log}.")
 	finally:
-		kill(worker)
+		kill(worker.pid)
+		worker.wait()
 
 
 @contextlib.contextmanager
-def working(
-	count: int, log: Path, queues: str = QUEUES, warm: bool = False
-) -> Iterator[list[subprocess.Popen]]:
+def working(count: int, log: Path, queues: str = QUEUES) -> Iterator[list[subprocess.Popen]]:
 	"""Have `count` workers work for as long as the block runs."""
 	workers = []
 	try:
 		for _ in range(count):
-			workers.append(start(log, queues=queues, warm=warm))
+			workers.append(start(log, queues=queues))
 		yield workers
 	finally:
 		for worker in workers:
-			kill(worker)
+			kill(worker.pid)
+			worker.wait()

@@ -1,5 +1,7 @@
 // What browser tests and pictures share: a page of Chromium on the site at DESK_URL, and the Desk's usual moves.
 // An error in the page's JavaScript fails the visit in which it happens.
+//
+// A user's visits are to one page, as a marketer has it open all day: what one has left behind, the next one meets.
 
 const assert = require("node:assert/strict");
 const path = require("node:path");
@@ -12,57 +14,70 @@ const FRAPPE = /socket\.io|Block «onboarding» skipped|<\w+> attribute \w+: (A 
 // themselves anew for a page that was left.
 const FRAPPES_SCRIPTS = /init_onboarding_tour|boundDrawFn/;
 
-let browser;
-// Of each user, on a desk and on a phone: what the browser keeps between visits.
-const sessions = new Map();
+const ARGUMENTS = [
+	// What it draws with a processor's help costs as much again.
+	"--disable-gpu",
+	// One process for the pages of a user: it knows the Desk's scripts already.
+	"--renderer-process-limit=1",
+	"--disable-site-isolation-trials",
+	// Its own sandbox does not work for root.
+	...(process.getuid() === 0 ? ["--no-sandbox"] : []),
+];
 
-// Call visit(page) with a new page; throws what it throws, or the errors that the page reported.
-// as: whose session it is, the same one in all visits. phone: on one. allowed: a pattern for reported errors that this
-// visit is about, such as /403/. When a visit fails, a picture of its last moment is in the bench's logs.
+let browser;
+// Of each user, on a desk and on a phone: the page, and the errors that it has reported.
+const pages = new Map();
+
+// Call visit(page) with a user's page; throws what it throws, or the errors that the page reported.
+// as: whose page it is. phone: on one. allowed: a pattern for reported errors that this visit is about, such as /403/.
+// When a visit fails, a picture of its last moment is in the bench's logs, and the next one begins with a new page.
 async function inBrowser(visit, { as, phone, allowed } = {}) {
-	const context = await session(as, phone);
-	const page = await context.newPage();
-	// Generous: the machine may have other work.
-	page.setDefaultTimeout(60000);
-	const errors = collectErrors(page);
+	const key = `${as} ${phone}`;
+	if (!pages.has(key)) pages.set(key, await openPage(as, phone));
+	const { page, errors } = pages.get(key);
 	try {
 		await visit(page);
-		const unexpected = errors.filter((error) => !allowed?.test(error));
+		const unexpected = errors.splice(0).filter((error) => !allowed?.test(error));
 		assert.deepEqual(unexpected, [], "the page reported errors");
+		await leave(page);
 	} catch (error) {
 		const picture = await screenshot(page, process.env.DESK_LOGS, "browser-failure");
 		error.message += `\nThe page then: ${page.url()}, see ${picture}. It reported: ${errors.join("; ") || "nothing"}`;
+		pages.delete(key);
+		await page.context().close();
 		throw error;
-	} finally {
-		await page.close();
 	}
 }
 
-async function session(user, phone) {
-	const key = `${user} ${phone}`;
-	if (!sessions.has(key)) {
-		// Chromium's own sandbox does not work for root.
-		browser ??= await chromium.launch({
-			executablePath: process.env.CHROMIUM,
-			args: process.getuid() === 0 ? ["--no-sandbox"] : [],
-		});
-		const context = await browser.newContext({
-			baseURL: process.env.DESK_URL,
-			viewport: phone ? { width: 390, height: 844 } : { width: 1280, height: 800 },
-			locale: "en-US",
-			timezoneId: "America/Bogota",
-		});
-		if (user) await login(context, user, process.env.PASSWORD);
-		sessions.set(key, context);
-	}
-	return sessions.get(key);
+// Let go of what only this visit wanted: its dialogs, and its answers instead of the server's.
+async function leave(page) {
+	await page.unrouteAll();
+	await page.evaluate(() => window.$?.(".modal.show").modal("hide"));
+	await page.locator(".modal.show").first().waitFor({ state: "detached" });
+}
+
+async function openPage(user, phone) {
+	browser ??= await chromium.launch({ executablePath: process.env.CHROMIUM, args: ARGUMENTS });
+	const context = await browser.newContext({
+		baseURL: process.env.DESK_URL,
+		viewport: phone ? { width: 390, height: 844 } : { width: 1280, height: 800 },
+		locale: "en-US",
+		timezoneId: "America/Bogota",
+		// Nobody watches how a dialog slides in.
+		reducedMotion: "reduce",
+	});
+	if (user) await login(context, user, process.env.PASSWORD);
+	const page = await context.newPage();
+	// Generous: the machine may have other work.
+	page.setDefaultTimeout(60000);
+	return { page, errors: collectErrors(page) };
 }
 
 // All visits of a process share one browser; the last one to leave closes it.
 async function closeBrowser() {
 	await browser?.close();
 	browser = undefined;
-	sessions.clear();
+	pages.clear();
 }
 
 function collectErrors(page) {

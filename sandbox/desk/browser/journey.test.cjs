@@ -3,15 +3,13 @@
 
 const assert = require("node:assert/strict");
 const fs = require("node:fs");
-const { after, test } = require("node:test");
+const { test } = require("node:test");
 const harness = require("./harness.cjs");
-const { closeBrowser, closeDialog, dialog, formOf, inBrowser, openList, openNew, openReport } = harness;
+const { closeDialog, dialog, formOf, inBrowser, openList, openNew, openReport } = harness;
 const { save, settled, until } = harness;
 
 const { MARKETER } = process.env;
 const CAMPAIGN = "Renewal from a recipe";
-
-after(closeBrowser);
 
 // The number under a label in the journey's first message.
 async function number(page, label) {

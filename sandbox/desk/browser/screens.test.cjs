@@ -4,8 +4,8 @@
 const assert = require("node:assert/strict");
 const fs = require("node:fs");
 const path = require("node:path");
-const { after, test } = require("node:test");
-const { closeBrowser, inBrowser } = require("./harness.cjs");
+const { test } = require("node:test");
+const { inBrowser } = require("./harness.cjs");
 const { campaignThatRan, eachScreen } = require("./screens.cjs");
 
 const { MARKETER, SPANISH_MARKETER } = process.env;
@@ -13,8 +13,6 @@ const SPANISH = path.resolve(__dirname, "../../../marketing_automation/translati
 // The sandbox's Frappe translates neither the text of an onboarding step nor a workspace's headings; later ones do.
 // Nor does a link to a document type show what that is called.
 const FRAPPES_OWN = '.onboarding-step-body *, .ce-header *, [data-fieldname="reference_doctype"] *';
-
-after(closeBrowser);
 
 test("every screen opens without an error", async () => {
 	await inBrowser(
