@@ -2,19 +2,21 @@
 
 import argparse
 import contextlib
+import io
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import desk
 import host
 from bench import HERE, PROJECT, Bench
 from report import Failed, fail, step
-from services import MariaDB, Redis
+from services import MariaDB, Redis, end_marked
 from sites import ADMIN_PASSWORD, Sites
 
 FOLDER = PROJECT / ".sandbox"
@@ -105,11 +107,20 @@ def test(sandbox: Sandbox, arguments) -> int:
 
 
 def pytest(sandbox: Sandbox, sites, *arguments) -> int:
-	"""Run pytest on the test site in a sites folder; return its exit code."""
-	environ = sandbox.bench.environ(FRAPPE_SITE=TEST_SITE, FRAPPE_SITES_PATH=str(sites))
+	"""Run pytest on the test site in a sites folder; return its exit code.
+
+	Whatever the tests have started ends with them, also when they are stopped half way.
+	"""
+	mark = ("MARKETING_AUTOMATION_TESTS", str(time.time_ns()))
+	environ = sandbox.bench.environ(**dict([mark]), FRAPPE_SITE=TEST_SITE, FRAPPE_SITES_PATH=str(sites))
 	command = [sandbox.bench.python, "-m", "pytest", *arguments]
 	print(flush=True)
-	return subprocess.run([str(part) for part in command], cwd=PROJECT, env=environ).returncode
+	process = subprocess.Popen([str(part) for part in command], cwd=PROJECT, env=environ)
+	try:
+		return process.wait()
+	finally:
+		end_marked(*mark)
+		process.wait()
 
 
 @contextlib.contextmanager
@@ -119,14 +130,25 @@ def test_sites(sandbox: Sandbox, names: list[str]):
 	Yields where their sites folders are: a path with {worker} in the place of a worker's name.
 	"""
 	folder = sandbox.bench.folder / "workers"
-	with contextlib.ExitStack() as stack:
-		for name in names:
-			redis = Redis(folder / name / "redis")
-			stack.callback(redis.stop)
-			redis.start()
-			bench = sandbox.bench.twin(folder / name, {**sandbox.services, "redis": redis})
-			Sites(bench, sandbox.services["mariadb"], redis).fresh(TEST_SITE)
+	redis = {name: Redis(folder / name / "redis") for name in names}
+
+	def make(name: str) -> None:
+		redis[name].start()
+		bench = sandbox.bench.twin(folder / name, {**sandbox.services, "redis": redis[name]})
+		Sites(bench, sandbox.services["mariadb"], redis[name]).fresh(TEST_SITE)
+
+	sandbox.sites.prepare()
+	try:
+		with (
+			step(f"{len(names)} sites to test on"),
+			contextlib.redirect_stdout(io.StringIO()),
+			ThreadPoolExecutor() as pool,
+		):
+			list(pool.map(make, names))
 		yield folder / "{worker}" / "sites"
+	finally:
+		for service in redis.values():
+			service.stop()
 
 
 def demo(sandbox: Sandbox, _arguments) -> int:

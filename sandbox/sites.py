@@ -28,6 +28,10 @@ class Sites:
 		self.redis = redis
 		self.dumps = bench.folder / "dumps"
 
+	def prepare(self) -> None:
+		"""Make what sites with the app are restored from."""
+		self._dump_with_app()
+
 	def fresh(self, site: str, demonstration: bool = False) -> None:
 		"""Make `site` a site on which the app has just been installed, with the demonstration's data if wanted."""
 		dump = self._dump_of_demonstration() if demonstration else self._dump_with_app()

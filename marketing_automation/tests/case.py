@@ -218,12 +218,18 @@ def outside_test_mode():
 
 
 @contextlib.contextmanager
+def caches_kept():
+	"""Frappe forgets the defaults, where it would forget all that it has cached and need seconds to read it again."""
+	with patch.object(frappe, "clear_cache", lambda *_args, **_kwargs: clear_defaults_cache()):
+		yield
+
+
+@contextlib.contextmanager
 def sending_suspended():
 	"""Email Queue sends nothing, as when somebody has suspended it in its list."""
 
 	def suspend(suspended: int) -> None:
-		# By itself Frappe would forget all that it has cached.
-		with patch.object(frappe, "clear_cache", lambda *_args, **_kwargs: clear_defaults_cache()):
+		with caches_kept():
 			frappe.db.set_default("suspend_email_queue", suspended)
 
 	suspend(1)

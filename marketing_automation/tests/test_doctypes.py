@@ -12,7 +12,7 @@ from marketing_automation.engine.ledger import STATUSES
 from marketing_automation.engine.model import Reason
 from marketing_automation.engine.sources import serial_no
 from marketing_automation.tests import factories
-from marketing_automation.tests.case import MarketingTestCase
+from marketing_automation.tests.case import MarketingTestCase, caches_kept
 from marketing_automation.tests.factories import in_days
 
 APP = Path(marketing_automation.__file__).parent
@@ -105,6 +105,7 @@ class TestDocTypes(MarketingTestCase):
 		self.assertEqual([name for name in plain if "Lifecycle" in name], [])
 
 	def test_a_new_campaign_is_of_all_companies_also_where_there_is_a_default(self):
+		self.enterContext(caches_kept())
 		frappe.db.set_default("company", factories.company())
 		self.addCleanup(frappe.defaults.clear_default, "company", parent="__default")
 		doc = frappe.get_doc({"doctype": "Lifecycle Campaign", "campaign_name": factories.unique("Test")})
