@@ -44,9 +44,9 @@ marketing_automation.journey = {
 					__("{0} will be told in the next 7 days.", [tell]),
 					...(left_out ? [__("{0} will be skipped.", [left_out])] : []),
 				].join(" "));
-				const skipped = left_out ? ` <small>${__("+ {0} skipped", [ma.number(left_out)])}</small>` : "";
 				button.toggleClass("zero", !tell).toggleClass("blue", Boolean(tell));
-				button.find("strong").html(ma.number(tell) + skipped);
+				button.find("strong").html(ma.number(tell));
+				button.find("small").html(left_out ? __("+ {0} skipped", [ma.number(left_out)]) : "");
 			}
 			wrapper.find(".lifecycle-next").html(next.length ? this.next(next) : "");
 		});
@@ -162,10 +162,10 @@ marketing_automation.journey = {
 			<button type="button" class="btn btn-default btn-xs" data-mail="${ma.escape(action.name)}"
 				data-title="${ma.escape(action.action_name)}">${__("See the Message")}</button> ${languages}
 			<div class="lifecycle-numbers">
-				<button type="button" class="lifecycle-number coming ${action.coming ? "blue" : "zero"}" data-coming="${ma.escape(
+				<button type="button" class="lifecycle-number ${action.coming ? "blue" : "zero"}" data-coming="${ma.escape(
 						action.name
 					)}" title="${__("Due in the next 7 days")}">
-					<strong>${ma.number(action.coming)}</strong><span>${__("In 7 Days")}</span></button>
+					<strong>${ma.number(action.coming)}</strong><span>${__("In 7 Days")}</span><small></small></button>
 				${number(__("Told"), counts.Completed + counts.Queued, "Completed,Queued", "green")}
 				${number(__("Skipped"), counts.Skipped + counts.Cancelled, "Skipped,Cancelled", "gray")}
 				${number(__("Failed"), counts.Failed, "Failed", "red")}

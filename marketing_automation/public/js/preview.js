@@ -93,7 +93,7 @@ marketing_automation.preview = {
 		if (!found) return;
 		const chips = this.outcomes(found.counts)
 			.map(
-				([key, label, count, color]) => `<button type="button" class="lifecycle-count ${color}"
+				([key, label, count, color]) => `<button type="button" class="lifecycle-count ${count ? color : "zero"}"
 					data-outcome="${key}" aria-pressed="${outcome === key}">
 					<strong>${ma.number(count)}</strong> ${ma.escape(label)}</button>`
 			)
