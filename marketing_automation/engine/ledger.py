@@ -141,36 +141,29 @@ def _insert(rows: list[_Row], run: str) -> int:
 	now, user = now_datetime(), frappe.session.user
 	values, parameters, common = [], {}, {}
 	for number, (row, row.name) in enumerate(zip(rows, _names(len(rows)), strict=True)):
-		event, recipient = row.message.event, row.message.recipient
-		own = (recipient.customer, event.reference_name, (recipient.email or "")[:140] or None)
-		shared = (
-			now,
-			now,
-			user,
-			user,
-			run,
-			row.message.campaign.name,
-			event.rule.trigger.name,
-			row.message.action.name,
-			event.company,
-			event.reference_doctype,
-			event.item_code,
-			event.occurrence,
-			event.night,
-			row.status,
-			row.reason,
-			None if row.status == PENDING else now,
-		)
+		message = row.message
+		event, recipient = message.event, message.recipient
+		own = (event.company, event.reference_doctype, event.item_code, event.occurrence, event.night)
+		group = (message.action["name"], *own, row.status, row.reason)
 		# What rows share is handed to the database's driver once: quoting is what takes time there.
-		if shared not in common:
+		if group not in common:
+			shared = (
+				*(now, now, user, user, run),
+				*(message.campaign["name"], event.rule.trigger["name"], message.action["name"]),
+				*(*own, row.status, row.reason, None if row.status == PENDING else now),
+			)
 			keys = [f"c{len(common)}{column}" for column in ascii_lowercase[: len(shared)]]
 			parameters.update(zip(keys, shared, strict=True))
-			common[shared] = _placeholders(keys)
-		keys = (f"{number}a", f"{number}b", f"{number}c")
-		parameters.update(zip(keys, own, strict=True))
+			common[group] = "%(" + ")s,%(".join(keys) + ")s"
+		parameters[f"{number}a"] = recipient.customer
+		parameters[f"{number}b"] = event.reference_name
+		parameters[f"{number}c"] = (recipient.email or "")[:140] or None
 		# Names and keys are hex digits: nothing to quote.
 		once = f"'{row.suppression_key}'" if row.suppression_key else "null"
-		values.append(f"('{row.name}','{row.idempotency_key}',{once},{_placeholders(keys)},{common[shared]})")
+		values.append(
+			f"('{row.name}','{row.idempotency_key}',{once},"
+			f"%({number}a)s,%({number}b)s,%({number}c)s,{common[group]})"
+		)
 	columns = ", ".join(f"`{column}`" for column in OWN + COMMON)
 	mariadb = frappe.db.db_type == "mariadb"
 	frappe.db.sql(
@@ -179,10 +172,6 @@ def _insert(rows: list[_Row], run: str) -> int:
 		parameters,
 	)
 	return frappe.db._cursor.rowcount
-
-
-def _placeholders(keys: Iterable[str]) -> str:
-	return "%(" + ")s,%(".join(keys) + ")s"
 
 
 def _written(names: list[str]) -> set[str]:

@@ -5,8 +5,9 @@ the triggers together, page by page along its primary key.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from operator import itemgetter
 
 import frappe
 from frappe import _
@@ -219,15 +220,15 @@ def upcoming(rules: list[Rule], rows: list[dict], today: date) -> dict[str, tupl
 	"""
 	due_on = {}
 	for day in map(getdate, {row.occurrence for row in rows}):
-		nights = ((rule, night(rule, day), False) for rule in rules)
-		due_on[day] = [
-			found for found in nights if found[1] >= today and _sends_on(found[0].campaign, found[1])
-		]
-	groups = _ItemGroups(rule.trigger.item_group for rule in rules)
+		nights = [(rule, night(rule, day)) for rule in rules]
+		coming = [(rule, on) for rule, on in nights if on >= today and _sends_on(rule.campaign, on)]
+		due_on[day] = sorted(coming, key=itemgetter(1))
+	takes = _judge(rules, rows, _ItemGroups(rule.trigger.item_group for rule in rules))
 	found = {}
-	for row, _occurrence, rule, on, _missed in _matches(rows, due_on, groups):
-		if row.name not in found or on < found[row.name][1]:
-			found[row.name] = (rule, on)
+	for row in rows:
+		first = next((met for met in due_on[getdate(row.occurrence)] if takes(met[0], row)), None)
+		if first:
+			found[row.name] = first
 	return found
 
 
@@ -322,10 +323,20 @@ def _on_dates(column, date_field: str, dates: list[date]) -> Criterion:
 
 
 def _events(rows: list[dict], due_on: dict, groups: "_ItemGroups") -> list[DueEvent]:
-	"""Return an event for each serial number of a page and each rule that waits for its date."""
+	"""Return an event for each serial number of a page and each rule that waits for its date and takes it.
+
+	due_on: {occurrence: [(rule, night, missed)]}, the rules that wait for that date.
+	"""
+	# The column can be a Datetime.
+	days = {moment: getdate(moment) for moment in {row.occurrence for row in rows}}
+	takes = _judge(
+		[rule for day in set(days.values()) for rule, _night, _missed in due_on[day]], rows, groups
+	)
 	return [
-		_event(row, rule, occurrence, night, missed)
-		for row, occurrence, rule, night, missed in _matches(rows, due_on, groups)
+		_event(row, rule, days[row.occurrence], night, missed)
+		for row in rows
+		for rule, night, missed in due_on[days[row.occurrence]]
+		if takes(rule, row)
 	]
 
 
@@ -344,30 +355,23 @@ def _event(serial: dict, rule: Rule, occurrence: date | None, night: date, misse
 	)
 
 
-def _matches(rows: list[dict], due_on: dict, groups: "_ItemGroups") -> Iterator[tuple]:
-	"""Yield (row, occurrence, rule, night, missed) for each serial number and each rule that takes it.
+def _judge(rules: list[Rule], rows: list[dict], groups: "_ItemGroups") -> Callable[[Rule, dict], bool]:
+	"""Return a function that says whether a rule takes a serial number, whatever its date, for these rules and rows.
 
-	due_on: {occurrence: [(rule, night, missed)]}, the rules that wait for that date.
+	Queries: one of Item where a rule has an item group, one for each rule with filters.
 	"""
 	item_groups = groups.of_items({row.item_code for row in rows})
-	candidates = []
-	# The column can be a Datetime.
-	days = {moment: getdate(moment) for moment in {row.occurrence for row in rows}}
-	for row in rows:
-		occurrence = days[row.occurrence]
-		for rule, night, missed in due_on[occurrence]:
-			company = rule.campaign.company
-			if company and company != row.company:
-				continue
-			if not groups.contains(rule.trigger.item_group, item_groups.get(row.item_code)):
-				continue
-			candidates.append((row, occurrence, rule, night, missed))
+	passed = _names_that_pass({rule.trigger.name: rule for rule in rules}, rows)
 
-	passed = _names_that_pass({rule.trigger.name: rule for _, _, rule, _, _ in candidates}, rows)
-	for candidate in candidates:
-		row, _occurrence, rule, _night, _missed = candidate
-		if rule.trigger.name not in passed or row.name in passed[rule.trigger.name]:
-			yield candidate
+	def takes(rule: Rule, row: dict) -> bool:
+		company, trigger = rule.campaign["company"], rule.trigger
+		return (
+			(not company or company == row["company"])
+			and groups.contains(trigger["item_group"], item_groups.get(row["item_code"]))
+			and (trigger["name"] not in passed or row["name"] in passed[trigger["name"]])
+		)
+
+	return takes
 
 
 def _names_that_pass(rules: dict[str, Rule], rows: list[dict]) -> dict[str, set[str]]:
