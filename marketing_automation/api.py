@@ -79,13 +79,16 @@ def health(campaign: str | None = None) -> list[dict]:
 
 
 @frappe.whitelist(methods=["GET", "POST"])
-def preview(campaign: str | None = None, date: str | None = None, to_export: int = 0) -> dict:
+def preview(
+	campaign: str | None = None, date: str | None = None, to_export: int = 0, at_once: int = 0
+) -> dict:
 	"""Return who would be told on a date (today without it) and who would not, and why; see engine.preview.
 
-	to_export: 1 for more rows than anyone reads.
+	to_export: 1 for more rows than anyone reads. at_once: 1 for an answer within a second, complete or not.
 	"""
 	most = previews.MOST_EXPORTED if cint(to_export) else previews.MOST_ROWS
-	return previews.of_day(_campaigns(campaign), getdate(date), Visibility(), most)
+	patience = previews.PATIENCE if cint(at_once) else float("inf")
+	return previews.of_day(_campaigns(campaign), getdate(date), Visibility(), most, patience)
 
 
 @frappe.whitelist(methods=["GET", "POST"])

@@ -49,7 +49,8 @@ def screens() -> dict:
 	today = getdate()
 	asked = {
 		"health": lambda: api.health(),
-		"preview": lambda: api.preview(),
+		"preview": lambda: api.preview(at_once=1),
+		"whole_preview": lambda: api.preview(),
 		"forecast": lambda: api.forecast(days=90),
 		"journey": lambda: api.journey(action.campaign),
 		"coming": lambda: api.coming(action.campaign),

@@ -4,9 +4,11 @@ It is the plan of that day beside what the ledger already knows.
 """
 
 import heapq
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
+from itertools import chain
 
 import frappe
 from frappe.utils import cint, getdate
@@ -21,16 +23,24 @@ from marketing_automation.engine.visibility import Visibility
 # More rows than anyone reads; the counts are of all, and so is the export.
 MOST_ROWS = 2000
 MOST_EXPORTED = 100_000
+# In seconds: what a person waits for the first part of an answer.
+PATIENCE = 0.4
 # Of those to come, as many as fit below a journey.
 NEXT_ROWS = 5
 
 
-def of_day(campaigns: list[str], day: date, visible: Visibility, most: int = MOST_ROWS) -> dict:
+def of_day(
+	campaigns: list[str],
+	day: date,
+	visible: Visibility,
+	most: int = MOST_ROWS,
+	patience: float = float("inf"),
+) -> dict:
 	"""Return what the campaigns would do on a day if they were active, in at most so many rows. See `_looked_at`.
 
 	Queries: 4, and about 16 for each 2,000 serial numbers due.
 	"""
-	return _looked_at(plan.windows_for_day(enabled_rules(campaigns), day), day, visible, most)
+	return _looked_at(plan.windows_for_day(enabled_rules(campaigns), day), day, visible, most, patience)
 
 
 def of_run(campaign: str | None, visible: Visibility) -> dict:
@@ -52,7 +62,7 @@ def of_days(loaded: list[Rule], first: date, days: int, visible: Visibility) -> 
 	actions = {}
 
 	def told() -> Iterator[PlannedMessage]:
-		for message, _key, log in _judged(windows, first, visible):
+		for message, _key, log in chain.from_iterable(_judged(windows, first, visible)):
 			outcome = _outcome(message, log)
 			counts = actions.setdefault(message.action.name, Counter(tell=0, skip=0, fail=0, known=0))
 			counts[outcome] += 1
@@ -85,30 +95,41 @@ def enabled_rules(campaigns: list[str]) -> list[Rule]:
 
 
 def _looked_at(
-	windows: list[tuple[Rule, Window]], night: date, visible: Visibility, most: int = MOST_ROWS
+	windows: list[tuple[Rule, Window]],
+	night: date,
+	visible: Visibility,
+	most: int = MOST_ROWS,
+	patience: float = float("inf"),
 ) -> dict:
-	"""Return {"night", "counts", "reasons", "rows", "left_out"}.
+	"""Return {"night", "complete", "counts", "reasons", "rows", "left_out"}.
 
 	counts: due; of these tell, skip, fail and known (in the ledger already); mails (fewer than tell where a campaign
 	combines). reasons: {reason: count} of what is skipped or fails. rows: one dict a message, at most `most`, those
 	to be told first; its `log` is the ledger row of one that is known. left_out: how many rows are too many.
+	patience: after so many seconds it is what has been looked at by then, a page at least, and `complete` is False.
 	"""
+	began, complete = time.monotonic(), True
 	counts = Counter(due=0, tell=0, skip=0, fail=0, known=0)
 	reasons, mails, by_outcome = Counter(), set(), {"tell": [], "fail": [], "skip": [], "known": []}
-	for message, key, log in _judged(windows, night, visible):
-		outcome = _outcome(message, log)
-		counts[outcome] += 1
-		counts["due"] += 1
-		if outcome in ("skip", "fail"):
-			reasons[message.reason] += 1
-		if outcome == "tell":
-			mails.add(_mail(message) if message.campaign.combine_messages else key)
-		if len(by_outcome[outcome]) < most:
-			by_outcome[outcome].append(_row(message, log, outcome))
+	for page in _judged(windows, night, visible):
+		for message, key, log in page:
+			outcome = _outcome(message, log)
+			counts[outcome] += 1
+			counts["due"] += 1
+			if outcome in ("skip", "fail"):
+				reasons[message.reason] += 1
+			if outcome == "tell":
+				mails.add(_mail(message) if message.campaign.combine_messages else key)
+			if len(by_outcome[outcome]) < most:
+				by_outcome[outcome].append(_row(message, log, outcome))
+		if time.monotonic() - began > patience:
+			complete = False
+			break
 	rows = [row for rows in by_outcome.values() for row in rows][:most]
 	_add_item_names(rows)
 	return {
 		"night": night,
+		"complete": complete,
 		"counts": {**counts, "mails": len(mails)},
 		"reasons": dict(reasons.most_common()),
 		"rows": rows,
@@ -120,8 +141,13 @@ def _outcome(message: PlannedMessage, log: dict | None) -> str:
 	return "known" if log else {PENDING: "tell", SKIPPED: "skip", FAILED: "fail"}[message.status]
 
 
-def _judged(windows, night: date, visible: Visibility) -> Iterator[tuple[PlannedMessage, str, dict | None]]:
-	"""Yield each planned message that the user may see, its key, and its ledger row if it has one. 1 or 2 queries a page."""
+def _judged(
+	windows, night: date, visible: Visibility
+) -> Iterator[list[tuple[PlannedMessage, str, dict | None]]]:
+	"""Yield pages of planned messages that the user may see, each with its key, and its ledger row if it has one.
+
+	1 or 2 queries a page, beside the plan's.
+	"""
 	taken = set()
 	for page in plan.plan(windows, night):
 		keyed = {
@@ -138,8 +164,7 @@ def _judged(windows, night: date, visible: Visibility) -> Iterator[tuple[Planned
 			{key: m for key, m in keyed.items() if key not in known and m.status == PENDING},
 			taken,
 		)
-		for key, message in keyed.items():
-			yield message, key, known.get(key)
+		yield [(message, key, known.get(key)) for key, message in keyed.items()]
 
 
 def _known(keys: Iterable[str]) -> dict[str, dict]:

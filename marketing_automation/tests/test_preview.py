@@ -7,6 +7,7 @@ import frappe
 from marketing_automation import api
 from marketing_automation.engine import preview as previews
 from marketing_automation.engine.model import Reason
+from marketing_automation.engine.sources import serial_no
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, statements
@@ -68,6 +69,17 @@ class TestPreview(MarketingTestCase):
 		self.assertEqual((found["counts"]["tell"], len(found["rows"]), found["left_out"]), (3, 2, 1))
 		self.assertEqual(outcomes(all_of_it), dict.fromkeys(pins, ("tell", None)))
 		self.assertEqual(all_of_it["left_out"], 0)
+
+	def test_a_big_night_is_answered_at_once_with_its_beginning(self):
+		first, second = sorted(factories.pins(factories.customer(), *[in_days(30)] * 2))
+		campaign = factories.campaign()
+		with patch.object(serial_no, "PAGE_SIZE", 1), patch.object(previews, "PATIENCE", 0):
+			found, all_of_it = (api.preview(campaign.name, at_once=at_once) for at_once in (1, 0))
+		self.assertFalse(found["complete"])
+		self.assertEqual(outcomes(found), {first: ("tell", None)})
+		self.assertTrue(all_of_it["complete"])
+		self.assertEqual(outcomes(all_of_it), dict.fromkeys((first, second), ("tell", None)))
+		self.assertTrue(api.preview(campaign.name, at_once=1)["complete"])
 
 	def test_yesterday_is_shown_as_it_would_have_been(self):
 		pin = factories.pin(factories.customer(), in_days(29))

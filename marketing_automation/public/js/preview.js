@@ -56,11 +56,17 @@ marketing_automation.preview = {
 		if (!date || dialog.lifecycle.date === date) return;
 		Object.assign(dialog.lifecycle, { date, outcome: null, limit: this.PAGE, found: null });
 		dialog.fields_dict.result.$wrapper.html(marketing_automation.loading());
-		marketing_automation.call("preview", { campaign, date }).then((found) => {
+		this.ask(dialog, { campaign, date, at_once: 1 });
+	},
+
+	// Show the answer; of a night that takes long to count first its beginning, then all of it.
+	ask(dialog, question) {
+		marketing_automation.call("preview", question).then((found) => {
 			// Another day may have been chosen meanwhile.
-			if (dialog.lifecycle.date !== date) return;
+			if (dialog.lifecycle.date !== question.date) return;
 			dialog.lifecycle.found = found;
 			this.draw(dialog);
+			if (!found.complete) this.ask(dialog, { ...question, at_once: 0 });
 		});
 	},
 
@@ -99,6 +105,9 @@ marketing_automation.preview = {
 			)
 			.join("");
 		const notes = [];
+		if (!found.complete) {
+			notes.push(__("Still counting. These are the first {0}.", [format_number(found.counts.due, null, 0)]));
+		}
 		if (found.counts.mails !== found.counts.tell) {
 			notes.push(__("{0} mails in all: some customers get several products in one.", [found.counts.mails]));
 		}
@@ -164,7 +173,7 @@ marketing_automation.preview = {
 	export(dialog, campaign) {
 		const { found, date } = dialog.lifecycle;
 		if (!found) return;
-		if (!found.left_out) return this.write(dialog, found);
+		if (found.complete && !found.left_out) return this.write(dialog, found);
 		marketing_automation
 			.call("preview", { campaign, date, to_export: 1 }, { freeze: true })
 			.then((all) => this.write(dialog, all));

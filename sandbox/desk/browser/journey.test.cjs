@@ -146,12 +146,25 @@ test("a trigger is narrowed with the filter builder", async () => {
 	);
 });
 
+// Let the server's first answer be the beginning only, and the whole come later.
+async function asOfABigNight(page, route) {
+	const response = await route.fetch();
+	const json = await response.json();
+	if (/at_once=1/.test(route.request().postData() || route.request().url())) json.message.complete = false;
+	else await page.waitForTimeout(500);
+	await route.fulfill({ response, json });
+}
+
 test("what is seen is exported, from the preview and from the reports", async () => {
 	await inBrowser(
 		async (page) => {
 			await openNew(page, "To be exported");
+			await page.route(/marketing_automation\.api\.preview/, (route) => asOfABigNight(page, route));
 			await page.getByRole("button", { name: "Preview", exact: true }).click();
+			const counting = dialog(page).getByText("Still counting. These are the first 2.");
+			await counting.waitFor();
 			await dialog(page).locator("tr", { hasText: "Ana Browser" }).waitFor();
+			await counting.waitFor({ state: "detached" });
 			await dialog(page).locator(".lifecycle-count", { hasText: "Would Be Told" }).click();
 			const preview = await downloaded(page, () => dialog(page).getByRole("button", { name: "Export" }).click());
 			assert.equal(preview.length, 2);
