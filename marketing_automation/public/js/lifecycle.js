@@ -84,9 +84,12 @@ Object.assign(marketing_automation, {
 		return `<div class="lifecycle-empty text-muted" role="status">${__("Loading...")}</div>`;
 	},
 
-	// The way back from a document whose own name is random, and says nothing to anyone.
-	breadcrumb(label, route) {
-		frappe.breadcrumbs.add({ type: "Custom", label, route });
+	// The way back from a document whose own name is random, and says nothing to anyone. Frappe 16 shows its title
+	// there instead of the name, and nowhere else.
+	breadcrumb(frm, label, route) {
+		if (frm.page.$title_area.find("h3.title-text").length) {
+			frappe.breadcrumbs.add({ type: "Custom", label, route });
+		}
 	},
 
 	// What a list says as long as there is nothing to list.

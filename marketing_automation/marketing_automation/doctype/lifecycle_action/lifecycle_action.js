@@ -2,6 +2,7 @@ frappe.ui.form.on("Lifecycle Action", {
 	refresh(frm) {
 		if (frm.is_new()) return;
 		marketing_automation.breadcrumb(
+			frm,
 			frm.doc.campaign,
 			frappe.utils.get_form_link("Lifecycle Campaign", frm.doc.campaign)
 		);

@@ -22,6 +22,7 @@ frappe.ui.form.on("Lifecycle Execution Log", {
 				frm.set_df_property(df.fieldname, "description", __(df.description.split("<br>")[0]))
 			);
 		marketing_automation.breadcrumb(
+			frm,
 			__("Lifecycle Execution Log"),
 			frappe.utils.generate_route({ type: "DocType", name: frm.doctype, doc_view: "List" })
 		);

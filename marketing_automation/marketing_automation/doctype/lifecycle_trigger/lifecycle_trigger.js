@@ -11,6 +11,7 @@ frappe.ui.form.on("Lifecycle Trigger", {
 		frm.trigger("draw_filters");
 		if (frm.is_new()) return;
 		marketing_automation.breadcrumb(
+			frm,
 			frm.doc.campaign,
 			frappe.utils.get_form_link("Lifecycle Campaign", frm.doc.campaign)
 		);
