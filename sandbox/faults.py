@@ -30,7 +30,6 @@ from frappe.installer import update_site_config
 from frappe.utils import add_days, add_to_date, getdate, now_datetime
 from frappe.utils.background_jobs import start_worker
 from services import MariaDB, Redis
-from werkzeug.local import release_local
 
 from marketing_automation.engine import drain, ledger, retry, run, settle
 from marketing_automation.engine.model import COMPLETED, FAILED, PENDING, QUEUED, Reason
@@ -81,7 +80,7 @@ class Site:
 			with contextlib.suppress(Exception):
 				frappe.db.close()
 			# With what it has kept, such as the mail server of before.
-			release_local(frappe.local)
+			frappe.release_local(frappe.local)
 		frappe.init(site=self.name, sites_path=".", force=True)
 		frappe.connect()
 		frappe.set_user("Administrator")
