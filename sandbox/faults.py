@@ -41,6 +41,8 @@ MAIL_QUEUE = "short"
 ALL_QUEUES = f"{ENGINE_QUEUES},{MAIL_QUEUE}"
 MAIL = {"mail_server": "127.0.0.1", "auto_email_id": "shop@company.example"}
 OUR_TABLES = (ledger.DOCTYPE, ledger.RUN, "Email Queue", "Email Queue Recipient", "Error Log")
+# In a fork: its parent's connection, which must not be used, nor closed, as mysqlclient's is when nothing refers to it.
+INHERITED = []
 SUBJECT = re.compile(rb"^Subject: (FAULT-\d+)\r?$", re.MULTILINE)
 
 
@@ -504,7 +506,7 @@ def fork(work: Callable, site: Site) -> multiprocessing.Process:
 	that a kill hits their work and not their imports."""
 
 	def connected():
-		# The parent's connection is shared by the fork and must not be used, nor closed.
+		INHERITED.append(frappe.local.db)
 		frappe.local.db = None
 		site.connect()
 		work()
