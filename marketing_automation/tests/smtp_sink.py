@@ -39,6 +39,7 @@ class Sink:
 		self.answer = answer
 		self.record = record
 		self.reply = reply
+		self.sessions: set[_Session] = set()
 
 	def take(self, recipients: list[str], raw: bytes) -> str:
 		"""Take a mail that has come, or refuse it; return the reply."""
@@ -90,7 +91,11 @@ class _Session(asyncio.Protocol):
 
 	def connection_made(self, transport) -> None:
 		self.transport = transport
+		self.sink.sessions.add(self)
 		self._say("220 sink")
+
+	def connection_lost(self, _error) -> None:
+		self.sink.sessions.discard(self)
 
 	def data_received(self, data: bytes) -> None:
 		# The end may have come in two pieces.
@@ -174,11 +179,18 @@ def listening(sink: Sink, port: int = 0) -> Iterator[int]:
 	server = loop.run_until_complete(loop.create_server(lambda: _Session(sink), "127.0.0.1", port))
 	thread = threading.Thread(target=loop.run_forever, daemon=True)
 	thread.start()
+
+	def end():
+		server.close()
+		# Whoever is still connected would wait for an answer.
+		for session in sink.sessions:
+			session.transport.abort()
+		loop.call_soon(loop.stop)
+
 	try:
 		yield server.sockets[0].getsockname()[1]
 	finally:
-		loop.call_soon_threadsafe(server.close)
-		loop.call_soon_threadsafe(loop.stop)
+		loop.call_soon_threadsafe(end)
 		thread.join()
 		loop.close()
 
