@@ -131,8 +131,12 @@ async function openList(page, doctype) {
 	await go(page, slug(doctype));
 	await until(page, (doctype) => window.cur_list?.doctype === doctype, doctype);
 	await settled(page);
-	// Where no realtime server tells it of changes, the Desk shows a list as it has last seen it.
-	await page.evaluate(() => void cur_list.refresh());
+	// Where no realtime server tells it of changes, the Desk shows a list as it has last seen it, and asks the same
+	// only once in three seconds.
+	await page.evaluate(() => {
+		cur_list.last_args = null;
+		void cur_list.refresh();
+	});
 	await settled(page);
 }
 
