@@ -179,7 +179,7 @@ class TestLayout(MarketingTestCase):
 		made_once = 0
 
 		@settings(
-			max_examples=80,
+			max_examples=60,
 			deadline=None,
 			database=None,
 			derandomize=True,

@@ -190,19 +190,19 @@ class TestClaim(MarketingTestCase):
 
 		def peak(pages: int) -> int:
 			frappe.db.delete(ledger.DOCTYPE)
-			planned = (self.messages(200, first=200 * number) for number in range(pages))
+			planned = (self.messages(100, first=100 * number) for number in range(pages))
 			gc.collect()
 			tracemalloc.start()
 			sizes = []
 			with (
 				patch.object(plan, "plan", return_value=planned),
 				patch.object(run.deliver, "deliver", lambda names: sizes.append(len(names))),
-				patch.object(ledger, "READ_AT_ONCE", 200),
+				patch.object(ledger, "READ_AT_ONCE", 100),
 			):
 				self.run_night()
 			_now, highest = tracemalloc.get_traced_memory()
 			tracemalloc.stop()
-			self.assertEqual(sum(sizes), 200 * pages)
+			self.assertEqual(sum(sizes), 100 * pages)
 			return highest
 
 		peak(1)
