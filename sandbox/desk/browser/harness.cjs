@@ -52,8 +52,11 @@ async function inBrowser(visit, { as, phone, allowed } = {}) {
 // Let go of what only this visit wanted: its dialogs, and its answers instead of the server's.
 async function leave(page) {
 	await page.unrouteAll();
-	await page.evaluate(() => window.$?.(".modal.show").modal("hide"));
-	await page.locator(".modal.show").first().waitFor({ state: "detached" });
+	await until(page, () => {
+		// A dialog that still moves does not hear it.
+		window.$?.(".modal.show").modal("hide");
+		return !document.querySelector(".modal.show");
+	});
 }
 
 async function openPage(user, phone) {
