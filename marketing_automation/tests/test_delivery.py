@@ -431,6 +431,18 @@ class TestMail(MarketingTestCase):
 		ours(1)
 		self.assertEqual(ours(40), ours(10))
 
+	def test_a_layout_is_made_once_in_a_job(self):
+		for _ in range(3):
+			factories.pin(factories.customer(), in_days(30))
+		# One that no other test has made.
+		factories.campaign(email_template=factories.template(response=f"<p>{factories.unique('Text')}</p>"))
+		with (
+			patch.object(deliver, "COMMIT_EVERY", 1),
+			patch.object(layout, "make", side_effect=layout.make) as make,
+		):
+			self.run_night()
+		self.assertEqual((len(self.mails()), make.call_count), (3, 1))
+
 	def test_whoever_listens_to_email_queue_hears_of_every_mail(self):
 		heard = []
 		hooks = frappe.get_hooks("doc_events")

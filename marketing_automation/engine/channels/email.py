@@ -197,7 +197,7 @@ def _filled(made: layout.Layout, template: templates.Template, values: dict) -> 
 def _layout(template: templates.Template, account: EmailAccount, language: str) -> layout.Layout | None:
 	"""Return the template's layout: every mail of it has the same frame, styles and footer."""
 	return _made_once(
-		("layout", template.source, template.subject, account.name, str(account.get("modified")), language),
+		("layout", template.source, account.name, str(account.get("modified")), language),
 		lambda: layout.make(template, account, get_unsubscribe_message(_("Unsubscribe"), None)),
 	)
 
