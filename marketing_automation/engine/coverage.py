@@ -24,7 +24,7 @@ def expiring(
 
 	Its `told` is the status of its latest row in the ledger about this expiry, `next_on`, `campaign` and `trigger_name`
 	say which trigger of an active campaign meets it next, and `problem` why nobody will be told (None when all is well).
-	Queries: 4, and about 14 for each 2,000 serial numbers.
+	Queries: 4, and about 14 for each 5,000 serial numbers.
 	"""
 	loaded = [rule for rule in rules.load(campaigns) if rule.trigger.date_field == date_field]
 	today, seen = getdate(), 0

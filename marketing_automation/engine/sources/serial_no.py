@@ -24,7 +24,7 @@ from marketing_automation.engine.visibility import Visibility
 TRIGGER_TYPES = (schedule.BEFORE, schedule.ON, schedule.AFTER)
 REFERENCE_DOCTYPE = "Serial No"
 FIELDS = ["name", "item_code", "company", "customer"]
-PAGE_SIZE = 2000
+PAGE_SIZE = 5000
 
 
 def date_fields() -> list:
