@@ -24,6 +24,8 @@ TEST_SITE = "test.localhost"
 DEMO_SITE = "demo.localhost"
 FAULTS_SITE = "faults.localhost"
 BENCHMARK_SITE = "benchmark.localhost"
+# What all processes of a test run have in their environment.
+MARK = "MARKETING_AUTOMATION_TESTS"
 MARKETER = "marketer@example.com"
 SPANISH_MARKETER = "mercadotecnia@example.com"
 # For sites that are thrown away and can be reached from this machine only.
@@ -111,15 +113,15 @@ def pytest(sandbox: Sandbox, sites, *arguments) -> int:
 
 	Whatever the tests have started ends with them, also when they are stopped half way.
 	"""
-	mark = ("MARKETING_AUTOMATION_TESTS", str(time.time_ns()))
-	environ = sandbox.bench.environ(**dict([mark]), FRAPPE_SITE=TEST_SITE, FRAPPE_SITES_PATH=str(sites))
+	mark = str(time.time_ns())
+	environ = sandbox.bench.environ(**{MARK: mark}, FRAPPE_SITE=TEST_SITE, FRAPPE_SITES_PATH=str(sites))
 	command = [sandbox.bench.python, "-m", "pytest", *arguments]
 	print(flush=True)
 	process = subprocess.Popen([str(part) for part in command], cwd=PROJECT, env=environ)
 	try:
 		return process.wait()
 	finally:
-		end_marked(*mark)
+		end_marked(MARK, mark)
 		process.wait()
 
 

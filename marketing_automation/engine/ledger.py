@@ -144,6 +144,7 @@ def _insert(rows: list[_Row], run: str) -> int:
 		message = row.message
 		event, recipient = message.event, message.recipient
 		own = (event.company, event.reference_doctype, event.item_code, event.occurrence, event.night)
+		# An action belongs to one trigger of one campaign.
 		group = (message.action["name"], *own, row.status, row.reason)
 		# What rows share is handed to the database's driver once: quoting is what takes time there.
 		if group not in common:

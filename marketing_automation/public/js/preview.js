@@ -119,7 +119,10 @@ marketing_automation.preview = {
 		}
 		const rows = this.rows(dialog, found);
 		let list;
-		if (!found.counts.due) {
+		if (!found.counts.due && !found.complete) {
+			// All of the beginning is for others to see.
+			list = ma.loading();
+		} else if (!found.counts.due) {
 			list = ma.empty(
 				__(
 					"Nothing is due on this day. Try another one, or look at the forecast to see when something is."

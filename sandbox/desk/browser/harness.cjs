@@ -17,9 +17,6 @@ const FRAPPES_SCRIPTS = /init_onboarding_tour|boundDrawFn/;
 const ARGUMENTS = [
 	// What it draws with a processor's help costs as much again.
 	"--disable-gpu",
-	// One process for the pages of a user: it knows the Desk's scripts already.
-	"--renderer-process-limit=1",
-	"--disable-site-isolation-trials",
 	// Its own sandbox does not work for root.
 	...(process.getuid() === 0 ? ["--no-sandbox"] : []),
 ];
