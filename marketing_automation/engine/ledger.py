@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from operator import attrgetter
-from string import ascii_lowercase
 
 import frappe
 from frappe.query_builder.functions import Count
@@ -57,11 +56,6 @@ ENDS_AS = {"Delivering": "Completed", "Failed": "Failed"}
 # What each row has for itself, and what many rows have in common.
 OWN = ("name", "idempotency_key", "suppression_key", "customer", "reference_name", "recipient")
 COMMON = (
-	"creation",
-	"modified",
-	"owner",
-	"modified_by",
-	"run",
 	"campaign",
 	"trigger",
 	"action",
@@ -72,7 +66,6 @@ COMMON = (
 	"due_on",
 	"status",
 	"reason",
-	"executed_at",
 )
 
 
@@ -138,38 +131,49 @@ def _insert(rows: list[_Row], run: str) -> int:
 		return 0
 	# In the order of the unique index, so that runs side by side wait for each other instead of deadlocking.
 	rows = sorted(rows, key=attrgetter("idempotency_key"))
-	now, user = now_datetime(), frappe.session.user
-	values, parameters, common = [], {}, {}
+	parameters = {"now": now_datetime(), "user": frappe.session.user, "run": run, "pending": PENDING}
+	values, groups = [], {}
 	for number, (row, row.name) in enumerate(zip(rows, _names(len(rows)), strict=True)):
-		message = row.message
-		event, recipient = message.event, message.recipient
-		own = (event.company, event.reference_doctype, event.item_code, event.occurrence, event.night)
-		# An action belongs to one trigger of one campaign.
-		group = (message.action["name"], *own, row.status, row.reason)
-		# What rows share is handed to the database's driver once: quoting is what takes time there.
-		if group not in common:
-			shared = (
-				*(now, now, user, user, run),
-				*(message.campaign["name"], event.rule.trigger["name"], message.action["name"]),
-				*(*own, row.status, row.reason, None if row.status == PENDING else now),
-			)
-			keys = [f"c{len(common)}{column}" for column in ascii_lowercase[: len(shared)]]
-			parameters.update(zip(keys, shared, strict=True))
-			common[group] = "%(" + ")s,%(".join(keys) + ")s"
+		event, recipient = row.message.event, row.message.recipient
+		group = (
+			row.message.campaign["name"],
+			event.rule.trigger["name"],
+			row.message.action["name"],
+			event.company,
+			event.reference_doctype,
+			event.item_code,
+			event.occurrence,
+			event.night,
+			row.status,
+			row.reason,
+		)
 		parameters[f"{number}a"] = recipient.customer
 		parameters[f"{number}b"] = event.reference_name
 		parameters[f"{number}c"] = (recipient.email or "")[:140] or None
 		# Names and keys are hex digits: nothing to quote.
 		once = f"'{row.suppression_key}'" if row.suppression_key else "null"
 		values.append(
-			f"('{row.name}','{row.idempotency_key}',{once},"
-			f"%({number}a)s,%({number}b)s,%({number}c)s,{common[group]})"
+			f"({groups.setdefault(group, len(groups))},'{row.name}','{row.idempotency_key}',{once},"
+			f"%({number}a)s,%({number}b)s,%({number}c)s)"
 		)
-	columns = ", ".join(f"`{column}`" for column in OWN + COMMON)
+	shared = []
+	for group, number in groups.items():
+		keys = [f"{column}{number}" for column in COMMON]
+		parameters.update(zip(keys, group, strict=True))
+		shared.append(f"({number},%({')s,%('.join(keys)})s)")
+	own, common = (", ".join(f"`{column}`" for column in columns) for columns in (OWN, COMMON))
 	mariadb = frappe.db.db_type == "mariadb"
+	# What rows share is told to the database once for all of them: reading it is half of what a row costs there.
 	frappe.db.sql(
-		f"insert {'ignore' if mariadb else ''} into `tab{DOCTYPE}` ({columns}) values {','.join(values)} "
-		f"{'' if mariadb else 'on conflict do nothing'}",
+		f"""insert {"ignore" if mariadb else ""} into `tab{DOCTYPE}`
+			({own}, {common}, creation, modified, owner, modified_by, run, executed_at)
+		with own (number, {own}) as (values {",".join(values)}),
+			common (number, {common}) as (values {",".join(shared)})
+		select {own}, {common}, %(now)s, %(now)s, %(user)s, %(user)s, %(run)s,
+			case when status = %(pending)s then null else %(now)s end
+		from own join common on common.number = own.number
+		order by idempotency_key
+		{"" if mariadb else "on conflict do nothing"}""",
 		parameters,
 	)
 	return frappe.db._cursor.rowcount
