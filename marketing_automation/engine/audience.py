@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import frappe
 from frappe.utils import validate_email_address
-from pypika import Parameter
 
+from marketing_automation.engine import long_lists
 from marketing_automation.engine.model import DueEvent, Reason, Recipient
 
 # What a serial number can be sold with. POS Invoice is not on every site.
@@ -264,9 +264,9 @@ def _contacts(customers: set[str]) -> Iterator[_Row]:
 			address.is_primary,
 			address.idx,
 		)
-		.where(customer.name.isin(Parameter("%(customers)s")))
+		.where(long_lists.among(customer.name, "customers"))
 	)
-	yield from map(_Row._make, _run(query, customers=customers))
+	yield from map(_Row._make, long_lists.run(query, customers=customers))
 
 
 def _unreachable(row: _Row) -> str | None:
@@ -304,15 +304,10 @@ def unsubscribes(emails: set[str]) -> dict[str, set[str | None]]:
 	query = (
 		frappe.qb.from_(table)
 		.select(table.email, table.reference_name, table.global_unsubscribe)
-		.where(table.email.isin(Parameter("%(emails)s")))
+		.where(long_lists.among(table.email, "emails"))
 		.where((table.global_unsubscribe == 1) | (table.reference_doctype == "Lifecycle Campaign"))
 	)
 	left = defaultdict(set)
-	for email, campaign, everything in _run(query, emails=emails):
+	for email, campaign, everything in long_lists.run(query, emails=emails):
 		left[email.lower()].add(None if everything else campaign)
 	return left
-
-
-def _run(query, **values: set[str]) -> tuple:
-	"""Return the rows of a query with long lists: the query builder would take longer over them than the database."""
-	return frappe.db.sql(query.get_sql(), {name: tuple(listed) for name, listed in values.items()})

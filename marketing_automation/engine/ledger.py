@@ -18,6 +18,7 @@ from frappe.query_builder.functions import Count
 from frappe.utils import add_to_date, now_datetime
 from pypika import Case
 
+from marketing_automation.engine import long_lists
 from marketing_automation.engine.model import (
 	CANCELLED,
 	COMPLETED,
@@ -180,20 +181,22 @@ def _insert(rows: list[_Row], run: str) -> int:
 
 
 def _written(names: list[str]) -> set[str]:
-	return set(frappe.get_all(DOCTYPE, filters={"name": ["in", names]}, pluck="name", order_by="name asc"))
+	table = frappe.qb.DocType(DOCTYPE)
+	query = frappe.qb.from_(table).select(table.name).where(long_lists.among(table.name, "names"))
+	return {name for (name,) in long_lists.run(query, names=names)}
 
 
 def _winners(keys: list[str]) -> dict[str, tuple[str, str]]:
 	"""Return (run, status) of the rows that hold these suppression keys."""
 	if not keys:
 		return {}
-	rows = frappe.get_all(
-		DOCTYPE,
-		filters={"suppression_key": ["in", keys]},
-		fields=["suppression_key", "run", "status"],
-		order_by="name asc",
+	table = frappe.qb.DocType(DOCTYPE)
+	query = (
+		frappe.qb.from_(table)
+		.select(table.suppression_key, table.run, table.status)
+		.where(long_lists.among(table.suppression_key, "keys"))
 	)
-	return {row.suppression_key: (row.run, row.status) for row in rows}
+	return {key: (run, status) for key, run, status in long_lists.run(query, keys=keys)}
 
 
 def lock_pending(names: list[str]) -> list[dict]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
+from typing import NamedTuple
 
 # Statuses of a ledger row; the arrows are in ledger.TRANSITIONS.
 PENDING = "Pending"
@@ -55,8 +56,7 @@ class Rule:
 		return max(filter(None, (self.campaign.active_since, self.trigger.active_since)), default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class DueEvent:
+class DueEvent(NamedTuple):
 	"""Something that is due by a rule: what it is about (`reference_*`) and when it happens (`occurrence`)."""
 
 	rule: Rule

@@ -13,7 +13,7 @@ from itertools import chain
 import frappe
 from frappe.utils import cint, getdate
 
-from marketing_automation.engine import ledger, plan, rules
+from marketing_automation.engine import ledger, long_lists, plan, rules
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import FAILED, PENDING, SKIPPED, PlannedMessage, Reason, Rule
 from marketing_automation.engine.run import SETTINGS
@@ -171,13 +171,13 @@ def _known(keys: Iterable[str]) -> dict[str, dict]:
 	"""Return {idempotency key: ledger row} of the messages that a run has written. 1 query."""
 	if not keys:
 		return {}
-	rows = frappe.get_all(
-		ledger.DOCTYPE,
-		filters={"idempotency_key": ["in", list(keys)]},
-		fields=["name", "idempotency_key", "status", "reason"],
-		order_by="name asc",
+	log = frappe.qb.DocType(ledger.DOCTYPE)
+	query = (
+		frappe.qb.from_(log)
+		.select(log.name, log.idempotency_key, log.status, log.reason)
+		.where(long_lists.among(log.idempotency_key, "keys"))
 	)
-	return {row.idempotency_key: row for row in rows}
+	return {row.idempotency_key: row for row in long_lists.run(query, as_dict=True, keys=keys)}
 
 
 def _suppress(messages: dict[str, PlannedMessage], taken: set[str]) -> None:
@@ -193,14 +193,11 @@ def _suppress(messages: dict[str, PlannedMessage], taken: set[str]) -> None:
 	]
 	if not keyed:
 		return
-	told = set(
-		frappe.get_all(
-			ledger.DOCTYPE,
-			filters={"suppression_key": ["in", [key for _message, key in keyed]]},
-			pluck="suppression_key",
-			order_by="name asc",
-		)
+	log = frappe.qb.DocType(ledger.DOCTYPE)
+	query = (
+		frappe.qb.from_(log).select(log.suppression_key).where(long_lists.among(log.suppression_key, "keys"))
 	)
+	told = {key for (key,) in long_lists.run(query, keys=[key for _message, key in keyed])}
 	for message, key in keyed:
 		if key in told or (key in taken and not message.campaign.combine_messages):
 			message.status, message.reason = SKIPPED, Reason.ALREADY_TOLD

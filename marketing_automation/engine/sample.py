@@ -106,7 +106,7 @@ def _addressed(rule: Rule, serial_no: str, visible: Visibility) -> tuple[DueEven
 			),
 			title=_("No Expiry Date"),
 		)
-	return replace(event, night=source.night(rule, event.occurrence)), recipient
+	return event._replace(night=source.night(rule, event.occurrence)), recipient
 
 
 def languages(action: dict) -> list[dict]:
