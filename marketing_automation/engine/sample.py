@@ -144,7 +144,7 @@ def send_test(sample: Sample) -> str:
 
 
 def example_serial_no(action: str, visible: Visibility) -> str | None:
-	"""Return a serial number to begin with: the one that the action's trigger meets next. 7 queries."""
+	"""Return a serial number to begin with: the one that the action's trigger meets next. 7 to 10 queries."""
 	rule, _action = rule_of(action)
 	source = source_for(rule.trigger.trigger_type)
 	return source.example(rule, visible)

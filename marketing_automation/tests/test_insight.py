@@ -6,6 +6,7 @@ import frappe
 
 from marketing_automation import api
 from marketing_automation.engine.model import Reason
+from marketing_automation.engine.sources import serial_no
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, sending_suspended, statements
 from marketing_automation.tests.factories import in_days
@@ -110,6 +111,15 @@ class TestMail(MarketingTestCase):
 		found = api.mail(self.action)["languages"]
 		self.assertEqual([language["value"] for language in found], ["en", "es", "fr"])
 		self.assertTrue(all(language["label"] for language in found))
+
+	def test_the_example_is_of_the_campaign_s_company_however_many_come_first(self):
+		others = factories.pins(factories.customer(), in_days(31), in_days(32))
+		self.assertEqual(api.mail(self.action)["serial_no"], others[0])
+		frappe.db.set_value("Serial No", {"name": ["in", others]}, "company", factories.second_company())
+		self.campaign.db_set("company", factories.company())
+		for looked_at in (100, 2):
+			with self.subTest(looked_at), patch.object(serial_no, "EXAMPLES", looked_at):
+				self.assertEqual(api.mail(self.action)["serial_no"], self.pin)
 
 	def test_a_test_goes_to_the_user_only_and_is_no_ledger_entry(self):
 		marketer = factories.user("Marketing User")

@@ -322,4 +322,6 @@ class TestVisibility(MarketingTestCase):
 		(action,) = trigger["actions"]
 		with self.assertRaises(frappe.DoesNotExistError):
 			api.mail(action["name"], self.theirs)
-		self.assertEqual(api.mail(action["name"])["serial_no"], self.ours)
+		for looked_at in (100, 1):
+			with self.subTest(looked_at), patch.object(serial_no, "EXAMPLES", looked_at):
+				self.assertEqual(api.mail(action["name"])["serial_no"], self.ours)
