@@ -40,6 +40,11 @@ class TestCampaignPerformance(MarketingTestCase):
 		self.assertEqual([sum(d["values"]) for d in chart["data"]["datasets"]], [3, 0, 1, 0])
 		self.assertEqual((summary["Told"], summary["Skipped"]), (3, 1))
 
+	def test_only_what_has_happened_has_a_colour(self):
+		*_rest, summary = campaign_performance.execute({})
+		colours = {entry["label"]: entry["indicator"] for entry in summary}
+		self.assertEqual((colours["Told"], colours["Failed"]), ("Green", "Grey"))
+
 	def test_its_chart_has_bars_for_days_weeks_or_months(self):
 		for back, bars in ((13, 14), (14, 3), (97, 14), (364, 13)):
 			chart = self.report(from_date=str(in_days(-back)))[1]

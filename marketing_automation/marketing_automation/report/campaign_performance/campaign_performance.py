@@ -202,7 +202,7 @@ def _summary(by_action: Counter) -> list[dict]:
 	for (_action, status), count in by_action.items():
 		totals[status] += count
 	return [
-		{"label": label, "value": value, "datatype": "Int", "indicator": indicator}
+		{"label": label, "value": value, "datatype": "Int", "indicator": indicator if value else "Grey"}
 		for label, value, indicator in (
 			(_("Told"), totals[COMPLETED], "Green"),
 			(_("On Its Way"), totals[PENDING] + totals[QUEUED], "Blue"),

@@ -67,7 +67,7 @@ def _columns() -> list[dict]:
 
 def _summary(found: list[dict]) -> list[dict]:
 	return [
-		{"label": label, "value": value, "datatype": "Int", "indicator": indicator}
+		{"label": label, "value": value, "datatype": "Int", "indicator": indicator if value else "Grey"}
 		for label, value, indicator in (
 			(_("Expiring"), len(found), "Blue"),
 			(_("All Is Well"), sum(not row["problem"] for row in found), "Green"),
