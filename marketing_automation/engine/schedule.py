@@ -56,7 +56,8 @@ def window(
 ) -> Window:
 	"""Return the nights that a run on `night` takes for a rule.
 
-	covered_until, covered_at: the last night that a successful run took, and when that run started.
+	covered_until, covered_at: the last night that a successful run took, and when that run started. That day was not
+	over then, and what has got its date since is due on it: it is taken once more, and the ledger knows the rest.
 	active_since: since when campaign, trigger and action are all switched on. What fell due before is not made
 	up for; the day itself is, also when that day's run had passed already.
 	catch_up_nights: nights before `night` that are still sent, not just written down.
@@ -65,7 +66,7 @@ def window(
 	if active_since and (covered_at is None or covered_at < active_since):
 		first = active_since.date()
 	elif covered_until:
-		first = min(night, covered_until + timedelta(days=1))
+		first = min(night, covered_until)
 	else:
 		first = night
 	if active_since:

@@ -24,6 +24,17 @@ class TestOncePerExpiry(MarketingTestCase):
 		self.run_night()
 		self.assertEqual(len(self.mails()), 2)
 
+	def test_what_gets_its_date_after_the_run_of_its_day_is_told_by_the_next(self):
+		factories.pin(factories.customer(), in_days(30))
+		factories.campaign()
+		with self.at(f"{in_days(0)} 01:00"):
+			self.run_night()
+		late = factories.pin(factories.customer(), in_days(30))
+		with self.at(f"{in_days(1)} 01:00"):
+			doc = self.run_night()
+		self.assertEqual(self.outcome_of(late), ("Queued", None))
+		self.assertEqual((doc.due, doc.known, len(self.mails())), (2, 1, 2))
+
 	def test_the_index_decides_and_no_select_is_asked_first(self):
 		factories.pin(factories.customer(), in_days(30))
 		factories.campaign()

@@ -1,7 +1,7 @@
 """The night on which an expiry is due is plain date arithmetic: months, leap days and clocks cannot move it."""
 
 import unittest
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -66,9 +66,9 @@ class TestTheNightsOfARun(unittest.TestCase):
 	def test_the_first_run_takes_its_own_night(self):
 		self.assertEqual(run_on("2026-03-10"), days("2026-03-10", "2026-03-10", "2026-03-03"))
 
-	def test_missed_nights_are_caught_up(self):
+	def test_missed_nights_are_caught_up_and_the_last_is_taken_once_more(self):
 		found = run_on("2026-03-10", covered_until=date(2026, 3, 7), covered_at=datetime(2026, 3, 7, 1))
-		self.assertEqual(found, days("2026-03-08", "2026-03-10", "2026-03-03"))
+		self.assertEqual(found, days("2026-03-07", "2026-03-10", "2026-03-03"))
 
 	def test_a_second_run_takes_the_same_night_again(self):
 		found = run_on("2026-03-10", covered_until=date(2026, 3, 10), covered_at=datetime(2026, 3, 10, 1))
@@ -100,11 +100,11 @@ class TestTheNightsOfARun(unittest.TestCase):
 
 	@settings(ANY_SPEED)
 	@given(DAYS, st.integers(0, 400), st.integers(0, 60))
-	def test_a_daily_run_takes_every_night_once_however_many_were_missed(self, first, gap, limit):
+	def test_a_run_takes_every_night_since_the_last_however_many_were_missed(self, first, gap, limit):
 		later = first + timedelta(days=gap)
 		found = window(
 			later,
-			covered_until=first - timedelta(days=1),
+			covered_until=first,
 			covered_at=datetime(1999, 1, 1),
 			active_since=None,
 			catch_up_nights=limit,
@@ -133,18 +133,33 @@ class TestAnyHistory(unittest.TestCase):
 	@given(
 		trigger_type=st.sampled_from([BEFORE, ON, AFTER]),
 		offset=st.integers(0, 12),
-		expiries=st.lists(st.integers(-15, 60), min_size=1, max_size=8),
+		expiries=st.lists(st.tuples(st.integers(-15, 60), st.integers(0, 4)), min_size=1, max_size=8),
 		history=histories(),
 		limit=st.integers(0, 8),
 		bounds=st.tuples(st.none() | st.integers(0, 40), st.none() | st.integers(0, 40)),
 	)
-	@example(BEFORE, 3, [5, 6, 7, 8], [[SWITCH, OK], [], [], [CRASHED], [OK], [OK]], 2, (None, None))
-	@example(AFTER, 0, [1], [[OK], [SWITCH], [OK]], 0, (None, None))
+	@example(
+		BEFORE,
+		3,
+		[(5, 0), (6, 0), (7, 0), (8, 0)],
+		[[SWITCH, OK], [], [], [CRASHED], [OK], [OK]],
+		2,
+		(None, None),
+	)
+	@example(AFTER, 0, [(1, 0)], [[OK], [SWITCH], [OK]], 0, (None, None))
+	@example(BEFORE, 30, [(30, 2)], [[SWITCH, OK], [OK]], 7, (None, None))
 	def test_each_pin_is_told_exactly_once_if_it_should_be(
 		self, trigger_type, offset, expiries, history, limit, bounds
 	):
 		offset = 0 if trigger_type == ON else offset
-		pins = [FIRST + DAY * days for days in expiries]
+		pins = []
+		for days_ahead, hour in expiries:
+			expiry = FIRST + DAY * days_ahead
+			# On the day that its message is due, before or after its runs.
+			got_its_date = datetime.combine(
+				night_for_occurrence(trigger_type, offset, expiry), time(hour, 30)
+			)
+			pins.append((expiry, got_its_date))
 		start, end = (FIRST + DAY * days if days is not None else None for days in bounds)
 		ledger, told, should = {}, [], {}
 		covered = {}
@@ -171,8 +186,8 @@ class TestAnyHistory(unittest.TestCase):
 						occurrence_for_night(trigger_type, offset, night): night < found.catch_up_from
 						for night in found.nights()
 					}
-					for pin, expiry in enumerate(pins):
-						if what == CRASHED and pin % 2:
+					for pin, (expiry, got_its_date) in enumerate(pins):
+						if now < got_its_date or (what == CRASHED and pin % 2):
 							continue
 						self.expect(
 							should, pin, trigger_type, offset, expiry, today, active_since, limit, start, end
