@@ -73,9 +73,16 @@ def render(action: str, serial_no: str, visible: Visibility, language: str | Non
 		mail, _language = channel.render(channel.prepare([found]), message)
 	except Unsendable as e:
 		frappe.throw(frappe.utils.escape_html(str(e)), templates.TemplateInvalid, title=_("Cannot Be Shown"))
+	framed = get_formatted_html(mail.subject, mail.body)
+	if templates.EMBED.search(framed):
+		frappe.throw(
+			_("The Email Template embeds a file by its path. Show pictures by their address instead."),
+			templates.TemplateInvalid,
+			title=_("Cannot Be Shown"),
+		)
 	return Sample(
 		subject=mail.subject,
-		html=get_formatted_html(mail.subject, mail.body),
+		html=framed,
 		text=to_markdown(mail.body),
 		body=mail.body,
 		message=message,

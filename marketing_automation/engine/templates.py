@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import frappe
 from babel import Locale, UnknownLocaleError
@@ -18,7 +18,7 @@ from babel.dates import format_date
 from frappe import _
 from frappe.utils import getdate
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 
 # What a template can use. The keys of `pins` are those of PIN.
 VARIABLES = (
@@ -36,14 +36,55 @@ VARIABLES = (
 PIN = ("serial_no", "item_code", "item_name", "expiry_date", "days_left")
 FUNCTIONS = ("_", "format_date")
 
-BODY = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
-SUBJECT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
-for environment in (BODY, SUBJECT):
-	# range, lipsum, cycler and the like have no use in a mail.
-	environment.globals.clear()
+
+# Filters and methods that fill text up to any width.
+PADDING = {"center", "ljust", "rjust", "zfill", "expandtabs", "indent", "batch", "format_map"}
+# The method `format` is what translated text needs; the filter is that of %.
+WIDE = re.compile(r"\{[^{}]*(\{|\d{4})")
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+	"""Jinja's sandbox, without what makes a gigabyte or an hour out of a few characters."""
+
+	intercepted_binops = frozenset(("**", "*", "%"))
+
+	def __init__(self, **options):
+		super().__init__(undefined=StrictUndefined, **options)
+		# range, lipsum, cycler and the like have no use in a mail.
+		self.globals.clear()
+		self.filters = {
+			name: made for name, made in self.filters.items() if name not in {*PADDING, "format", "attr"}
+		}
+
+	def call_binop(self, context, operator, left, right):
+		if operator == "**" or not all(isinstance(value, (int, float)) for value in (left, right)):
+			raise SecurityError(_("{0} is for small numbers only").format(operator))
+		return super().call_binop(context, operator, left, right)
+
+	def is_safe_attribute(self, obj, attr, value):
+		return attr not in PADDING and super().is_safe_attribute(obj, attr, value)
+
+	def getattr(self, obj, attribute):
+		self._check_width(obj, attribute)
+		return super().getattr(obj, attribute)
+
+	def getitem(self, obj, argument):
+		self._check_width(obj, argument)
+		return super().getitem(obj, argument)
+
+	@staticmethod
+	def _check_width(obj, attribute) -> None:
+		if isinstance(obj, str) and attribute == "format" and WIDE.search(obj):
+			raise SecurityError(_("{0} would be too wide").format(obj))
+
+
+BODY = Sandbox(autoescape=True)
+SUBJECT = Sandbox(autoescape=False)
 
 # Has no width, and parts what it stands between.
 WORD_JOINER = "\u2060"
+# Frappe attaches the file that an `embed` in a mail's HTML names, be it in a tag or in text: site_config.json, too.
+EMBED = re.compile(r"""embed(?==["'])""")
 TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 
@@ -126,6 +167,12 @@ def validate(doc) -> None:
 	template = compile_template(doc)
 	for example in (example_context(1), example_context(2)):
 		body = render(template, example, "en").body
+		if EMBED.search(html.unescape(body)):
+			raise TemplateInvalid(
+				_(
+					"The Email Template {0} embeds a file by its path. Show pictures by their address instead: {1}."
+				).format(doc.name, '<img src="https://...">')
+			)
 		if "<img" not in body and not frappe.utils.strip_html(body).strip():
 			raise TemplateInvalid(
 				_("The Email Template {0} has no text. Write the message first.").format(doc.name)
@@ -133,8 +180,9 @@ def validate(doc) -> None:
 
 
 def example_context(pins: int) -> dict:
-	"""Return a context as `context` makes it, with made-up values."""
-	example = {"serial_no": "PIN-0001", "item_code": "PIN", "item_name": "Pin", "expiry_date": getdate()}
+	"""Return a context as `context` makes it, with made-up values. One pin expires today, two in a month."""
+	expiry = getdate() + timedelta(days=30 * (pins - 1))
+	example = {"serial_no": "PIN-0001", "item_code": "PIN", "item_name": "Pin", "expiry_date": expiry}
 	return context(
 		{"customer": "C-0001", "customer_name": "Ana", "company": "Company", "campaign": "Campaign"},
 		[example] * pins,
@@ -153,11 +201,20 @@ def context(message: dict, pins: list[dict], today: date) -> dict:
 
 
 def _inert(values: dict) -> dict:
-	"""Return values that open no comment of HTML: those are where Email Queue puts its links in, wherever they stand."""
+	"""Return values in which Frappe finds nothing to do: no comment of HTML, where Email Queue puts its links in
+	wherever it stands, and no file to embed.
+	"""
 	return {
-		key: value.replace("<!", f"<{WORD_JOINER}!") if isinstance(value, str) else value
+		key: value.replace("<!", f"<{WORD_JOINER}!").replace("embed=", f"embed{WORD_JOINER}=")
+		if isinstance(value, str)
+		else value
 		for key, value in values.items()
 	}
+
+
+def without_embeds(html: str) -> str:
+	"""Return a mail's HTML, as Frappe has framed it, in which there is no file for Frappe to attach."""
+	return EMBED.sub(f"embed{WORD_JOINER}", html)
 
 
 def render(template: Template, values: dict, language: str) -> Rendered:

@@ -1,13 +1,18 @@
 """Customers' mail is rendered strictly: no hole, no mark-up from data, no way out of the sandbox."""
 
+import contextlib
+import os
 import unittest
 from datetime import date
+from email import message_from_string
 
 import frappe
 
+from marketing_automation import api
 from marketing_automation.engine import templates
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
+from marketing_automation.tests.factories import in_days
 
 TODAY = date(2026, 11, 23)
 ANA = {"customer": "C-1", "customer_name": "Ana", "company": "Shop", "campaign": "Renewal"}
@@ -107,6 +112,24 @@ class TestStrict(unittest.TestCase):
 			with self.subTest(attack):
 				self.assertRefused(attack)
 
+	def test_nothing_makes_much_out_of_little(self):
+		for attack in (
+			"{{ 7 ** (days_left * 1000000) }}",
+			"{{ 'x' * 1000000000 }}",
+			"{{ pins * 1000000000 }}",
+			"{{ '%1000000000d' % days_left }}",
+			"{{ '%1000000000d' | format(days_left) }}",
+			"{{ '{:>1000000000}'.format(days_left) }}",
+			"{{ '{:>{}}'.format(days_left, 1000000000) }}",
+			"{{ 'x'.ljust(1000000000) }}",
+			"{{ 'x' | center(1000000000) }}",
+		):
+			with self.subTest(attack):
+				self.assertRefused(attack)
+		self.assertEqual(
+			body("{{ days_left * 2 % 5 }} {{ _('Dear {0}').format(customer_name) }}"), "4 Dear Ana"
+		)
+
 	def test_nothing_of_frappe_can_be_reached(self):
 		for name in ("frappe", "range", "lipsum", "cycler", "joiner", "namespace", "dict", "config"):
 			with self.subTest(name):
@@ -140,6 +163,68 @@ class TestChoice(unittest.TestCase):
 			("", "Default"),
 		):
 			self.assertEqual(templates.template_for(self.ACTION, language), expected, language)
+
+
+class TestFiles(MarketingTestCase):
+	"""Frappe attaches whatever file an `embed` in a mail's HTML names. In our mails it finds none."""
+
+	def setUp(self):
+		super().setUp()
+		self.file = os.path.relpath(frappe.get_site_path("site_config.json"))
+
+	def assertNothingAttached(self):
+		for mail in self.mails():
+			kinds = {part.get_content_type() for part in message_from_string(mail.message).walk()}
+			self.assertLessEqual(
+				kinds,
+				{"multipart/mixed", "multipart/alternative", "multipart/related", "text/plain", "text/html"},
+			)
+			self.assertNotIn(
+				"db_password",
+				str([part.get_payload(decode=True) for part in message_from_string(mail.message).walk()]),
+			)
+
+	def test_a_customers_name_attaches_none(self):
+		for source in (
+			"<p>Dear {{ customer_name }}</p>",
+			"<p>Dear {{ customer_name | e }}</p>",
+			'<p>{{ customer_name }} <a href="https://shop.example/?name={{ customer_name | urlencode }}">Renew</a></p>',
+		):
+			for name in (f"Bob embed='{self.file}'", "Bob embed='a+'"):
+				with self.subTest(source=source, name=name):
+					customer = factories.customer()
+					frappe.db.set_value("Customer", customer, "customer_name", name)
+					factories.pin(customer, in_days(30))
+					campaign = factories.campaign(email_template=factories.template(response=source))
+					self.run_night(campaign.name)
+					self.assertNothingAttached()
+		# Each campaign tells all who were there before it, too.
+		self.assertEqual(len(self.mails()), 1 + 2 + 3 + 4 + 5 + 6)
+
+	def test_a_template_attaches_none(self):
+		for source in (
+			f"""<p>Hi</p><img embed="{self.file}">""",
+			f"<p>Hi &#101;mbed='{self.file}'</p>",
+			f"<p>Hi em<style>p {{}}</style>bed='{self.file}'</p>",
+		):
+			with self.subTest(source):
+				template = factories.template(response="<p>Hi</p>")
+				pin = factories.pin(factories.customer(), in_days(30))
+				campaign = factories.campaign(email_template=template)
+				frappe.db.set_value("Email Template", template, {"use_html": 1, "response_html": source})
+				self.run_night(campaign.name)
+				action = frappe.db.get_value("Lifecycle Action", {"campaign": campaign.name})
+				with contextlib.suppress(templates.TemplateInvalid):
+					api.send_test(action, pin)
+				self.assertNothingAttached()
+
+	def test_one_that_would_is_refused(self):
+		name = factories.template()
+		factories.campaign(email_template=name)
+		doc = frappe.get_doc("Email Template", name)
+		doc.update({"use_html": 1, "response_html": '<p>Hi</p><img embed="files/logo.png">'})
+		with self.refused("embeds a file", "src="):
+			doc.save()
 
 
 class TestOnSaving(MarketingTestCase):

@@ -15,6 +15,7 @@ from frappe.model.naming import is_autoincremented, set_new_name
 from frappe.utils import expand_relative_urls
 
 from marketing_automation.engine.channels import mime
+from marketing_automation.engine.templates import without_embeds
 
 DOCTYPE = "Email Queue"
 RECIPIENT = "Email Queue Recipient"
@@ -82,6 +83,9 @@ class Mail(QueueBuilder):
 			"recipients": [recipient],
 		}
 
+	def email_html_content(self):
+		return without_embeds(super().email_html_content())
+
 	def prepare_email_content(self):
 		if not self.html:
 			return super().prepare_email_content()
@@ -94,7 +98,7 @@ class Mail(QueueBuilder):
 			email_account=self.account,
 			expose_recipients=self.expose_recipients,
 		)
-		mail.set_html("", self.email_text_content(), formatted=self.html)
+		mail.set_html("", self.email_text_content(), formatted=without_embeds(self.html))
 		mail.set_message_id(self.message_id, self.is_notification)
 		return mail
 
