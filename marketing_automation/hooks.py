@@ -48,6 +48,7 @@ permission_query_conditions = {
 	"Lifecycle Run": "marketing_automation.permissions.runs",
 }
 has_permission = {
+	"Lifecycle Campaign": "marketing_automation.permissions.of_campaign",
 	"Lifecycle Trigger": "marketing_automation.permissions.has_permission",
 	"Lifecycle Action": "marketing_automation.permissions.has_permission",
 	"Lifecycle Run": "marketing_automation.permissions.has_permission",

@@ -8,14 +8,40 @@ import frappe
 from marketing_automation.engine.visibility import Visibility
 
 CAMPAIGN = "Lifecycle Campaign"
+CHANGES = {"write", "create", "delete"}
 
 
-def has_permission(doc, user: str) -> bool:
-	"""Say whether a user may see the campaign of a document, if it has one (hook has_permission)."""
+def of_campaign(doc, user: str, ptype: str | None = None) -> bool:
+	"""Say whether a user may do this with a campaign (hook has_permission). 0 or 1 query.
+
+	Judged by the company that it had before the request: the one that the request gives it is judged by Frappe.
+	"""
 	visible = Visibility(user)
-	if not doc.campaign or "company" not in visible.allowed:
+	if "company" not in visible.allowed or doc.is_new():
 		return True
-	return visible.sees(company=frappe.db.get_value(CAMPAIGN, doc.campaign, "company"))
+	return _may(visible, ptype, frappe.db.get_value(CAMPAIGN, doc.name, "company"))
+
+
+def has_permission(doc, user: str, ptype: str | None = None) -> bool:
+	"""Say whether a user may do this with the campaign of a document, if it has one (hook has_permission). At most
+	2 queries.
+
+	Judged by the campaign that the request gives it, and by the one that it had before.
+	"""
+	visible = Visibility(user)
+	if "company" not in visible.allowed:
+		return True
+	before = None if doc.is_new() else frappe.db.get_value(doc.doctype, doc.name, "campaign")
+	campaigns = [name for name in (doc.campaign, before) if name]
+	companies = frappe.get_all(
+		CAMPAIGN, filters={"name": ["in", campaigns]}, pluck="company", order_by="name asc"
+	)
+	return all(_may(visible, ptype, company) for company in companies)
+
+
+def _may(visible: Visibility, ptype: str | None, company: str | None) -> bool:
+	"""Say so for a campaign of a company. One of all companies is for whoever sees them all to change."""
+	return visible.sees(company=company) and bool(company or ptype not in CHANGES)
 
 
 def triggers(user: str) -> str:

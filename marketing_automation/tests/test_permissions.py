@@ -78,6 +78,44 @@ class TestRoles(MarketingTestCase):
 		campaign.save()
 		self.assertTrue(campaign.active_since)
 
+	def test_an_email_template_hands_no_database_to_whoever_may_write_it(self):
+		def template(source: str, **fields):
+			return frappe.get_doc(
+				{
+					"doctype": "Email Template",
+					"name": factories.unique("Test"),
+					"subject": "Hi",
+					"use_html": 1,
+					"response_html": source,
+					**fields,
+				}
+			)
+
+		attacks = (
+			"{{ frappe.db.sql('select 1') }}",
+			"{% macro m(a=frappe) %}{{ a }}{% endmacro %}{{ m() }}",
+			"{% include 'templates/emails/standard.html' %}",
+		)
+		for user in (self.marketer, self.manager):
+			frappe.set_user(user)
+			for attack in attacks:
+				with self.subTest(attack, user=user), self.assertRaises(frappe.PermissionError):
+					template(attack).insert()
+			for fields in (
+				{"subject": "{{ frappe.session.user }}"},
+				{"use_html": 0, "response": "<p>{{ frappe.db }}</p>"},
+			):
+				with self.subTest(user=user, **fields), self.assertRaises(frappe.PermissionError):
+					template("Hi", **fields).insert()
+			template("{{ doc.name }} {{ _('Dear') }} {{ customer_name }}").insert()
+		frappe.set_user("Administrator")
+		written = template(attacks[0]).insert()
+		frappe.set_user(self.marketer)
+		written.reload()
+		written.subject = "Hello"
+		with self.assertRaises(frappe.PermissionError):
+			written.save()
+
 	def test_every_method_of_the_api_checks_a_permission(self):
 		campaign = factories.campaign()
 		of_campaign = {"campaign": campaign.name}

@@ -3,6 +3,7 @@
 from unittest.mock import patch
 
 import frappe
+import frappe.client
 
 from marketing_automation import api
 from marketing_automation.engine import preview as previews
@@ -285,6 +286,48 @@ class TestVisibility(MarketingTestCase):
 			frappe.get_doc(
 				{"doctype": "Lifecycle Trigger", "campaign": self.other.name, "trigger_name": "Test"}
 			).insert()
+
+	def test_nothing_of_another_company_s_campaign_is_taken_over(self):
+		action = frappe.db.get_value("Lifecycle Action", {"campaign": self.other.name})
+		ours = factories.campaign(company=factories.second_company())
+		frappe.set_user(self.bound)
+		for doctype, name, changes in (
+			("Lifecycle Campaign", self.other.name, {"company": "", "is_active": 0}),
+			("Lifecycle Campaign", self.other.name, {"company": factories.second_company()}),
+			("Lifecycle Action", action, {"campaign": "", "enabled": 0}),
+			("Lifecycle Action", action, {"campaign": ours.name}),
+		):
+			with self.subTest(doctype, **changes), self.assertRaises(frappe.PermissionError):
+				frappe.client.set_value(doctype, name, changes)
+		frappe.client.set_value("Lifecycle Campaign", ours.name, "is_active", 0)
+
+	def test_who_sees_one_company_writes_to_no_other_s_customers(self):
+		frappe.set_user(self.bound)
+		with self.refused("Choose a company", factories.second_company(), error=frappe.PermissionError):
+			frappe.client.insert(
+				{"doctype": "Lifecycle Campaign", "campaign_name": factories.unique("Test"), "company": ""}
+			)
+		frappe.set_user(self.bound)
+		action = frappe.db.get_value("Lifecycle Action", {"campaign": self.campaign.name})
+		for doctype, name in (("Lifecycle Campaign", self.campaign.name), ("Lifecycle Action", action)):
+			with self.subTest(doctype), self.assertRaises(frappe.PermissionError):
+				frappe.get_doc(doctype, name).save()
+		with self.assertRaises(frappe.PermissionError):
+			api.run_now(self.campaign.name)
+
+	def test_a_customer_of_another_territory(self):
+		territory = "Test Elsewhere"
+		if not frappe.db.exists("Territory", territory):
+			factories.make(
+				"Territory",
+				territory_name=territory,
+				parent_territory=factories.root("Territory"),
+				is_group=0,
+			)
+		customer = frappe.db.get_value("Serial No", self.ours, "customer")
+		frappe.set_user(factories.user("Marketing User", "Sales User", sees={"Territory": territory}))
+		with self.assertRaises(frappe.PermissionError):
+			api.why_customer(customer)
 
 	def test_the_health_of_what_is_seen(self):
 		for campaign in (self.campaign, self.other):

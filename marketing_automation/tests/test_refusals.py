@@ -45,6 +45,9 @@ class TestTrigger(MarketingTestCase):
 			"[1]",
 			'[["Customer", "name", "=", "x"]]',
 			'[["Serial No", "no_such", "=", 1]]',
+			# Not a field: the database would compute it.
+			"""[["Serial No", "ifnull((select(1)from(__Auth)limit/**/1),'')", "=", "1"]]""",
+			'[["Serial No", "ifnull(sleep(0),0)", "=", 0]]',
 		):
 			with self.subTest(filters), self.refused("filters cannot be used"):
 				self.trigger(filters=filters)
@@ -122,6 +125,15 @@ class TestCampaign(MarketingTestCase):
 	def test_that_ends_before_it_starts(self):
 		with self.refused("ends before it starts"):
 			factories.campaign(active=False, start_date=in_days(2), end_date=in_days(1))
+
+	def test_renamed_after_its_mails_have_gone_out(self):
+		campaign = factories.campaign()
+		new = factories.unique("Test")
+		frappe.rename_doc("Lifecycle Campaign", campaign.name, new)
+		factories.pin(factories.customer(), in_days(30))
+		self.run_night(new)
+		with self.refused("cannot be renamed"):
+			frappe.rename_doc("Lifecycle Campaign", new, campaign.name)
 
 	def test_activated_without_a_trigger(self):
 		campaign = factories.make("Lifecycle Campaign", campaign_name=factories.unique("Test"))

@@ -11,6 +11,7 @@ from operator import itemgetter
 
 import frappe
 from frappe import _
+from frappe.model import optional_fields
 from frappe.query_builder.functions import Count
 from frappe.utils import getdate
 from pypika import Criterion
@@ -83,8 +84,10 @@ def parse_filters(text: str | None) -> list[list]:
 	filters = frappe.parse_json(text) if text else []
 	if not isinstance(filters, list):
 		raise ValueError(_("a list is expected"))
+	# get_all takes an expression for a field.
+	columns = {*frappe.get_meta(REFERENCE_DOCTYPE).get_valid_columns(), *optional_fields}
 	for row in filters:
-		if not isinstance(row, list) or len(row) < 4 or row[0] != REFERENCE_DOCTYPE:
+		if not isinstance(row, list) or len(row) < 4 or row[0] != REFERENCE_DOCTYPE or row[1] not in columns:
 			raise ValueError(_("each filter is [{0}, field, operator, value]").format(REFERENCE_DOCTYPE))
 	# The filter builder adds a fifth element (hidden) that not every version of get_all takes.
 	return [row[:4] for row in filters]

@@ -4,7 +4,7 @@ marketing_automation.mail = {
 	show(action, title) {
 		const can_search = frappe.model.can_read("Serial No");
 		const dialog = new frappe.ui.Dialog({
-			title: title ? __("Message: {0}", [title]) : __("Message"),
+			title: title ? __("Message: {0}", [marketing_automation.escape(title)]) : __("Message"),
 			size: "extra-large",
 			// The link is not the first field: one that has the focus drops its list over the mail.
 			fields: [

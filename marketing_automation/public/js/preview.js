@@ -5,7 +5,7 @@ marketing_automation.preview = {
 
 	show({ campaign, date } = {}) {
 		const dialog = new frappe.ui.Dialog({
-			title: campaign ? __("Preview: {0}", [campaign]) : __("Preview"),
+			title: campaign ? __("Preview: {0}", [marketing_automation.escape(campaign)]) : __("Preview"),
 			size: "extra-large",
 			fields: [
 				{

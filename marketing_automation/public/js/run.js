@@ -35,7 +35,7 @@ marketing_automation.run = {
 	// Polled, not pushed: it works on sites without a realtime server too.
 	follow(name, done) {
 		const dialog = new frappe.ui.Dialog({
-			title: __("Run {0}", [name]),
+			title: __("Run {0}", [marketing_automation.escape(name)]),
 			fields: [{ fieldname: "progress", fieldtype: "HTML" }],
 			primary_action_label: __("Open the Message Log"),
 			primary_action: () => {

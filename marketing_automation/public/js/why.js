@@ -28,7 +28,7 @@ marketing_automation.why = {
 
 	show(title, method, args, parts) {
 		const dialog = new frappe.ui.Dialog({
-			title,
+			title: marketing_automation.escape(title),
 			size: "extra-large",
 			fields: [{ fieldname: "why", fieldtype: "HTML" }],
 		});
@@ -40,7 +40,9 @@ marketing_automation.why = {
 			.call(method, args)
 			.then((found) => {
 				if (args.customer && found.customer_name) {
-					dialog.set_title(__("Messages to {0}", [found.customer_name]));
+					dialog.set_title(
+						marketing_automation.escape(__("Messages to {0}", [found.customer_name]))
+					);
 				}
 				wrapper.html(parts(found).join(""));
 			})

@@ -5,6 +5,7 @@ from frappe.utils import getdate
 
 from marketing_automation.engine import ledger, rules, withdrawal
 from marketing_automation.engine.channels import channel_for
+from marketing_automation.engine.visibility import Visibility
 from marketing_automation.lifecycle import refuse_deletion_if_used, set_active_since
 
 
@@ -15,6 +16,7 @@ class LifecycleCampaign(Document):
 		self.dont_update_if_missing = ["company"]
 
 	def validate(self):
+		self.validate_company()
 		self.validate_dates()
 		self.validate_policy()
 		if self.is_active and (self.is_new() or self.has_value_changed("is_active")):
@@ -22,6 +24,18 @@ class LifecycleCampaign(Document):
 		set_active_since(self, "is_active")
 		if self.is_active:
 			self.pause_reason = None
+
+	def validate_company(self):
+		"""Refuse to write to the customers of companies that the user may not see."""
+		allowed = Visibility().allowed.get("company")
+		if allowed and not self.company and not self.flags.ignore_permissions:
+			frappe.throw(
+				_(
+					"Choose a company. Without one the campaign is for all of them, and you may see only {0}."
+				).format(frappe.bold(frappe.utils.escape_html(", ".join(sorted(allowed))))),
+				frappe.PermissionError,
+				title=_("Company Missing"),
+			)
 
 	def validate_dates(self):
 		if self.start_date and self.end_date and getdate(self.end_date) < getdate(self.start_date):
@@ -82,6 +96,15 @@ class LifecycleCampaign(Document):
 		before = self.get_doc_before_save()
 		if before and before.is_active and not self.is_active:
 			withdrawal.enqueue()
+
+	def before_rename(self, old: str, new: str, merge: bool = False):
+		if ledger.refers_to("campaign", old):
+			frappe.throw(
+				_(
+					"{0} cannot be renamed any more: the links to unsubscribe in the mails that it has sent carry its name."
+				).format(frappe.bold(frappe.utils.escape_html(old))),
+				title=_("Cannot Rename"),
+			)
 
 	def on_trash(self):
 		refuse_deletion_if_used(self, "campaign", _("Active"))

@@ -38,4 +38,10 @@ frappe.query_reports["Campaign Performance"] = {
 			options: "Company",
 		},
 	],
+
+	formatter(value, row, column, data, default_formatter) {
+		// Frappe shows Data as HTML.
+		const text = column.fieldtype === "Data" ? frappe.utils.escape_html(value || "") : value;
+		return default_formatter(text, row, column, data);
+	},
 };

@@ -37,13 +37,14 @@ frappe.query_reports["Expiring Pins"] = {
 	},
 
 	formatter(value, row, column, data, default_formatter) {
-		const shown = default_formatter(value, row, column, data);
 		if (column.fieldname === "problem" && value) {
 			return `<span class="text-danger">${frappe.utils.escape_html(__(value))}</span>`;
 		}
 		if (column.fieldname === "told" && value) {
 			return frappe.utils.escape_html(__(value));
 		}
-		return shown;
+		// Frappe shows Data as HTML.
+		const text = column.fieldtype === "Data" ? frappe.utils.escape_html(value || "") : value;
+		return default_formatter(text, row, column, data);
 	},
 };
