@@ -4,7 +4,7 @@ const assert = require("node:assert/strict");
 const { test } = require("node:test");
 const harness = require("./harness.cjs");
 const { closeDialog, dialog, fill, formOf, inBrowser, openForm, openList, openNew, openWorkspace } = harness;
-const { save, settled } = harness;
+const { openReport, save, settled } = harness;
 
 const { MARKETER, STRANGER } = process.env;
 
@@ -84,6 +84,27 @@ test("a message is read on a phone and as plain text", async () => {
 			assert.ok((await width()) < 420 && desktop > 600, `${await width()} and ${desktop} wide`);
 			await shown.selectOption("text");
 			assert.match(await dialog(page).locator(".lifecycle-mail.text pre").innerText(), /Dear Ana Browser,/);
+		},
+		{ as: MARKETER }
+	);
+});
+
+test("whatever others have named is text", async () => {
+	const name = '"<img src=x onerror=alert(1)>"';
+	const found = { customer: "C", customer_name: name, email: null, left: [], history: [], coming: [], withheld: [] };
+	await inBrowser(
+		async (page) => {
+			await openReport(page, "Expiring Pins");
+			const cell = await page.evaluate(
+				(name) =>
+					frappe.query_report.report_settings.formatter(name, [], { fieldtype: "Data" }, {}, (value) => value),
+				name
+			);
+			assert.ok(!cell.includes("<"), cell);
+			await page.route(/why_customer/, (route) => route.fulfill({ json: { message: found } }));
+			await page.evaluate(() => void marketing_automation.why.customer("<b>C</b>"));
+			await dialog(page).getByText(`Messages to ${name}`).waitFor();
+			assert.equal(await dialog(page).locator("img, b").count(), 0);
 		},
 		{ as: MARKETER }
 	);
