@@ -8,6 +8,7 @@ from datetime import timedelta
 from unittest.mock import patch
 
 import frappe
+from frappe.email.doctype.email_account.email_account import EmailAccount
 from frappe.email.doctype.email_queue.email_queue import EmailQueue
 from frappe.email.queue import get_queue
 from frappe.utils import get_datetime, now_datetime
@@ -160,6 +161,14 @@ class TestDrain(DrainTestCase):
 			self.drain(names)
 		self.assertEqual(set(self.statuses()), {"Not Sent"})
 		self.assertEqual([mail.retry for mail in self.mails()], [1] * drain.GIVE_UP_AFTER + [0] * 3)
+		self.assertEqual(self.waiting_for_frappe(), set(names))
+
+	def test_an_account_that_cannot_log_in_leaves_its_mails_to_frappe(self):
+		names = self.queued(6)
+		no_token = frappe.ValidationError("no token")
+		with patch.object(EmailAccount, "get_smtp_server", side_effect=no_token):
+			self.drain(names)
+		self.assertEqual(set(self.statuses()), {"Not Sent"})
 		self.assertEqual(self.waiting_for_frappe(), set(names))
 
 	def test_refusals_do_not_mean_that_the_server_is_not_there(self):
