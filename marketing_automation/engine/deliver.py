@@ -110,7 +110,7 @@ def _deliver_batch(names: list[str]) -> tuple[dict, set[str]]:
 	changes |= sent
 	for row in rows:
 		changes[row.name]["attempts"] = row.attempts + 1
-	ledger.update(changes, was=PENDING)
+	ledger.move_on(rows, changes)
 	return handed_over, {row.run for row in rows if changes[row.name]["status"] == FAILED}
 
 

@@ -244,6 +244,26 @@ def update(changes: dict[str, dict], was: str) -> None:
 	query.run()
 
 
+def move_on(rows: list[dict], changes: dict[str, dict]) -> None:
+	"""Move rows on from Pending as `update` does; a combined message keeps its customer's key as long as it is sent.
+
+	rows: from `lock_pending`, each with its change. A key that one of them gives back goes to another of the same
+	action and customer that is sent. At most 2 queries. The caller commits.
+	"""
+	unsent = {name: values for name, values in changes.items() if values["status"] in UNSENT}
+	freed = {
+		(row.action, row.customer): row.suppression_key
+		for row in rows
+		if row.suppression_key and row.name in unsent
+	}
+	for row in rows:
+		if row.name not in unsent and (key := freed.pop((row.action, row.customer), None)):
+			changes[row.name]["suppression_key"] = key
+	# Each row is held against the unique index by itself: keys are given back before they are taken.
+	update(unsent, was=PENDING)
+	update({name: values for name, values in changes.items() if name not in unsent}, was=PENDING)
+
+
 def reopen(rows: list[dict]) -> set[str]:
 	"""Make Failed, Skipped or Cancelled rows Pending again; return the names of those that now are.
 
