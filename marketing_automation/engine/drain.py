@@ -118,7 +118,11 @@ def _lease_left() -> datetime:
 
 
 def _leased(names: list[str]) -> dict[str, dict | None]:
-	"""Return each of the rows with its `recipients`, or None if it is no longer ours to send. 2 queries."""
+	"""Return each of the rows with its `recipients`, or None if it is not ours to send.
+
+	Those of paused campaigns are not: their batch was under way when what was Queued was taken back. They stay
+	leased, and are taken back next. 3 queries.
+	"""
 	rows = frappe.get_all(
 		DOCTYPE,
 		filters={"name": ["in", names], "status": "Not Sent", "send_after": [">", _lease_left()]},
@@ -130,6 +134,8 @@ def _leased(names: list[str]) -> dict[str, dict | None]:
 	)
 	# In some versions they are numbers.
 	found = {str(row.name): row for row in rows}
+	for name in ledger.mails_of_paused(names):
+		found.pop(name, None)
 	recipients = defaultdict(list)
 	for recipient in frappe.get_all(
 		RECIPIENT,

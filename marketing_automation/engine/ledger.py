@@ -319,6 +319,20 @@ def _reopen_once(row: dict, values: dict, combine: bool) -> None:
 			update({row.name: values}, was=row.status)
 
 
+def mails_of_paused(mails: list[str]) -> set[str]:
+	"""Return those of these Email Queue rows whose campaign is not active. 1 query."""
+	table, campaign = frappe.qb.DocType(DOCTYPE), frappe.qb.DocType("Lifecycle Campaign")
+	rows = (
+		frappe.qb.from_(table)
+		.join(campaign)
+		.on(campaign.name == table.campaign)
+		.select(table.email_queue)
+		.where(table.email_queue.isin(mails))
+		.where(campaign.is_active == 0)
+	).run()
+	return {name for (name,) in rows}
+
+
 def touch(names: list[str]) -> None:
 	"""Write down that Pending rows were taken up just now. 1 query. The caller commits."""
 	table = frappe.qb.DocType(DOCTYPE)

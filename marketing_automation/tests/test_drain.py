@@ -209,6 +209,18 @@ class TestDrain(DrainTestCase):
 		self.assertEqual(self.statuses(), ["Sent", "Not Sent", "Not Sent"])
 		self.assertEqual(self.waiting_for_frappe(), set(names[1:]))
 
+	def test_a_batch_that_was_under_way_when_its_campaign_was_paused_is_taken_back(self):
+		names = self.queued()
+		(campaign,) = frappe.get_all("Lifecycle Campaign", pluck="name")
+		# Whatever takes back what is Queued was there before it.
+		frappe.db.set_value("Lifecycle Campaign", campaign, "is_active", 0)
+		frappe.db.commit()
+		self.drain(names)
+		self.assertEqual((set(self.statuses()), self.sink.mails), ({"Not Sent"}, []))
+		self.assertEqual(self.waiting_for_frappe(), set())
+		settle.settle()
+		self.assertEqual((self.mails(), {row.status for row in self.ledger()}), ([], {"Cancelled"}))
+
 	def test_muted_or_suspended_mail_stays_where_it_is(self):
 		names = self.queued()
 		with sending_suspended():
