@@ -219,7 +219,8 @@ def update(changes: dict[str, dict], was: str) -> None:
 	"""Move rows on from status `was`: {name: {"status": ..., field: value}}. 1 query. The caller commits.
 
 	Rows that have left `was` meanwhile stay as they are. A row that is not going to be sent gives its suppression
-	key back, so that the customer's next product can be told. Raises ValueError on a step that does not exist.
+	key back, so that the customer's next product can be told; not one that may have been sent. Raises ValueError on a
+	step that does not exist.
 	"""
 	if not changes:
 		return
@@ -227,7 +228,7 @@ def update(changes: dict[str, dict], was: str) -> None:
 	for values in changes.values():
 		if values["status"] not in TRANSITIONS[was]:
 			raise ValueError(f"no step from {was} to {values['status']}")
-		if values["status"] in UNSENT:
+		if values["status"] in UNSENT and values.get("reason") != Reason.OUTCOME_UNKNOWN:
 			values["suppression_key"] = None
 		columns.update(values)
 	table = frappe.qb.DocType(DOCTYPE)
@@ -267,10 +268,10 @@ def move_on(rows: list[dict], changes: dict[str, dict]) -> None:
 def reopen(rows: list[dict]) -> set[str]:
 	"""Make Failed, Skipped or Cancelled rows Pending again; return the names of those that now are.
 
-	rows: name, status, campaign, action, customer (who it goes to now) and run of each. A row whose customer has
-	been told meanwhile loses on the suppression key, as it would have when it was claimed, and stays as it is.
-	2 queries, one for each status, and for campaigns that tell each customer once some for each row. The caller
-	commits.
+	rows: name, status, campaign, action, customer (who it goes to now), run and suppression_key of each. A row whose
+	customer has been told meanwhile loses on the suppression key, as it would have when it was claimed, and stays as
+	it is. 2 queries, one for each status, and for campaigns that tell each customer once some for each row. The
+	caller commits.
 	"""
 	campaigns = {
 		row.name: row
@@ -282,7 +283,8 @@ def reopen(rows: list[dict]) -> set[str]:
 		)
 	}
 	free = {}
-	for row in sorted(rows, key=lambda row: row.name):
+	# Whoever holds the customer's key already comes first, and those who share its message after it.
+	for row in sorted(rows, key=lambda row: (not row.suppression_key, row.name)):
 		values = {
 			"status": PENDING,
 			"customer": row.customer,
