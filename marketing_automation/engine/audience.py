@@ -96,7 +96,8 @@ def _owners_by_bundle(serials: Iterable[str]) -> dict[str, tuple[str | None, str
 	).run(as_dict=True)
 	movements = defaultdict(list)
 	for row in rows:
-		row.moment = (*[str(row[field] or "").rjust(26, "0") for field in moments], row.creation)
+		# As they are: as texts, times with microseconds and times without would not sort.
+		row.moment = (*[(row[field] is not None, row[field]) for field in moments], row.creation)
 		movements[row.serial_no].append(row)
 	last = {name: max(of_serial, key=lambda row: row.moment) for name, of_serial in movements.items()}
 	customers = _customers_of_vouchers(

@@ -1,11 +1,14 @@
 """Delivery: claimed rows in, messages handed to their channels out. Runs in background jobs.
 
-Each batch is one transaction: lock its rows, look again at the world, send, write down what happened, commit. A
-crash loses the whole batch and nothing else: its rows are still Pending and `settle` takes them up again.
+Each batch, of one campaign, is one transaction: lock its rows, look again at the world, send, write down what
+happened, commit. A crash loses the whole batch and nothing else: its rows are still Pending and `settle` takes them up
+again.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
 
 import frappe
 from frappe.utils import cstr, getdate, now_datetime
@@ -74,18 +77,27 @@ def _recipient_of(row: dict) -> tuple:
 
 @in_the_sites_language
 def deliver(names: list[str]) -> None:
-	"""Send what is still Pending of these ledger rows. The entry point of the background job."""
+	"""Send what is still Pending of these ledger rows. The entry point of the background job.
+
+	What a campaign has is left Pending when no Email Account can send it; that is raised once the others are sent.
+	"""
 	rows = ledger.pending({"name": ["in", names]})
-	handed_over = defaultdict(list)
-	for batch in cut(rows, COMMIT_EVERY):
-		sent, failed_in = committed(_deliver_batch, [row.name for row in batch])
-		for channel, fields in sent.items():
-			handed_over[channel] += fields
-		if failed_in:
-			committed(protection.pause_failing, failed_in)
+	handed_over, without_account = defaultdict(list), None
+	for _campaign, of_campaign in groupby(rows, key=attrgetter("campaign")):
+		try:
+			for batch in cut(of_campaign, COMMIT_EVERY):
+				sent, failed_in = committed(_deliver_batch, [row.name for row in batch])
+				for channel, fields in sent.items():
+					handed_over[channel] += fields
+				if failed_in:
+					committed(protection.pause_failing, failed_in)
+		except frappe.OutgoingEmailError as e:
+			without_account = e
 	for channel, fields in handed_over.items():
 		channel.dispatch(fields)
 	committed(ledger.refresh_soon, {row.run for row in rows})
+	if without_account:
+		raise without_account
 
 
 def _deliver_batch(names: list[str]) -> tuple[dict, set[str]]:
@@ -110,7 +122,7 @@ def _deliver_batch(names: list[str]) -> tuple[dict, set[str]]:
 	changes |= sent
 	for row in rows:
 		changes[row.name]["attempts"] = row.attempts + 1
-	ledger.update(changes, was=PENDING)
+	ledger.move_on(rows, changes)
 	return handed_over, {row.run for row in rows if changes[row.name]["status"] == FAILED}
 
 

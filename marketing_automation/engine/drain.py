@@ -118,7 +118,11 @@ def _lease_left() -> datetime:
 
 
 def _leased(names: list[str]) -> dict[str, dict | None]:
-	"""Return each of the rows with its `recipients`, or None if it is no longer ours to send. 2 queries."""
+	"""Return each of the rows with its `recipients`, or None if it is not ours to send.
+
+	Those of paused campaigns are not: their batch was under way when what was Queued was taken back. They stay
+	leased, and are taken back next. 3 queries.
+	"""
 	rows = frappe.get_all(
 		DOCTYPE,
 		filters={"name": ["in", names], "status": "Not Sent", "send_after": [">", _lease_left()]},
@@ -130,6 +134,8 @@ def _leased(names: list[str]) -> dict[str, dict | None]:
 	)
 	# In some versions they are numbers.
 	found = {str(row.name): row for row in rows}
+	for name in ledger.mails_of_paused(names):
+		found.pop(name, None)
 	recipients = defaultdict(list)
 	for recipient in frappe.get_all(
 		RECIPIENT,
@@ -178,8 +184,11 @@ class _Sender:
 			account = self._account(mail)
 			if self._frappes_way or not _is_finished(mail, account):
 				self._send_frappes_way(mail, account)
-			elif self._claim(mail):
-				self._send_finished(mail, account)
+			else:
+				# First: an account without its password or token raises here, and then nothing is being sent.
+				server = self._server(account)
+				if self._claim(mail):
+					self._send_finished(mail, server)
 		except BaseTimeoutException:
 			raise
 		except Exception as error:
@@ -230,9 +239,8 @@ class _Sender:
 		)
 		return bool(frappe.db._cursor.rowcount)
 
-	def _send_finished(self, mail: dict, account) -> None:
+	def _send_finished(self, mail: dict, server) -> None:
 		"""Hand a claimed mail to the server as it stands."""
-		server = self._server(account)
 		try:
 			server.session.sendmail(mail.sender, mail.recipients[0].recipient, mail.message.encode())
 		except BaseException:
@@ -262,8 +270,10 @@ class _Sender:
 		return self._accounts[key]
 
 	def _server(self, account):
-		"""Return the open SMTP session of an account."""
+		"""Return the SMTP session of an account. Commits before it makes one."""
 		if account.name not in self._servers:
+			# It may ask for a token first, which takes its time.
+			self.write_down()
 			self._servers[account.name] = account.get_smtp_server()
 		return self._servers[account.name]
 

@@ -219,7 +219,8 @@ def update(changes: dict[str, dict], was: str) -> None:
 	"""Move rows on from status `was`: {name: {"status": ..., field: value}}. 1 query. The caller commits.
 
 	Rows that have left `was` meanwhile stay as they are. A row that is not going to be sent gives its suppression
-	key back, so that the customer's next product can be told. Raises ValueError on a step that does not exist.
+	key back, so that the customer's next product can be told; not one that may have been sent. Raises ValueError on a
+	step that does not exist.
 	"""
 	if not changes:
 		return
@@ -227,7 +228,7 @@ def update(changes: dict[str, dict], was: str) -> None:
 	for values in changes.values():
 		if values["status"] not in TRANSITIONS[was]:
 			raise ValueError(f"no step from {was} to {values['status']}")
-		if values["status"] in UNSENT:
+		if values["status"] in UNSENT and values.get("reason") != Reason.OUTCOME_UNKNOWN:
 			values["suppression_key"] = None
 		columns.update(values)
 	table = frappe.qb.DocType(DOCTYPE)
@@ -244,13 +245,33 @@ def update(changes: dict[str, dict], was: str) -> None:
 	query.run()
 
 
+def move_on(rows: list[dict], changes: dict[str, dict]) -> None:
+	"""Move rows on from Pending as `update` does; a combined message keeps its customer's key as long as it is sent.
+
+	rows: from `lock_pending`, each with its change. A key that one of them gives back goes to another of the same
+	action and customer that is sent. At most 2 queries. The caller commits.
+	"""
+	unsent = {name: values for name, values in changes.items() if values["status"] in UNSENT}
+	freed = {
+		(row.action, row.customer): row.suppression_key
+		for row in rows
+		if row.suppression_key and row.name in unsent
+	}
+	for row in rows:
+		if row.name not in unsent and (key := freed.pop((row.action, row.customer), None)):
+			changes[row.name]["suppression_key"] = key
+	# Each row is held against the unique index by itself: keys are given back before they are taken.
+	update(unsent, was=PENDING)
+	update({name: values for name, values in changes.items() if name not in unsent}, was=PENDING)
+
+
 def reopen(rows: list[dict]) -> set[str]:
 	"""Make Failed, Skipped or Cancelled rows Pending again; return the names of those that now are.
 
-	rows: name, status, campaign, action, customer (who it goes to now) and run of each. A row whose customer has
-	been told meanwhile loses on the suppression key, as it would have when it was claimed, and stays as it is.
-	2 queries, one for each status, and for campaigns that tell each customer once some for each row. The caller
-	commits.
+	rows: name, status, campaign, action, customer (who it goes to now), run and suppression_key of each. A row whose
+	customer has been told meanwhile loses on the suppression key, as it would have when it was claimed, and stays as
+	it is. 2 queries, one for each status, and for campaigns that tell each customer once some for each row. The
+	caller commits.
 	"""
 	campaigns = {
 		row.name: row
@@ -262,7 +283,8 @@ def reopen(rows: list[dict]) -> set[str]:
 		)
 	}
 	free = {}
-	for row in sorted(rows, key=lambda row: row.name):
+	# Whoever holds the customer's key already comes first, and those who share its message after it.
+	for row in sorted(rows, key=lambda row: (not row.suppression_key, row.name)):
 		values = {
 			"status": PENDING,
 			"customer": row.customer,
@@ -297,6 +319,20 @@ def _reopen_once(row: dict, values: dict, combine: bool) -> None:
 		frappe.db.rollback(save_point="lifecycle_reopen")
 		if combine and _winners([key]).get(key) == (row.run, PENDING):
 			update({row.name: values}, was=row.status)
+
+
+def mails_of_paused(mails: list[str]) -> set[str]:
+	"""Return those of these Email Queue rows whose campaign is not active. 1 query."""
+	table, campaign = frappe.qb.DocType(DOCTYPE), frappe.qb.DocType("Lifecycle Campaign")
+	rows = (
+		frappe.qb.from_(table)
+		.join(campaign)
+		.on(campaign.name == table.campaign)
+		.select(table.email_queue)
+		.where(table.email_queue.isin(mails))
+		.where(campaign.is_active == 0)
+	).run()
+	return {name for (name,) in rows}
 
 
 def touch(names: list[str]) -> None:

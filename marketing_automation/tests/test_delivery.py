@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 import frappe
 from frappe.email.doctype.email_queue.email_queue import EmailQueue, SendMailContext
 
-from marketing_automation.engine import deliver, layout, ledger, plan, rules, run, settle
+from marketing_automation.engine import deliver, drain, layout, ledger, plan, rules, run, settle
 from marketing_automation.engine.channels import email
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, mail_parts, mail_subject
@@ -211,6 +211,33 @@ class TestOneBadRecord(MarketingTestCase):
 		frappe.db.set_value("Email Account", account.name, "enable_outgoing", 1)
 		self.run_night()
 		self.assertEqual({row.campaign for row in self.ledger(status="Queued")}, {broken.name, fine.name})
+
+	def test_a_campaign_whose_account_goes_before_delivery_starves_no_other(self):
+		factories.pin(factories.customer(), in_days(30))
+		before, broken, after = (factories.campaign(campaign_name=f"Test {letter}") for letter in "ABC")
+		with patch.object(deliver, "enqueue"):
+			self.run_night()
+		compose = email.compose
+
+		def without_account(prepared, message):
+			if message.campaign.name == broken.name:
+				raise frappe.OutgoingEmailError
+			return compose(prepared, message)
+
+		names = [row.name for row in self.ledger()]
+		with (
+			patch.object(email, "compose", without_account),
+			self.assertRaises(frappe.OutgoingEmailError),
+		):
+			deliver.deliver(names)
+		self.assertEqual(
+			{row.campaign: row.status for row in self.ledger()},
+			{before.name: "Queued", broken.name: "Pending", after.name: "Queued"},
+		)
+		drain.enqueue.assert_called_once_with([str(mail.name) for mail in self.mails()])
+		# When it has one again.
+		deliver.deliver(names)
+		self.assertEqual({row.status for row in self.ledger()}, {"Queued"})
 
 	def test_a_run_that_fails_for_one_campaign_ends_with_the_messages_of_the_others(self):
 		account = self.email_account("offers@company.example")

@@ -8,6 +8,7 @@ from datetime import timedelta
 from unittest.mock import patch
 
 import frappe
+from frappe.email.doctype.email_account.email_account import EmailAccount
 from frappe.email.doctype.email_queue.email_queue import EmailQueue
 from frappe.email.queue import get_queue
 from frappe.utils import get_datetime, now_datetime
@@ -162,6 +163,14 @@ class TestDrain(DrainTestCase):
 		self.assertEqual([mail.retry for mail in self.mails()], [1] * drain.GIVE_UP_AFTER + [0] * 3)
 		self.assertEqual(self.waiting_for_frappe(), set(names))
 
+	def test_an_account_that_cannot_log_in_leaves_its_mails_to_frappe(self):
+		names = self.queued(6)
+		no_token = frappe.ValidationError("no token")
+		with patch.object(EmailAccount, "get_smtp_server", side_effect=no_token):
+			self.drain(names)
+		self.assertEqual(set(self.statuses()), {"Not Sent"})
+		self.assertEqual(self.waiting_for_frappe(), set(names))
+
 	def test_refusals_do_not_mean_that_the_server_is_not_there(self):
 		names = self.queued(6)
 		self.refuse(*[REFUSED] * 5, None)
@@ -199,6 +208,18 @@ class TestDrain(DrainTestCase):
 			self.drain(names)
 		self.assertEqual(self.statuses(), ["Sent", "Not Sent", "Not Sent"])
 		self.assertEqual(self.waiting_for_frappe(), set(names[1:]))
+
+	def test_a_batch_that_was_under_way_when_its_campaign_was_paused_is_taken_back(self):
+		names = self.queued()
+		(campaign,) = frappe.get_all("Lifecycle Campaign", pluck="name")
+		# Whatever takes back what is Queued was there before it.
+		frappe.db.set_value("Lifecycle Campaign", campaign, "is_active", 0)
+		frappe.db.commit()
+		self.drain(names)
+		self.assertEqual((set(self.statuses()), self.sink.mails), ({"Not Sent"}, []))
+		self.assertEqual(self.waiting_for_frappe(), set())
+		settle.settle()
+		self.assertEqual((self.mails(), {row.status for row in self.ledger()}), ([], {"Cancelled"}))
 
 	def test_muted_or_suspended_mail_stays_where_it_is(self):
 		names = self.queued()

@@ -196,6 +196,32 @@ class TestCombined(MarketingTestCase):
 		self.assertIn(second, text)
 		self.assertEqual(len(self.ledger(status="Queued")), 2)
 
+	def test_once_per_customer_combined_holds_where_the_pin_that_held_the_key_is_not_told(self):
+		# Whichever of the rows the database comes to first.
+		for place in (0, 1):
+			with self.subTest(place):
+				self._reset()
+				ana = factories.customer()
+				factories.pins(ana, in_days(30), in_days(30))
+				self.combined(duplicate_policy="Once per customer")
+				with patch.object(deliver, "enqueue"):
+					self.run_night()
+				rows = self.ledger()
+				(holder,) = [row for row in rows if row.suppression_key]
+				frappe.db.set_value(ledger.DOCTYPE, holder.name, "suppression_key", None)
+				frappe.db.set_value(
+					ledger.DOCTYPE, rows[place].name, "suppression_key", holder.suppression_key
+				)
+				renewed = rows[place].reference_name
+				factories.expire(renewed, in_days(400))
+				deliver.deliver([row.name for row in rows])
+				self.assertEqual(self.outcome_of(renewed), ("Skipped", "Expiry changed"))
+				late = factories.pin(ana, in_days(31))
+				with self.at(f"{in_days(1)} 01:00"):
+					self.run_night()
+				self.assertEqual(self.outcome_of(late), ("Skipped", "Already told"))
+				self.assertEqual(len(self.mails()), 1)
+
 	def test_a_combined_mail_is_never_cut_in_two_by_a_chunk(self):
 		frappe.db.set_single_value(run.SETTINGS, "chunk_size", 2)
 		factories.pins(factories.customer(), *[in_days(30)] * 5)

@@ -292,9 +292,11 @@ class TestSkipped(MarketingTestCase):
 
 
 class TestOutcomeUnknown(MarketingTestCase):
-	def stuck(self, minutes: int):
-		factories.pins(factories.customer(), in_days(30), in_days(30))
-		factories.campaign(combine_messages=1)
+	def stuck(self, minutes: int, **campaign) -> str:
+		"""Return the customer of two pins whose mail has been Sending for so long."""
+		customer = factories.customer()
+		factories.pins(customer, in_days(30), in_days(30))
+		factories.campaign(combine_messages=1, **campaign)
 		self.run_night()
 		frappe.db.set_value(
 			"Email Queue",
@@ -302,6 +304,7 @@ class TestOutcomeUnknown(MarketingTestCase):
 			{"status": "Sending", "modified": frappe.utils.add_to_date(None, minutes=-minutes)},
 			update_modified=False,
 		)
+		return customer
 
 	def test_a_mail_whose_worker_was_killed_is_failed_and_not_sent_again_by_anyone(self):
 		self.stuck(11)
@@ -320,6 +323,22 @@ class TestOutcomeUnknown(MarketingTestCase):
 		api.retry([row.name for row in self.ledger()])
 		(mail,) = self.mails()
 		self.assertEqual((mail.status, mail.message_id), ("Not Sent", before.message_id))
+
+	def test_once_per_customer_it_counts_as_told_and_can_be_sent_by_hand_as_it_was(self):
+		customer = self.stuck(11, duplicate_policy="Once per customer")
+		settle.settle()
+		first, second = self.ledger()
+		# Whichever of the rows holds the customer's key.
+		for row, key in ((first, None), (second, first.suppression_key)):
+			frappe.db.set_value(ledger.DOCTYPE, row.name, "suppression_key", key)
+		late = factories.pin(customer, in_days(31))
+		with self.at(f"{in_days(1)} 01:00"):
+			self.run_night()
+			self.assertEqual(self.outcome_of(late), ("Skipped", "Already told"))
+			self.assertEqual([mail.status for mail in self.mails()], ["Error"])
+			self.assertEqual(api.retry([first.name, second.name]), {"Pending": 2})
+		self.assertEqual([mail.status for mail in self.mails()], ["Not Sent"])
+		self.assertEqual(len(self.ledger(status="Queued")), 2)
 
 	def test_a_mail_that_the_server_is_known_to_have_taken_is_completed(self):
 		self.stuck(11)

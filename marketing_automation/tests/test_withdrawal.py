@@ -3,6 +3,7 @@
 from unittest.mock import patch
 
 import frappe
+from frappe.email.queue import get_queue
 from frappe.utils import add_to_date, now_datetime
 
 from marketing_automation import api
@@ -69,6 +70,22 @@ class TestWithdrawal(MarketingTestCase):
 		self.assertEqual([mail.name for mail in self.mails()], [sending.name, chosen.name])
 		self.mail_sent()
 		self.assertEqual(self.statuses(), ["Completed", "Completed", "Cancelled"])
+
+	def test_what_waits_for_longer_than_its_lease_is_taken_back_too(self):
+		campaign = factories.campaign()
+		self.run_night()
+		# Nobody has sent them: sending was suspended, or no worker was there.
+		frappe.db.set_value("Email Queue", {}, "send_after", add_to_date(now_datetime(), minutes=-5))
+		never, *_others = self.mails()
+		frappe.db.set_value("Email Queue", never.name, "send_after", None)
+		self.paused(campaign)
+		withdrawal.take_back()
+		settle.settle()
+		# Frappe may have chosen them just before, but chooses none of them now.
+		self.assertEqual((self.statuses(), get_queue()), (["Queued"] * 3, []))
+		with self.at(str(add_to_date(now_datetime(), minutes=4))[:16]):
+			settle.settle()
+		self.assertEqual((self.statuses(), self.mails()), (["Cancelled"] * 3, []))
 
 	def test_a_job_that_was_to_send_them_sends_none(self):
 		campaign = factories.campaign()

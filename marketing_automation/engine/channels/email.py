@@ -256,25 +256,32 @@ def recall(rows: list[dict]) -> dict[str, dict]:
 
 
 def withdraw(rows: list[dict]) -> set[str]:
-	"""Delete the mails whose time has not come; return the names of their rows. 3 queries.
+	"""Delete the mails whose time has not come; return the names of their rows. At most 4 queries.
 
 	Whatever sends one first marks it as Sending, which waits for the lock. Only Frappe, once it has chosen a mail, does not
-	see that it has gone; and it chooses none before its time, by a clock that may be another machine's.
+	see that it has gone; and it chooses none before its time, by a clock that may be another machine's. One whose time
+	has come gets a new one, so that Frappe does not choose it any more, and is deleted by a later call if it is still there.
 	"""
 	table = frappe.qb.DocType("Email Queue")
-	names = {
-		str(name)
-		for (name,) in (
-			frappe.qb.from_(table)
-			.select(table.name)
-			.where(table.name.isin(list({row.email_queue for row in rows}) or [""]))
-			.where(table.status == "Not Sent")
-			.where(table.send_after > now_datetime() + drain.MARGIN)
-			.for_update()
+	now, waiting, overdue = now_datetime(), set(), []
+	for name, send_after, creation, modified in (
+		frappe.qb.from_(table)
+		.select(table.name, table.send_after, table.creation, table.modified)
+		.where(table.name.isin(list({row.email_queue for row in rows}) or [""]))
+		.where(table.status == "Not Sent")
+		.for_update()
+	).run():
+		if not send_after or send_after <= now + drain.MARGIN:
+			overdue.append(name)
+		# What got its new time just now, Frappe may be about to mark.
+		elif modified == creation or modified < now - drain.MARGIN:
+			waiting.add(str(name))
+	if overdue:
+		frappe.qb.update(table).set(table.send_after, now + drain.LEASE).set(table.modified, now).where(
+			table.name.isin(overdue)
 		).run()
-	}
-	_delete(names)
-	return {row.name for row in rows if row.email_queue in names}
+	_delete(waiting)
+	return {row.name for row in rows if row.email_queue in waiting}
 
 
 def _delete(names: set[str]) -> None:
