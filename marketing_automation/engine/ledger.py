@@ -321,6 +321,14 @@ def _reopen_once(row: dict, values: dict, combine: bool) -> None:
 			update({row.name: values}, was=row.status)
 
 
+def give_up(names: list[str]) -> None:
+	"""Try these Failed rows no more by themselves; they stay as they are. 1 query. The caller commits."""
+	table = frappe.qb.DocType(DOCTYPE)
+	frappe.qb.update(table).set(table.next_attempt_at, None).where(table.name.isin(names)).where(
+		table.status == FAILED
+	).run()
+
+
 def mails_of_paused(mails: list[str]) -> set[str]:
 	"""Return those of these Email Queue rows whose campaign is not active. 1 query."""
 	table, campaign = frappe.qb.DocType(DOCTYPE), frappe.qb.DocType("Lifecycle Campaign")

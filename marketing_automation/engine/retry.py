@@ -91,6 +91,9 @@ def _reopen(rows: list[dict]) -> Counter:
 	reopened = set()
 	for first in range(0, len(rows), PAGE_SIZE):
 		reopened |= committed(ledger.reopen, rows[first : first + PAGE_SIZE])
+	# Their customers have been told meanwhile.
+	if lost := [row.name for row in rows if row.name not in reopened and row.next_attempt_at]:
+		committed(ledger.give_up, lost)
 	deliver.enqueue(ledger.pending({"name": ["in", list(reopened)]}))
 	committed(ledger.refresh_runs, {row.run for row in rows if row.name in reopened})
 	return Counter({PENDING: len(reopened), Reason.ALREADY_TOLD: len(rows) - len(reopened)})

@@ -9,7 +9,7 @@ import frappe
 from frappe.utils import add_to_date, now_datetime
 
 from marketing_automation.engine import deliver, ledger, protection, retry, run, watchdog, withdrawal
-from marketing_automation.engine.channels import channel_for
+from marketing_automation.engine.channels import channel_for, is_served
 from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.model import QUEUED
 from marketing_automation.engine.settings import limit
@@ -75,7 +75,9 @@ def _close(rows: list[dict]) -> set[str]:
 		by_type[types[row.action]].append(row)
 	changes = {}
 	for action_type, of_type in by_type.items():
-		changes |= channel_for(action_type).outcomes(of_type)
+		# What an app that is gone has sent stays as it was.
+		if is_served(action_type):
+			changes |= channel_for(action_type).outcomes(of_type)
 	for row in rows:
 		if row.name in changes and changes[row.name].pop("temporary", False):
 			changes[row.name]["next_attempt_at"] = retry.next_attempt(row.attempts, now_datetime())

@@ -9,7 +9,7 @@ from collections import defaultdict
 import frappe
 
 from marketing_automation.engine import ledger
-from marketing_automation.engine.channels import channel_for
+from marketing_automation.engine.channels import channel_for, is_served
 from marketing_automation.engine.model import CANCELLED, QUEUED, Reason
 from marketing_automation.engine.transaction import committed
 
@@ -77,7 +77,8 @@ def _withdraw(found: list[dict], types: dict[str, str]) -> set[str]:
 		by_type[types[row.action]].append(row)
 	withdrawn = set()
 	for action_type, of_type in by_type.items():
-		withdrawn |= channel_for(action_type).withdraw(of_type)
+		if is_served(action_type):
+			withdrawn |= channel_for(action_type).withdraw(of_type)
 	ledger.update(
 		{
 			name: {"status": CANCELLED, "reason": Reason.CAMPAIGN_INACTIVE, "email_queue": None}

@@ -194,6 +194,18 @@ class TestOneBadRecord(MarketingTestCase):
 		self.mail_sent("Sent")
 		self.assertEqual(self.ledger()[0].status, "Completed")
 
+	def test_an_action_whose_channel_is_gone_stops_no_other(self):
+		factories.pin(factories.customer(), in_days(30))
+		gone, other = factories.campaign(), factories.campaign()
+		self.run_night()
+		action = frappe.db.get_value("Lifecycle Action", {"campaign": gone.name})
+		frappe.db.set_value("Lifecycle Action", action, "action_type", "Send by Pigeon")
+		self.mail_sent()
+		outcomes = {row.campaign: row.status for row in self.ledger()}
+		self.assertEqual(outcomes, {gone.name: "Queued", other.name: "Completed"})
+		frappe.db.set_value("Lifecycle Campaign", gone.name, "is_active", 0)
+		settle.settle()
+
 	def test_a_campaign_that_cannot_send_stops_no_other(self):
 		account = self.email_account("offers@company.example")
 		factories.pin(factories.customer(), in_days(30))

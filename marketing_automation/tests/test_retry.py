@@ -222,6 +222,21 @@ class TestByHand(MarketingTestCase):
 		self.assertEqual(len([mail for mail in self.mails() if mail.status != "Error"]), 1)
 		self.assertEqual(frappe.db.get_value(ledger.DOCTYPE, first, "status"), "Failed")
 
+	def test_once_per_customer_told_by_another_pin_meanwhile_is_tried_no_more_by_itself(self):
+		customer = factories.customer()
+		factories.pin(customer, in_days(30))
+		factories.campaign(duplicate_policy="Once per customer")
+		self.run_night()
+		self.mail_sent("Error", error=GREYLISTED)
+		(failed,) = self.ledger()
+		self.assertTrue(failed.next_attempt_at)
+		factories.pin(customer, in_days(30))
+		self.run_night()
+		with self.at(str(failed.next_attempt_at + timedelta(minutes=1))[:16]):
+			settle.settle()
+		row = frappe.get_doc(ledger.DOCTYPE, failed.name)
+		self.assertEqual((row.status, row.next_attempt_at), ("Failed", None))
+
 	def test_once_per_customer_combined_shares_the_mail_again(self):
 		factories.pins(factories.customer(), in_days(30), in_days(30))
 		factories.campaign(duplicate_policy="Once per customer", combine_messages=1)

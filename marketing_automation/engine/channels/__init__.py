@@ -56,6 +56,11 @@ class Message:
 	today: date
 
 
+def is_served(action_type: str) -> bool:
+	"""Say whether an installed app has a channel for an action type."""
+	return bool(frappe.get_hooks("lifecycle_channels", {}).get(action_type))
+
+
 def channel_for(action_type: str) -> ModuleType:
 	"""Return the channel module of an action type; throws when no installed app has one."""
 	paths = frappe.get_hooks("lifecycle_channels", {}).get(action_type)
