@@ -258,8 +258,8 @@ def _step(
 
 def _state(rule: Rule, action: dict, event: DueEvent, recipient: Recipient) -> tuple[str, str]:
 	"""Return (state, why) of a message that the ledger does not have."""
-	today, night, campaign = getdate(), event.night, rule.campaign
-	if not campaign.is_active:
+	today, night = getdate(), event.night
+	if not rule.campaign.is_active:
 		return WITHHELD, _("The campaign is not active.")
 	if not rule.trigger.enabled:
 		return WITHHELD, _("The trigger is switched off.")
@@ -270,9 +270,7 @@ def _state(rule: Rule, action: dict, event: DueEvent, recipient: Recipient) -> t
 		return WITHHELD, _("It fell due before this was switched on, on {0}.").format(
 			frappe.format(since.date(), {"fieldtype": "Date"})
 		)
-	if (campaign.start_date and night < campaign.start_date) or (
-		campaign.end_date and campaign.end_date < night
-	):
+	if not rule.sends_on(night):
 		return WITHHELD, _("The campaign does not send on that day.")
 	status, reason = plan.verdict(event, recipient, max(night, today))
 	if status != PENDING:
