@@ -1,15 +1,19 @@
 """What the marketer sees of what happened: the journey's numbers, the mail itself, and why somebody was told or not."""
 
+import sys
+from types import SimpleNamespace
 from unittest.mock import patch
 
 import frappe
 
 from marketing_automation import api
+from marketing_automation.engine.channels import email
 from marketing_automation.engine.model import Reason
 from marketing_automation.engine.sources import serial_no
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, sending_suspended, statements
 from marketing_automation.tests.factories import in_days
+from marketing_automation.tests.test_delivery import replaced_hooks
 
 
 def action_of(campaign) -> str:
@@ -280,6 +284,41 @@ class TestHealth(MarketingTestCase):
 			self.assertIn("suspended", self.texts(campaign.name))
 		frappe.db.set_value("Lifecycle Campaign", campaign.name, "sender", "nobody@nowhere.example")
 		self.assertIn("nobody@nowhere.example", self.texts(campaign.name))
+
+	def test_each_campaign_is_judged_by_the_channels_of_its_own_actions(self):
+		def check(campaign):
+			frappe.throw("No account for text messages")
+
+		by_text, by_mail, unbuilt = (
+			factories.campaign(sender="nobody@nowhere.example", active=False) for _ in range(3)
+		)
+		frappe.db.set_value("Lifecycle Action", {"campaign": by_text.name}, "action_type", "Send Text")
+		frappe.db.delete("Lifecycle Action", {"campaign": unbuilt.name})
+		channels = {"Send Text": ["test_text_messages"], "Send Email": [email.__name__]}
+		sys.modules["test_text_messages"] = SimpleNamespace(check=check)
+		self.addCleanup(sys.modules.pop, "test_text_messages")
+		with patch.object(frappe, "get_hooks", replaced_hooks(lifecycle_channels=channels)):
+			found = {name: self.texts(name) for name in (by_text.name, by_mail.name, unbuilt.name)}
+		for campaign, texts, mails in (
+			(by_text, True, False),
+			(by_mail, False, True),
+			(unbuilt, False, True),
+		):
+			with self.subTest(campaign=campaign.name):
+				self.assertEqual("text messages" in found[campaign.name], texts)
+				self.assertEqual("nobody@nowhere.example" in found[campaign.name], mails)
+
+	def test_it_costs_the_same_for_any_number_of_campaigns(self):
+		factories.campaign()
+		api.health()
+		with statements() as few:
+			api.health()
+		for _ in range(3):
+			factories.campaign({}, {"days_offset": 7})
+		with statements() as many:
+			api.health()
+		self.assertEqual(len(few), len(many))
+		self.assertLessEqual(len(many), 10)
 
 	def test_a_run_that_failed_is_named(self):
 		run = self.run_night()
