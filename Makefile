@@ -1,5 +1,5 @@
 # Nothing is needed before these but python3 and make. FRAPPE= and ERPNEXT= take a path or a git address with
-# @branch, and the same commands then work on a bench with those. ARGS= goes to pytest.
+# @branch, and the same commands then work on a bench with those. ARGS= goes to the command.
 SANDBOX = python3 sandbox/cli.py
 export FRAPPE ERPNEXT
 

@@ -2,9 +2,18 @@
 
 import frappe
 from frappe.permissions import add_permission, reset_perms, update_permission_property
+from frappe.utils import create_batch
 
 from marketing_automation.hooks import default_log_clearing_doctypes
 
+# What Frappe keeps about documents of any DocType, and the field in which that is named.
+POINT_TO_DOCUMENTS = {
+	"Comment": "reference_doctype",
+	"DocShare": "share_doctype",
+	"Notification Log": "document_type",
+	"ToDo": "reference_type",
+	"Version": "ref_doctype",
+}
 ROLES = ("Marketing Manager", "Marketing User")
 # Marketers write the messages. Frappe grants that on Email Template to System Managers only.
 TEMPLATE_PERMISSIONS = {
@@ -43,7 +52,11 @@ def before_uninstall() -> None:
 	if steps:
 		frappe.db.delete("Onboarding Step", {"name": ["in", steps]})
 	_remove_navigation()
-	frappe.db.delete("Version", {"ref_doctype": ["in", ours]})
+	_remove_unsent_mails()
+	for doctype, field in POINT_TO_DOCUMENTS.items():
+		frappe.db.delete(doctype, {field: ["in", ours]})
+	# The counters of Lifecycle Run, one a year.
+	frappe.db.delete("Series", {"name": ["like", "RUN-____-"]})
 	frappe.db.delete("Custom DocPerm", {"role": ["in", ROLES], "parent": ["in", [*ours, "Email Template"]]})
 	_reset_template_permissions()
 	for role in ROLES:
@@ -56,6 +69,23 @@ def before_uninstall() -> None:
 	frappe.db.delete("Patch Log", {"patch": ["like", "marketing_automation.%"]})
 	frappe.db.delete("Singles", {"doctype": "Marketing Automation Settings"})
 	frappe.clear_cache()
+
+
+def _remove_unsent_mails() -> None:
+	"""Remove our mails that have not left, which Frappe would send all the same. What was sent stays."""
+	# Nobody would be there to take the answer to their link to unsubscribe.
+	names = frappe.get_all(
+		"Email Queue",
+		filters={
+			"reference_doctype": "Lifecycle Campaign",
+			"status": ["not in", ["Sending", "Sent", "Partially Sent"]],
+		},
+		pluck="name",
+		order_by="name asc",
+	)
+	for some in create_batch(names, 1000):
+		frappe.db.delete("Email Queue Recipient", {"parent": ["in", [str(name) for name in some]]})
+		frappe.db.delete("Email Queue", {"name": ["in", some]})
 
 
 def _remove_navigation() -> None:

@@ -28,7 +28,7 @@ PLAIN = re.compile(
 def recipients(events: list[DueEvent]) -> list[Recipient]:
 	"""Return the recipient of each event, in the same order; one who cannot be told has a `reason`.
 
-	Queries: at most 10, for any number of events.
+	Queries: at most 8, for any number of events.
 	"""
 	owned = owners(events)
 	reached = reach({customer for customer, _reason in owned if customer})

@@ -26,7 +26,11 @@ def expiring(
 	say which trigger of an active campaign meets it next, and `problem` why nobody will be told (None when all is well).
 	Queries: 4, and about 14 for each 5,000 serial numbers.
 	"""
-	loaded = [rule for rule in rules.load(campaigns) if rule.trigger.date_field == date_field]
+	loaded = [
+		rule
+		for rule in rules.load(campaigns)
+		if rule.trigger.trigger_type in serial_nos.TRIGGER_TYPES and rule.trigger.date_field == date_field
+	]
 	today, seen = getdate(), 0
 	for rows in serial_nos.expiring(date_field, first, last, visible):
 		for row in rows:

@@ -1,5 +1,7 @@
 """Can it send? What stands in the way of tonight's messages, each with what to do about it. Only reads."""
 
+from collections import defaultdict
+
 import frappe
 from frappe import _
 from frappe.utils import cint
@@ -8,26 +10,59 @@ from frappe.utils.scheduler import is_scheduler_inactive
 from marketing_automation.engine import ledger, watchdog
 from marketing_automation.engine.channels import channel_for
 
+EMAIL = "Send Email"
+# Where what stands in a channel's way is put right.
+ROUTES = {EMAIL: "List/Email Account"}
+
 
 def problems(campaigns: list) -> list[dict]:
-	"""Return [{"level": "red" or "orange", "text", "route"}], the worst first. At most 9 queries.
+	"""Return [{"level": "red" or "orange", "text", "route"}], the worst first.
 
-	campaigns: those to check the sender of (documents or dicts of name, sender, is_active).
+	campaigns: those to check the channels of (documents or dicts of name, sender, is_active).
+	Queries: at most 7, and for each sender those of the channels' checks, for any number of campaigns.
 	"""
-	found = [*_accounts(campaigns), *_mail(), *_scheduler(), *_last_run(), *_paused(campaigns)]
+	found = [*_channels(campaigns), *_mail(), *_scheduler(), *_last_run(), *_paused(campaigns)]
 	return sorted(found, key=lambda problem: problem["level"] != "red")
 
 
-def _accounts(campaigns: list) -> list[dict]:
-	texts = {}
+def _channels(campaigns: list) -> list[dict]:
+	"""Return what the channels of the campaigns' actions say of them. 1 query, and those of the channels' checks.
+
+	A channel is asked once for all campaigns with the same sender.
+	"""
+	action_types, texts = _action_types([campaign.name for campaign in campaigns]), {}
 	for campaign in campaigns:
-		if campaign.sender not in texts:
-			try:
-				channel_for("Send Email").check(campaign)
-			except frappe.ValidationError as e:
-				frappe.clear_last_message()
-				texts[campaign.sender] = frappe.utils.strip_html(str(e))
-	return [_problem("red", text, "List/Email Account") for text in dict.fromkeys(texts.values())]
+		# One that is being built has no action yet, and will most likely send e-mail.
+		for action_type in sorted(action_types.get(campaign.name, {EMAIL})):
+			if (action_type, campaign.sender) not in texts:
+				texts[action_type, campaign.sender] = _refusal(action_type, campaign)
+	routes = {text: ROUTES.get(action_type) for (action_type, _sender), text in texts.items() if text}
+	return [_problem("red", text, route) for text, route in routes.items()]
+
+
+def _refusal(action_type: str, campaign) -> str | None:
+	try:
+		channel_for(action_type).check(campaign)
+	except frappe.ValidationError as e:
+		frappe.clear_last_message()
+		return frappe.utils.strip_html(str(e))
+	return None
+
+
+def _action_types(campaigns: list[str]) -> dict[str, set[str]]:
+	"""Return {campaign: the types of its enabled actions}. 1 query."""
+	found = defaultdict(set)
+	if campaigns:
+		for campaign, action_type in frappe.get_all(
+			"Lifecycle Action",
+			filters={"campaign": ["in", campaigns], "enabled": 1},
+			fields=["campaign", "action_type"],
+			distinct=True,
+			as_list=True,
+			order_by="campaign asc, action_type asc",
+		):
+			found[campaign].add(action_type)
+	return found
 
 
 def _mail() -> list[dict]:

@@ -8,12 +8,14 @@ from datetime import date
 import frappe
 from frappe import _
 from frappe.query_builder.functions import Count
-from frappe.utils import getdate
+from frappe.utils import cint, getdate
 from pypika import Order
 
 from marketing_automation.engine import audience, forecast, ledger, plan, rules
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import PENDING, DueEvent, Recipient, Rule
+from marketing_automation.engine.schedule import Window
+from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.sources import source_for
 from marketing_automation.engine.visibility import Visibility
 
@@ -89,7 +91,8 @@ def why_customer(customer: str, campaigns: list[str], visible: Visibility) -> di
 	"""Return a customer's messages: those of the ledger, and those to come from the campaigns.
 
 	{"customer", "customer_name", "email", "language", "reason" (why nothing can reach them now), "left" (campaigns
-	that they have unsubscribed from; None stands for all mail), "history", "coming"}. Queries: at most 33.
+	that they have unsubscribed from; None stands for all mail), "history", "coming", "withheld"}.
+	Queries: at most 20, and those of each source's `about`.
 	"""
 	history = _history({"customer": customer}, visible)
 	serial = frappe.qb.DocType(REFERENCE)
@@ -123,7 +126,7 @@ def why_serial_no(serial_no: str, campaigns: list[str], visible: Visibility) -> 
 	"""Return which triggers a serial number meets and when, and what the ledger knows of it.
 
 	{"serial_no", "item_name", "customer", ..., "history", "steps"}; a step is one action of one campaign, with its
-	`due_on`, `state` and `why` (text). Queries: at most 32.
+	`due_on`, `state` and `why` (text). Queries: at most 21, and those of each source's `about`.
 	"""
 	found = frappe.db.get_value(
 		REFERENCE, serial_no, ["name", "item_code", "company", "customer", "status"], as_dict=True
@@ -187,7 +190,10 @@ def _history(filters: dict, visible: Visibility) -> list[dict]:
 def _steps(
 	campaigns: list[str], names: list[str], visible: Visibility, also_unmatched: bool = False
 ) -> list[dict]:
-	"""Return what each action of the campaigns makes of serial numbers, by date. 1 to 3 queries, and the plan's."""
+	"""Return what each action of the campaigns makes of serial numbers, by date.
+
+	Queries: at most 16, and those of each source's `about`.
+	"""
 	if not names:
 		return []
 	loaded = rules.load(campaigns, active_only=False)
@@ -197,6 +203,8 @@ def _steps(
 	events = [event for source, of_source in by_source.items() for event in source.about(of_source, names)]
 	recipients = audience.recipients(events)
 	known = _known(names)
+	limit = cint(frappe.db.get_single_value(SETTINGS, "catch_up_nights"))
+	windows = {rule.trigger.name: window for rule, window in plan.windows_for_run(loaded, getdate(), limit)}
 	items = item_names({event.item_code for event in events})
 	steps = []
 	for event, recipient in zip(events, recipients, strict=True):
@@ -204,7 +212,8 @@ def _steps(
 			for action in event.rule.actions:
 				key = (action.name, event.reference_name, event.occurrence)
 				if key not in known:
-					state, why = _state(event.rule, action, event, recipient)
+					window = windows.get(event.rule.trigger.name)
+					state, why = _state(event.rule, action, event, recipient, window)
 					steps.append(_step(event.rule, action, state, why, event, recipient, items))
 	if also_unmatched:
 		met = {event.rule.trigger.name for event in events}
@@ -256,10 +265,15 @@ def _step(
 	}
 
 
-def _state(rule: Rule, action: dict, event: DueEvent, recipient: Recipient) -> tuple[str, str]:
-	"""Return (state, why) of a message that the ledger does not have."""
-	today, night, campaign = getdate(), event.night, rule.campaign
-	if not campaign.is_active:
+def _state(
+	rule: Rule, action: dict, event: DueEvent, recipient: Recipient, window: Window | None
+) -> tuple[str, str]:
+	"""Return (state, why) of a message that the ledger does not have.
+
+	window: the nights that a run takes for the rule now; None where it takes none.
+	"""
+	today, night = getdate(), event.night
+	if not rule.campaign.is_active:
 		return WITHHELD, _("The campaign is not active.")
 	if not rule.trigger.enabled:
 		return WITHHELD, _("The trigger is switched off.")
@@ -270,10 +284,12 @@ def _state(rule: Rule, action: dict, event: DueEvent, recipient: Recipient) -> t
 		return WITHHELD, _("It fell due before this was switched on, on {0}.").format(
 			frappe.format(since.date(), {"fieldtype": "Date"})
 		)
-	if (campaign.start_date and night < campaign.start_date) or (
-		campaign.end_date and campaign.end_date < night
-	):
+	if not rule.sends_on(night):
 		return WITHHELD, _("The campaign does not send on that day.")
+	if night <= today:
+		if not window or night < window.first:
+			return WITHHELD, _("Its day had passed before the trigger took it.")
+		event = event._replace(missed=night < window.catch_up_from)
 	status, reason = plan.verdict(event, recipient, max(night, today))
 	if status != PENDING:
 		return (COMING if night >= today else WITHHELD), _("Would not go out: {0}.").format(_(reason))

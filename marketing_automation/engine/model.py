@@ -55,6 +55,11 @@ class Rule:
 		"""Since when campaign and trigger are both on (datetime), or None."""
 		return max(filter(None, (self.campaign.active_since, self.trigger.active_since)), default=None)
 
+	def sends_on(self, night: date) -> bool:
+		"""Say whether a night lies between the dates of the campaign, both included."""
+		first, last = self.campaign.start_date, self.campaign.end_date
+		return (not first or first <= night) and (not last or night <= last)
+
 
 class DueEvent(NamedTuple):
 	"""Something that is due by a rule: what it is about (`reference_*`) and when it happens (`occurrence`)."""

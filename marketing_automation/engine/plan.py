@@ -88,12 +88,7 @@ def windows_for_run(rules: list[Rule], night: date, catch_up_nights: int) -> lis
 
 def windows_for_day(rules: list[Rule], day: date) -> list[tuple[Rule, Window]]:
 	"""Return each rule with just that day, for a preview: as if the rules had been on for ever."""
-	return [
-		(rule, Window(day, day, day))
-		for rule in rules
-		if (not rule.campaign.start_date or rule.campaign.start_date <= day)
-		and (not rule.campaign.end_date or day <= rule.campaign.end_date)
-	]
+	return [(rule, Window(day, day, day)) for rule in rules if rule.sends_on(day)]
 
 
 def _covered() -> dict[str | None, tuple]:

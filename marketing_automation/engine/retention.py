@@ -5,8 +5,10 @@ from datetime import date, timedelta
 import frappe
 from frappe.utils import cint, getdate
 
-from marketing_automation.engine import ledger, plan, rules, schedule
+from marketing_automation.engine import ledger, plan, rules
+from marketing_automation.engine.model import Rule
 from marketing_automation.engine.settings import SETTINGS
+from marketing_automation.engine.sources import source_for
 
 
 def clear(days: int) -> None:
@@ -35,7 +37,14 @@ def cleared_until() -> date | None:
 	return getdate(value) if value else None
 
 
-def is_forgotten(trigger_type: str, days_offset: int) -> bool:
-	"""Say whether a trigger with this offset is about expiries of which the ledger may have been cleared."""
+def is_forgotten(trigger) -> bool:
+	"""Say whether a trigger (document) still meets expiries of which the ledger may have been cleared.
+
+	Its own source is asked. 1 query, and that of the campaign where it is not cached.
+	"""
 	until = cleared_until()
-	return bool(until) and schedule.occurrence_for_night(trigger_type, days_offset, getdate()) < until
+	if not until:
+		return False
+	campaign = frappe.get_cached_doc("Lifecycle Campaign", trigger.campaign)
+	rule = Rule(campaign.as_dict(), trigger.as_dict(), ())
+	return source_for(trigger.trigger_type).night(rule, until - timedelta(days=1)) >= getdate()

@@ -3,9 +3,13 @@ Templates out, inactive, to be looked at.
 
 A recipe is a folder named in the hook `lifecycle_recipes` (of this app or any other), relative to its app, with:
 
-- `recipe.json`: name, title and description; `trigger_type`; `days` (the defaults); `messages`, the first of which whose
-  `up_to` reaches a trigger's days gives its text; a message has a `text` by language: subject, heading, paragraphs, closing.
-- `layout.html`: the mail round the text, with $heading, $paragraphs, $closing.
+- `recipe.json`: name, title and description; `trigger_type`, which must be "Before Expiration"; `days` before it (the
+  defaults; 0 makes a trigger "On Expiration"); `messages`, the first of which whose `up_to` (null: any) reaches a trigger's
+  days gives its text. A message has a name (its own in the recipe), a title (that of the action, translated), and a `text`
+  by language: subject, heading, paragraphs (a list), expiry_label, closing.
+- `layout.html`: the mail round the text, with $language, $heading, $paragraphs, $expiry_label, $closing; $$ is a dollar sign.
+
+Texts and layout are a template's, with its variables.
 """
 
 import json
@@ -14,6 +18,8 @@ from string import Template
 
 import frappe
 from frappe import _
+
+from marketing_automation.engine.schedule import BEFORE, ON
 
 
 def all_recipes() -> dict[str, dict]:
@@ -45,6 +51,15 @@ def cook(
 	days: one trigger each. language: that of the customers whose own has no translation. fields: of the campaign
 	(company, sender). trigger_fields: of each trigger (item_group, date_field).
 	"""
+	if recipe["trigger_type"] != BEFORE:
+		frappe.throw(
+			_("The recipe {0} has the trigger type {1}. A recipe can only have {2}.").format(
+				frappe.bold(frappe.utils.escape_html(_(recipe["title"]))),
+				frappe.bold(frappe.utils.escape_html(_(recipe["trigger_type"]))),
+				frappe.bold(_(BEFORE)),
+			),
+			title=_("Unknown Trigger Type"),
+		)
 	days = sorted(set(days), reverse=True)
 	if not days or min(days) < 0:
 		frappe.throw(_("Give the days before the expiry, for example: 30, 7, 1."), title=_("Days Missing"))
@@ -71,14 +86,13 @@ def cook(
 
 def _trigger(recipe, campaign, days: int, language: str, trigger_fields: dict, templates: dict) -> None:
 	"""Make the trigger for so many days, with its action. templates: those made so far; grows."""
-	trigger_type = recipe["trigger_type"] if days else "On Expiration"
 	label = _("{0} days before").format(days) if days > 1 else _("1 day before") if days else _("On the day")
 	trigger = frappe.get_doc(
 		{
 			"doctype": "Lifecycle Trigger",
 			"campaign": campaign.name,
 			"trigger_name": label,
-			"trigger_type": trigger_type,
+			"trigger_type": BEFORE if days else ON,
 			"days_offset": days,
 			**trigger_fields,
 		}

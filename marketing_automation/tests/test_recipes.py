@@ -3,6 +3,7 @@
 import frappe
 
 from marketing_automation import api
+from marketing_automation.recipes import all_recipes, cook
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.factories import in_days
@@ -77,3 +78,8 @@ class TestRecipes(MarketingTestCase):
 		):
 			with self.subTest(**answers), self.refused(text):
 				self.make(**answers)
+
+	def test_a_recipe_of_another_app_that_is_not_about_days_before_is_refused(self):
+		recipe = all_recipes()["subscription_renewal"] | {"trigger_type": "After Expiration"}
+		with self.refused("Renewal of subscriptions", "After Expiration", "only have Before Expiration"):
+			cook(recipe, factories.unique("Test"), [7], "en", {}, {})

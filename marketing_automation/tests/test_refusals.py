@@ -117,6 +117,12 @@ class TestAction(MarketingTestCase):
 
 
 class TestCampaign(MarketingTestCase):
+	def set_defaults(self, accounts: list[str], default_outgoing: int) -> None:
+		if accounts:
+			filters = {"name": ["in", accounts]}
+			frappe.db.set_value("Email Account", filters, "default_outgoing", default_outgoing)
+			frappe.db.commit()
+
 	def activate(self, campaign) -> None:
 		campaign.reload()
 		campaign.is_active = 1
@@ -165,7 +171,10 @@ class TestCampaign(MarketingTestCase):
 
 	def test_activated_without_an_account_for_outgoing_mail(self):
 		campaign = factories.campaign(active=False)
-		frappe.db.set_value("Email Account", {"name": ["is", "set"]}, "default_outgoing", 0)
+		defaults = frappe.get_all("Email Account", filters={"default_outgoing": 1}, pluck="name")
+		# `refused` commits.
+		self.addCleanup(self.set_defaults, defaults, 1)
+		self.set_defaults(defaults, 0)
 		with patch.dict(frappe.local.conf):
 			frappe.local.conf.pop("mail_server")
 			frappe.local.outgoing_email_account = {}

@@ -212,11 +212,6 @@ class TestClaim(MarketingTestCase):
 class TestIndexes(MarketingTestCase):
 	"""What is asked of a ledger of millions is answered from an index. Without one it is a minute's work."""
 
-	def setUp(self):
-		super().setUp()
-		if frappe.db.db_type != "mariadb":
-			self.skipTest("the database's explanations are those of MariaDB")
-
 	def filled(self) -> dict:
 		"""Fill the ledger with some thousand rows, in two campaigns and many runs; return one of its rows."""
 		# The database counts rows that other tests have deleted until it has purged them.

@@ -3,9 +3,11 @@
 import unittest
 from datetime import date, datetime, time, timedelta
 
+import frappe
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from marketing_automation.engine.model import Rule
 from marketing_automation.engine.schedule import (
 	AFTER,
 	BEFORE,
@@ -60,6 +62,20 @@ class TestTheNightOfAnExpiry(unittest.TestCase):
 		self.assertEqual(abs((expiry - night).days), offset)
 		self.assertEqual(occurrence_for_night(trigger_type, offset, night), expiry)
 		self.assertNotEqual(occurrence_for_night(trigger_type, offset, night + timedelta(days=1)), expiry)
+
+
+class TestTheDatesOfACampaign(unittest.TestCase):
+	def test_the_first_and_the_last_day_are_days_on_which_it_sends(self):
+		first, last = date(2026, 3, 8), date(2026, 3, 9)
+		for start, end, nights in (
+			(first, last, [8, 9]),
+			(first, None, [8, 9, 10]),
+			(None, last, [7, 8, 9]),
+			(None, None, [7, 8, 9, 10]),
+		):
+			rule = Rule(frappe._dict(start_date=start, end_date=end), frappe._dict(), ())
+			with self.subTest(start=start, end=end):
+				self.assertEqual([n for n in range(7, 11) if rule.sends_on(date(2026, 3, n))], nights)
 
 
 class TestTheNightsOfARun(unittest.TestCase):

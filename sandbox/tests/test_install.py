@@ -41,13 +41,14 @@ RECORDS = {
 	"Installed Application": "select app_name from `tabInstalled Application`",
 	"Singles": "select distinct doctype from tabSingles",
 }
+MAILS = "select status, reference_doctype from `tabEmail Queue`"
 # In these a migration writes down what is Frappe's and ERPNext's, too.
 FILLED_BY_MIGRATION = ("Logs To Clear", "Installed Application")
 
 
 @pytest.fixture(scope="module")
 def life():
-	"""What the site's database holds before the app, with it, after a migration, and after it has gone."""
+	"""What the site's database holds before the app, with it, after a migration, in use, and after it has gone."""
 	sandbox = Sandbox()
 	sites, bench = sandbox.sites, sandbox.bench
 
@@ -63,11 +64,17 @@ def life():
 	seen["installed"] = look(SCHEMA | RECORDS)
 	bench.frappe("--site", SITE, "migrate", "--skip-search-index", log="test-migrate.log")
 	seen["migrated"] = look(SCHEMA | RECORDS)
+	bench.script("use_app.py", SITE, log="test-use-app.log")
+	seen["used"] = look(SCHEMA | RECORDS)
+	seen["mails used"] = sites.rows(SITE, MAILS)
 	bench.frappe(
 		*("--site", SITE, "uninstall-app", "marketing_automation", "--yes", "--no-backup"),
 		log="test-uninstall.log",
 	)
 	seen["uninstalled"] = look(SCHEMA | RECORDS)
+	seen["mails"] = sites.rows(SITE, MAILS)
+	seen["recipients"] = sites.rows(SITE, "select name from `tabEmail Queue Recipient`")
+	seen["series"] = sites.rows(SITE, "select name from tabSeries where name like 'RUN-%'")
 	seen["rows"] = sites.contents(SITE)
 	yield seen
 	sites.remove(SITE)
@@ -83,10 +90,11 @@ def test_the_schema_of_others_is_unmodified(life, what, moment):
 	assert of_others(life[moment][what]) == of_others(life["before"][what])
 
 
-def test_the_app_was_really_there(life):
+def test_the_app_was_really_there_and_in_use(life):
 	assert any("tabLifecycle Execution Log" in row for row in life["installed"]["columns"])
 	assert {"Marketing Manager", "Marketing User"} <= life["migrated"]["Role"]
 	assert "marketing_automation.tasks.check_expiring_subscriptions" in life["migrated"]["Scheduled Job Type"]
+	assert sorted(life["mails used"]) == ["Not Sent\tLifecycle Campaign", "Sent\tLifecycle Campaign"]
 
 
 @pytest.mark.parametrize("what", SCHEMA | RECORDS)
@@ -95,6 +103,9 @@ def test_uninstalled_it_leaves_nothing(life, what):
 	lost = life["before"][what] - life["uninstalled"][what]
 	if what in FILLED_BY_MIGRATION:
 		left -= of_others(life["migrated"][what])
+	if what == "Email Template":
+		# They are the marketers' own.
+		left -= life["used"][what]
 	assert left == set()
 	assert lost == set()
 
@@ -104,8 +115,15 @@ def test_uninstalled_no_row_of_any_table_speaks_of_it(life):
 	# Newer versions of Frappe have a role Marketing Manager, for documents of their own.
 	rows = set(life["rows"]) - set(life["rows before"])
 	tables = {row.split("`")[1] for row in rows if OURS_IN_A_ROW.search(row)}
-	# Frappe's own logs, of what was deleted, of permissions, and of which apps were installed.
-	assert tables <= {"tabDeleted Document", "tabPermission Log", "tabVersion"}
+	# Frappe's own logs, of what was deleted, of permissions, and of which apps were installed; and what was sent.
+	assert tables <= {"tabDeleted Document", "tabPermission Log", "tabVersion", "tabEmail Queue"}
+	assert life["series"] == []
+
+
+def test_uninstalled_what_was_sent_and_the_templates_stay_and_nothing_more_is_sent(life):
+	assert life["mails"] == ["Sent\tLifecycle Campaign"]
+	assert len(life["recipients"]) == 1
+	assert life["uninstalled"]["Email Template"] == life["used"]["Email Template"]
 
 
 def test_the_nightly_job_is_at_one_oclock():

@@ -133,15 +133,13 @@ def counts(windows: list[tuple[Rule, Window]], visible: Visibility) -> dict[tupl
 	for key, rows in counted.items():
 		for rule, window, _filters in by_field[key]:
 			for (day, company, item), count in rows.items():
-				night = schedule.night_for_occurrence(
-					rule.trigger.trigger_type, rule.trigger.days_offset, day
-				)
+				due_on = night(rule, day)
 				if (
-					window.first <= night <= window.last
+					window.first <= due_on <= window.last
 					and rule.campaign.company in (None, "", company)
 					and groups.contains(rule.trigger.item_group, item_groups.get(item))
 				):
-					found[rule.trigger.name, night] += count
+					found[rule.trigger.name, due_on] += count
 	return dict(found)
 
 
@@ -203,14 +201,7 @@ def about(rules: list[Rule], names: list[str]) -> list[DueEvent]:
 			order_by="name asc",
 		)
 		due_on = {
-			day: [
-				(
-					rule,
-					schedule.night_for_occurrence(rule.trigger.trigger_type, rule.trigger.days_offset, day),
-					False,
-				)
-				for rule in of_field
-			]
+			day: [(rule, night(rule, day), False) for rule in of_field]
 			for day in map(getdate, {row.occurrence for row in rows})
 		}
 		events += _events(rows, due_on, groups)
@@ -226,7 +217,7 @@ def upcoming(rules: list[Rule], rows: list[dict], today: date) -> dict[str, tupl
 	due_on = {}
 	for day in map(getdate, {row.occurrence for row in rows}):
 		nights = [(rule, night(rule, day)) for rule in rules]
-		coming = [(rule, on) for rule, on in nights if on >= today and _sends_on(rule.campaign, on)]
+		coming = [(rule, on) for rule, on in nights if on >= today and rule.sends_on(on)]
 		due_on[day] = sorted(coming, key=itemgetter(1))
 	takes = _judge(rules, rows, _ItemGroups(rule.trigger.item_group for rule in rules))
 	found = {}
@@ -235,13 +226,6 @@ def upcoming(rules: list[Rule], rows: list[dict], today: date) -> dict[str, tupl
 		if first:
 			found[row.name] = first
 	return found
-
-
-def _sends_on(campaign: dict, on: date) -> bool:
-	"""Say whether a night lies between the dates of a campaign."""
-	return (not campaign.start_date or campaign.start_date <= on) and (
-		not campaign.end_date or on <= campaign.end_date
-	)
 
 
 def expiring(date_field: str, first: date, last: date, visible: Visibility) -> Iterator[list[dict]]:

@@ -99,8 +99,10 @@ marketing_automation.recipes = {
 	},
 
 	languages(recipe) {
-		const names = { en: "English", es: "Español" };
-		return recipe.languages.map((code) => ({ value: code, label: names[code] || code }));
+		return recipe.languages.map((code) => ({
+			value: code,
+			label: marketing_automation.journey.language(code),
+		}));
 	},
 
 	choose(dialog, recipes) {

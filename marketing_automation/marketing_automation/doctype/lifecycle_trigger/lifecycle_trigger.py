@@ -43,7 +43,7 @@ class LifecycleTrigger(Document):
 		if (
 			not self.is_new()
 			and any(self.has_value_changed(field) for field in DEFINITION)
-			and retention.is_forgotten(self.trigger_type, self.days_offset)
+			and retention.is_forgotten(self)
 		):
 			frappe.throw(
 				_(
