@@ -149,7 +149,7 @@ def send_test(action: str, serial_no: str, language: str | None = None) -> str:
 	"""Mail the rendered message to the session's user, marked as a test; return the address. No ledger row."""
 	_readable_action(action)
 	_require(CAMPAIGN, "write")
-	return sample.send_test(sample.render(action, serial_no, Visibility(), language))
+	return sample.send_test(action, serial_no, Visibility(), language)
 
 
 # -- why ---------------------------------------------------------------------------------------------------------
@@ -205,6 +205,7 @@ def make_from_recipe(
 	sender: str | None = None,
 	company: str | None = None,
 	date_field: str | None = None,
+	combine_messages: int = 1,
 ) -> str:
 	"""Make a campaign from a recipe, inactive, and return its name. days: numbers with commas between."""
 	_require(CAMPAIGN, "create")
@@ -221,7 +222,7 @@ def make_from_recipe(
 		campaign_name,
 		numbers,
 		language,
-		{"sender": sender, "company": company},
+		{"sender": sender, "company": company, "combine_messages": cint(combine_messages)},
 		{field: value for field, value in of_trigger.items() if value},
 	).name
 

@@ -397,7 +397,8 @@ def counts_of_run(run: str) -> dict[str, int]:
 
 
 def refresh_soon(runs: set[str]) -> None:
-	"""As `refresh_runs`, for jobs: leaves out a run that was counted just now, unless nothing of it is open any more.
+	"""As `refresh_runs`, for jobs: leaves out a run that was counted just now, unless it ends with this, or nothing of
+	it is open any more.
 
 	Counting takes longer the larger the run is, and a large run has as many more jobs. The caller commits.
 	"""
@@ -405,15 +406,19 @@ def refresh_soon(runs: set[str]) -> None:
 	counted = frappe.get_all(
 		RUN,
 		filters={"name": ["in", list(runs)], "modified": [">", just_now]},
-		pluck="name",
+		fields=["name", "finished_at"],
 		order_by="name asc",
 	)
 	refresh_runs(
 		runs
 		- {
-			run
+			run.name
 			for run in counted
-			if frappe.db.exists(DOCTYPE, {"run": run, "status": ["in", [PENDING, QUEUED]]})
+			if frappe.db.exists(
+				DOCTYPE,
+				# It ends when nothing is Pending, however long what is Queued has to wait.
+				{"run": run.name, "status": ["in", [PENDING, QUEUED] if run.finished_at else [PENDING]]},
+			)
 		}
 	)
 

@@ -7,16 +7,21 @@ from dataclasses import dataclass, replace
 
 import frappe
 from frappe import _
+from frappe.core.utils import html2text
 from frappe.email.email_body import get_formatted_html
-from frappe.utils import to_markdown, validate_email_address
+from frappe.email.queue import get_unsubscribe_message
+from frappe.utils import validate_email_address
 
 from marketing_automation import recipes as cookbook
 from marketing_automation.engine import audience, rules, templates
-from marketing_automation.engine.channels import Message, Unsendable, channel_for
+from marketing_automation.engine.channels import Message, Unsendable, channel_for, email_queue
 from marketing_automation.engine.items import item_names
+from marketing_automation.engine.language import in_language
 from marketing_automation.engine.model import DueEvent, Recipient, Rule
 from marketing_automation.engine.sources import source_for
 from marketing_automation.engine.visibility import Visibility
+
+UNSUBSCRIBE_URL = "<!--unsubscribe_url-->"
 
 
 @dataclass(frozen=True)
@@ -70,10 +75,12 @@ def render(action: str, serial_no: str, visible: Visibility, language: str | Non
 	)
 	channel = channel_for(found.action_type)
 	try:
-		mail, _language = channel.render(channel.prepare([found]), message)
+		mail, reads = channel.render(channel.prepare([found]), message)
 	except Unsendable as e:
 		frappe.throw(frappe.utils.escape_html(str(e)), templates.TemplateInvalid, title=_("Cannot Be Shown"))
-	framed = get_formatted_html(mail.subject, mail.body)
+	with in_language(reads):
+		link = get_unsubscribe_message(_("Unsubscribe"), None)
+	framed = get_formatted_html(mail.subject, mail.body, unsubscribe_link=link)
 	if templates.EMBED.search(framed):
 		frappe.throw(
 			_("The Email Template embeds a file by its path. Show pictures by their address instead."),
@@ -83,7 +90,10 @@ def render(action: str, serial_no: str, visible: Visibility, language: str | Non
 	return Sample(
 		subject=mail.subject,
 		html=framed,
-		text=to_markdown(mail.body),
+		# As it is sent; where the link leads is the customer's own.
+		text=email_queue.without_table_lines(
+			html2text(mail.body) + link.text.replace(UNSUBSCRIBE_URL, "...")
+		),
 		body=mail.body,
 		message=message,
 		reason=recipient.reason,
@@ -132,8 +142,9 @@ def languages(action: dict) -> list[dict]:
 	)
 
 
-def send_test(sample: Sample) -> str:
-	"""Mail a sample to the session's user, marked as a test; return their address."""
+def send_test(action: str, serial_no: str, visible: Visibility, language: str | None = None) -> str:
+	"""Have a sample (see `render`) mailed to the session's user, marked as a test; return their address."""
+	sample = render(action, serial_no, visible, language)
 	address = frappe.db.get_value("User", frappe.session.user, "email")
 	if not address or not validate_email_address(address):
 		frappe.throw(
@@ -141,13 +152,30 @@ def send_test(sample: Sample) -> str:
 			title=_("No E-mail Address"),
 		)
 	channel_for(sample.message.action.action_type).check(sample.message.campaign)
-	frappe.sendmail(
-		recipients=[address],
-		sender=sample.message.campaign.sender or None,
-		subject=_("[Test] {0}").format(sample.subject),
-		message=sample.body,
+	frappe.enqueue(
+		mail_test,
+		queue="short",
+		now=frappe.flags.in_test,
+		**{"action": action, "serial_no": serial_no, "language": language, "asked_in": frappe.local.lang},
 	)
 	return address
+
+
+def mail_test(action: str, serial_no: str, language: str | None, asked_in: str) -> None:
+	"""Mail a sample to the session's user, now: who asks for a test waits for it. The entry point of the job.
+
+	asked_in: the language of the user.
+	"""
+	sample = render(action, serial_no, Visibility(), language)
+	with in_language(asked_in):
+		subject = _("[Test] {0}").format(sample.subject)
+	frappe.sendmail(
+		recipients=[frappe.db.get_value("User", frappe.session.user, "email")],
+		sender=sample.message.campaign.sender or None,
+		subject=subject,
+		message=sample.body,
+		now=True,
+	)
 
 
 def example_serial_no(action: str, visible: Visibility) -> str | None:

@@ -49,7 +49,7 @@ def cook(
 	"""Make the campaign of a recipe, inactive; return it. Its user needs the right to create each part.
 
 	days: one trigger each. language: that of the customers whose own has no translation. fields: of the campaign
-	(company, sender). trigger_fields: of each trigger (item_group, date_field).
+	(company, sender, combine_messages). trigger_fields: of each trigger (item_group, date_field).
 	"""
 	if recipe["trigger_type"] != BEFORE:
 		frappe.throw(
@@ -59,6 +59,13 @@ def cook(
 				frappe.bold(_(BEFORE)),
 			),
 			title=_("Unknown Trigger Type"),
+		)
+	if frappe.db.exists("Lifecycle Campaign", campaign_name):
+		frappe.throw(
+			_("There is a campaign {0} already. Choose another name.").format(
+				frappe.bold(frappe.utils.escape_html(campaign_name))
+			),
+			title=_("Name Taken"),
 		)
 	days = sorted(set(days), reverse=True)
 	if not days or min(days) < 0:

@@ -103,6 +103,8 @@ class TestMail(MarketingTestCase):
 		self.assertTrue(found["subject"].startswith("Vence el "))
 		self.assertIn("Test Mía", found["html"])
 		self.assertIn("Hola **Test Mía**", found["text"])
+		self.assertIn("Darse de baja", found["text"])
+		self.assertIn("Darse de baja", found["html"])
 		self.assertEqual((found["reason"], found["due_on"]), (None, in_days(10)))
 		english = api.mail(self.action, self.pin, "en")
 		self.assertIn("30 days", english["text"])
@@ -131,6 +133,8 @@ class TestMail(MarketingTestCase):
 		self.assertEqual(api.send_test(self.action, self.pin), marketer)
 		frappe.set_user("Administrator")
 		(mail,) = self.mails()
+		# Nobody waits for the next emptying of the queue.
+		self.assertEqual(mail.status, "Sent")
 		recipients = frappe.get_all("Email Queue Recipient", pluck="recipient")
 		self.assertEqual((recipients, self.ledger()), ([marketer], []))
 		self.assertIn("[Test] Vence el", str(frappe.get_doc("Email Queue", mail.name).message))

@@ -35,7 +35,8 @@ class TestRecipes(MarketingTestCase):
 		self.assertEqual({trigger["item_group"] for trigger in journey}, {group})
 		self.assertEqual([len(trigger["actions"]) for trigger in journey], [1, 1, 1])
 		campaign = frappe.get_doc("Lifecycle Campaign", name)
-		self.assertEqual(campaign.is_active, 0)
+		# Its message lists all that a customer has, so that nobody gets one for each.
+		self.assertEqual((campaign.is_active, campaign.combine_messages), (0, 1))
 		campaign.is_active = 1
 		campaign.save()
 
@@ -75,6 +76,7 @@ class TestRecipes(MarketingTestCase):
 			({"days": "soon"}, "commas"),
 			({"language": "fr"}, "en, es"),
 			({"recipe": "cake"}, "cake"),
+			({"campaign_name": factories.campaign().name}, "Choose another name"),
 		):
 			with self.subTest(**answers), self.refused(text):
 				self.make(**answers)

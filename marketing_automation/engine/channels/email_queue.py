@@ -4,6 +4,7 @@ What sendmail finds out again for each mail (the account, the unsubscribed, the 
 """
 
 import functools
+import re
 from collections.abc import Iterator
 
 import frappe
@@ -27,6 +28,11 @@ BYTES_AT_ONCE = 2_000_000
 CORE = ("frappe.", "erpnext.")
 # Whatever a site's users have bound to documents, by the field that names the DocType.
 BOUND = {"Notification": "document_type", "Webhook": "webhook_doctype", "Server Script": "reference_doctype"}
+
+
+# In Markdown: an empty row or one of dashes, and what begins and ends a row.
+TABLE_RULES = re.compile(r"(?:^[ \t]*\|[ \t|:-]*$\n?)+", re.MULTILINE)
+TABLE_EDGES = re.compile(r"^[ \t]*\|[ \t]?|[ \t]*\|[ \t]*$", re.MULTILINE)
 
 
 class Mail(QueueBuilder):
@@ -83,6 +89,9 @@ class Mail(QueueBuilder):
 			"recipients": [recipient],
 		}
 
+	def email_text_content(self):
+		return without_table_lines(super().email_text_content())
+
 	def email_html_content(self):
 		return without_embeds(super().email_html_content())
 
@@ -101,6 +110,19 @@ class Mail(QueueBuilder):
 		mail.set_html("", self.email_text_content(), formatted=without_embeds(self.html))
 		mail.set_message_id(self.message_id, self.is_notification)
 		return mail
+
+
+def without_table_lines(text: str) -> str:
+	"""Return the text part of a mail without the lines that Frappe draws round tables: a layout is made of them.
+
+	>>> without_table_lines(
+	...     "|  |\\n| --- |\\n| Dear Ana,\\n|  |  |\\n| --- | --- |\\n| Pin | Friday |\\n\\nBye |"
+	... )
+	'Dear Ana,\\n\\nPin | Friday\\n\\nBye'
+	"""
+	text = TABLE_RULES.sub("\n", text)
+	text = TABLE_EDGES.sub("", text)
+	return re.sub(r"\n{3,}", "\n\n", text).lstrip("\n")
 
 
 def frame_of(account: EmailAccount, **fields) -> mime.Frame | None:

@@ -79,6 +79,13 @@ marketing_automation.recipes = {
 							default: "warranty_expiry_date",
 							description: __("The field of Serial No that holds the expiry."),
 						},
+						{
+							fieldname: "combine_messages",
+							label: __("One Message a Customer a Day"),
+							fieldtype: "Check",
+							default: 1,
+							description: __("Who has several products due on one day gets one mail that lists them all."),
+						},
 					],
 					primary_action_label: __("Make the Campaign"),
 					primary_action: (values) => {

@@ -111,20 +111,24 @@ def _rows(by_action: Counter, level: tuple[str, ...]) -> list[dict]:
 
 
 def _row(action: dict, level: tuple[str, ...], counts: Counter) -> dict:
-	due = sum(counts.values())
-	decided = counts[COMPLETED] + counts[FAILED]
 	return {
 		**{field: action[field] for field in level},
 		**({"trigger_name": action.trigger_name} if "trigger" in level else {}),
 		**({"action_name": action.action_name} if "action" in level else {}),
-		"due": due,
+		"due": sum(counts.values()),
 		"told": counts[COMPLETED],
 		"on_its_way": counts[PENDING] + counts[QUEUED],
 		"skipped": counts[SKIPPED],
 		"failed": counts[FAILED],
 		"cancelled": counts[CANCELLED],
-		"delivered": 100 * counts[COMPLETED] / decided if decided else None,
+		"delivered": _share_delivered(counts),
 	}
+
+
+def _share_delivered(counts: Counter) -> float | None:
+	"""Return how many of 100 messages that have come to an end were delivered; None when none has."""
+	decided = counts[COMPLETED] + counts[FAILED]
+	return 100 * counts[COMPLETED] / decided if decided else None
 
 
 def _columns(level: tuple[str, ...]) -> list[dict]:
@@ -176,7 +180,7 @@ def chart(by_day: Counter, first: date, last: date) -> dict:
 		"data": {"labels": list(dict.fromkeys(bars.values())), "datasets": datasets(by_day, bars)},
 		"type": "bar",
 		"barOptions": {"stacked": 1},
-		"colors": ["#28a745", "#449cf0", "#a6b1b9", "#e24c4c"],
+		"colors": ["#28a745", "#449cf0", "#a6b1b9", "#e24c4c", "#f2b84b"],
 		"fieldtype": "Int",
 	}
 
@@ -188,7 +192,8 @@ def datasets(by_day: Counter, bars: dict[date, str]) -> list[dict]:
 		(_("Told"), (COMPLETED,)),
 		(_("On Its Way"), (PENDING, QUEUED)),
 		(_("Skipped"), (SKIPPED,)),
-		(_("Failed"), (FAILED, CANCELLED)),
+		(_("Failed"), (FAILED,)),
+		(_("Cancelled"), (CANCELLED,)),
 	):
 		values = dict.fromkeys(bars.values(), 0)
 		for day, bar in bars.items():
@@ -201,12 +206,21 @@ def _summary(by_action: Counter) -> list[dict]:
 	totals = Counter()
 	for (_action, status), count in by_action.items():
 		totals[status] += count
-	return [
+	counts = [
 		{"label": label, "value": value, "datatype": "Int", "indicator": indicator if value else "Grey"}
 		for label, value, indicator in (
 			(_("Told"), totals[COMPLETED], "Green"),
 			(_("On Its Way"), totals[PENDING] + totals[QUEUED], "Blue"),
 			(_("Skipped"), totals[SKIPPED], "Grey"),
 			(_("Failed"), totals[FAILED], "Red"),
+			(_("Cancelled"), totals[CANCELLED], "Orange"),
 		)
+	]
+	# The table has no row of totals: Frappe would write the average of the percentages into it.
+	delivered = _share_delivered(totals)
+	if delivered is None:
+		return counts
+	return [
+		*counts,
+		{"label": _("Delivered"), "value": delivered, "datatype": "Percent", "indicator": "Green"},
 	]
