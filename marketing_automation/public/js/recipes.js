@@ -106,10 +106,11 @@ marketing_automation.recipes = {
 	},
 
 	languages(recipe) {
-		return recipe.languages.map((code) => ({
-			value: code,
-			label: marketing_automation.journey.language(code),
-		}));
+		return recipe.languages.map((code) => {
+			const name = marketing_automation.journey.language(code);
+			// Within a sentence Spanish writes it small; here it stands alone.
+			return { value: code, label: name.charAt(0).toLocaleUpperCase() + name.slice(1) };
+		});
 	},
 
 	choose(dialog, recipes) {

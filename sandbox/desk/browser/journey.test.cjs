@@ -28,6 +28,8 @@ test("from a recipe to the answer why", async () => {
 		await openList(page, "Lifecycle Campaign");
 		await page.getByRole("button", { name: "New from Recipe" }).click();
 		await dialog(page).locator('[data-fieldname="campaign_name"] input').fill(CAMPAIGN);
+		const languages = dialog(page).locator('[data-fieldname="language"] option');
+		assert.deepEqual(await languages.allTextContents(), ["English", "Spanish"]);
 		await dialog(page).getByRole("button", { name: "Make the Campaign" }).click();
 		await formOf(page, "Lifecycle Campaign");
 		await page.locator(".lifecycle-journey").waitFor();
