@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 import frappe
 from frappe.email.doctype.email_queue.email_queue import EmailQueue, SendMailContext
 
+from marketing_automation import unsubscribe
 from marketing_automation.engine import deliver, drain, layout, ledger, plan, rules, run, settle
 from marketing_automation.engine.channels import email
 from marketing_automation.tests import factories
@@ -369,7 +370,7 @@ class TestMail(MarketingTestCase):
 		self.assertIn("renewals@company.example", mail.sender)
 		self.assertEqual(mail.email_account, account.name)
 
-	def test_frappes_signed_unsubscribe_link_of_the_campaign(self):
+	def test_a_signed_link_to_unsubscribe_from_the_campaign(self):
 		customer = factories.customer()
 		campaign, mail = self.mail_to(customer)
 		self.assertEqual(
@@ -378,7 +379,9 @@ class TestMail(MarketingTestCase):
 		)
 		text, html = mail_parts(mail)
 		for part in (text, html):
-			(link,) = re.findall(r"https?://\S+/frappe\.email\.queue\.unsubscribe\?([^\s\"]+)", part)
+			(link,) = re.findall(
+				r"https?://\S+/marketing_automation\.unsubscribe\.unsubscribe\?([^\s\"]+)", part
+			)
 			values = dict(parse_qsl(link))
 			self.assertEqual(
 				[values[key] for key in ("email", "doctype", "name")],
@@ -545,6 +548,7 @@ class TestMail(MarketingTestCase):
 			reference_doctype="Lifecycle Campaign",
 			reference_name=campaign.name,
 			unsubscribe_message="Unsubscribe",
+			unsubscribe_method=unsubscribe.METHOD,
 		)
 		(theirs,) = self.mails()
 		# Ours is finished already.

@@ -14,6 +14,7 @@ from frappe.email.doctype.email_account.email_account import EmailAccount
 from frappe.email.queue import get_unsubscribe_message
 from frappe.utils import add_to_date, now_datetime
 
+from marketing_automation import unsubscribe
 from marketing_automation.engine import drain, layout, templates
 from marketing_automation.engine.channels import Message, Unsendable, email_queue, mime, smtp_errors
 from marketing_automation.engine.language import in_language
@@ -128,6 +129,7 @@ def compose(prepared: Prepared, message: Message) -> dict:
 			reference_doctype=REFERENCE_DOCTYPE,
 			reference_name=message.campaign.name,
 			add_unsubscribe_link=1,
+			unsubscribe_method=unsubscribe.METHOD,
 			unsubscribe_message=_("Unsubscribe"),
 			**parts,
 		).as_dict()
@@ -206,7 +208,12 @@ def _frame(account: EmailAccount, sender: str | None) -> mime.Frame | None:
 	"""Return the MIME of an account: every mail from it has the same headers and parts."""
 	return _made_once(
 		("frame", account.name, str(account.get("modified")), sender),
-		lambda: email_queue.frame_of(account, sender=sender, reference_doctype=REFERENCE_DOCTYPE),
+		lambda: email_queue.frame_of(
+			account,
+			sender=sender,
+			reference_doctype=REFERENCE_DOCTYPE,
+			unsubscribe_method=unsubscribe.METHOD,
+		),
 	)
 
 
