@@ -185,6 +185,7 @@ class TestWhy(MarketingTestCase):
 		withheld, _coming, not_due = found["steps"]
 		self.assertIn("before this was switched on", withheld["why"])
 		self.assertIn("Test Other", not_due["why"])
+		self.assertIn("Warranty Expiry Date", not_due["why"])
 		campaign.is_active = 0
 		campaign.save()
 		self.assertIn("not active", api.why_serial_no(pin)["steps"][0]["why"])
