@@ -2,9 +2,15 @@
 
 import frappe
 from frappe import _
-from frappe.utils import now_datetime
+from frappe.utils import cint, now_datetime
 
 from marketing_automation.engine import ledger
+
+
+def read_numbers(doc, *fields: str) -> None:
+	"""Make numbers of what the Desk has sent as text, of which "0" is true. Frappe does so only after `validate`."""
+	for field in fields:
+		doc.set(field, cint(doc.get(field)))
 
 
 def set_active_since(doc, switch: str, definition: tuple[str, ...] = ()) -> None:

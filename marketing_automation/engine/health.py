@@ -18,6 +18,7 @@ ROUTES = {EMAIL: "List/Email Account"}
 def problems(campaigns: list) -> list[dict]:
 	"""Return [{"level": "red" or "orange", "text", "route"}], the worst first.
 
+	route: where the user can look at it or put it right, or None.
 	campaigns: those to check the channels of (documents or dicts of name, sender, is_active).
 	Queries: at most 7, and for each sender those of the channels' checks, for any number of campaigns.
 	"""
@@ -37,7 +38,7 @@ def _channels(campaigns: list) -> list[dict]:
 			if (action_type, campaign.sender) not in texts:
 				texts[action_type, campaign.sender] = _refusal(action_type, campaign)
 	routes = {text: ROUTES.get(action_type) for (action_type, _sender), text in texts.items() if text}
-	return [_problem("red", text, route) for text, route in routes.items()]
+	return [_to_put_right(text, route) for text, route in routes.items()]
 
 
 def _refusal(action_type: str, campaign) -> str | None:
@@ -78,8 +79,7 @@ def _mail() -> list[dict]:
 		)
 	if cint(frappe.db.get_default("suspend_email_queue")):
 		found.append(
-			_problem(
-				"red",
+			_to_put_right(
 				_("Sending is suspended: messages wait in the Email Queue. Resume it there."),
 				"List/Email Queue",
 			)
@@ -142,5 +142,14 @@ def _paused(campaigns: list) -> list[dict]:
 	]
 
 
+def _to_put_right(text: str, route: str | None) -> dict:
+	"""Return a problem that is put right where the route leads; by an administrator if the user may not go there."""
+	problem = _problem("red", text, route)
+	if route and not problem["route"]:
+		problem["text"] = _("{0} Ask your administrator, who may change that.").format(text)
+	return problem
+
+
 def _problem(level: str, text: str, route: str | None = None) -> dict:
-	return {"level": level, "text": text, "route": route}
+	may_open = route and frappe.has_permission(route.split("/")[1], "read")
+	return {"level": level, "text": text, "route": route if may_open else None}

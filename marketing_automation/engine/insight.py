@@ -299,7 +299,7 @@ def _state(
 
 
 def _why_unmatched(rule: Rule) -> str:
-	wanted = [_("a date in {0}").format(rule.trigger.date_field)]
+	wanted = [_("a date in {0}").format(_(frappe.get_meta(REFERENCE).get_label(rule.trigger.date_field)))]
 	if rule.campaign.company:
 		wanted.append(_("the company {0}").format(rule.campaign.company))
 	if rule.trigger.item_group:

@@ -189,6 +189,7 @@ class TestWhy(MarketingTestCase):
 		withheld, _coming, not_due = found["steps"]
 		self.assertIn("before this was switched on", withheld["why"])
 		self.assertIn("Test Other", not_due["why"])
+		self.assertIn("Warranty Expiry Date", not_due["why"])
 		campaign.is_active = 0
 		campaign.save()
 		self.assertIn("not active", api.why_serial_no(pin)["steps"][0]["why"])
@@ -288,6 +289,26 @@ class TestHealth(MarketingTestCase):
 			self.assertIn("suspended", self.texts(campaign.name))
 		frappe.db.set_value("Lifecycle Campaign", campaign.name, "sender", "nobody@nowhere.example")
 		self.assertIn("nobody@nowhere.example", self.texts(campaign.name))
+
+	def test_nobody_is_sent_where_they_may_not_go(self):
+		campaign = factories.campaign(sender="nobody@nowhere.example", active=False)
+
+		def seen_by(user: str) -> dict:
+			frappe.set_user(user)
+			with sending_suspended():
+				return {problem["route"]: problem["text"] for problem in api.health(campaign.name)}
+
+		self.assertLessEqual({"List/Email Account", "List/Email Queue"}, set(seen_by("Administrator")))
+		by_marketer = seen_by(factories.user("Marketing User"))
+		self.assertFalse({"List/Email Account", "List/Email Queue"} & set(by_marketer))
+		self.assertIn("Ask your administrator", by_marketer[None])
+
+	def test_a_sender_is_not_said_to_have_alternatives_where_there_are_none(self):
+		campaign = factories.campaign(sender="nobody@nowhere.example", active=False)
+		with patch.object(email, "senders", return_value=[]):
+			self.assertNotIn("choose another", self.texts(campaign.name))
+		with patch.object(email, "senders", return_value=["shop@company.example"]):
+			self.assertIn("choose another sender: shop@company.example.", self.texts(campaign.name))
 
 	def test_each_campaign_is_judged_by_the_channels_of_its_own_actions(self):
 		def check(campaign):

@@ -3,6 +3,7 @@
 from unittest.mock import patch
 
 import frappe
+from frappe.client import set_value
 
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
@@ -191,6 +192,17 @@ class TestCampaign(MarketingTestCase):
 		campaign = factories.campaign(active=False, sender="disabled@company.example")
 		with self.refused("disabled@company.example"):
 			self.activate(campaign)
+
+	def test_what_the_desk_switches_off_is_off(self):
+		campaign = factories.campaign()
+		trigger = frappe.get_doc("Lifecycle Trigger", {"campaign": campaign.name})
+		action = frappe.get_doc("Lifecycle Action", {"trigger": trigger.name})
+		for doc, switch in ((action, "enabled"), (trigger, "enabled"), (campaign, "is_active")):
+			with self.subTest(doc.doctype):
+				# So it comes from a form of the web.
+				set_value(doc.doctype, doc.name, switch, "0")
+				doc.reload()
+				self.assertEqual((doc.get(switch), doc.active_since), (0, None))
 
 
 class TestDeletion(MarketingTestCase):

@@ -40,11 +40,17 @@ def senders() -> list[str]:
 def check(campaign) -> None:
 	"""Throw when no Email Account can send for this campaign."""
 	if campaign.sender:
-		if parseaddr(campaign.sender)[1] not in senders():
-			frappe.throw(
+		able = senders()
+		if parseaddr(campaign.sender)[1] not in able:
+			text = (
 				_(
 					"No Email Account sends as {0}. Enable outgoing mail for it in Email Account, or choose another sender: {1}."
-				).format(frappe.bold(frappe.utils.escape_html(campaign.sender)), ", ".join(senders()) or "-"),
+				)
+				if able
+				else _("No Email Account sends as {0}. Enable outgoing mail for it in Email Account.")
+			)
+			frappe.throw(
+				text.format(frappe.bold(frappe.utils.escape_html(campaign.sender)), ", ".join(able)),
 				title=_("Sender Cannot Send"),
 			)
 	elif not EmailAccount.find_default_outgoing():

@@ -3,11 +3,12 @@ from frappe import _
 from frappe.model.document import Document
 
 from marketing_automation.engine.channels import channel_for
-from marketing_automation.lifecycle import refuse_deletion_if_used, set_active_since
+from marketing_automation.lifecycle import read_numbers, refuse_deletion_if_used, set_active_since
 
 
 class LifecycleAction(Document):
 	def validate(self):
+		read_numbers(self, "enabled")
 		self.campaign = frappe.db.get_value("Lifecycle Trigger", self.trigger, "campaign")
 		channel_for(self.action_type).validate(self)
 		set_active_since(self, "enabled")

@@ -6,7 +6,7 @@ from frappe.utils import getdate
 from marketing_automation.engine import ledger, rules, withdrawal
 from marketing_automation.engine.channels import channel_for
 from marketing_automation.engine.visibility import Visibility
-from marketing_automation.lifecycle import refuse_deletion_if_used, set_active_since
+from marketing_automation.lifecycle import read_numbers, refuse_deletion_if_used, set_active_since
 
 
 class LifecycleCampaign(Document):
@@ -16,6 +16,7 @@ class LifecycleCampaign(Document):
 		self.dont_update_if_missing = ["company"]
 
 	def validate(self):
+		read_numbers(self, "is_active")
 		self.validate_company()
 		self.validate_dates()
 		self.validate_policy()

@@ -4,7 +4,7 @@ from frappe.model.document import Document
 
 from marketing_automation.engine import retention
 from marketing_automation.engine.sources import source_for
-from marketing_automation.lifecycle import refuse_deletion_if_used, set_active_since
+from marketing_automation.lifecycle import read_numbers, refuse_deletion_if_used, set_active_since
 
 # A trigger that waits for other dates is a new one: what it would have told in the past is not made up for.
 DEFINITION = ("trigger_type", "days_offset", "date_field")
@@ -12,7 +12,7 @@ DEFINITION = ("trigger_type", "days_offset", "date_field")
 
 class LifecycleTrigger(Document):
 	def validate(self):
-		self.days_offset = self.days_offset or 0
+		read_numbers(self, "enabled", "days_offset")
 		source_for(self.trigger_type).validate(self)
 		self.validate_action()
 		self.validate_memory()
