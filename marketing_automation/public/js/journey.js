@@ -76,6 +76,8 @@ marketing_automation.journey = {
 				value: box.checked ? 1 : 0,
 			})
 			.then(() => frappe.model.clear_doc(box.dataset.doctype, box.dataset.switch))
+			// Frappe has said why it was refused.
+			.catch(() => {})
 			.finally(() => frm.trigger("draw_journey"));
 	},
 

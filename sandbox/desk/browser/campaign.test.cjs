@@ -70,6 +70,39 @@ test("triggers and actions are added, opened and switched off in the journey", a
 	);
 });
 
+test("what is refused stays as it was", async () => {
+	await inBrowser(
+		async (page) => {
+			await openNew(page, "To be refused");
+			await page.getByRole("button", { name: "Activate" }).click();
+			await page.getByRole("button", { name: "Pause" }).waitFor();
+			await settled(page);
+			const box = (doctype) => page.locator(".lifecycle-step").first().locator(`[data-switch][data-doctype="${doctype}"]`);
+			for (const doctype of ["Lifecycle Action", "Lifecycle Trigger"]) {
+				await box(doctype).uncheck();
+				await settled(page);
+			}
+			await box("Lifecycle Trigger").click();
+			await dialog(page).getByText("The trigger has no enabled action.").waitFor();
+			await settled(page);
+			assert.ok(!(await box("Lifecycle Trigger").isChecked()));
+			await closeDialog(page);
+
+			const empty = await page.evaluate(() =>
+				frappe.db.insert({ doctype: "Lifecycle Campaign", campaign_name: "Without a trigger" }).then((doc) => doc.name)
+			);
+			await openForm(page, "Lifecycle Campaign", empty);
+			await page.getByRole("button", { name: "Activate" }).click();
+			await dialog(page).getByText("has no enabled trigger").waitFor();
+			await settled(page);
+			const after = await page.evaluate(() => [cur_frm.is_dirty(), cur_frm.doc.is_active]);
+			assert.deepEqual(after, [false, 0]);
+		},
+		// The Desk reports what was refused, and that a save was.
+		{ as: MARKETER, allowed: /status of 417|ValidationError|^undefined/ }
+	);
+});
+
 test("a message is read on a phone and as plain text", async () => {
 	await inBrowser(
 		async (page) => {

@@ -36,7 +36,7 @@ frappe.ui.form.on("Lifecycle Campaign", {
 		if (can_write) {
 			frm.add_custom_button(frm.doc.is_active ? __("Pause") : __("Activate"), () => {
 				frm.set_value("is_active", frm.doc.is_active ? 0 : 1).then(() =>
-					frm.save().catch(() => frm.reload_doc())
+					frm.save("Save", null, null, () => frm.reload_doc())
 				);
 			});
 		}
