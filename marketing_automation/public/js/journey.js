@@ -146,10 +146,11 @@ marketing_automation.journey = {
 	action(frm, action) {
 		const ma = marketing_automation;
 		const counts = action.counts;
-		const number = (label, count, statuses, color) =>
+		const number = (label, count, statuses, color, more = "") =>
 			`<button type="button" class="lifecycle-number ${count ? color : "zero"}" data-ledger="1"
 				data-action="${ma.escape(action.name)}" data-status="${statuses}">
-				<strong>${ma.number(count)}</strong><span>${ma.escape(label)}</span></button>`;
+				<strong>${ma.number(count)}</strong><span>${ma.escape(label)}</span><small>${more}</small></button>`;
+		const cancelled = counts.Cancelled ? __("+ {0} cancelled", [ma.number(counts.Cancelled)]) : "";
 		const languages = action.languages.length
 			? `<span class="text-muted small">${__("also in {0}", [
 					ma.escape(action.languages.map((code) => this.language(code)).join(", ")),
@@ -169,7 +170,7 @@ marketing_automation.journey = {
 					)}" title="${__("Due in the next 7 days")}">
 					<strong>${ma.number(action.coming)}</strong><span>${__("In 7 Days")}</span><small></small></button>
 				${number(__("Told"), counts.Completed + counts.Queued, "Completed,Queued", "green")}
-				${number(__("Skipped"), counts.Skipped + counts.Cancelled, "Skipped,Cancelled", "gray")}
+				${number(__("Skipped"), counts.Skipped, "Skipped,Cancelled", "gray", cancelled)}
 				${number(__("Failed"), counts.Failed, "Failed", "red")}
 			</div>
 		</div>`;
