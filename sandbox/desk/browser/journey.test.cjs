@@ -93,6 +93,10 @@ test("a campaign is paused and resumed", async () => {
 			await page.getByRole("button", { name: "Pause" }).click();
 			await page.locator(".indicator-pill:visible", { hasText: "Inactive" }).waitFor();
 			assert.equal(await page.getByRole("button", { name: "Run Now" }).count(), 0);
+			await page.getByText("What has not left yet is being taken back.").waitFor();
+			await settled(page);
+			// The numbers follow what is taken back.
+			await page.waitForRequest(/marketing_automation\.api\.journey/);
 			await page.getByRole("button", { name: "Activate" }).click();
 			await page.getByRole("button", { name: "Run Now" }).waitFor();
 			await page.locator(".indicator-pill:visible", { hasText: /^\s*Active\s*$/ }).waitFor();

@@ -35,8 +35,14 @@ frappe.ui.form.on("Lifecycle Campaign", {
 		}
 		if (can_write) {
 			frm.add_custom_button(frm.doc.is_active ? __("Pause") : __("Activate"), () => {
-				frm.set_value("is_active", frm.doc.is_active ? 0 : 1).then(() =>
-					frm.save("Save", null, null, () => frm.reload_doc())
+				const pausing = frm.doc.is_active;
+				frm.set_value("is_active", pausing ? 0 : 1).then(() =>
+					frm.save(
+						"Save",
+						(r) => pausing && !r.exc && frm.trigger("paused"),
+						null,
+						() => frm.reload_doc()
+					)
 				);
 			});
 		}
@@ -69,6 +75,15 @@ frappe.ui.form.on("Lifecycle Campaign", {
 		frm.dashboard.show();
 		frm.trigger("draw_health");
 		frm.trigger("draw_journey");
+	},
+
+	// A job takes back what waits; the numbers follow it.
+	paused(frm) {
+		const campaign = frm.doc.name;
+		frappe.show_alert(__("What has not left yet is being taken back."));
+		[2, 5, 10].forEach((seconds) =>
+			setTimeout(() => frm.doc.name === campaign && frm.trigger("draw_journey"), seconds * 1000)
+		);
 	},
 
 	duplicate(frm) {
