@@ -68,13 +68,22 @@ marketing_automation.run = {
 		const ma = marketing_automation;
 		ma.call(method, args, { freeze: true }).then((result) => {
 			const { Pending: started = 0, "Attempts used up": exhausted, ...left } = result;
-			const lines = [__("{0} are on their way.", [ma.number(started)])];
+			const lines = [];
+			if (started === 1) lines.push(__("1 message is on its way."));
+			if (started > 1) lines.push(__("{0} are on their way.", [ma.number(started)]));
 			if (exhausted) lines.push(`${__("Attempts used up")}: ${ma.number(exhausted)}`);
 			for (const [reason, count] of Object.entries(left)) {
 				lines.push(`${ma.escape(__(reason))}: ${ma.number(count)}`);
 			}
+			if (!lines.length) {
+				lines.push(
+					method === "send_skipped"
+						? __("None of these messages was skipped or cancelled. Choose Retry Failed for what has failed.")
+						: __("None of these messages has failed. Choose Send Skipped for what was skipped or cancelled.")
+				);
+			}
 			frappe.msgprint({
-				title: __("Sent Again"),
+				title: started ? __("Sent Again") : __("Nothing Sent"),
 				indicator: started ? "green" : "orange",
 				message: lines.map((line) => `<p>${line}</p>`).join(""),
 			});

@@ -5,8 +5,9 @@ const assert = require("node:assert/strict");
 const fs = require("node:fs");
 const { test } = require("node:test");
 const harness = require("./harness.cjs");
-const { closeDialog, dialog, formOf, inBrowser, openList, openNew, openReport } = harness;
+const { closeDialog, dialog, formOf, inBrowser, openForm, openList, openNew, openReport } = harness;
 const { save, settled, until } = harness;
+const { campaignThatRan } = require("./screens.cjs");
 
 const { MARKETER } = process.env;
 const CAMPAIGN = "Renewal from a recipe";
@@ -92,14 +93,34 @@ test("a campaign is paused and resumed", async () => {
 			await page.getByRole("button", { name: "Activate" }).click();
 			await page.getByRole("button", { name: "Pause" }).click();
 			await page.locator(".indicator-pill:visible", { hasText: "Inactive" }).waitFor();
-			assert.equal(await page.getByRole("button", { name: "Run Now" }).count(), 0);
 			await page.getByText("What has not left yet is being taken back.").waitFor();
 			await settled(page);
 			// The numbers follow what is taken back.
 			await page.waitForRequest(/marketing_automation\.api\.journey/);
+			assert.equal(await page.getByRole("button", { name: "Run Now" }).count(), 0);
 			await page.getByRole("button", { name: "Activate" }).click();
 			await page.getByRole("button", { name: "Run Now" }).waitFor();
 			await page.locator(".indicator-pill:visible", { hasText: /^\s*Active\s*$/ }).waitFor();
+		},
+		{ as: MARKETER }
+	);
+});
+
+test("what was not sent is sent by hand from its form, or it is said why not", async () => {
+	await inBrowser(
+		async (page) => {
+			const campaign = await campaignThatRan(page, "To be sent by hand");
+			const skipped = await page.evaluate(
+				(campaign) => frappe.db.get_value("Lifecycle Execution Log", { campaign, status: "Skipped" }, "name").then((r) => r.message.name),
+				campaign
+			);
+			await openForm(page, "Lifecycle Execution Log", skipped);
+			await page.getByRole("button", { name: "Send It" }).click();
+			await dialog(page).getByText("Nothing Sent").waitFor();
+			assert.equal((await dialog(page).locator(".msgprint").innerText()).trim(), "No e-mail address: 1");
+			await closeDialog(page);
+			await page.evaluate((name) => marketing_automation.run.again("retry", { names: [name] }, () => {}), skipped);
+			await dialog(page).getByText("None of these messages has failed. Choose Send Skipped").waitFor();
 		},
 		{ as: MARKETER }
 	);

@@ -15,11 +15,12 @@ async function campaignThatRan(page, name, language) {
 		campaign
 	);
 	const run = await call(page, "run_now", { campaign });
-	await page.waitForFunction(
-		(run) => marketing_automation.call("run_progress", { run }).then((progress) => progress.status === "Completed"),
-		run,
-		{ polling: 500 }
-	);
+	// Playwright would take the promise of an answer for the answer.
+	await page.evaluate(async (run) => {
+		while ((await marketing_automation.call("run_progress", { run })).status !== "Completed") {
+			await new Promise((resolve) => setTimeout(resolve, 500));
+		}
+	}, run);
 	return campaign;
 }
 

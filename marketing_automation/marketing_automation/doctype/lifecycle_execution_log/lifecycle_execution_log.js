@@ -32,6 +32,12 @@ frappe.ui.form.on("Lifecycle Execution Log", {
 			__(frm.doc.status),
 			marketing_automation.STATUS_COLORS[frm.doc.status]
 		);
+		const again = { Failed: "retry", Skipped: "send_skipped", Cancelled: "send_skipped" }[frm.doc.status];
+		if (again && frappe.model.can_write("Lifecycle Campaign")) {
+			frm.add_custom_button(again === "retry" ? __("Retry") : __("Send It"), () =>
+				marketing_automation.run.again(again, { names: [frm.doc.name] }, () => frm.reload_doc())
+			);
+		}
 		if (frm.doc.customer) {
 			frm.add_custom_button(__("Why? Customer"), () =>
 				marketing_automation.why.customer(frm.doc.customer)
