@@ -2,9 +2,10 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 	add_fields: ["status", "reason", "customer"],
 	hide_name_column: true,
 
+	// There is room for one of them: the colour says the status too.
 	get_indicator(doc) {
 		return [
-			doc.reason ? `${__(doc.status)}: ${__(doc.reason)}` : __(doc.status),
+			__(doc.reason || doc.status),
 			marketing_automation.STATUS_COLORS[doc.status],
 			`status,=,${doc.status}`,
 		];
