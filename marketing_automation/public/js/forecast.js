@@ -63,7 +63,7 @@ marketing_automation.forecast = {
 				<div class="lifecycle-forecast-chart"></div>
 				<div class="lifecycle-forecast-actions"></div>`);
 			this.calendar(wrapper.find(".lifecycle-calendar"), found);
-			this.chart(wrapper.find(".lifecycle-forecast-chart"), found);
+			this.chart(wrapper.find(".lifecycle-forecast-chart"), found, campaign);
 			wrapper.find(".lifecycle-forecast-actions").html(this.actions(found));
 			wrapper.off("click.forecast").on("click.forecast", "[data-day]", (e) => {
 				ma.preview.show({ campaign, date: e.currentTarget.dataset.day });
@@ -116,7 +116,8 @@ marketing_automation.forecast = {
 		);
 	},
 
-	chart(wrapper, found) {
+	chart(wrapper, found, campaign) {
+		const ma = marketing_automation;
 		const days = [];
 		for (
 			let day = moment(found.first);
@@ -129,18 +130,26 @@ marketing_automation.forecast = {
 		new frappe.Chart(wrapper[0], {
 			type: "bar",
 			height: 220,
-			colors: this.COLORS,
+			colors: actions.map((action) => this.color(found, action)),
 			data: {
 				labels: days.map((day) => this.name(moment(day), { day: "numeric", month: "short" })),
 				datasets: actions.map((action) => ({
-					name: action.trigger_name,
+					// The chart takes it for HTML.
+					name: ma.escape(
+						campaign ? action.trigger_name : `${action.campaign}: ${action.trigger_name}`
+					),
 					values: days.map((day) => action.days[day] || 0),
 				})),
 			},
 			barOptions: { stacked: 1, spaceRatio: 0.3 },
 			axisOptions: { xIsSeries: 1, shortenYAxisNumbers: 1 },
-			truncateLegends: 0,
+			// It would cut the names; the table below has them whole.
+			showLegend: 0,
 		});
+	},
+
+	color(found, action) {
+		return this.COLORS[found.actions.indexOf(action) % this.COLORS.length];
 	},
 
 	actions(found) {
@@ -149,7 +158,9 @@ marketing_automation.forecast = {
 			[
 				{
 					label: __("Campaign"),
-					html: (r) => ma.link("Lifecycle Campaign", r.campaign),
+					html: (r) =>
+						`<span class="lifecycle-color" style="background: ${this.color(found, r)}"></span>` +
+						ma.link("Lifecycle Campaign", r.campaign),
 				},
 				{ label: __("Trigger"), html: (r) => ma.link("Lifecycle Trigger", r.trigger, r.trigger_name) },
 				{ label: __("Action"), html: (r) => ma.link("Lifecycle Action", r.action, r.action_name) },

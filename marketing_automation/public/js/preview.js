@@ -30,7 +30,7 @@ marketing_automation.preview = {
 			primary_action: () => this.export(dialog, campaign),
 		});
 		dialog.$wrapper.addClass("lifecycle-preview");
-		dialog.lifecycle = { outcome: null, limit: this.PAGE, found: null };
+		dialog.lifecycle = { campaign, outcome: null, limit: this.PAGE, found: null };
 		dialog.fields_dict.search.$input.on(
 			"input",
 			frappe.utils.debounce(() => this.draw(dialog), 200)
@@ -94,7 +94,7 @@ marketing_automation.preview = {
 
 	draw(dialog) {
 		const ma = marketing_automation;
-		const { found, outcome, limit } = dialog.lifecycle;
+		const { campaign, found, outcome, limit } = dialog.lifecycle;
 		const wrapper = dialog.fields_dict.result.$wrapper;
 		if (!found) return;
 		const chips = this.outcomes(found.counts)
@@ -131,7 +131,7 @@ marketing_automation.preview = {
 		} else if (!rows.length) {
 			list = ma.empty(__("None of these."));
 		} else {
-			list = ma.table(this.columns(), rows.slice(0, limit));
+			list = ma.table(this.columns(campaign), rows.slice(0, limit));
 		}
 		const more =
 			rows.length > limit
@@ -146,7 +146,8 @@ marketing_automation.preview = {
 		);
 	},
 
-	columns() {
+	// With the campaign, where no one is chosen: the same serial number may be in several.
+	columns(campaign) {
 		const ma = marketing_automation;
 		return [
 			{ label: __("Customer"), html: (r) => ma.link("Customer", r.customer, r.customer_name) },
@@ -154,6 +155,7 @@ marketing_automation.preview = {
 			{ label: __("Item"), html: (r) => ma.escape(r.item_name) },
 			{ label: __("Expiry Date"), html: (r) => ma.date(r.expiry_date) },
 			{ label: __("E-mail"), html: (r) => ma.escape(r.recipient) },
+			...(campaign ? [] : [{ label: __("Campaign"), html: (r) => ma.link("Lifecycle Campaign", r.campaign) }]),
 			{ label: __("Trigger"), html: (r) => ma.escape(r.trigger_name) },
 			{ label: __("Action"), html: (r) => ma.escape(r.action_name) },
 			{ label: __("What Happens"), html: (r) => this.what(r) },
