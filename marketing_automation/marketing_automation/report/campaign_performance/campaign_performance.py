@@ -206,21 +206,23 @@ def _summary(by_action: Counter) -> list[dict]:
 	totals = Counter()
 	for (_action, status), count in by_action.items():
 		totals[status] += count
-	counts = [
+	numbers = [
+		(_("Told"), totals[COMPLETED], "Green"),
+		(_("On Its Way"), totals[PENDING] + totals[QUEUED], "Blue"),
+		(_("Skipped"), totals[SKIPPED], "Grey"),
+		(_("Failed"), totals[FAILED], "Red"),
+	]
+	# Rare, and there is room for five.
+	if totals[CANCELLED]:
+		numbers.append((_("Cancelled"), totals[CANCELLED], "Orange"))
+	summary = [
 		{"label": label, "value": value, "datatype": "Int", "indicator": indicator if value else "Grey"}
-		for label, value, indicator in (
-			(_("Told"), totals[COMPLETED], "Green"),
-			(_("On Its Way"), totals[PENDING] + totals[QUEUED], "Blue"),
-			(_("Skipped"), totals[SKIPPED], "Grey"),
-			(_("Failed"), totals[FAILED], "Red"),
-			(_("Cancelled"), totals[CANCELLED], "Orange"),
-		)
+		for label, value, indicator in numbers
 	]
 	# The table has no row of totals: Frappe would write the average of the percentages into it.
 	delivered = _share_delivered(totals)
-	if delivered is None:
-		return counts
-	return [
-		*counts,
-		{"label": _("Delivered"), "value": delivered, "datatype": "Percent", "indicator": "Green"},
-	]
+	if delivered is not None:
+		summary.append(
+			{"label": _("Delivered"), "value": delivered, "datatype": "Percent", "indicator": "Green"}
+		)
+	return summary
