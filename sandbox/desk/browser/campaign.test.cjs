@@ -42,7 +42,7 @@ test("triggers and actions are added, opened and switched off in the journey", a
 				await box.uncheck();
 				await settled(page);
 				const enabled = await page.evaluate(
-					([doctype, name]) => frappe.db.get_value(doctype, name, "enabled").then((r) => r.message.enabled),
+					([doctype, name]) => frappe.db.get_value(doctype, { name }, "enabled").then((r) => r.message.enabled),
 					[doctype, name]
 				);
 				assert.equal(enabled, 0, doctype);

@@ -3,7 +3,8 @@ frappe.ui.form.on("Lifecycle Execution Log", {
 	show_title(frm, field, doctype, title) {
 		const key = frm.doc[field];
 		if (!key || !frappe.model.can_read(doctype)) return;
-		frappe.db.get_value(doctype, key, title).then(({ message }) => {
+		// By a filter: Frappe reads a bare name like 1840e23824 as a number.
+		frappe.db.get_value(doctype, { name: key }, title).then(({ message }) => {
 			const called = message[title];
 			if (frm.doc[field] !== key) return;
 			frm.set_df_property(
