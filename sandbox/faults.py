@@ -33,6 +33,7 @@ from services import MariaDB, Redis
 
 from marketing_automation.engine import drain, ledger, retry, run, settle
 from marketing_automation.engine.model import COMPLETED, FAILED, PENDING, QUEUED, Reason
+from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.transaction import committed
 from marketing_automation.tests import factories, smtp_sink
 
@@ -127,7 +128,7 @@ class Site:
 		).run()
 		frappe.db.set_value("Lifecycle Campaign", {}, {"is_active": 1, "pause_reason": None})
 		# Small enough that several jobs share the work.
-		frappe.db.set_single_value(run.SETTINGS, "chunk_size", max(count // 8, 10))
+		frappe.db.set_single_value(SETTINGS, "chunk_size", max(count // 8, 10))
 		frappe.db.commit()
 		self.sink.mails.clear()
 		self.sink.answer = self.sink.reply = None

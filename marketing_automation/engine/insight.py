@@ -8,14 +8,13 @@ from datetime import date
 import frappe
 from frappe import _
 from frappe.query_builder.functions import Count
-from frappe.utils import cint, getdate
+from frappe.utils import getdate
 from pypika import Order
 
 from marketing_automation.engine import audience, forecast, ledger, plan, rules
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import PENDING, DueEvent, Recipient, Rule
 from marketing_automation.engine.schedule import Window
-from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.sources import source_for
 from marketing_automation.engine.visibility import Visibility
 
@@ -203,8 +202,7 @@ def _steps(
 	events = [event for source, of_source in by_source.items() for event in source.about(of_source, names)]
 	recipients = audience.recipients(events)
 	known = _known(names)
-	limit = cint(frappe.db.get_single_value(SETTINGS, "catch_up_nights"))
-	windows = {rule.trigger.name: window for rule, window in plan.windows_for_run(loaded, getdate(), limit)}
+	windows = {rule.trigger.name: window for rule, window in plan.windows_for_run(loaded, getdate())}
 	items = item_names({event.item_code for event in events})
 	steps = []
 	for event, recipient in zip(events, recipients, strict=True):

@@ -9,6 +9,7 @@ from datetime import date
 
 import frappe
 from frappe.query_builder.functions import Max
+from frappe.utils import cint
 
 from marketing_automation.engine import audience, schedule
 from marketing_automation.engine.model import (
@@ -22,6 +23,7 @@ from marketing_automation.engine.model import (
 	Rule,
 )
 from marketing_automation.engine.schedule import Window
+from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.sources import source_for
 
 
@@ -63,9 +65,11 @@ def verdict(event: DueEvent, recipient: Recipient, night: date) -> tuple[str, st
 	return PENDING, None
 
 
-def windows_for_run(rules: list[Rule], night: date, catch_up_nights: int) -> list[tuple[Rule, Window]]:
-	"""Return each rule with the nights that a run on `night` takes, catching up on those that were missed. 1 query."""
+def windows_for_run(rules: list[Rule], night: date) -> list[tuple[Rule, Window]]:
+	"""Return each rule with the nights that a run on `night` takes, catching up on those that were missed. 2 queries."""
 	covered = _covered()
+	# 0 is a number of nights, too.
+	catch_up_nights = cint(frappe.db.get_single_value(SETTINGS, "catch_up_nights"))
 	found = []
 	for rule in rules:
 		until, at = max(

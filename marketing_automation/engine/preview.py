@@ -11,12 +11,11 @@ from datetime import date, timedelta
 from itertools import chain
 
 import frappe
-from frappe.utils import cint, getdate
+from frappe.utils import getdate
 
 from marketing_automation.engine import ledger, long_lists, plan, rules
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import FAILED, PENDING, SKIPPED, PlannedMessage, Reason, Rule
-from marketing_automation.engine.run import SETTINGS
 from marketing_automation.engine.schedule import Window
 from marketing_automation.engine.visibility import Visibility
 
@@ -47,8 +46,7 @@ def of_run(campaign: str | None, visible: Visibility) -> dict:
 	"""Return what a run would do if it started now, catching up included. Queries: as `of_day`, and 2."""
 	night = getdate()
 	loaded = rules.load([campaign] if campaign else None)
-	limit = cint(frappe.db.get_single_value(SETTINGS, "catch_up_nights"))
-	return _looked_at(plan.windows_for_run(loaded, night, limit), night, visible)
+	return _looked_at(plan.windows_for_run(loaded, night), night, visible)
 
 
 def of_days(loaded: list[Rule], first: date, days: int, visible: Visibility) -> dict:

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import frappe
-from frappe.utils import cint, getdate
+from frappe.utils import getdate
 
 from marketing_automation.engine import ledger, plan, rules
 from marketing_automation.engine.model import Rule
@@ -20,8 +20,7 @@ def clear(days: int) -> None:
 	"""
 	today = getdate()
 	until = today - timedelta(days=days)
-	catch_up = cint(frappe.db.get_single_value(SETTINGS, "catch_up_nights"))
-	for _rule, window in plan.windows_for_run(rules.load(), today, catch_up):
+	for _rule, window in plan.windows_for_run(rules.load(), today):
 		until = min(until, window.first)
 	known = cleared_until()
 	# Written down first: interrupted, it has forgotten less than it says.

@@ -1,12 +1,11 @@
 """One run: a night in, a Lifecycle Run with its claimed rows out, delivery under way."""
 
 import frappe
-from frappe.utils import cint, getdate, now_datetime
+from frappe.utils import getdate, now_datetime
 
 from marketing_automation.engine import deliver, ledger, plan, rules
 from marketing_automation.engine.channels import channel_for
 from marketing_automation.engine.language import in_the_sites_language
-from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.transaction import committed
 
 
@@ -71,9 +70,8 @@ def execute(run: str) -> None:
 def _execute(run: str) -> None:
 	night, campaign = frappe.db.get_value(ledger.RUN, run, ["night", "campaign"])
 	able, errors = _able_to_send(rules.load([campaign] if campaign else None))
-	limit = cint(frappe.db.get_single_value(SETTINGS, "catch_up_nights"))
 	due = new = 0
-	for messages in plan.plan(plan.windows_for_run(able, night, limit), night):
+	for messages in plan.plan(plan.windows_for_run(able, night), night):
 		due += len(messages)
 		new += committed(_claim, messages, run)
 	values = {"due": due, "known": due - new, "status": "Failed" if errors else "Delivering"}

@@ -3,13 +3,11 @@
 Called every few minutes. Finds all that there is to do in the database: nothing depends on a job having survived.
 """
 
-from collections import defaultdict
-
 import frappe
 from frappe.utils import add_to_date, now_datetime
 
 from marketing_automation.engine import deliver, ledger, protection, retry, run, watchdog, withdrawal
-from marketing_automation.engine.channels import channel_for, is_served
+from marketing_automation.engine.channels import by_channel
 from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.model import QUEUED
 from marketing_automation.engine.settings import limit
@@ -70,14 +68,9 @@ def _close(rows: list[dict]) -> set[str]:
 			order_by="name asc",
 		)
 	)
-	by_type = defaultdict(list)
-	for row in rows:
-		by_type[types[row.action]].append(row)
 	changes = {}
-	for action_type, of_type in by_type.items():
-		# What an app that is gone has sent stays as it was.
-		if is_served(action_type):
-			changes |= channel_for(action_type).outcomes(of_type)
+	for channel, of_channel in by_channel(rows, types):
+		changes |= channel.outcomes(of_channel)
 	for row in rows:
 		if row.name in changes and changes[row.name].pop("temporary", False):
 			changes[row.name]["next_attempt_at"] = retry.next_attempt(row.attempts, now_datetime())

@@ -212,9 +212,9 @@ def _inert(values: dict) -> dict:
 	}
 
 
-def without_embeds(html: str) -> str:
+def without_embeds(framed: str) -> str:
 	"""Return a mail's HTML, as Frappe has framed it, in which there is no file for Frappe to attach."""
-	return EMBED.sub(f"embed{WORD_JOINER}", html)
+	return EMBED.sub(f"embed{WORD_JOINER}", framed)
 
 
 def render(template: Template, values: dict, language: str) -> Rendered:

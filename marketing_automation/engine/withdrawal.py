@@ -4,12 +4,10 @@ The message and its ledger rows go in one transaction: Queued becomes Cancelled,
 campaign is on again. What may be leaving at this moment stays, and ends as it ends.
 """
 
-from collections import defaultdict
-
 import frappe
 
 from marketing_automation.engine import ledger
-from marketing_automation.engine.channels import channel_for, is_served
+from marketing_automation.engine.channels import by_channel
 from marketing_automation.engine.model import CANCELLED, QUEUED, Reason
 from marketing_automation.engine.transaction import committed
 
@@ -72,13 +70,9 @@ def _withdraw(found: list[dict], types: dict[str, str]) -> set[str]:
 		filters = {"status": QUEUED, "email_queue": ["in", list(shared)]}
 		sharing = frappe.get_all(ledger.DOCTYPE, filters=filters, fields=FIELDS, order_by="name asc")
 		rows |= {row.name: row for row in sharing}
-	by_type = defaultdict(list)
-	for row in rows.values():
-		by_type[types[row.action]].append(row)
 	withdrawn = set()
-	for action_type, of_type in by_type.items():
-		if is_served(action_type):
-			withdrawn |= channel_for(action_type).withdraw(of_type)
+	for channel, of_channel in by_channel(rows.values(), types):
+		withdrawn |= channel.withdraw(of_channel)
 	ledger.update(
 		{
 			name: {"status": CANCELLED, "reason": Reason.CAMPAIGN_INACTIVE, "email_queue": None}

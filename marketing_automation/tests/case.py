@@ -14,6 +14,7 @@ from frappe.cache_manager import clear_defaults_cache
 from frappe.utils import get_system_timezone, now_datetime
 
 from marketing_automation.engine import drain, run, withdrawal
+from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
 
 OURS = (
@@ -103,7 +104,7 @@ class MarketingTestCase(unittest.TestCase):
 				None,
 				update_modified=False,
 			)
-		settings = frappe.get_single(run.SETTINGS)
+		settings = frappe.get_single(SETTINGS)
 		if any(settings.get(field) != value for field, value in USUAL_SETTINGS.items()):
 			settings.update(USUAL_SETTINGS).save()
 		frappe.db.commit()
@@ -272,6 +273,16 @@ def statements():
 def mail_subject(mail) -> str:
 	"""Return the decoded subject of an Email Queue row."""
 	return message_from_string(mail.message, policy=policy.default)["Subject"]
+
+
+def replaced_hooks(**hooks):
+	"""Return a get_hooks in which these hooks have other values."""
+	get_hooks = frappe.get_hooks
+
+	def replaced(hook=None, *arguments, **options):
+		return hooks[hook] if hook in hooks else get_hooks(hook, *arguments, **options)
+
+	return replaced
 
 
 def mail_parts(mail) -> tuple[str, str]:

@@ -11,8 +11,9 @@ from frappe.email.doctype.email_queue.email_queue import EmailQueue, SendMailCon
 from marketing_automation import unsubscribe
 from marketing_automation.engine import deliver, drain, layout, ledger, plan, rules, run, settle
 from marketing_automation.engine.channels import email
+from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
-from marketing_automation.tests.case import MarketingTestCase, mail_parts, mail_subject
+from marketing_automation.tests.case import MarketingTestCase, mail_parts, mail_subject, replaced_hooks
 from marketing_automation.tests.factories import in_days
 
 
@@ -438,7 +439,7 @@ class TestMail(MarketingTestCase):
 		self.assertNotIn("49", text.split(",")[0])
 
 	def test_delivered_in_chunks_of_the_settings_size(self):
-		frappe.db.set_single_value(run.SETTINGS, "chunk_size", 2)
+		frappe.db.set_single_value(SETTINGS, "chunk_size", 2)
 		for _ in range(5):
 			factories.pin(factories.customer(), in_days(30))
 		factories.campaign()
@@ -592,13 +593,3 @@ class TestMail(MarketingTestCase):
 		with statements() as seen:
 			self.assertEqual(len(rules.load()), 3)
 		self.assertEqual(len(seen), 4)
-
-
-def replaced_hooks(**hooks):
-	"""Return a get_hooks in which these hooks have other values."""
-	get_hooks = frappe.get_hooks
-
-	def replaced(hook=None, *arguments, **options):
-		return hooks[hook] if hook in hooks else get_hooks(hook, *arguments, **options)
-
-	return replaced

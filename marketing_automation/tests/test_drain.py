@@ -14,8 +14,9 @@ from frappe.email.queue import get_queue
 from frappe.utils import get_datetime, now_datetime
 from rq.timeouts import JobTimeoutException
 
-from marketing_automation.engine import deliver, drain, run, settle
+from marketing_automation.engine import deliver, drain, settle
 from marketing_automation.engine.channels import mime
+from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories, smtp_sink
 from marketing_automation.tests.case import (
 	MarketingTestCase,
@@ -371,7 +372,7 @@ class TestFinished(DrainTestCase):
 
 class TestThrottle(MarketingTestCase):
 	def throttled(self, rate: int, count: int, **campaign) -> None:
-		frappe.db.set_single_value(run.SETTINGS, "mails_per_minute", rate)
+		frappe.db.set_single_value(SETTINGS, "mails_per_minute", rate)
 		factories.pins(factories.customer(), *[in_days(30)] * count)
 		factories.campaign(**campaign)
 

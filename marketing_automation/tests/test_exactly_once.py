@@ -4,8 +4,9 @@ from unittest.mock import patch
 
 import frappe
 
-from marketing_automation.engine import deliver, ledger, plan, rules, run, transaction
+from marketing_automation.engine import deliver, ledger, plan, rules, transaction
 from marketing_automation.engine.model import KEY_LENGTH
+from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, caches_kept, mail_parts, statements
 from marketing_automation.tests.factories import in_days
@@ -223,7 +224,7 @@ class TestCombined(MarketingTestCase):
 				self.assertEqual(len(self.mails()), 1)
 
 	def test_a_combined_mail_is_never_cut_in_two_by_a_chunk(self):
-		frappe.db.set_single_value(run.SETTINGS, "chunk_size", 2)
+		frappe.db.set_single_value(SETTINGS, "chunk_size", 2)
 		factories.pins(factories.customer(), *[in_days(30)] * 5)
 		self.combined()
 		self.run_night()

@@ -11,9 +11,8 @@ from marketing_automation.engine.channels import email
 from marketing_automation.engine.model import Reason
 from marketing_automation.engine.sources import serial_no
 from marketing_automation.tests import factories
-from marketing_automation.tests.case import MarketingTestCase, sending_suspended, statements
+from marketing_automation.tests.case import MarketingTestCase, replaced_hooks, sending_suspended, statements
 from marketing_automation.tests.factories import in_days
-from marketing_automation.tests.test_delivery import replaced_hooks
 
 
 def action_of(campaign) -> str:

@@ -6,8 +6,9 @@ from unittest.mock import patch
 import frappe
 
 from marketing_automation import api, compat
-from marketing_automation.engine import deliver, ledger, retry, run, settle
+from marketing_automation.engine import deliver, ledger, retry, settle
 from marketing_automation.engine.channels import smtp_errors
+from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.factories import in_days
@@ -63,7 +64,7 @@ class TestByItself(MarketingTestCase):
 		return row
 
 	def test_a_temporary_failure_is_tried_again_with_growing_delays_until_its_attempts_are_used_up(self):
-		frappe.db.set_single_value(run.SETTINGS, "max_attempts", 3)
+		frappe.db.set_single_value(SETTINGS, "max_attempts", 3)
 		at = datetime.fromisoformat(f"{in_days(0)} 12:00:00.000001")
 		delays = []
 		for _attempt in range(3):
@@ -160,7 +161,7 @@ class TestByHand(MarketingTestCase):
 		self.assertEqual(len(self.mails()), 1)
 
 	def test_not_more_often_than_the_settings_allow(self):
-		frappe.db.set_single_value(run.SETTINGS, "max_attempts", 1)
+		frappe.db.set_single_value(SETTINGS, "max_attempts", 1)
 		self.failed()
 		self.assertEqual(api.retry(self.names()), {retry.LIMIT_REACHED: 1})
 		self.assertEqual(self.outcome_of(self.pin), ("Failed", "Sending failed"))
@@ -276,7 +277,7 @@ class TestSkipped(MarketingTestCase):
 	def test_a_night_beyond_the_catch_up_limit(self):
 		pin = factories.pin(factories.customer(), in_days(40))
 		factories.campaign()
-		frappe.db.set_single_value(run.SETTINGS, "catch_up_nights", 2)
+		frappe.db.set_single_value(SETTINGS, "catch_up_nights", 2)
 		self.run_night()
 		with self.at(f"{in_days(15)} 01:00"):
 			self.run_night()

@@ -19,6 +19,7 @@ from marketing_automation.engine.model import (
 	Reason,
 	Recipient,
 )
+from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.sources import serial_no
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.marketing_automation.report.campaign_performance import campaign_performance
@@ -105,7 +106,7 @@ class TestShareOut(MarketingTestCase):
 			patch.object(ledger, "READ_AT_ONCE", 5),
 			patch.object(deliver, "deliver", lambda names: jobs.append(names)),
 		):
-			frappe.db.set_single_value(run.SETTINGS, "chunk_size", 4)
+			frappe.db.set_single_value(SETTINGS, "chunk_size", 4)
 			self.run_night()
 		self.assertEqual(
 			sorted(name for names in jobs for name in names), sorted(row.name for row in self.ledger())

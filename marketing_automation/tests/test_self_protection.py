@@ -5,7 +5,8 @@ from unittest.mock import patch
 import frappe
 
 from marketing_automation import api
-from marketing_automation.engine import deliver, protection, run, settle, watchdog
+from marketing_automation.engine import deliver, protection, settle, watchdog
+from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.factories import in_days
@@ -29,7 +30,7 @@ class SelfProtectionTestCase(MarketingTestCase):
 class TestPause(SelfProtectionTestCase):
 	def setUp(self):
 		super().setUp()
-		frappe.get_single(run.SETTINGS).update({"pause_share": 50, "pause_count": 3}).save()
+		frappe.get_single(SETTINGS).update({"pause_share": 50, "pause_count": 3}).save()
 
 	def failing(self, failures: int, successes: int):
 		"""Return a campaign whose template raises for some customers, after its night."""
@@ -56,7 +57,7 @@ class TestPause(SelfProtectionTestCase):
 	def test_few_failures_do_not(self):
 		for failures, successes in ((2, 0), (3, 4)):
 			self._reset()
-			frappe.get_single(run.SETTINGS).update({"pause_share": 50, "pause_count": 3}).save()
+			frappe.get_single(SETTINGS).update({"pause_share": 50, "pause_count": 3}).save()
 			self.assertEqual(self.failing(failures, successes).is_active, 1)
 		self.assertEqual(self.told(), [])
 

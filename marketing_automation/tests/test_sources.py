@@ -12,9 +12,8 @@ from marketing_automation import hooks
 from marketing_automation.engine import retention
 from marketing_automation.marketing_automation.report.expiring_pins import expiring_pins
 from marketing_automation.tests import factories
-from marketing_automation.tests.case import MarketingTestCase
+from marketing_automation.tests.case import MarketingTestCase, replaced_hooks
 from marketing_automation.tests.factories import in_days
-from marketing_automation.tests.test_delivery import replaced_hooks
 
 
 def weeks_after() -> ModuleType:

@@ -21,6 +21,8 @@ A channel module has:
   among the fields of one that failed has it tried again.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from types import ModuleType
@@ -56,11 +58,6 @@ class Message:
 	today: date
 
 
-def is_served(action_type: str) -> bool:
-	"""Say whether an installed app has a channel for an action type."""
-	return bool(frappe.get_hooks("lifecycle_channels", {}).get(action_type))
-
-
 def channel_for(action_type: str) -> ModuleType:
 	"""Return the channel module of an action type; throws when no installed app has one."""
 	paths = frappe.get_hooks("lifecycle_channels", {}).get(action_type)
@@ -70,3 +67,17 @@ def channel_for(action_type: str) -> ModuleType:
 			title=_("Unknown Action Type"),
 		)
 	return frappe.get_module(paths[-1])
+
+
+def by_channel(rows: Iterable[dict], types: dict[str, str]) -> Iterator[tuple[ModuleType, list[dict]]]:
+	"""Yield each channel with its ledger rows. types: {action: action type}.
+
+	What an app that is gone has sent is left out: it stays as it was, and stops nothing.
+	"""
+	by_type = defaultdict(list)
+	for row in rows:
+		by_type[types[row.action]].append(row)
+	served = frappe.get_hooks("lifecycle_channels", {})
+	for action_type, of_type in by_type.items():
+		if action_type in served:
+			yield channel_for(action_type), of_type

@@ -84,6 +84,8 @@ def parse_filters(text: str | None) -> list[list]:
 	filters = frappe.parse_json(text) if text else []
 	if not isinstance(filters, list):
 		raise ValueError(_("a list is expected"))
+	if not filters:
+		return []
 	# get_all takes an expression for a field.
 	columns = {*frappe.get_meta(REFERENCE_DOCTYPE).get_valid_columns(), *optional_fields}
 	for row in filters:

@@ -22,6 +22,11 @@ Object.assign(marketing_automation, {
 		return frappe.utils.escape_html(value === null || value === undefined ? "" : String(value));
 	},
 
+	// What a report's formatter hands on to Frappe's, which shows Data as HTML.
+	cell(value, column) {
+		return column.fieldtype === "Data" ? this.escape(value) : value;
+	},
+
 	date(value) {
 		return value
 			? `<span class="text-nowrap">${this.escape(frappe.datetime.str_to_user(value))}</span>`

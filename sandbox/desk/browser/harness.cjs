@@ -103,6 +103,11 @@ async function login(context, user, password) {
 // Wait until condition(argument) holds in the page. To ask at each frame, as Playwright does by itself, keeps a core busy.
 const until = (page, condition, argument) => page.waitForFunction(condition, argument, { polling: 100 });
 
+// As `until`, for a condition that asks the server: there Playwright takes the promise of an answer for the answer.
+async function answered(page, condition, argument) {
+	while (!(await page.evaluate(condition, argument))) await page.waitForTimeout(500);
+}
+
 // Wait until the Desk is there and asks the server for nothing any more.
 async function settled(page) {
 	await until(page, () => window.frappe?.boot && frappe.request.ajax_count === 0);
@@ -209,6 +214,6 @@ async function openNew(page, name) {
 }
 
 module.exports = {
-	...{ inBrowser, closeBrowser, until, settled, go, openWorkspace, openList, openReport, openForm, formOf, fill },
+	...{ inBrowser, closeBrowser, until, answered, settled, go, openWorkspace, openList, openReport, openForm, formOf, fill },
 	...{ save, screenshot, dialog, closeDialog, call, fromRecipe, openNew },
 };

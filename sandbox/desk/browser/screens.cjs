@@ -1,6 +1,6 @@
 // Every screen of ours: its name, and how to get there. A campaign that has run must be there already.
 
-const { call, closeDialog, dialog, fromRecipe, go, openForm, openList, openReport, openWorkspace, settled } = require(
+const { answered, call, closeDialog, dialog, fromRecipe, go, openForm, openList, openReport, openWorkspace, settled } = require(
 	"./harness.cjs"
 );
 
@@ -15,12 +15,7 @@ async function campaignThatRan(page, name, language) {
 		campaign
 	);
 	const run = await call(page, "run_now", { campaign });
-	// Playwright would take the promise of an answer for the answer.
-	await page.evaluate(async (run) => {
-		while ((await marketing_automation.call("run_progress", { run })).status !== "Completed") {
-			await new Promise((resolve) => setTimeout(resolve, 500));
-		}
-	}, run);
+	await answered(page, (run) => marketing_automation.call("run_progress", { run }).then((r) => r.status === "Completed"), run);
 	return campaign;
 }
 

@@ -4,7 +4,7 @@
 const fs = require("node:fs");
 const harness = require("./harness.cjs");
 const { call, closeBrowser, dialog, fromRecipe, inBrowser, openForm, openList, openReport, openWorkspace } = harness;
-const { screenshot, settled, until } = harness;
+const { answered, screenshot, settled, until } = harness;
 
 // The file's name without .png, and how to get to what it shows.
 const PICTURES = [
@@ -45,10 +45,8 @@ async function runCampaign(page) {
 
 // Without the first steps above it, when the mails have left.
 async function workspace(page) {
-	await page.waitForFunction(() => frappe.db.count("Lifecycle Execution Log", { filters: { status: "Queued" } }).then((left) => !left), null, {
-		polling: 1000,
-		timeout: 120_000,
-	});
+	const waiting = { filters: { status: "Queued" } };
+	await answered(page, (waiting) => frappe.db.count("Lifecycle Execution Log", waiting).then((left) => !left), waiting);
 	await openWorkspace(page, "Marketing Automation");
 	await page.locator(".onboarding-widget-box .widget-control div").first().click();
 	await settled(page);

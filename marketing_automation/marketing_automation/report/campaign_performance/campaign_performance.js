@@ -42,8 +42,6 @@ frappe.query_reports["Campaign Performance"] = {
 	formatter(value, row, column, data, default_formatter) {
 		// Where nothing has come to an end yet there is no share of it.
 		if (column.fieldname === "delivered" && value == null) return "";
-		// Frappe shows Data as HTML.
-		const text = column.fieldtype === "Data" ? frappe.utils.escape_html(value || "") : value;
-		return default_formatter(text, row, column, data);
+		return default_formatter(marketing_automation.cell(value, column), row, column, data);
 	},
 };

@@ -43,8 +43,6 @@ frappe.query_reports["Expiring Pins"] = {
 		if (column.fieldname === "told" && value) {
 			return frappe.utils.escape_html(__(value));
 		}
-		// Frappe shows Data as HTML.
-		const text = column.fieldtype === "Data" ? frappe.utils.escape_html(value || "") : value;
-		return default_formatter(text, row, column, data);
+		return default_formatter(marketing_automation.cell(value, column), row, column, data);
 	},
 };
