@@ -200,9 +200,14 @@ class Bench:
 		"""Run a bench command; raises Failed with the end of its log when it fails."""
 		run(self.command(*arguments), self.logs / log, cwd=self.sites, env=self.environ())
 
+	@staticmethod
+	def script_path(script: str) -> Path:
+		"""Return where a script of this folder is."""
+		return HERE / script
+
 	def script(self, script: str, *arguments, log: str | None = None, **environ) -> int:
 		"""Run a Python script of this folder inside the bench; return its exit code. Its output is shown, or logged."""
-		command = [self.python, HERE / script, *arguments]
+		command = [self.python, self.script_path(script), *arguments]
 		environ = self.environ(**environ)
 		if log:
 			run(command, self.logs / log, cwd=self.sites, env=environ)

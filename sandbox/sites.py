@@ -44,6 +44,17 @@ class Sites:
 		with step(f"Site {site}"):
 			self._restore(site, dump)
 
+	def of_version_0_1(self, site: str) -> None:
+		"""Make `site` a site on which version 0.1 of the app has just been installed."""
+		self.without_app(site)
+		with (HERE / "version_0_1.sql").open() as source:
+			done = subprocess.run(
+				self.mariadb.client(self._database(site)), stdin=source, capture_output=True, text=True
+			)
+		if done.returncode:
+			raise Failed(f"Version 0.1 could not be restored: {done.stderr.strip()}")
+		self._forget(site)
+
 	def configure(self, site: str, **values) -> None:
 		"""Write these into the configuration of a site."""
 		file = self.bench.sites / site / "site_config.json"
