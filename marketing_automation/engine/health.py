@@ -7,7 +7,7 @@ from frappe import _
 from frappe.utils import cint
 from frappe.utils.scheduler import is_scheduler_inactive
 
-from marketing_automation.engine import ledger, watchdog
+from marketing_automation.engine import ledger, rules, watchdog
 from marketing_automation.engine.channels import channel_for
 
 EMAIL = "Send Email"
@@ -20,9 +20,16 @@ def problems(campaigns: list) -> list[dict]:
 
 	route: where the user can look at it or put it right, or None.
 	campaigns: those to check the channels of (documents or dicts of name, sender, is_active).
-	Queries: at most 7, and for each sender those of the channels' checks, for any number of campaigns.
+	Queries: at most 12, and for each sender those of the channels' checks, for any number of campaigns.
 	"""
-	found = [*_channels(campaigns), *_mail(), *_scheduler(), *_last_run(), *_paused(campaigns)]
+	found = [
+		*_channels(campaigns),
+		*_actions(campaigns),
+		*_mail(),
+		*_scheduler(),
+		*_last_run(),
+		*_paused(campaigns),
+	]
 	return sorted(found, key=lambda problem: problem["level"] != "red")
 
 
@@ -39,6 +46,23 @@ def _channels(campaigns: list) -> list[dict]:
 				texts[action_type, campaign.sender] = _refusal(action_type, campaign)
 	routes = {text: ROUTES.get(action_type) for (action_type, _sender), text in texts.items() if text}
 	return [_to_put_right(text, route) for text, route in routes.items()]
+
+
+def _actions(campaigns: list) -> list[dict]:
+	"""Return what has become wrong with the campaigns' actions: their Email Templates, say. 4 queries, and 1 each channel."""
+	by_channel = defaultdict(list)
+	for rule in rules.load([campaign.name for campaign in campaigns], active_only=False):
+		for action in rule.actions:
+			if rule.trigger.enabled and action.enabled:
+				by_channel[action.action_type].append((rule.campaign, action))
+	served = frappe.get_hooks("lifecycle_channels", {})
+	return [
+		_problem("red", f"{campaign}: {text}", f"Form/Lifecycle Campaign/{campaign}")
+		for action_type, actions in by_channel.items()
+		# What an app that is gone has sent stands in nobody's way.
+		if action_type in served
+		for campaign, text in channel_for(action_type).problems(actions)
+	]
 
 
 def _refusal(action_type: str, campaign) -> str | None:

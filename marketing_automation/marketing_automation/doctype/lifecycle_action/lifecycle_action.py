@@ -10,7 +10,10 @@ class LifecycleAction(Document):
 	def validate(self):
 		read_numbers(self, "enabled")
 		self.campaign = frappe.db.get_value("Lifecycle Trigger", self.trigger, "campaign")
-		channel_for(self.action_type).validate(self)
+		campaign = frappe.db.get_value(
+			"Lifecycle Campaign", self.campaign, ["name", "combine_messages"], as_dict=True
+		)
+		channel_for(self.action_type).validate(self, campaign)
 		set_active_since(self, "enabled")
 
 	def on_trash(self):
