@@ -37,13 +37,13 @@ OTHER_TOOLS = re.compile(
 			r"<\s*[a-z]+_[a-z_]+\s*>",
 			r"<%[^%\n]{1,60}%>",
 			rf"[$#@!]\{{\s*{WORDS}\s*\}}",
-			rf"\{{\s*[!$@]?{WORDS}\s*\}}",
+			r"\{\s*[!$@]?[A-Za-z_][\w.|]{0,60}\s*\}",
 			r"%%[A-Za-z_][\w .]{0,60}%%",
 			r"\[?%[A-Za-z_]\w{2,60}%\]?",
 			r"\[[A-Z][A-Z0-9_]{2,60}\]",
 			r"\[\s*[a-z]+_[a-z_]+\s*\]",
 			r"\[\s*(?i:your|first|last|full|insert|customer|company)\b[^\[\]\n]{0,30}\]",
-			r"\b__[A-Za-z]\w{1,60}?__\b",
+			r"\b__[A-Z][A-Z0-9_]{1,60}?__\b",
 			r"@@\w{1,60}@@",
 		)
 	)
@@ -175,7 +175,11 @@ def braces(subject: str, body: str, names: set[str]) -> tuple[list[str], list[st
 	for match in AS_TAGS.finditer(body):
 		(broken if _is_ours(match.group(), names) else others).append(match.group())
 	for text in (*texts, *addresses):
-		found = [text[max(0, match.start() - 20) : match.end() + 30] for match in BROKEN.finditer(text)]
+		found, end = [], 0
+		for match in BROKEN.finditer(text):
+			if match.start() >= end:
+				end = match.end() + 30
+				found.append(text[max(0, match.start() - 10) : end])
 		broken += found
 		if found:
 			continue

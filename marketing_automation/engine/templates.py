@@ -348,7 +348,6 @@ def examples() -> Iterator[tuple[str, dict]]:
 	for position, days in enumerate(EXAMPLE_DAYS):
 		yield _when(days), example_context(position % 2 + 1, days)
 	yield _("without a company"), example_context(1, 30, company=None)
-	yield _("without a name of the item"), example_context(1, 30, item_name=None)
 
 
 def _when(days: int) -> str:
@@ -449,23 +448,23 @@ def _negative_days(template: Template) -> list[str]:
 	]
 
 
-def example_context(items: int, days_left: int | None = None, **more) -> dict:
+def example_context(items: int, days_left: int | None = None, company: str | None = "Company") -> dict:
 	"""Return a context as `context` makes it, with made-up values, that differ from item to item.
 
-	days_left: of all items; without it one item expires today, two in a month. more: other values.
+	days_left: of all items; without it one item expires today, two in a month.
 	"""
 	days = 30 * (items > 1) if days_left is None else days_left
 	examples = [
 		{
 			"serial_no": f"PIN-000{number}",
 			"item_code": "PIN",
-			"item_name": more.get("item_name", "Pin"),
+			"item_name": "Pin",
 			"expiry_date": getdate() + timedelta(days=days),
 		}
 		for number in range(1, items + 1)
 	]
-	message = {"customer": "C-0001", "customer_name": "Ana", "campaign": "Campaign"}
-	return context({**message, "company": more.get("company", "Company")}, examples, getdate())
+	message = {"customer": "C-0001", "customer_name": "Ana", "company": company, "campaign": "Campaign"}
+	return context(message, examples, getdate())
 
 
 def context(message: dict, items: list[dict], today: date) -> dict:
