@@ -282,8 +282,8 @@ def scan(source: str) -> None:
 	starts = [match.start() for match in TAG.finditer(source)]
 	if len(starts) > MOST_TAGS:
 		raise Refused(
-			_("It has {0} times {{{{ or {{%; a message may have {1}. Shorten it.").format(
-				len(starts), MOST_TAGS
+			_("It has {0} tags, such as {1}; a message may have {2}. Shorten it.").format(
+				len(starts), "{{ }}", MOST_TAGS
 			)
 		)
 	inside = 0
@@ -295,8 +295,8 @@ def scan(source: str) -> None:
 	if inside > MOST_IN_TAGS:
 		raise Refused(
 			_(
-				"It has {0} characters inside {{{{ }}}} and {{% %}}; a message may have {1}. Shorten it."
-			).format(inside, MOST_IN_TAGS)
+				"It has {0} characters inside of tags, such as {1}; a message may have {2}. Shorten it."
+			).format(inside, "{{ }}", MOST_IN_TAGS)
 		)
 
 
@@ -351,8 +351,8 @@ def _always(tree: nodes.Template) -> str:
 
 def _refused_tag(node: nodes.Node, name: str) -> Refused:
 	return Refused(
-		_("Line {0}: {{% {1} %}} cannot be used in a message. Available: {2}.").format(
-			node.lineno, name, TAGS
+		_("Line {0}: {1} cannot be used in a message. Available: {2}.").format(
+			node.lineno, f"{{% {name} %}}", TAGS
 		)
 	)
 

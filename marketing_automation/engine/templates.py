@@ -155,7 +155,8 @@ def compile_template(doc) -> Template:
 	try:
 		return _compiled(doc.name, subject_source(doc), source(doc))
 	except Refused as e:
-		raise TemplateInvalid(_("The Email Template {0} cannot be used. {1}").format(doc.name, e)) from e
+		text = _("The Email Template {0} cannot be used. {1}").format(doc.name, e)
+		cause = e
 	except TemplateSyntaxError as e:
 		if "comment" in (e.message or ""):
 			text = _(
@@ -165,7 +166,12 @@ def compile_template(doc) -> Template:
 			text = _(
 				"The Email Template {0} has a mistake in line {1}: {2}. Correct it and save again."
 			).format(doc.name, e.lineno, e.message)
-		raise TemplateInvalid(text) from e
+		cause = e
+	if not doc.use_html and "<table" in (doc.response or ""):
+		text += " " + _(
+			"In rich text, a loop or a condition round the rows of a table ends up before the table. Tick Use HTML for such a table."
+		)
+	raise TemplateInvalid(text) from cause
 
 
 # Of each process; a batch, and the next one, need the same again.
@@ -325,8 +331,12 @@ def validate(doc, combines: bool = False, after: bool = False) -> list[str]:
 	if combines and not _names_each_item(template):
 		raise TemplateInvalid(
 			_(
-				"The campaign puts all items of a customer into one message, but the Email Template {0} does not name each of them. List them, for example {1}, or switch Combine Messages off in the campaign."
-			).format(template.name, "{% for item in items %}{{ item.item_name }}{% endfor %}")
+				"The campaign puts all items of a customer into one message, but the Email Template {0} does not name each of them. List them, for example {1}, or switch {2} off in the campaign."
+			).format(
+				template.name,
+				"{% for item in items %}{{ item.item_name }}{% endfor %}",
+				_("One Message a Customer a Day"),
+			)
 		)
 	if blank:
 		warnings.append(

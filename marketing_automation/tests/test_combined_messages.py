@@ -54,7 +54,7 @@ class TestCombinedMessages(MarketingTestCase):
 			with self.subTest(active=active):
 				campaign = factories.campaign(active=active, email_template=factories.template())
 				campaign.update({"combine_messages": 1, "is_active": 1})
-				with self.refused("does not name each of them", "Combine Messages"):
+				with self.refused("does not name each of them", "One Message a Customer a Day"):
 					campaign.save()
 
 	def test_so_is_a_change_of_the_template(self):

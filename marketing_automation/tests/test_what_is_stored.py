@@ -22,7 +22,7 @@ class TestWhatIsStored(MarketingTestCase):
 		doc = frappe.get_doc("Email Template", name)
 		doc.response = f"<p>Hi</p>{ROWS}"
 		# No text stands between the rows of a table: Frappe puts it before the table.
-		with self.refused(name, "item"):
+		with self.refused(name, "Tick Use HTML"):
 			doc.save()
 		self.assertNotIn("<table>", frappe.db.get_value("Email Template", name, "response"))
 
