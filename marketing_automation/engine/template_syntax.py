@@ -1,4 +1,4 @@
-"""What a template may be made of: Jinja source in, a judged syntax tree out, before anything compiles it.
+"""What a template may be made of: Jinja source in, a judgement of its syntax tree out, before anything compiles it.
 
 Jinja works constants out while it compiles, so a limit on what runs comes too late for `{{ 'a' | slice(3000000000) }}`.
 Here everything that is not on the lists below is refused, each with what to use instead, and what is left is counted:
@@ -8,7 +8,7 @@ than the number of items: no text that doubles, no loop over all items in anothe
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from frappe import _
 from jinja2 import Environment, TemplateSyntaxError, nodes
@@ -236,14 +236,17 @@ class Frame:
 	times: int | None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Judged:
-	"""A syntax tree that may be compiled. steps: what it needs at most, in steps and characters."""
+	"""A template that may be compiled.
 
-	tree: nodes.Template
+	steps: what it needs at most, in steps and characters. always: the text that stands outside of all tags, where every
+	reader gets it; sometimes: what stands in blocks.
+	"""
+
 	steps: Amount
-	# The text that stands outside of all tags and blocks, where every reader gets it.
-	always: str = field(repr=False, default="")
+	always: str
+	sometimes: str
 
 
 def check_work(steps: Amount, items: int) -> None:
@@ -255,7 +258,7 @@ def check_work(steps: Amount, items: int) -> None:
 
 
 def judge(source: str, environment: Environment, variables: dict) -> Judged:
-	"""Return the syntax tree of a template, unless it must not be compiled: then raise Refused, or TemplateSyntaxError.
+	"""Return what is known of a template, unless it must not be compiled: then raise Refused, or TemplateSyntaxError.
 
 	variables: {name: kind}, all that a template can use.
 	"""
@@ -269,7 +272,7 @@ def judge(source: str, environment: Environment, variables: dict) -> Judged:
 	judge.block(tree.body)
 	if judge.steps.fixed > MOST_FIXED or judge.steps.each > MOST_EACH:
 		raise _too_much()
-	return Judged(tree, judge.steps, _always(tree))
+	return Judged(judge.steps, *_texts(tree))
 
 
 def scan(source: str) -> None:
@@ -339,13 +342,14 @@ def _check_names(tree: nodes.Template, variables: dict) -> None:
 		)
 
 
-def _always(tree: nodes.Template) -> str:
-	return "".join(
-		part.data
-		for node in tree.body
-		if isinstance(node, nodes.Output)
-		for part in node.nodes
-		if isinstance(part, nodes.TemplateData)
+def _texts(tree: nodes.Template) -> tuple[str, str]:
+	"""Return what stands outside of all tags, for every reader, and what stands in blocks, for some."""
+	of_all = [part for node in tree.body if isinstance(node, nodes.Output) for part in node.nodes]
+	always = [part for part in of_all if isinstance(part, nodes.TemplateData)]
+	known = set(map(id, always))
+	return (
+		"".join(part.data for part in always),
+		"".join(part.data for part in tree.find_all(nodes.TemplateData) if id(part) not in known),
 	)
 
 

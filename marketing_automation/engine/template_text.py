@@ -14,6 +14,10 @@ from urllib.parse import unquote
 FILLED_IN = "\ue000"
 CONDITIONAL_COMMENT = re.compile(r"<!(?:--)?\[(?:if[^\]]*|endif)\](?:--)?>", re.IGNORECASE)
 HIDDEN = re.compile(r"display:none|visibility:hidden|font-size:0(?:px|pt|em|%)?(?:;|$)")
+MAY_HIDE = re.compile(
+	r"display:\s*none|visibility:\s*hidden|font-size:\s*0(?![.\d])|\bhidden\b|<\s*(?:style|script|title|head|!)",
+	re.IGNORECASE,
+)
 NEVER_SHOWN = {"style", "script", "head", "title", "template", "noscript"}
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 SHOWN = {"img", "video", "svg"}
@@ -129,10 +133,8 @@ def is_seen(text: str) -> bool:
 
 
 def may_hide(source: str) -> bool:
-	"""Say whether some of a source's text may not be shown."""
-	return bool(
-		re.search(r"hidden|font-size|display|<\s*(?:style|script|title|head|!)", source, re.IGNORECASE)
-	)
+	"""Say whether pieces of HTML could hide what stands after them."""
+	return bool(MAY_HIDE.search(source))
 
 
 def is_blank(body: str) -> bool:

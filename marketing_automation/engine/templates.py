@@ -144,8 +144,8 @@ def documents(names: set[str]) -> list[dict]:
 	"""Return what is stored of the Email Templates with these names. 1 query."""
 	return frappe.get_all(
 		"Email Template",
-		filters={"name": ["in", list(names)]},
-		fields=["name", "subject", "use_html", "response", "response_html", "modified"],
+		filters={"name": ["in", [name for name in names if name]]},
+		fields=["name", "subject", "use_html", "response", "response_html"],
 		order_by="name asc",
 	)
 
@@ -178,15 +178,15 @@ def compile_template(doc) -> Template:
 @functools.lru_cache(maxsize=128)
 def _compiled(name: str, subject: str, body: str) -> Template:
 	judged = [template_syntax.judge(text, BODY, KINDS) for text in (subject, body)]
-	always = judged[1].always
+	always, sometimes = judged[1].always, judged[1].sometimes
 	return Template(
 		name=name,
 		source=body,
 		subject=SUBJECT.from_string(subject).render,
 		body=BODY.from_string(body).render,
 		steps=judged[0].steps + judged[1].steps,
-		says=not template_text.may_hide(body) and not template_text.is_blank(always),
-		right_to_left=template_text.is_right_to_left(template_text.visible(always)),
+		says=not template_text.may_hide(sometimes) and not template_text.is_blank(always),
+		right_to_left=template_text.is_right_to_left(template_text.visible(always + sometimes)),
 	)
 
 
@@ -487,7 +487,7 @@ def context(message: dict, items: list[dict], today: date) -> dict:
 	for item in items:
 		days_left = (item["expiry_date"] - today).days
 		seen.append({**_inert(item), "days_left": days_left, "days_since": -days_left})
-	return {**_inert(message), **seen[0], "items": seen}
+	return {**_inert(message), **seen[0], "items": seen, "pins": seen}
 
 
 def _inert(values: dict) -> dict:

@@ -121,3 +121,14 @@ class TestEmptyMails(MarketingTestCase):
 		self.run_night()
 		self.assertEqual({row.status for row in self.ledger()}, {"Queued"})
 		self.assertEqual(self.outcome_of(soon)[0], "Queued")
+
+	def test_whether_each_mail_has_to_be_looked_at_is_known_of_the_template(self):
+		for body, says in (
+			("<p style='font-size:16px'>Hello</p>{% if company %}<p style='font-size:16px'>x</p>{% endif %}", True),
+			("<style>p { color: red }</style><p>Hello</p>{{ company }}", True),
+			("{% if company %}Hello{% endif %}", False),
+			("{% if company %}<div style='display: none'>{% endif %}Hello</div>", False),
+			("{{ company }}", False),
+		):  # fmt: skip
+			with self.subTest(body):
+				self.assertEqual(templates.compile_template(document(body)).says, says)

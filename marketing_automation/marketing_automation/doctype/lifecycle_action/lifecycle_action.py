@@ -13,7 +13,8 @@ class LifecycleAction(Document):
 		campaign = frappe.db.get_value(
 			"Lifecycle Campaign", self.campaign, ["name", "combine_messages"], as_dict=True
 		)
-		channel_for(self.action_type).validate(self, campaign)
+		# Without one Frappe says what is missing, after this.
+		channel_for(self.action_type).validate(self, campaign or frappe._dict())
 		set_active_since(self, "enabled")
 
 	def on_trash(self):
