@@ -107,9 +107,26 @@ def _is_pixel(values: dict) -> bool:
 	return values.get("width") in ("0", "1") and values.get("height") in ("0", "1")
 
 
-def _read(source: str) -> _Reader:
+class _Seen(Exception):
+	"""There is something to see."""
+
+
+class _Looker(_Reader):
+	"""Raises _Seen at the first that can be seen."""
+
+	def handle_starttag(self, tag, attrs):
+		super().handle_starttag(tag, attrs)
+		if self.pictures:
+			raise _Seen
+
+	def handle_data(self, data):
+		if not self.hidden and is_seen(data):
+			raise _Seen
+
+
+def _read(source: str, reader: _Reader | None = None) -> _Reader:
 	source = _without_comments(CONDITIONAL_COMMENT.sub("", source))
-	reader = _Reader()
+	reader = reader or _Reader()
 	# A tag that does not end is read again and again, from each of its letters.
 	reader.feed(f"{source}>" if source.rfind("<") > source.rfind(">") else source)
 	reader.close()
@@ -139,8 +156,11 @@ def may_hide(source: str) -> bool:
 
 def is_blank(body: str) -> bool:
 	"""Say whether a reader of this HTML would see neither text nor picture."""
-	reader = _read(body)
-	return not reader.pictures and not is_seen("".join(reader.seen))
+	try:
+		_read(body, _Looker())
+	except _Seen:
+		return False
+	return True
 
 
 def visible(body: str) -> str:

@@ -491,18 +491,15 @@ def context(message: dict, items: list[dict], today: date) -> dict:
 
 
 def _inert(values: dict) -> dict:
-	"""Return values as they may be printed: nothing for None, no comment of HTML, where Email Queue puts its links in
+	"""Return values in which Frappe finds nothing to do: no comment of HTML, where Email Queue puts its links in
 	wherever it stands, and no file to embed.
 	"""
-	return {key: _printable(value) for key, value in values.items()}
-
-
-def _printable(value):
-	if value is None:
-		return ""
-	if isinstance(value, str):
-		return value.replace("<!", f"<{WORD_JOINER}!").replace("embed=", f"embed{WORD_JOINER}=")
-	return value
+	return {
+		key: value.replace("<!", f"<{WORD_JOINER}!").replace("embed=", f"embed{WORD_JOINER}=")
+		if isinstance(value, str)
+		else value
+		for key, value in values.items()
+	}
 
 
 def without_embeds(framed: str) -> str:
@@ -542,15 +539,23 @@ def check_says(template: Template, subject: str, body: str | None) -> None:
 
 def for_reader(values: dict, language: str) -> dict:
 	"""Return a context (see `context`) as the reader of a language sees it, with the functions of templates."""
-	items = [{**item, "expiry_date": written(item["expiry_date"], language)} for item in values["items"]]
+	items = [
+		{**_printable(item), "expiry_date": written(item["expiry_date"], language)}
+		for item in values["items"]
+	]
 	return {
-		**values,
+		**_printable(values),
 		"expiry_date": written(values["expiry_date"], language),
 		"items": items,
 		"pins": items,
 		"_": lambda text: _translated(text, language),
 		"format_date": lambda value, style="long": format_date(value.date, style, locale=locale_of(language)),
 	}
+
+
+def _printable(values: dict) -> dict:
+	"""Return values in which nothing stands for None, which would be printed as a word."""
+	return {key: "" if value is None else value for key, value in values.items()}
 
 
 def _translated(text: str, language: str) -> str:

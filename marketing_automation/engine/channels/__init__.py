@@ -6,8 +6,8 @@ A channel module has:
 - `check(campaign)` throws a translated error when the campaign (document or dict) could not send now.
 - `validate(action, campaign)` throws a translated error when an action (document) of a campaign (document or dict)
   cannot work.
-- `problems(actions)` takes (campaign, action) of `rules.load`; returns (campaign's name, a translated text) for each that
-  cannot work any more, in a fixed number of queries.
+- `problems(actions)`, if it has one, takes enabled actions, dicts of campaign, combine_messages, email_template and the one
+  of a translation; returns (campaign, a translated text) for each that cannot work any more, in 1 query.
 - `prepare(actions)` loads what composing needs, once for a batch; its result is handed to `compose`.
 - `compose(prepared, message)` makes what leaves out of one Message and sends nothing; raises Unsendable for what is
   wrong with this one message.

@@ -114,28 +114,25 @@ def refuse(error: templates.TemplateInvalid) -> None:
 	)
 
 
-def problems(actions: list[tuple]) -> list[tuple[str, str]]:
+def problems(actions: list[dict]) -> list[tuple[str, str]]:
 	"""Return (campaign, what is wrong with one of its Email Templates). 1 query.
 
-	actions: of (campaign, action), dicts as `rules.load` has them.
+	actions: dicts of campaign, combine_messages, email_template and translation, another one, or None.
 	"""
 	named = [
-		(campaign, name)
-		for campaign, action in actions
-		for name in (action.email_template, *action.templates.values())
-		if name
+		(action, name) for action in actions for name in (action.email_template, action.translation) if name
 	]
-	stored = {row.name: row for row in templates.documents({name for _campaign, name in named})}
+	stored = {row.name: row for row in templates.documents({name for _action, name in named})}
 	found = {}
-	for campaign, name in named:
+	for action, name in named:
 		if name in stored:
 			row = stored[name]
 			content = (row.name, row.subject, row.use_html, row.response, row.response_html)
-			error = _error(*content, cint(campaign.combine_messages), frappe.local.lang)
+			error = _error(*content, cint(action.combine_messages), frappe.local.lang)
 		else:
 			error = _("The Email Template {0} does not exist.").format(name)
 		if error:
-			found[campaign.name, error] = True
+			found[action.campaign, error] = True
 	return list(found)
 
 
