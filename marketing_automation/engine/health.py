@@ -22,9 +22,10 @@ def problems(campaigns: list) -> list[dict]:
 	campaigns: those to check the channels of (documents or dicts of name, sender, is_active).
 	Queries: at most 8, and for each sender those of the channels' checks, for any number of campaigns.
 	"""
+	actions = _actions([campaign.name for campaign in campaigns])
 	found = [
-		*_channels(campaigns),
-		*_actions(campaigns),
+		*_channels(campaigns, actions),
+		*_messages(actions),
 		*_mail(),
 		*_scheduler(),
 		*_last_run(),
