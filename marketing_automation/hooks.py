@@ -103,7 +103,9 @@ doctype_js = {
 
 doc_events = {
 	"Email Template": {
-		"validate": "marketing_automation.events.validate_email_template",
+		# Frappe compiles it in `validate`, and changes it when it stores it.
+		"before_validate": "marketing_automation.events.prepare_email_template",
+		"on_update": "marketing_automation.events.check_email_template",
 	},
 	"Customer": {
 		"after_rename": "marketing_automation.events.after_rename",

@@ -248,15 +248,16 @@ def failed(reason: str, error: str) -> dict:
 
 
 def _messages(sendable: list[tuple], items: dict[str, str], today) -> Iterator[tuple[Message, list[str]]]:
-	"""Yield each message with the names of its ledger rows: one row, or where a campaign combines, a customer's."""
+	"""Yield each message with the names of its ledger rows: one row, or where a campaign combines, those that one
+	action has for a customer. What another action says is another message."""
 	groups = defaultdict(list)
 	for entry in sendable:
 		row, rule, action = entry[:3]
 		combined = rule.campaign.combine_messages
-		key = (row.campaign, row.customer, action.action_type) if combined else row.name
+		key = (action.name, row.customer) if combined else row.name
 		groups[key].append(entry)
 	for entries in groups.values():
-		entries.sort(key=lambda entry: (entry[3].occurrence, entry[0].name))
+		entries.sort(key=lambda entry: (entry[3].occurrence, entry[3].reference_name, entry[0].name))
 		row, rule, action, event, recipient = entries[0]
 		pins = {
 			(event.reference_name, event.occurrence): {

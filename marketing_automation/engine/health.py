@@ -20,18 +20,28 @@ def problems(campaigns: list) -> list[dict]:
 
 	route: where the user can look at it or put it right, or None.
 	campaigns: those to check the channels of (documents or dicts of name, sender, is_active).
-	Queries: at most 7, and for each sender those of the channels' checks, for any number of campaigns.
+	Queries: at most 8, and for each sender those of the channels' checks, for any number of campaigns.
 	"""
-	found = [*_channels(campaigns), *_mail(), *_scheduler(), *_last_run(), *_paused(campaigns)]
+	actions = _actions([campaign.name for campaign in campaigns])
+	found = [
+		*_channels(campaigns, actions),
+		*_messages(actions),
+		*_mail(),
+		*_scheduler(),
+		*_last_run(),
+		*_paused(campaigns),
+	]
 	return sorted(found, key=lambda problem: problem["level"] != "red")
 
 
-def _channels(campaigns: list) -> list[dict]:
-	"""Return what the channels of the campaigns' actions say of them. 1 query, and those of the channels' checks.
+def _channels(campaigns: list, actions: list[dict]) -> list[dict]:
+	"""Return what the channels of the campaigns' actions say of them. The queries of the channels' checks.
 
 	A channel is asked once for all campaigns with the same sender.
 	"""
-	action_types, texts = _action_types([campaign.name for campaign in campaigns]), {}
+	action_types, texts = defaultdict(set), {}
+	for action in actions:
+		action_types[action.campaign].add(action.action_type)
 	for campaign in campaigns:
 		# One that is being built has no action yet, and will most likely send e-mail.
 		for action_type in sorted(action_types.get(campaign.name, {EMAIL})):
@@ -39,6 +49,22 @@ def _channels(campaigns: list) -> list[dict]:
 				texts[action_type, campaign.sender] = _refusal(action_type, campaign)
 	routes = {text: ROUTES.get(action_type) for (action_type, _sender), text in texts.items() if text}
 	return [_to_put_right(text, route) for text, route in routes.items()]
+
+
+def _messages(actions: list[dict]) -> list[dict]:
+	"""Return what has become wrong with what the actions send. 1 query for each channel."""
+	by_channel = defaultdict(list)
+	for action in actions:
+		if action.trigger_enabled:
+			by_channel[action.action_type].append(action)
+	served = frappe.get_hooks("lifecycle_channels", {})
+	return [
+		_problem("red", f"{campaign}: {text}", f"Form/Lifecycle Campaign/{campaign}")
+		for action_type, of_channel in by_channel.items()
+		# What an app that is gone has sent stands in nobody's way.
+		if action_type in served and (problems_of := getattr(channel_for(action_type), "problems", None))
+		for campaign, text in problems_of(of_channel)
+	]
 
 
 def _refusal(action_type: str, campaign) -> str | None:
@@ -50,20 +76,35 @@ def _refusal(action_type: str, campaign) -> str | None:
 	return None
 
 
-def _action_types(campaigns: list[str]) -> dict[str, set[str]]:
-	"""Return {campaign: the types of its enabled actions}. 1 query."""
-	found = defaultdict(set)
-	if campaigns:
-		for campaign, action_type in frappe.get_all(
-			"Lifecycle Action",
-			filters={"campaign": ["in", campaigns], "enabled": 1},
-			fields=["campaign", "action_type"],
-			distinct=True,
-			as_list=True,
-			order_by="campaign asc, action_type asc",
-		):
-			found[campaign].add(action_type)
-	return found
+def _actions(campaigns: list[str]) -> list[dict]:
+	"""Return the enabled actions of campaigns, a row for each Email Template: campaign, combine_messages, action_type,
+	trigger_enabled, email_template, translation. 1 query."""
+	if not campaigns:
+		return []
+	action, translation = (
+		frappe.qb.DocType("Lifecycle Action"),
+		frappe.qb.DocType("Lifecycle Action Translation"),
+	)
+	trigger, campaign = frappe.qb.DocType("Lifecycle Trigger"), frappe.qb.DocType("Lifecycle Campaign")
+	return (
+		frappe.qb.from_(action)
+		.inner_join(trigger)
+		.on(trigger.name == action.trigger)
+		.inner_join(campaign)
+		.on(campaign.name == action.campaign)
+		.left_join(translation)
+		.on(translation.parent == action.name)
+		.select(
+			action.campaign,
+			campaign.combine_messages,
+			action.action_type,
+			trigger.enabled.as_("trigger_enabled"),
+			action.email_template,
+			translation.email_template.as_("translation"),
+		)
+		.where(action.campaign.isin(campaigns) & (action.enabled == 1))
+		.orderby(action.campaign, action.name, translation.idx)
+	).run(as_dict=True)
 
 
 def _mail() -> list[dict]:

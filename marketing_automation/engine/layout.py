@@ -73,22 +73,27 @@ HTML = BODY.overlay()
 HTML.filters = {**BODY.filters, "in_url": _in_url}
 
 
-def make(template: Template, account, unsubscribe_link: dict | None) -> Layout | None:
-	"""Return the layout of a template for mails from an Email Account in the current language, or None."""
+def make(
+	template: Template, account, unsubscribe_link: dict | None, directed: Callable = str
+) -> Layout | None:
+	"""Return the layout of a template for mails from an Email Account in the current language, or None.
+
+	directed: what a body gets round it for its readers' language (`templates.in_direction`).
+	"""
 	try:
-		layout = _make(template, account, unsubscribe_link)
-		for pins in (1, 2):
-			layout = _tried(layout, template, account, unsubscribe_link, pins)
+		layout = _make(template, account, unsubscribe_link, directed)
+		for items in (1, 2):
+			layout = _tried(layout, template, account, unsubscribe_link, directed, items)
 		return layout
 	except (Unfit, TemplateInvalid):
 		return None
 
 
-def _make(template: Template, account, unsubscribe_link) -> Layout:
+def _make(template: Template, account, unsubscribe_link, directed: Callable) -> Layout:
 	words = _Words(template.source)
 	framed = get_formatted_html(
 		words.subject,
-		words.begin + words.source + words.end,
+		directed(words.begin + words.source + words.end),
 		email_account=account,
 		unsubscribe_link=unsubscribe_link,
 	)
@@ -101,12 +106,16 @@ def _make(template: Template, account, unsubscribe_link) -> Layout:
 	return Layout(html, text)
 
 
-def _tried(layout: Layout, template: Template, account, unsubscribe_link, pins: int) -> Layout:
+def _tried(
+	layout: Layout, template: Template, account, unsubscribe_link, directed: Callable, items: int
+) -> Layout:
 	"""Return the layout without those parts that differ from Frappe's for an example; raises Unfit for the HTML."""
-	values = for_reader(example_context(pins), frappe.local.lang or "en")
-	subject, body = fill(template.name, [template.subject, template.body], values)
+	values = for_reader(example_context(items), frappe.local.lang or "en")
+	subject, body = fill(template, [template.subject, template.body], values)
 	subject = one_line(subject)
-	expected = get_formatted_html(subject, body, email_account=account, unsubscribe_link=unsubscribe_link)
+	expected = get_formatted_html(
+		subject, directed(body), email_account=account, unsubscribe_link=unsubscribe_link
+	)
 	if canonical(layout.html({**values, SUBJECT_NAME: subject})) != canonical(expected):
 		raise Unfit("the example's HTML")
 	if layout.text and plain_words(layout.text(values)) != plain_words(html2text(body)):

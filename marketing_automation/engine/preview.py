@@ -204,7 +204,7 @@ def _suppress(messages: dict[str, PlannedMessage], taken: set[str]) -> None:
 
 def _mail(message: PlannedMessage) -> tuple:
 	"""Return what is the same for all messages of a campaign that combines that go out as one mail."""
-	return message.campaign.name, message.recipient.customer, message.action.action_type
+	return message.action.name, message.recipient.customer
 
 
 def _row(message: PlannedMessage, log: dict | None, outcome: str) -> dict:

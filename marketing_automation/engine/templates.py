@@ -5,10 +5,11 @@ a hole in the mail, and a template reaches nothing but what it is given. (Frappe
 prints unknown names as they stand, and hands the database and HTTP requests to whoever writes a template.)
 """
 
+import functools
 import html
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -17,65 +18,64 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from frappe import _
 from frappe.utils import getdate
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-# What a template can use. The keys of `pins` are those of PIN.
-VARIABLES = (
-	"customer_name",
-	"item_name",
-	"expiry_date",
-	"days_left",
-	"serial_no",
-	"item_code",
-	"customer",
-	"company",
-	"campaign",
-	"pins",
-)
-PIN = ("serial_no", "item_code", "item_name", "expiry_date", "days_left")
+from marketing_automation.engine import template_syntax, template_text
+from marketing_automation.engine.template_syntax import Amount, Refused
+
+# What an item has in a template, and a template itself. `pins` is what `items` was called first.
+_TEXT = template_syntax.text()
+ITEM = {
+	"serial_no": _TEXT,
+	"item_code": _TEXT,
+	"item_name": _TEXT,
+	"expiry_date": template_syntax.Date(),
+	"days_left": template_syntax.Number(),
+	"days_since": template_syntax.Number(),
+}
+_ITEMS = template_syntax.Many(template_syntax.Item(tuple(ITEM.items())), Amount(0, 1))
+KINDS = {
+	"customer_name": _TEXT,
+	**{name: ITEM[name] for name in ("item_name", "expiry_date", "days_left", "days_since")},
+	**{name: ITEM[name] for name in ("serial_no", "item_code")},
+	"customer": _TEXT,
+	"company": _TEXT,
+	"campaign": _TEXT,
+	"items": _ITEMS,
+	"pins": _ITEMS,
+	"_": template_syntax.Function(template_syntax.translated),
+	"format_date": template_syntax.Function(template_syntax.written_date),
+}
 FUNCTIONS = ("_", "format_date")
+VARIABLES = tuple(name for name in KINDS if name not in FUNCTIONS)
+# Of what a template makes; a mail server takes less.
+MOST_OUTPUT = 20_000_000
+MOST_SUBJECT = 1000
 
 
-# Filters and methods that fill text up to any width.
-PADDING = {"center", "ljust", "rjust", "zfill", "expandtabs", "indent", "batch", "format_map"}
-# The method `format` is what translated text needs; the filter is that of %.
-WIDE = re.compile(r"\{[^{}]*(\{|\d{4})")
+def _within_limits(pieces: Iterable[str]) -> str:
+	"""Return the pieces of a rendered template as one text."""
+	written, size = [], 0
+	for piece in pieces:
+		size += len(piece)
+		if size > MOST_OUTPUT:
+			raise Refused(_("A message would have more than {0} characters.").format(MOST_OUTPUT))
+		written.append(piece)
+	return "".join(written)
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-	"""Jinja's sandbox, without what makes a gigabyte or an hour out of a few characters."""
+	"""Jinja's sandbox, for what `template_syntax.judge` has let pass."""
 
-	intercepted_binops = frozenset(("**", "*", "%"))
+	concat = staticmethod(_within_limits)
 
 	def __init__(self, **options):
 		super().__init__(undefined=StrictUndefined, **options)
 		# range, lipsum, cycler and the like have no use in a mail.
 		self.globals.clear()
-		self.filters = {
-			name: made for name, made in self.filters.items() if name not in {*PADDING, "format", "attr"}
-		}
-
-	def call_binop(self, context, operator, left, right):
-		if operator == "**" or not all(isinstance(value, (int, float)) for value in (left, right)):
-			raise SecurityError(_("{0} is for small numbers only").format(operator))
-		return super().call_binop(context, operator, left, right)
-
-	def is_safe_attribute(self, obj, attr, value):
-		return attr not in PADDING and super().is_safe_attribute(obj, attr, value)
-
-	def getattr(self, obj, attribute):
-		self._check_width(obj, attribute)
-		return super().getattr(obj, attribute)
-
-	def getitem(self, obj, argument):
-		self._check_width(obj, argument)
-		return super().getitem(obj, argument)
-
-	@staticmethod
-	def _check_width(obj, attribute) -> None:
-		if isinstance(obj, str) and attribute == "format" and WIDE.search(obj):
-			raise SecurityError(_("{0} would be too wide").format(obj))
+		self.filters = {name: made for name, made in self.filters.items() if name in template_syntax.FILTERS}
+		self.tests = {name: made for name, made in self.tests.items() if name in template_syntax.TESTS}
 
 
 BODY = Sandbox(autoescape=True)
@@ -85,7 +85,19 @@ SUBJECT = Sandbox(autoescape=False)
 WORD_JOINER = "\u2060"
 # Frappe attaches the file that an `embed` in a mail's HTML names, be it in a tag or in text: site_config.json, too.
 EMBED = re.compile(r"""embed(?==["'])""")
-TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+
+# How many days are left in the examples that a template is tried on; the first two are what every template must bear.
+EXAMPLE_DAYS = (0, 30, 1, 7, 365, -1, -7, -30, -365)
+# So many days after the expiry, that it is no other number of a message.
+LONG_AGO = -7919
+
+# Languages that are written from right to left, and scripts.
+RIGHT_TO_LEFT = {
+	*("ar", "arc", "azb", "bal", "bqi", "ckb", "dv", "fa", "glk", "he", "iw", "ji", "khw", "ks", "ku", "lrc"),
+	*("mzn", "nqo", "pnb", "prs", "ps", "sd", "skr", "syr", "ug", "ur", "yi"),
+}
+RIGHT_TO_LEFT_SCRIPTS = {"arab", "hebr", "thaa", "syrc", "nkoo", "aran"}
+LEFT_TO_RIGHT_SCRIPTS = {"latn", "cyrl", "deva"}
 
 
 class TemplateInvalid(frappe.ValidationError):
@@ -94,12 +106,19 @@ class TemplateInvalid(frappe.ValidationError):
 
 @dataclass(frozen=True)
 class Template:
-	"""A compiled Email Template."""
+	"""A compiled Email Template.
+
+	steps: what filling it in takes at most (see `template_syntax.Amount`). says: every mail of it has a text that can
+	be seen. right_to_left: most of its letters are of a script that is written so.
+	"""
 
 	name: str
 	source: str
 	subject: Callable
 	body: Callable
+	steps: Amount
+	says: bool
+	right_to_left: bool
 
 
 @dataclass(frozen=True)
@@ -112,14 +131,8 @@ class Rendered:
 
 def load(names: set[str]) -> dict[str, Template | str]:
 	"""Return each Email Template compiled, or the error (text) that it has. 1 query."""
-	rows = frappe.get_all(
-		"Email Template",
-		filters={"name": ["in", list(names)]},
-		fields=["name", "subject", "use_html", "response", "response_html"],
-		order_by="name asc",
-	)
 	templates = {name: _("The Email Template {0} does not exist.").format(name) for name in names}
-	for row in rows:
+	for row in documents(names):
 		try:
 			templates[row.name] = compile_template(row)
 		except TemplateInvalid as e:
@@ -127,77 +140,354 @@ def load(names: set[str]) -> dict[str, Template | str]:
 	return templates
 
 
+def documents(names: set[str]) -> list[dict]:
+	"""Return what is stored of the Email Templates with these names. 1 query."""
+	return frappe.get_all(
+		"Email Template",
+		filters={"name": ["in", [name for name in names if name]]},
+		fields=["name", "subject", "use_html", "response", "response_html"],
+		order_by="name asc",
+	)
+
+
 def compile_template(doc) -> Template:
 	"""Compile an Email Template (document or dict); raises TemplateInvalid with the reason in plain words."""
-	subject, body = doc.subject or "", source(doc)
 	try:
-		_check_names(doc.name, subject, body)
-		return Template(doc.name, body, SUBJECT.from_string(subject).render, BODY.from_string(body).render)
+		return _compiled(doc.name, subject_source(doc), source(doc))
+	except Refused as e:
+		text = _("The Email Template {0} cannot be used. {1}").format(doc.name, e)
+		cause = e
 	except TemplateSyntaxError as e:
-		raise TemplateInvalid(
-			_("The Email Template {0} has a mistake in line {1}: {2}. Correct it and save again.").format(
-				doc.name, e.lineno, e.message
-			)
-		) from e
+		if "comment" in (e.message or ""):
+			text = _(
+				"In the Email Template {0}, line {1}, a comment begins with {2} and does not end. If it is no comment, put a space between the two characters."
+			).format(doc.name, e.lineno, "{#")
+		else:
+			text = _(
+				"The Email Template {0} has a mistake in line {1}: {2}. Correct it and save again."
+			).format(doc.name, e.lineno, e.message)
+		cause = e
+	if not doc.use_html and "<table" in (doc.response or ""):
+		text += " " + _(
+			"In rich text, a loop or a condition round the rows of a table ends up before the table. Tick Use HTML for such a table."
+		)
+	raise TemplateInvalid(text) from cause
+
+
+# Of each process; a batch, and the next one, need the same again.
+@functools.lru_cache(maxsize=128)
+def _compiled(name: str, subject: str, body: str) -> Template:
+	judged = [template_syntax.judge(text, BODY, KINDS) for text in (subject, body)]
+	always, sometimes = judged[1].always, judged[1].sometimes
+	return Template(
+		name=name,
+		source=body,
+		subject=SUBJECT.from_string(subject).render,
+		body=BODY.from_string(body).render,
+		steps=judged[0].steps + judged[1].steps,
+		says=not template_text.may_hide(sometimes) and not template_text.is_blank(always),
+		right_to_left=template_text.is_right_to_left(template_text.visible(always + sometimes)),
+	)
+
+
+def subject_source(doc) -> str:
+	"""Return the subject's Jinja source. Where it has a < or a >, Frappe has stored it as HTML."""
+	subject = HTML_SIGN.sub(lambda sign: HTML_SIGNS[sign.group(1)], doc.subject or "")
+	return _in_tags(subject, functools.partial(_typed, texts=True))
 
 
 def source(doc) -> str:
 	"""Return the body's Jinja source."""
 	if doc.use_html:
-		return doc.response_html or ""
-	# The rich text editor writes what is typed inside a tag as HTML: {% if days_left &lt; 7 %}.
-	return TAG.sub(lambda tag: html.unescape(tag.group()).replace("\xa0", " "), doc.response or "")
+		return _with_spaced_ids(doc.response_html or "")
+	return _in_tags(doc.response or "", functools.partial(_typed, texts=True))
 
 
-def _check_names(name: str, *sources: str) -> None:
-	"""Raise TemplateInvalid on a name that is neither a variable nor set by the template."""
-	known = {*VARIABLES, *FUNCTIONS}
-	unknown = set().union(*(meta.find_undeclared_variables(BODY.parse(text)) for text in sources)) - known
-	if unknown:
-		raise TemplateInvalid(
-			_("The Email Template {0} uses {1}, which does not exist. Available: {2}.").format(
-				name, ", ".join(sorted(unknown)), ", ".join(VARIABLES)
+def to_store(text: str, is_html: bool) -> str:
+	"""Return an Email Template's text so that what stands in its tags means what was typed, and to Frappe as well.
+
+	The rich text editor writes `{% if days_left &lt; 7 %}`, and so does Frappe in a subject; a stylesheet has `{#header{...}`, where a comment would begin.
+	"""
+	text = _with_spaced_ids(text)
+	if not is_html and not _can_be_read(text):
+		text = _in_tags(text, _typed)
+	return text
+
+
+def _can_be_read(text: str) -> bool:
+	try:
+		template_syntax.scan(text)
+		template_syntax.parsed(text, BODY)
+	except TemplateSyntaxError:
+		return False
+	except Refused:
+		# Nothing that would be put right here.
+		return True
+	return True
+
+
+# What an editor puts round words. Within a tag it means nothing.
+INLINE = re.compile(
+	r"</?(?:a|b|br|code|em|font|i|mark|s|small|span|strong|sub|sup|u)(?:\s[^<>]*)?/?>", re.IGNORECASE
+)
+# No more: what is text may not become a tag.
+HTML_SIGNS = {"lt": "<", "gt": ">", "amp": "&"}
+HTML_SIGN = re.compile("&(lt|gt|amp);")
+QUOTED = re.compile(r"""("[^"]*"|'[^']*')""")
+QUOTES = {"&quot;": '"', "&#34;": '"', "&#39;": "'", "&apos;": "'", "&nbsp;": " "}
+
+
+def _typed(tag: str, texts: bool = False) -> str:
+	"""Return a tag of Jinja as it was typed into the rich text editor. texts: also what stands between quotes."""
+	tag = INLINE.sub("", tag)
+	for entity, char in QUOTES.items():
+		tag = tag.replace(entity, char)
+	pieces = QUOTED.split(tag)
+	for position, piece in enumerate(pieces):
+		if texts or position % 2 == 0:
+			piece = html.unescape(piece)
+		if position % 2 == 0:
+			piece = "".join(
+				" " if char.isspace() else char for char in piece if unicodedata.category(char) != "Cf"
 			)
+			# Otherwise Frappe would take it for HTML when it stores it.
+			piece = re.sub(r"<(?=[a-zA-Z/!?])", "< ", piece)
+		pieces[position] = piece
+	return "".join(pieces)
+
+
+def _in_tags(text: str, change: Callable) -> str:
+	"""Return a source with each tag of Jinja changed. One pass over it."""
+	pieces, position = [], 0
+	for start, end in _between(text, ("{{", "}}"), ("{%", "%}"), ("{#", "#}")):
+		pieces += text[position:start], text[start:end] if text[start + 1] == "#" else change(text[start:end])
+		position = end
+	return "".join([*pieces, text[position:]])
+
+
+# A selector in a block of a stylesheet that begins with an id: not a comment of Jinja.
+ID_IN_BLOCK = re.compile(r"\{#(?=[A-Za-z_-](?:(?!#\})[^{}]){0,200}\{)")
+
+
+def _with_spaced_ids(text: str) -> str:
+	if "{#" not in text:
+		return text
+	pieces, position = [], 0
+	for start, end in _between(text, ("<style", "</style"), fold=True):
+		pieces += text[position:start], ID_IN_BLOCK.sub("{ #", text[start:end])
+		position = end
+	return "".join([*pieces, text[position:]])
+
+
+def _between(text: str, *marks: tuple[str, str], fold: bool = False) -> Iterator[tuple[int, int]]:
+	"""Yield where there stands, from left to right, what begins with the first and ends with the second of some marks.
+
+	Nothing after one that does not end.
+	"""
+	opening = re.compile("|".join(re.escape(mark) for mark, _end in marks), re.IGNORECASE if fold else 0)
+	ends, searched, position = dict(marks), text.lower() if fold else text, 0
+	while found := opening.search(text, position):
+		mark = ends[found.group().lower() if fold else found.group()]
+		end = searched.find(mark, found.end())
+		if end < 0:
+			return
+		position = end + len(mark)
+		yield found.start(), position
+
+
+def validate(doc, combines: bool = False, after: bool = False) -> list[str]:
+	"""Raise TemplateInvalid unless this Email Template can be sent; return what is worth a look (texts), if it can.
+
+	doc: a document or dict; what counts is what is stored, for Frappe changes rich text when it stores it. combines:
+	its campaign puts a customer's items into one message. after: its trigger comes after the expiry. Tried on examples,
+	so that mistakes that only some days or a missing value bring out show as well.
+	"""
+	template = compile_template(doc)
+	other_tools = _check_braces(template, doc)
+	warnings, blank, untitled, cases = [], [], [], 0
+	for position, (case, example) in enumerate(examples()):
+		cases += 1
+		try:
+			# What it says is looked at below.
+			subject, body = fill(template, [template.subject, template.body], for_reader(example, "en"))
+		except TemplateInvalid as e:
+			if position < 2:
+				raise
+			warnings.append(f"{case}: {e}")
+			continue
+		_check_files(template, body)
+		if not template.says and template_text.is_blank(body):
+			blank.append(case)
+		if not template_text.is_seen(one_line(subject)):
+			untitled.append(case)
+	if len(blank) == cases:
+		raise TemplateInvalid(
+			_("The Email Template {0} has no text. Write the message first.").format(template.name)
+		)
+	if len(untitled) == cases:
+		raise TemplateInvalid(
+			_("The Email Template {0} has no subject. Write one first.").format(template.name)
+		)
+	if combines and not _names_each_item(template):
+		raise TemplateInvalid(
+			_(
+				"The campaign puts all items of a customer into one message, but the Email Template {0} does not name each of them. List them, for example {1}, or switch {2} off in the campaign."
+			).format(
+				template.name,
+				"{% for item in items %}{{ item.item_name }}{% endfor %}",
+				_("One Message a Customer a Day"),
+			)
+		)
+	if blank:
+		warnings.append(
+			_("The Email Template {0} has no text for some, who get no message: {1}.").format(
+				template.name, ", ".join(blank)
+			)
+		)
+	if untitled:
+		warnings.append(
+			_("The Email Template {0} has no subject for some, who get no message: {1}.").format(
+				template.name, ", ".join(untitled)
+			)
+		)
+	return [*warnings, *other_tools, *(_negative_days(template) if after else [])]
+
+
+def examples() -> Iterator[tuple[str, dict]]:
+	"""Yield (what is special about it, a context) for what templates are tried on."""
+	for position, days in enumerate(EXAMPLE_DAYS):
+		yield _when(days), example_context(position % 2 + 1, days)
+	yield _("without a company"), example_context(1, 30, company=None)
+
+
+def _when(days: int) -> str:
+	if days == 0:
+		return _("On the day")
+	if days == 1:
+		return _("1 day before")
+	return (_("{0} days before") if days > 0 else _("{0} days after")).format(abs(days))
+
+
+def _check_braces(template: Template, doc) -> list[str]:
+	"""Refuse what was meant to be filled in and is not; return what to say about other tools' marks."""
+	broken, others = _marks(template, doc)
+	if broken:
+		raise TemplateInvalid(
+			_(
+				"In the Email Template {0}, customers would read {1}. A variable is written {2}: two braces on each side, and nothing else between them."
+			).format(template.name, ", ".join(broken[:5]), "{{ customer_name }}")
+		)
+	if not others:
+		return []
+	return [
+		_(
+			"In the Email Template {0}, customers will read {1} as it stands. If it is to be filled in, write a variable, such as {2}."
+		).format(template.name, ", ".join(others[:5]), "{{ customer_name }}")
+	]
+
+
+def _marks(template: Template, doc) -> tuple[list[str], list[str]]:
+	"""Return what looks like a variable in an Email Template and is none: see `template_text.braces`."""
+	names = {*VARIABLES, "item", "pin"}
+	subject, body = fill(
+		template, [template.subject, template.body], for_reader(example_context(2, 30), "en")
+	)
+	broken, others = template_text.braces(subject, body, names)
+	for more, found in zip(
+		(broken, others),
+		template_text.braces(_without_tags(subject_source(doc)), _without_tags(template.source), names),
+		strict=True,
+	):
+		more += [text for text in found if text not in more]
+	return broken, others
+
+
+def _without_tags(source: str) -> str:
+	"""Return a source with a letter that no text has in the place of each tag."""
+	pieces = []
+	for _line, kind, text in BODY.lex(source):
+		if kind == "data":
+			pieces.append(text)
+		elif kind in ("variable_end", "block_end"):
+			pieces.append(template_text.FILLED_IN if kind == "variable_end" else "")
+	return "".join(pieces)
+
+
+def _check_files(template: Template, body: str) -> None:
+	if EMBED.search(html.unescape(body)):
+		raise TemplateInvalid(
+			_(
+				"The Email Template {0} embeds a file by its path. Show pictures by their address instead: {1}."
+			).format(template.name, '<img src="https://...">')
+		)
+	if template_text.private_files(body):
+		raise TemplateInvalid(
+			_(
+				"The Email Template {0} has a picture or a link to a file that customers cannot open, for it is private. Open the file in the list of files, switch Is Private off, and put in its new address."
+			).format(template.name)
 		)
 
 
-def validate(doc) -> None:
-	"""Raise TemplateInvalid unless this Email Template can be sent; tried on an example, so that typing errors
-	behind a dot (`pin.expiry_dat`) and wrong filters show as well."""
-	template = compile_template(doc)
-	for example in (example_context(1), example_context(2)):
-		body = render(template, example, "en").body
-		if EMBED.search(html.unescape(body)):
-			raise TemplateInvalid(
-				_(
-					"The Email Template {0} embeds a file by its path. Show pictures by their address instead: {1}."
-				).format(doc.name, '<img src="https://...">')
-			)
-		if "<img" not in body and not frappe.utils.strip_html(body).strip():
-			raise TemplateInvalid(
-				_("The Email Template {0} has no text. Write the message first.").format(doc.name)
-			)
+def _names_each_item(template: Template) -> bool:
+	"""Say whether a message about three items is another one when any of them is."""
+	for days in (7, 30, 1, 0, -1, -30):
+		bodies = []
+		for changed in range(4):
+			example = example_context(3, days)
+			if changed:
+				example["items"][changed - 1].update(
+					serial_no="PIN-0009", item_code="PIN-9", item_name="Another Pin"
+				)
+				example.update(example["items"][0])
+			bodies += fill(template, [template.body], for_reader(example, "en"))
+		if bodies[0] not in bodies[1:]:
+			return True
+	return False
 
 
-def example_context(pins: int) -> dict:
-	"""Return a context as `context` makes it, with made-up values. One pin expires today, two in a month."""
-	expiry = getdate() + timedelta(days=30 * (pins - 1))
-	example = {"serial_no": "PIN-0001", "item_code": "PIN", "item_name": "Pin", "expiry_date": expiry}
-	return context(
-		{"customer": "C-0001", "customer_name": "Ana", "company": "Company", "campaign": "Campaign"},
-		[example] * pins,
-		getdate(),
+def _negative_days(template: Template) -> list[str]:
+	subject, body = fill(
+		template, [template.subject, template.body], for_reader(example_context(1, LONG_AGO), "en")
 	)
+	if str(LONG_AGO) not in subject + template_text.visible(body):
+		return []
+	return [
+		_(
+			"After the expiry, the Email Template {0} writes a number of days below zero, such as -15. Use {1}, or say something else with {2}."
+		).format(template.name, "{{ days_since }}", "{% if days_left < 0 %}")
+	]
 
 
-def context(message: dict, pins: list[dict], today: date) -> dict:
+def example_context(items: int, days_left: int | None = None, company: str | None = "Company") -> dict:
+	"""Return a context as `context` makes it, with made-up values, that differ from item to item.
+
+	days_left: of all items; without it one item expires today, two in a month.
+	"""
+	days = 30 * (items > 1) if days_left is None else days_left
+	examples = [
+		{
+			"serial_no": f"PIN-000{number}",
+			"item_code": "PIN",
+			"item_name": "Pin",
+			"expiry_date": getdate() + timedelta(days=days),
+		}
+		for number in range(1, items + 1)
+	]
+	message = {"customer": "C-0001", "customer_name": "Ana", "company": company, "campaign": "Campaign"}
+	return context(message, examples, getdate())
+
+
+def context(message: dict, items: list[dict], today: date) -> dict:
 	"""Return what a template sees.
 
-	message: customer, customer_name, company, campaign. pins: serial_no, item_code, item_name, expiry_date (date),
+	message: customer, customer_name, company, campaign. items: serial_no, item_code, item_name, expiry_date (date),
 	the most urgent first; its values stand at the top level too. today: the day of sending, in the site's time zone.
 	"""
-	pins = [{**_inert(pin), "days_left": (pin["expiry_date"] - today).days} for pin in pins]
-	return {**_inert(message), **pins[0], "pins": pins}
+	seen = []
+	for item in items:
+		days_left = (item["expiry_date"] - today).days
+		seen.append({**_inert(item), "days_left": days_left, "days_since": -days_left})
+	return {**_inert(message), **seen[0], "items": seen, "pins": seen}
 
 
 def _inert(values: dict) -> dict:
@@ -222,31 +512,100 @@ def render(template: Template, values: dict, language: str) -> Rendered:
 
 	Raises TemplateInvalid, which names the template and says what went wrong.
 	"""
-	subject, body = fill(template.name, [template.subject, template.body], for_reader(values, language))
+	subject, body = fill(template, [template.subject, template.body], for_reader(values, language))
 	return Rendered(one_line(subject), body)
+
+
+def check_says(template: Template, subject: str, body: str | None) -> None:
+	"""Raise TemplateInvalid where a reader would see no subject, or neither text nor picture. body: None if it is known
+	to have some (`template.says`)."""
+	if not template_text.is_seen(subject):
+		raise TemplateInvalid(
+			_("The Email Template {0} leaves the subject of this message empty.").format(template.name)
+		)
+	if len(subject) > MOST_SUBJECT:
+		raise TemplateInvalid(
+			_("The Email Template {0} makes a subject of more than {1} characters.").format(
+				template.name, MOST_SUBJECT
+			)
+		)
+	if not template.says and template_text.is_blank(body):
+		raise TemplateInvalid(
+			_(
+				"The Email Template {0} leaves this message empty: there is nothing in it that a reader could see."
+			).format(template.name)
+		)
 
 
 def for_reader(values: dict, language: str) -> dict:
 	"""Return a context (see `context`) as the reader of a language sees it, with the functions of templates."""
+	items = [
+		{**_printable(item), "expiry_date": written(item["expiry_date"], language)}
+		for item in values["items"]
+	]
 	return {
-		**values,
-		"expiry_date": WrittenDate(values["expiry_date"], language),
-		"pins": [{**pin, "expiry_date": WrittenDate(pin["expiry_date"], language)} for pin in values["pins"]],
-		"_": lambda text: frappe._(text, language),
+		**_printable(values),
+		"expiry_date": written(values["expiry_date"], language),
+		"items": items,
+		"pins": items,
+		"_": lambda text: _translated(text, language),
 		"format_date": lambda value, style="long": format_date(value.date, style, locale=locale_of(language)),
 	}
 
 
-def fill(name: str, parts: list[Callable], values: dict) -> list[str]:
-	"""Return the compiled parts of the template `name`, filled in. Raises TemplateInvalid as `render` does."""
+def _printable(values: dict) -> dict:
+	"""Return values in which nothing stands for None, which would be printed as a word."""
+	return {key: "" if value is None else value for key, value in values.items()}
+
+
+def _translated(text: str, language: str) -> str:
+	translation = frappe._(text, language)
+	if translation != text and (
+		len(translation) > 3 * len(text) + template_syntax.VALUE or template_syntax.WIDE.search(translation)
+	):
+		raise Refused(_("The translation of {0} is too long.").format(text))
+	return translation
+
+
+def fill(template: Template, parts: list[Callable], values: dict) -> list[str]:
+	"""Return compiled parts of a template, filled in. Raises TemplateInvalid as `render` does."""
 	try:
+		template_syntax.check_work(template.steps, len(values["items"]))
 		return [part(values) for part in parts]
-	except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as e:
+	except (
+		TemplateError,
+		Refused,
+		ArithmeticError,
+		AttributeError,
+		LookupError,
+		TypeError,
+		ValueError,
+	) as e:
 		raise TemplateInvalid(
 			_(
-				"The Email Template {0} cannot be filled in: {1}. Available: {2}; in each of pins: {3}."
-			).format(name, e, ", ".join(VARIABLES), ", ".join(PIN))
+				"The Email Template {0} cannot be filled in: {1}. Available: {2}; in each of items: {3}."
+			).format(template.name, e, ", ".join(VARIABLES), ", ".join(ITEM))
 		) from e
+
+
+def in_direction(body: str, template: Template, action: dict, language: str) -> str:
+	"""Return a mail's body (HTML, or a layout's source) in the direction in which its reader's language is written.
+
+	Who reads another language than the template is written in gets the template's direction.
+	"""
+	if not is_right_to_left(language):
+		return body
+	if not (template.right_to_left or _of_language(action, language)):
+		return body
+	return f'<div dir="rtl" lang="{html.escape(language.replace("_", "-"))}">{body}</div>'
+
+
+def is_right_to_left(language: str | None) -> bool:
+	"""Say whether a language, by its code (ar, fa-IR, ku-Latn), is written from right to left."""
+	base, *subtags = (language or "").lower().replace("_", "-").split("-")
+	if LEFT_TO_RIGHT_SCRIPTS.intersection(subtags):
+		return False
+	return base in RIGHT_TO_LEFT or bool(RIGHT_TO_LEFT_SCRIPTS.intersection(subtags))
 
 
 def one_line(text: str) -> str:
@@ -256,12 +615,43 @@ def one_line(text: str) -> str:
 
 
 class WrittenDate(str):
-	"""A date in words (December 23, 2026; 23 de diciembre de 2026) that `format_date` can still write otherwise."""
+	"""A date in words (December 23, 2026; 23 de diciembre de 2026) that is compared as a date.
 
-	def __new__(cls, value: date, language: str):
-		written = super().__new__(cls, format_date(value, "long", locale=locale_of(language)))
-		written.date = value
-		return written
+	Against another one, a date, or a text such as 2026-12-23. Equal are those of the same words.
+	"""
+
+	def __new__(cls, words: str, value: date):
+		made = super().__new__(cls, words)
+		made.date = value
+		return made
+
+	def lower(self) -> "WrittenDate":
+		"""What Jinja sorts by where letters count as the same, small or capital."""
+		return WrittenDate(super().lower(), self.date)
+
+	def __lt__(self, other) -> bool:
+		return self.date < _date_of(other)
+
+	def __le__(self, other) -> bool:
+		return self.date <= _date_of(other)
+
+	def __gt__(self, other) -> bool:
+		return self.date > _date_of(other)
+
+	def __ge__(self, other) -> bool:
+		return self.date >= _date_of(other)
+
+
+def _date_of(value) -> date:
+	if isinstance(value, WrittenDate):
+		return value.date
+	return value if isinstance(value, date) else date.fromisoformat(value)
+
+
+@functools.lru_cache(maxsize=4096)
+def written(value: date, language: str) -> WrittenDate:
+	"""Return a date in the words of a language."""
+	return WrittenDate(format_date(value, "long", locale=locale_of(language)), value)
 
 
 def locale_of(language: str | None) -> Locale:
@@ -277,6 +667,10 @@ def locale_of(language: str | None) -> Locale:
 
 def template_for(action: dict, language: str | None) -> str | None:
 	"""Return the name of the Email Template for a language: its own, else its base language's, else the default."""
+	return _of_language(action, language) or action["email_template"]
+
+
+def _of_language(action: dict, language: str | None) -> str | None:
 	by_language = {code.lower().replace("_", "-"): name for code, name in action["templates"].items()}
 	code = (language or "").lower().replace("_", "-")
-	return by_language.get(code) or by_language.get(code.split("-")[0]) or action["email_template"]
+	return by_language.get(code) or by_language.get(code.split("-")[0])

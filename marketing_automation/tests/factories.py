@@ -15,6 +15,7 @@ COMPANY = "Test Pins Ltd"
 ITEM_GROUP = "Test Pins"
 ITEM = "TEST-PIN"
 SUBJECT = "{{ item_name }} expires on {{ expiry_date }}"
+LIST = "<ul>{% for item in items %}<li>{{ item.item_name }} ({{ item.serial_no }})</li>{% endfor %}</ul>"
 BODY = (
 	"<p>Dear {{ customer_name }},</p><p>{{ item_name }} ({{ serial_no }}) ends in {{ days_left }} days.</p>"
 )
@@ -260,11 +261,11 @@ def template(subject: str = SUBJECT, response: str = BODY, **fields) -> str:
 	return make("Email Template", name=unique("Test"), subject=subject, response=response, **fields).name
 
 
-def usual_template() -> str:
-	"""Return the Email Template of whoever needs none of their own."""
-	name = "Test Renewal Offer"
+def usual_template(combined: bool = False) -> str:
+	"""Return the Email Template of whoever needs none of their own. combined: it names each item."""
+	name = "Test Renewal Offers" if combined else "Test Renewal Offer"
 	if not frappe.db.exists("Email Template", name):
-		make("Email Template", name=name, subject=SUBJECT, response=BODY)
+		make("Email Template", name=name, subject=SUBJECT, response=BODY + LIST * combined)
 	return name
 
 
@@ -296,7 +297,10 @@ def campaign(*triggers: dict, active: bool = True, email_template: str | None = 
 		# Where there is a default company, new documents get it.
 		doc.db_set("company", None)
 	for of_trigger in triggers or ({},):
-		action(trigger(doc.name, **of_trigger).name, email_template)
+		action(
+			trigger(doc.name, **of_trigger).name,
+			email_template or usual_template(combined=bool(doc.combine_messages)),
+		)
 	if active:
 		doc.is_active = 1
 		doc.save(ignore_permissions=True)

@@ -165,27 +165,42 @@ class TestCombined(MarketingTestCase):
 
 	def test_the_pins_of_one_day_share_one_mail_and_keep_their_own_rows(self):
 		ana, eva = factories.customer(), factories.customer()
-		hers = factories.pins(ana, in_days(30), in_days(30), in_days(7))
+		hers = factories.pins(ana, in_days(30), in_days(30), in_days(30))
 		factories.pin(eva, in_days(30))
-		self.combined({"days_offset": 30}, {"days_offset": 7})
+		self.combined()
 		run = self.run_night()
 		mails = {mail.recipient: mail for mail in self.mails()}
 		self.assertEqual((run.due, run.queued, len(mails)), (4, 4, 2))
 		of_ana = mails[factories.address(ana)]
 		for part in mail_parts(of_ana):
-			for pin, days in zip(hers, (30, 30, 7), strict=True):
-				self.assertEqual(" ".join(part.replace("\\", "").split()).count(f"[{pin} {days}]"), 1)
+			for pin in hers:
+				self.assertEqual(" ".join(part.replace("\\", "").split()).count(f"[{pin} 30]"), 1)
 		self.assertEqual({row.email_queue for row in self.ledger(customer=ana)}, {str(of_ana.name)})
 		self.mail_sent()
 		self.assertEqual(len(self.ledger(status="Completed")), 4)
 
-	def test_the_most_urgent_pin_comes_first(self):
-		later, sooner = factories.pins(factories.customer(), in_days(30), in_days(7))
-		self.combined({"days_offset": 30}, {"days_offset": 7})
+	def test_what_two_actions_say_on_one_day_are_two_mails(self):
+		soon, ended = factories.pins(factories.customer(), in_days(30), in_days(-7))
+		self.combined({"days_offset": 30}, {"trigger_type": "After Expiration", "days_offset": 7})
 		self.run_night()
-		(mail,) = self.mails()
-		for part in mail_parts(mail):
-			self.assertLess(part.index(sooner), part.index(later))
+		texts = sorted((mail_parts(mail)[0] for mail in self.mails()), key=lambda text: ended in text)
+		self.assertEqual(len(texts), 2)
+		self.assertIn(soon, texts[0])
+		self.assertNotIn(ended, texts[0])
+		self.assertIn(ended, texts[1])
+		self.assertNotIn(soon, texts[1])
+
+	def test_the_most_urgent_pin_comes_first_and_of_equal_ones_the_first_name(self):
+		names = factories.pins(factories.customer(), *[in_days(30)] * 3, in_days(29))
+		self.combined()
+		with self.at(f"{in_days(-1)} 01:00"):
+			self.run_night()
+		self.run_night()
+		*_first, mail = self.mails()
+		text, _html = mail_parts(mail)
+		self.assertEqual(
+			sorted(names[:3]), sorted(names[:3], key=text.replace("\\", "").index), "by their names"
+		)
 
 	def test_once_per_customer_combined_tells_all_the_pins_of_the_first_day(self):
 		first, second = factories.pins(factories.customer(), in_days(30), in_days(30))

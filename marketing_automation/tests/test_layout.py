@@ -58,7 +58,7 @@ MADE_EACH = {
 	"a value in a class": '<p class="{{ item_code }}">x</p>',
 	"a tag in halves": "{% if days_left > 3 %}<div>{% else %}<div class='late'>{% endif %}<p>x</p></div>",
 	"a block in an attribute": '<a href="https://x.example/{% if days_left %}a{% endif %}">x</a>',
-	"a macro": "{% macro m(x) %}<b>{{ x }}</b>{% endmacro %}<p>{{ m(item_code) }}</p>",
+	"HTML that is set": "{% set x %}<b>{{ item_code }}</b>{% endset %}<p>{{ x }}</p>",
 	"HTML that is put right": "<ul><li>{{ item_code }}<li>b</ul><p>x",
 	"a selector that looks at what else is there": (
 		"<table class='table'>{% if pins | length > 1 %}<thead><tr><th>0</th></tr></thead>{% endif %}"

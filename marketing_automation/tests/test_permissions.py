@@ -107,7 +107,7 @@ class TestRoles(MarketingTestCase):
 			):
 				with self.subTest(user=user, **fields), self.assertRaises(frappe.PermissionError):
 					template("Hi", **fields).insert()
-			template("{{ doc.name }} {{ _('Dear') }} {{ customer_name }}").insert()
+			template("{{ _('Dear') }} {{ customer_name }}").insert()
 		frappe.set_user("Administrator")
 		written = template(attacks[0]).insert()
 		frappe.set_user(self.marketer)

@@ -41,14 +41,15 @@ def body(source: str, **options) -> str:
 
 class TestWhatATemplateSees(unittest.TestCase):
 	def test_all_the_variables(self):
-		source = " ".join(f"{{{{ {name} }}}}" for name in templates.VARIABLES if name != "pins")
-		self.assertEqual(body(source), "Ana Pin November 30, 2026 7 S-1 PIN C-1 Shop Renewal")
-
-	def test_the_list_of_pins(self):
-		source = (
-			"{% for pin in pins %}{{ pin.serial_no }} {{ pin.item_name }} {{ pin.days_left }};{% endfor %}"
+		source = " ".join(
+			f"{{{{ {name} }}}}" for name in templates.VARIABLES if name not in ("items", "pins")
 		)
-		self.assertEqual(body(source), "S-1 Pin 7;S-2 Pin &amp; more 30;")
+		self.assertEqual(body(source), "Ana Pin November 30, 2026 7 -7 S-1 PIN C-1 Shop Renewal")
+
+	def test_the_list_of_items_which_was_called_pins_first(self):
+		for name in ("items", "pins"):
+			source = f"{{% for one in {name} %}}{{{{ one.serial_no }}}} {{{{ one.item_name }}}} {{{{ one.days_left }}}};{{% endfor %}}"
+			self.assertEqual(body(source), "S-1 Pin 7;S-2 Pin &amp; more 30;")
 
 	def test_dates_are_written_in_the_readers_language(self):
 		for language, expected in (

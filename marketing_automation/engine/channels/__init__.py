@@ -4,7 +4,10 @@
 A channel module has:
 
 - `check(campaign)` throws a translated error when the campaign (document or dict) could not send now.
-- `validate(action)` throws a translated error when an action (document) cannot work.
+- `validate(action, campaign)` throws a translated error when an action (document) of a campaign (document or dict)
+  cannot work.
+- `problems(actions)`, if it has one, takes enabled actions, dicts of campaign, combine_messages, email_template and the one
+  of a translation; returns (campaign, a translated text) for each that cannot work any more, in 1 query.
 - `prepare(actions)` loads what composing needs, once for a batch; its result is handed to `compose`.
 - `compose(prepared, message)` makes what leaves out of one Message and sends nothing; raises Unsendable for what is
   wrong with this one message.
@@ -45,7 +48,7 @@ class Unsendable(Exception):
 class Message:
 	"""One message to one recipient: what a channel sends.
 
-	pins: dicts of serial_no, item_code, item_name, expiry_date, the most urgent first. key: a text that is the same
+	pins: what it is about, dicts of serial_no, item_code, item_name, expiry_date, the most urgent first. key: a text that is the same
 	for every attempt at this message and no other.
 	"""
 

@@ -5,6 +5,7 @@ together or not at all. The mails are sent when that is committed (engine/drain.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from email.utils import parseaddr
 
@@ -12,13 +13,14 @@ import frappe
 from frappe import _
 from frappe.email.doctype.email_account.email_account import EmailAccount
 from frappe.email.queue import get_unsubscribe_message
-from frappe.utils import add_to_date, now_datetime
+from frappe.utils import add_to_date, cint, now_datetime
 
 from marketing_automation import unsubscribe
 from marketing_automation.engine import drain, layout, templates
 from marketing_automation.engine.channels import Message, Unsendable, email_queue, mime, smtp_errors
 from marketing_automation.engine.language import in_language
 from marketing_automation.engine.model import COMPLETED, FAILED, QUEUED, Reason
+from marketing_automation.engine.schedule import AFTER
 
 REFERENCE_DOCTYPE = "Lifecycle Campaign"
 
@@ -62,8 +64,11 @@ def check(campaign) -> None:
 		)
 
 
-def validate(action) -> None:
-	"""Throw when one of the action's Email Templates is missing or cannot be filled in."""
+def validate(action, campaign) -> None:
+	"""Throw when one of the action's Email Templates is missing or cannot be sent; show what is worth a look.
+
+	campaign: a document or dict, with combine_messages.
+	"""
 	if not action.email_template:
 		frappe.throw(
 			_("Choose an Email Template: it is the message that this action sends."),
@@ -76,22 +81,72 @@ def validate(action) -> None:
 			_("Two templates for the language {0}. Leave one.").format(", ".join(sorted(twice))),
 			title=_("Language Twice"),
 		)
-	for name in {action.email_template, *(row.email_template for row in action.translations)}:
-		# A template that does not exist is found by Frappe's own check of links.
-		if name and frappe.db.exists("Email Template", name):
-			validate_template(frappe.get_doc("Email Template", name))
+	after = frappe.db.get_value("Lifecycle Trigger", action.trigger, "trigger_type") == AFTER
+	names = {action.email_template, *(row.email_template for row in action.translations)}
+	# A template that does not exist is found by Frappe's own check of links.
+	for doc in templates.documents(names):
+		validate_template(doc, cint(campaign.combine_messages), after)
 
 
-def validate_template(doc) -> None:
-	"""Throw when an Email Template (document) cannot be filled in."""
+def validate_template(doc, combines: bool = False, after: bool = False) -> None:
+	"""Throw when an Email Template (document or dict) cannot be sent; show what is worth a look.
+
+	combines, after: of the campaigns and triggers that it is for, as in `templates.validate`.
+	"""
 	try:
-		templates.validate(doc)
+		warnings = templates.validate(doc, combines, after)
 	except templates.TemplateInvalid as e:
-		frappe.throw(
-			frappe.utils.escape_html(str(e)),
-			templates.TemplateInvalid,
-			title=_("Email Template Cannot Be Sent"),
+		refuse(e)
+	if warnings:
+		frappe.msgprint(
+			"<br><br>".join(map(frappe.utils.escape_html, warnings)),
+			title=_("Look At The Message"),
+			indicator="orange",
 		)
+
+
+def refuse(error: templates.TemplateInvalid) -> None:
+	"""Throw what is wrong with an Email Template, as it is shown in the Desk."""
+	frappe.throw(
+		frappe.utils.escape_html(str(error)),
+		templates.TemplateInvalid,
+		title=_("Email Template Cannot Be Sent"),
+	)
+
+
+def problems(actions: list[dict]) -> list[tuple[str, str]]:
+	"""Return (campaign, what is wrong with one of its Email Templates). 1 query.
+
+	actions: dicts of campaign, combine_messages, email_template and translation, another one, or None.
+	"""
+	named = [
+		(action, name) for action in actions for name in (action.email_template, action.translation) if name
+	]
+	stored = {row.name: row for row in templates.documents({name for _action, name in named})}
+	found = {}
+	for action, name in named:
+		if name in stored:
+			row = stored[name]
+			content = (row.name, row.subject, row.use_html, row.response, row.response_html)
+			error = _error(*content, cint(action.combine_messages), frappe.local.lang)
+		else:
+			error = _("The Email Template {0} does not exist.").format(name)
+		if error:
+			found[action.campaign, error] = True
+	return list(found)
+
+
+# The bar asks on each screen, and trying a template takes some milliseconds.
+@functools.lru_cache(maxsize=256)
+def _error(name, subject, use_html, response, response_html, combines: int, language: str) -> str | None:
+	doc = frappe._dict(
+		name=name, subject=subject, use_html=use_html, response=response, response_html=response_html
+	)
+	try:
+		templates.validate(doc, combines)
+	except templates.TemplateInvalid as e:
+		return str(e)
+	return None
 
 
 @dataclasses.dataclass
@@ -121,7 +176,7 @@ def compose(prepared: Prepared, message: Message) -> dict:
 		prepared.accounts[sender] = email_queue.account_for(sender, REFERENCE_DOCTYPE)
 	account = prepared.accounts[sender]
 	try:
-		parts = _parts(template, account, _values(message), language)
+		parts = _parts(template, account, message, language)
 	except templates.TemplateInvalid as e:
 		raise Unsendable(Reason.TEMPLATE_ERROR, str(e)) from e
 	# Not all of it: what is wrong with a message is said to the marketer, not to the customer.
@@ -150,9 +205,12 @@ def render(prepared: Prepared, message: Message) -> tuple[templates.Rendered, st
 	"""Return subject and body as they read, without the frame of a mail, and their language. Raises Unsendable."""
 	template, language = _template(prepared, message)
 	try:
-		return templates.render(template, _values(message), language), language
+		mail = templates.render(template, _values(message), language)
+		templates.check_says(template, mail.subject, mail.body)
 	except templates.TemplateInvalid as e:
 		raise Unsendable(Reason.TEMPLATE_ERROR, str(e)) from e
+	body = templates.in_direction(mail.body, template, message.action, language)
+	return dataclasses.replace(mail, body=body), language
 
 
 def _template(prepared: Prepared, message: Message) -> tuple[templates.Template, str]:
@@ -176,37 +234,44 @@ def _values(message: Message) -> dict:
 	)
 
 
-def _parts(template: templates.Template, account: EmailAccount, values: dict, language: str) -> dict:
+def _parts(template: templates.Template, account: EmailAccount, message: Message, language: str) -> dict:
 	"""Return the subject, and the finished HTML and text, or the message that Frappe makes them of."""
-	values = templates.for_reader(values, language)
-	(subject,) = templates.fill(template.name, [template.subject], values)
-	subject = templates.one_line(subject)
+	values = templates.for_reader(_values(message), language)
+	(subject,) = templates.fill(template, [template.subject], values)
+	subject, body = templates.one_line(subject), None
+	if not template.says:
+		(body,) = templates.fill(template, [template.body], values)
+	templates.check_says(template, subject, body)
+	directed = functools.partial(
+		templates.in_direction, template=template, action=message.action, language=language
+	)
 	with in_language(language):
-		made = _layout(template, account, language)
+		made = _layout(template, account, language, directed)
 	try:
-		filled = made and _filled(made, template, {**values, layout.SUBJECT_NAME: subject})
+		filled = made and _filled(made, template, {**values, layout.SUBJECT_NAME: subject}, directed)
 	except layout.Unfit:
 		# This one has a value that only Frappe's own way gets right.
 		filled = None
 	if not filled:
-		(body,) = templates.fill(template.name, [template.body], values)
-		filled = {"message": body}
+		filled = {"message": directed(body or templates.fill(template, [template.body], values)[0])}
 	return {"subject": subject, **filled}
 
 
-def _filled(made: layout.Layout, template: templates.Template, values: dict) -> dict:
+def _filled(made: layout.Layout, template: templates.Template, values: dict, directed: Callable) -> dict:
 	if made.text:
-		html, text = templates.fill(template.name, [made.html, made.text], values)
+		html, text = templates.fill(template, [made.html, made.text], values)
 		return {"html": html, "text_content": text}
-	html, body = templates.fill(template.name, [made.html, template.body], values)
-	return {"html": html, "message": body}
+	html, body = templates.fill(template, [made.html, template.body], values)
+	return {"html": html, "message": directed(body)}
 
 
-def _layout(template: templates.Template, account: EmailAccount, language: str) -> layout.Layout | None:
+def _layout(
+	template: templates.Template, account: EmailAccount, language: str, directed: Callable
+) -> layout.Layout | None:
 	"""Return the template's layout: every mail of it has the same frame, styles and footer."""
 	return _made_once(
-		("layout", template.source, account.name, str(account.get("modified")), language),
-		lambda: layout.make(template, account, get_unsubscribe_message(_("Unsubscribe"), None)),
+		("layout", template.source, account.name, str(account.get("modified")), language, directed("")),
+		lambda: layout.make(template, account, get_unsubscribe_message(_("Unsubscribe"), None), directed),
 	)
 
 

@@ -10,7 +10,11 @@ class LifecycleAction(Document):
 	def validate(self):
 		read_numbers(self, "enabled")
 		self.campaign = frappe.db.get_value("Lifecycle Trigger", self.trigger, "campaign")
-		channel_for(self.action_type).validate(self)
+		campaign = frappe.db.get_value(
+			"Lifecycle Campaign", self.campaign, ["name", "combine_messages"], as_dict=True
+		)
+		# Without one Frappe says what is missing, after this.
+		channel_for(self.action_type).validate(self, campaign or frappe._dict())
 		set_active_since(self, "enabled")
 
 	def on_trash(self):

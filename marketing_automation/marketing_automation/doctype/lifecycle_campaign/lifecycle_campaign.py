@@ -20,7 +20,11 @@ class LifecycleCampaign(Document):
 		self.validate_company()
 		self.validate_dates()
 		self.validate_policy()
-		if self.is_active and (self.is_new() or self.has_value_changed("is_active")):
+		if self.is_active and (
+			self.is_new()
+			or self.has_value_changed("is_active")
+			or (self.combine_messages and self.has_value_changed("combine_messages"))
+		):
 			self.validate_readiness()
 		set_active_since(self, "is_active")
 		if self.is_active:
@@ -77,6 +81,11 @@ class LifecycleCampaign(Document):
 				)
 			for action_type in {action.action_type for action in actions}:
 				channel_for(action_type).check(self)
+			# What they need can have changed since they were saved.
+			for action in actions:
+				channel_for(action.action_type).validate(
+					frappe.get_doc("Lifecycle Action", action.name), self
+				)
 
 	def duplicate(self, campaign_name: str) -> "LifecycleCampaign":
 		"""Insert a copy with its triggers and actions, inactive, and return it. The Email Templates are shared."""

@@ -1,0 +1,229 @@
+"""What a reader sees of a mail: HTML in, its visible text out, and what should not be there.
+
+Braces that fill nothing in, other tools' tags, pictures that customers cannot open, nothing at all.
+"""
+
+import html
+import re
+import unicodedata
+from collections import Counter
+from html.parser import HTMLParser
+from urllib.parse import unquote
+
+# What stands where a tag of ours was: a letter that no text has.
+FILLED_IN = "\ue000"
+CONDITIONAL_COMMENT = re.compile(r"<!(?:--)?\[(?:if[^\]]*|endif)\](?:--)?>", re.IGNORECASE)
+HIDDEN = re.compile(r"display:none|visibility:hidden|font-size:0(?:px|pt|em|%)?(?:;|$)")
+MAY_HIDE = re.compile(
+	r"display:\s*none|visibility:\s*hidden|font-size:\s*0(?![.\d])|\bhidden\b|<\s*(?:style|script|title|head|!)",
+	re.IGNORECASE,
+)
+NEVER_SHOWN = {"style", "script", "head", "title", "template", "noscript"}
+VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+SHOWN = {"img", "video", "svg"}
+# Letters that look empty: fillers of Hangul and Braille, joiners, selectors of variants.
+LOOKS_EMPTY = re.compile("[\ufe00-\ufe0f\u180b-\u180f\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]")
+# Lookalikes that Unicode does not count as compatible.
+BRACES = str.maketrans("❴❵⦃⦄", "{}{}")
+
+PRIVATE = re.compile(r"\bprivate/+(?:\./+)*files/|(?:file|blob):/*\w", re.IGNORECASE)
+
+WORDS = r"[A-Za-z_][\w .|:-]{0,60}?"
+BROKEN = re.compile(
+	rf"\\?\{{\s*\\?\{{|\{{\s*%\s*\w|\}}\s*\\?\}}|\{{\s*{FILLED_IN}+\s*\}}|\{{\s*[\w.]*{FILLED_IN}[\w.]*\s*\}}"
+)
+OTHER_TOOLS = re.compile(
+	"|".join(
+		(
+			r"\*\|[^|\n]{1,60}\|\*",
+			r"\[\[[^\[\]\n]{1,60}\]\]",
+			r"<<\s*[A-Za-z_][\w .]{0,60}>>",
+			r"<\s*[a-z]+_[a-z_]+\s*>",
+			r"<%[^%\n]{1,60}%>",
+			rf"[$#@!]\{{\s*{WORDS}\s*\}}",
+			r"\{\s*[!$@]?[A-Za-z_][\w.|]{0,60}\s*\}",
+			r"%%[A-Za-z_][\w .]{0,60}%%",
+			r"\[?%[A-Za-z_]\w{2,60}%\]?",
+			r"\[[A-Z][A-Z0-9_]{2,60}\]",
+			r"\[\s*[a-z]+_[a-z_]+\s*\]",
+			r"\[\s*(?i:your|first|last|full|insert|customer|company)\b[^\[\]\n]{0,30}\]",
+			r"\b__[A-Z][A-Z0-9_]{1,60}?__\b",
+			r"@@\w{1,60}@@",
+		)
+	)
+)
+# Before a browser takes them for tags of HTML.
+AS_TAGS = re.compile(r"<<?\s*([A-Za-z]\w{1,60})\s*>>|<([A-Za-z]+_\w{1,60})\s*>")
+# In an address, where a percent sign begins a character.
+IN_ADDRESSES = re.compile(r"%[A-Za-z_]{4,60}%|\*\|[^|\n]{1,60}\|\*")
+ADDRESSES = {"href", "src", "background", "action", "srcset"}
+
+
+class _Reader(HTMLParser):
+	"""Collects what is seen, and the values of attributes."""
+
+	def __init__(self):
+		super().__init__(convert_charrefs=True)
+		self.seen, self.values, self.addresses = [], [], []
+		self.pictures = 0
+		# The elements that are open, each with whether it is hidden; how many of each, and how many are hidden.
+		self.open, self.names, self.hidden = [], Counter(), 0
+
+	def handle_starttag(self, tag, attrs):
+		values = {name: value or "" for name, value in attrs}
+		style = re.sub(r"\s", "", values.get("style", "")).lower()
+		hidden = tag in NEVER_SHOWN or "hidden" in values or bool(HIDDEN.search(style))
+		if tag not in VOID:
+			self.open.append((tag, hidden))
+			self.names[tag] += 1
+			self.hidden += hidden
+		for name, value in values.items():
+			if name in ADDRESSES:
+				self.addresses.append(value)
+			elif name not in ("style", "class", "id"):
+				self.values.append(value)
+		if tag in SHOWN and not hidden and not self.hidden and not _is_pixel(values):
+			self.pictures += tag != "img" or bool(values.get("src", "").strip())
+
+	def handle_startendtag(self, tag, attrs):
+		self.handle_starttag(tag, attrs)
+		if tag not in VOID:
+			self.handle_endtag(tag)
+
+	def handle_endtag(self, tag):
+		while self.names[tag]:
+			name, hidden = self.open.pop()
+			self.names[name] -= 1
+			self.hidden -= hidden
+			if name == tag:
+				return
+
+	def handle_data(self, data):
+		if not self.hidden:
+			self.seen.append(data)
+
+
+def _is_pixel(values: dict) -> bool:
+	return values.get("width") in ("0", "1") and values.get("height") in ("0", "1")
+
+
+class _Seen(Exception):
+	"""There is something to see."""
+
+
+class _Looker(_Reader):
+	"""Raises _Seen at the first that can be seen."""
+
+	def handle_starttag(self, tag, attrs):
+		super().handle_starttag(tag, attrs)
+		if self.pictures:
+			raise _Seen
+
+	def handle_data(self, data):
+		if not self.hidden and is_seen(data):
+			raise _Seen
+
+
+def _read(source: str, reader: _Reader | None = None) -> _Reader:
+	source = _without_comments(CONDITIONAL_COMMENT.sub("", source))
+	reader = reader or _Reader()
+	# A tag that does not end is read again and again, from each of its letters.
+	reader.feed(f"{source}>" if source.rfind("<") > source.rfind(">") else source)
+	reader.close()
+	return reader
+
+
+def _without_comments(source: str) -> str:
+	pieces, position = [], 0
+	while (start := source.find("<!--", position)) >= 0:
+		pieces.append(source[position:start])
+		end = source.find("-->", start + 4)
+		position = end + 3 if end >= 0 else len(source)
+	return "".join([*pieces, source[position:]])
+
+
+def is_seen(text: str) -> bool:
+	"""Say whether a text has anything that can be seen."""
+	return any(
+		unicodedata.category(char)[0] not in "ZC" for char in LOOKS_EMPTY.sub("", text) if not char.isspace()
+	)
+
+
+def may_hide(source: str) -> bool:
+	"""Say whether pieces of HTML could hide what stands after them."""
+	return bool(MAY_HIDE.search(source))
+
+
+def is_blank(body: str) -> bool:
+	"""Say whether a reader of this HTML would see neither text nor picture."""
+	try:
+		_read(body, _Looker())
+	except _Seen:
+		return False
+	return True
+
+
+def visible(body: str) -> str:
+	"""Return what can be read of HTML, as text."""
+	return "".join(_read(body).seen)
+
+
+def is_right_to_left(text: str) -> bool:
+	"""Say whether most letters of a text are of a script that is written from right to left."""
+	directions = Counter(unicodedata.bidirectional(char) for char in text)
+	return directions["R"] + directions["AL"] > directions["L"]
+
+
+def as_read(text: str) -> str:
+	"""Return a text as the eye reads it: without what has no width, and with braces that are braces."""
+	for _turn in range(3):
+		plain = html.unescape(text)
+		if plain == text:
+			break
+		text = plain
+	text = unicodedata.normalize("NFKC", text).translate(BRACES)
+	return "".join(char for char in text if unicodedata.category(char) != "Cf")
+
+
+def braces(subject: str, body: str, names: set[str]) -> tuple[list[str], list[str]]:
+	"""Return what was meant to be filled in and is not: what is broken of our own, and what other tools would fill in.
+
+	subject, body: as rendered, or as written with FILLED_IN in the place of each tag. names: of the variables.
+	"""
+	reader = _read(body)
+	texts = [as_read(text) for text in (subject, "".join(reader.seen), *reader.values)]
+	addresses = [as_read(unquote(value)) for value in reader.addresses]
+	broken, others = [], []
+	for match in AS_TAGS.finditer(body):
+		(broken if _is_ours(match.group(), names) else others).append(match.group())
+	for text in (*texts, *addresses):
+		found, end = [], 0
+		for match in BROKEN.finditer(text):
+			if match.start() >= end:
+				end = match.end() + 30
+				found.append(text[max(0, match.start() - 10) : end])
+		broken += found
+		if found:
+			continue
+		for match in OTHER_TOOLS.finditer(text):
+			(broken if _is_ours(match.group(), names) else others).append(match.group())
+	for value in reader.addresses:
+		for match in IN_ADDRESSES.finditer(value):
+			(broken if _is_ours(match.group(), names) else others).append(match.group())
+	return _distinct(broken), _distinct(others)
+
+
+def _is_ours(tag: str, names: set[str]) -> bool:
+	"""Say whether a tag in other marks names one of our variables, so that nothing else can be meant."""
+	words = re.findall(r"[a-z]\w*", tag.strip("_%@").lower())
+	word = words[0] if words else ""
+	return word in names and ("_" in word or tag.startswith(("{", "$", "#")))
+
+
+def _distinct(found: list[str]) -> list[str]:
+	return list(dict.fromkeys(" ".join(text.replace(FILLED_IN, "…").split())[:60] for text in found))
+
+
+def private_files(body: str) -> bool:
+	"""Say whether HTML shows or links to a file that only users of this site can open, or one of the writer's own."""
+	return bool(PRIVATE.search(unquote(html.unescape(body)).replace("\\", "/")))
