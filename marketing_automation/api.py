@@ -7,6 +7,7 @@ from frappe import _
 from frappe.utils import cint, format_datetime, getdate, pretty_date
 
 from marketing_automation import recipes as cookbook
+from marketing_automation import template_rights as rights_on_templates
 from marketing_automation.engine import forecast as forecasts
 from marketing_automation.engine import health as checks
 from marketing_automation.engine import insight, ledger, run, sample, watchdog
@@ -232,6 +233,41 @@ def duplicate(campaign: str, campaign_name: str) -> str:
 	"""Copy a campaign with its triggers and actions, inactive; return the copy's name."""
 	_require(CAMPAIGN, "create")
 	return _campaign(campaign).duplicate(campaign_name).name
+
+
+# -- Email Templates ---------------------------------------------------------------------------------------------
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def template_rights(template: str) -> dict:
+	"""Return what the form of an Email Template says about marketers: {"obstacle", "may_release", "released"}.
+
+	obstacle: why the session's user may not edit it, or None. released: whether a System Manager has let marketers.
+	"""
+	_require(CAMPAIGN, "read")
+	doc = frappe.get_doc(rights_on_templates.DOCTYPE, template)
+	doc.check_permission("read")
+	return {
+		"obstacle": rights_on_templates.obstacle(doc, frappe.session.user),
+		"may_release": _may_release(),
+		"released": rights_on_templates.is_released(template),
+	}
+
+
+@frappe.whitelist(methods=["POST"])
+def release_template(template: str, released: int = 1) -> None:
+	"""Let marketers edit an Email Template, or with 0 no longer. For System Managers; written in Lifecycle Template."""
+	if not _may_release():
+		frappe.throw(_("You are not permitted to do this."), frappe.PermissionError)
+	doc = frappe.get_doc(rights_on_templates.DOCTYPE, template)
+	if cint(released):
+		rights_on_templates.release(doc.name)
+	else:
+		rights_on_templates.take_back(doc.name)
+
+
+def _may_release() -> bool:
+	return "System Manager" in frappe.get_roles()
 
 
 # -- what the forms offer ----------------------------------------------------------------------------------------

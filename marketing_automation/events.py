@@ -1,14 +1,10 @@
 """What the app does when documents of Frappe or ERPNext change. It only looks after its own."""
 
 import frappe
-from frappe import _
-from frappe.utils.jinja import get_jenv
-from jinja2 import TemplateSyntaxError, nodes
 
+from marketing_automation import template_rights
 from marketing_automation.engine import ledger
 from marketing_automation.engine.channels import email
-
-OTHER_TEMPLATES = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
 
 
 def validate_email_template(doc, method=None) -> None:
@@ -16,36 +12,10 @@ def validate_email_template(doc, method=None) -> None:
 
 	What templates that no action uses are about is free.
 	"""
-	_refuse_code(doc)
+	template_rights.check(doc)
+	template_rights.refuse_names(doc)
 	if not doc.is_new() and _is_used(doc.name):
 		email.validate_template(doc)
-
-
-def _refuse_code(doc) -> None:
-	"""Refuse what Frappe's own environment offers to templates, but for System Managers.
-
-	Frappe renders any Email Template for whoever asks (get_email_template), with the database at hand. So it lets
-	nobody else write them, until our roles let marketers.
-	"""
-	if "System Manager" in frappe.get_roles():
-		return
-	environment = get_jenv()
-	offered = {*environment.globals} - {"_"}
-	for text in (doc.subject, doc.response, doc.response_html):
-		try:
-			tree = environment.parse(text or "")
-		except TemplateSyntaxError:
-			# Frappe cannot render it either.
-			continue
-		names = {node.name for node in tree.find_all(nodes.Name)} & offered
-		if names or tree.find(OTHER_TEMPLATES):
-			frappe.throw(
-				_(
-					"Only a System Manager may write an Email Template that uses {0}. Messages of campaigns need nothing but their own variables."
-				).format(frappe.bold(", ".join(sorted(names)) or "include")),
-				frappe.PermissionError,
-				title=_("Not In An Email Template"),
-			)
 
 
 def _is_used(template: str) -> bool:

@@ -52,6 +52,7 @@ has_permission = {
 	"Lifecycle Trigger": "marketing_automation.permissions.has_permission",
 	"Lifecycle Action": "marketing_automation.permissions.has_permission",
 	"Lifecycle Run": "marketing_automation.permissions.has_permission",
+	"Email Template": "marketing_automation.template_rights.has_permission",
 }
 
 # Memory
@@ -95,6 +96,7 @@ extend_bootinfo = [
 
 doctype_js = {
 	"Customer": "public/js/customer.js",
+	"Email Template": "public/js/email_template.js",
 	"Serial No": "public/js/serial_no.js",
 }
 
@@ -104,6 +106,9 @@ doctype_js = {
 doc_events = {
 	"Email Template": {
 		"validate": "marketing_automation.events.validate_email_template",
+		"after_insert": "marketing_automation.template_rights.after_insert",
+		"before_rename": "marketing_automation.template_rights.before_rename",
+		"on_trash": "marketing_automation.template_rights.on_trash",
 	},
 	"Customer": {
 		"after_rename": "marketing_automation.events.after_rename",

@@ -19,6 +19,7 @@ from string import Template
 import frappe
 from frappe import _
 
+from marketing_automation import template_rights
 from marketing_automation.engine.schedule import BEFORE, ON
 
 
@@ -140,4 +141,5 @@ def email_template(recipe: dict, message: dict, language: str, campaign: str) ->
 	doc.update({"subject": text["subject"], "use_html": 1, "response_html": body})
 	doc.name = name[:140]
 	doc.insert(set_name=doc.name)
+	template_rights.register(doc.name, template_rights.RECIPE)
 	return doc.name
