@@ -4,6 +4,7 @@ from collections import Counter
 
 import frappe
 from frappe import _
+from frappe.permissions import get_role_permissions
 from frappe.utils import cint, format_datetime, getdate, pretty_date
 
 from marketing_automation import recipes as cookbook
@@ -11,6 +12,7 @@ from marketing_automation import template_rights as rights_on_templates
 from marketing_automation.engine import forecast as forecasts
 from marketing_automation.engine import health as checks
 from marketing_automation.engine import insight, ledger, run, sample, watchdog
+from marketing_automation.engine import language as languages
 from marketing_automation.engine import preview as previews
 from marketing_automation.engine import retry as retrying
 from marketing_automation.engine.channels import email
@@ -36,6 +38,7 @@ def run_now(campaign: str | None = None) -> str:
 def run_preview(campaign: str | None = None) -> dict:
 	"""Return what `run_now` would do at this moment: engine.preview's counts and reasons, and health's problems."""
 	_require_run(campaign)
+	_require(ledger.DOCTYPE, "read")
 	# The run is not bound to what its user may see, so neither is the number that they confirm.
 	found = previews.of_run(campaign, Visibility("Administrator"))
 	return {"counts": found["counts"], "reasons": found["reasons"], "problems": health(campaign)}
@@ -106,12 +109,14 @@ def forecast(campaign: str | None = None, days: int = 90) -> dict:
 @frappe.whitelist(methods=["GET", "POST"])
 def journey(campaign: str) -> list[dict]:
 	"""Return the campaign's triggers and actions with their numbers; see engine.insight."""
+	_require(ledger.DOCTYPE, "read")
 	return insight.journey(_campaign(campaign).name, Visibility())
 
 
 @frappe.whitelist(methods=["GET", "POST"])
 def coming(campaign: str) -> dict:
 	"""Return how many each action of a campaign would tell in the next 7 days, and who is next; see engine.preview."""
+	_require(ledger.DOCTYPE, "read")
 	loaded = previews.enabled_rules([_campaign(campaign).name])
 	return previews.of_days(loaded, getdate(), insight.DAYS_AHEAD, Visibility())
 
@@ -127,7 +132,7 @@ def mail(action: str, serial_no: str | None = None, language: str | None = None)
 	serial_no: the next one to expire without it; when there is none, everything but `serial_no` is missing.
 	"""
 	_readable_action(action)
-	visible = Visibility()
+	language, visible = languages.known(language), Visibility()
 	serial_no = serial_no or sample.example_serial_no(action, visible)
 	if not serial_no:
 		return {"serial_no": None}
@@ -150,7 +155,7 @@ def send_test(action: str, serial_no: str, language: str | None = None) -> str:
 	"""Mail the rendered message to the session's user, marked as a test; return the address. No ledger row."""
 	_readable_action(action)
 	_require(CAMPAIGN, "write")
-	return sample.send_test(action, serial_no, Visibility(), language)
+	return sample.send_test(action, serial_no, Visibility(), languages.known(language))
 
 
 # -- why ---------------------------------------------------------------------------------------------------------
@@ -321,12 +326,27 @@ def forget(email: str) -> int:
 
 
 def _visible(filters: dict) -> list[str]:
-	"""Return the rows of the ledger that match and that the user may see; who may start a campaign may repeat it."""
-	_require("Lifecycle Execution Log", "read")
-	_require("Lifecycle Campaign", "write")
-	return frappe.get_list(
-		"Lifecycle Execution Log", filters=filters, pluck="name", limit_page_length=0, order_by="name asc"
+	"""Return the rows of the ledger that match and that the user may see; who may start a campaign may repeat it.
+
+	2 queries, and the permission of each campaign. PermissionError where they may repeat none of what they see.
+	"""
+	_require(ledger.DOCTYPE, "read")
+	rows = frappe.get_list(
+		ledger.DOCTYPE,
+		filters=filters,
+		fields=["name", "campaign"],
+		limit_page_length=0,
+		order_by="name asc",
 	)
+	writable = {
+		campaign
+		for campaign in {row.campaign for row in rows}
+		if frappe.has_permission(CAMPAIGN, "write", doc=campaign)
+	}
+	names = [row.name for row in rows if row.campaign in writable]
+	if not names and (rows or not frappe.has_permission(CAMPAIGN, "write")):
+		frappe.throw(_("You are not permitted to do this."), frappe.PermissionError)
+	return names
 
 
 def _names(names: str | list) -> list[str]:
@@ -374,8 +394,9 @@ def may_open() -> bool:
 
 
 def _require(doctype: str, right: str) -> None:
-	# has_permission(throw=True) raises a mere ValidationError in some versions.
-	if not frappe.has_permission(doctype, right):
+	"""Raise PermissionError unless the user's roles give this right: to frappe.has_permission a share of one document is
+	enough, and what is asked for here is about all."""
+	if not get_role_permissions(frappe.get_meta(doctype), user=frappe.session.user).get(right):
 		frappe.throw(_("You are not permitted to do this."), frappe.PermissionError)
 
 
@@ -393,7 +414,11 @@ def _campaign(name: str, right: str = "read"):
 
 
 def _campaigns(name: str | None) -> list[str]:
-	"""Return the campaign, or without a name all that the user may see; raises PermissionError."""
+	"""Return the campaign, or without a name all that the user may see; raises PermissionError.
+
+	For what shows customers and counts them: whom a campaign was shared with may not see that.
+	"""
+	_require(ledger.DOCTYPE, "read")
 	if name:
 		return [_campaign(name).name]
 	_require(CAMPAIGN, "read")
@@ -403,4 +428,5 @@ def _campaigns(name: str | None) -> list[str]:
 def _readable_action(name: str) -> None:
 	doc = frappe.get_doc("Lifecycle Action", name)
 	doc.check_permission("read")
+	_require(ledger.DOCTYPE, "read")
 	_campaign(doc.campaign)

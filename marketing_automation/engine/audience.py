@@ -34,7 +34,7 @@ def recipients(events: list[DueEvent]) -> list[Recipient]:
 	reached = reach({customer for customer, _reason in owned if customer})
 	suppressed = unsubscribes({found.email for found in reached.values() if found.email})
 	return [
-		_recipient(customer, reason, reached, suppressed, event.rule.campaign.name)
+		_recipient(customer, reason, reached, suppressed, event.rule.campaign)
 		for event, (customer, reason) in zip(events, owned, strict=True)
 	]
 
@@ -46,7 +46,9 @@ def _recipient(customer, reason, reached, suppressed, campaign) -> Recipient:
 	if not found:
 		return Recipient(customer=customer, reason=Reason.CUSTOMER_NOT_FOUND)
 	reason = found.reason
-	if not reason and suppressed.get(found.email.lower(), set()) & {None, campaign}:
+	# Who has left a campaign has left its copies, too.
+	left = suppressed.get(found.email.lower())
+	if not reason and left and left & {None, campaign.name, *campaign.get("originals", ())}:
 		reason = Reason.UNSUBSCRIBED
 	return Recipient(customer, found.customer_name, found.email, found.language, reason)
 

@@ -20,6 +20,8 @@ from frappe.utils import getdate
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 
+from marketing_automation.engine.language import CODE, of_the_site
+
 # What a template can use. The keys of `pins` are those of PIN.
 VARIABLES = (
 	"customer_name",
@@ -280,3 +282,25 @@ def template_for(action: dict, language: str | None) -> str | None:
 	by_language = {code.lower().replace("_", "-"): name for code, name in action["templates"].items()}
 	code = (language or "").lower().replace("_", "-")
 	return by_language.get(code) or by_language.get(code.split("-")[0]) or action["email_template"]
+
+
+def language_of(action: dict, language: str | None) -> str:
+	"""Return the language that a reader's message is in, for its dates and what is translated in it.
+
+	Their own where the template is written in it, or in another form of it (es for es-MX); else that of the action's
+	default template: a date in words of another language is a hole in the text.
+	"""
+	written_in = action.get("language") or of_the_site()
+	if not language or not CODE.fullmatch(language):
+		return written_in
+	base = _base(language)
+	translated = {_normal(code) for code in action["templates"]} & {_normal(language), base}
+	return language if translated or base == _base(written_in) else written_in
+
+
+def _normal(code: str) -> str:
+	return code.lower().replace("_", "-")
+
+
+def _base(code: str) -> str:
+	return _normal(code).split("-")[0]

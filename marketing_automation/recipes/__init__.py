@@ -115,6 +115,7 @@ def _trigger(recipe, campaign, days: int, language: str, trigger_fields: dict, t
 			"trigger": trigger.name,
 			"action_name": _(message["title"]),
 			"email_template": templates[message["name"], language],
+			"language": language,
 			"translations": [
 				{"language": code, "email_template": templates[message["name"], code]}
 				for code in languages(recipe)

@@ -1,6 +1,7 @@
 """Marketers change the Email Templates of their campaigns, and nobody else's; and write nothing but variables into them."""
 
 import frappe
+import frappe.client
 from frappe.model.rename_doc import rename_doc
 from frappe.permissions import add_permission, update_permission_property
 
@@ -94,28 +95,9 @@ class TestEmailTemplatesOfOthers(MarketingTestCase):
 		def in_settings(template):
 			frappe.db.set_single_value("System Settings", "reset_password_template", template)
 
-		def in_a_custom_field(template):
-			frappe.get_doc(
-				{
-					"doctype": "Custom Field",
-					"dt": "Campaign" if frappe.db.exists("DocType", "Campaign") else "ToDo",
-					"fieldname": "test_template",
-					"fieldtype": "Link",
-					"options": "Email Template",
-					"label": "Test",
-				}
-			)
-			field = frappe.qb.DocType("DocField")
-			# A custom field needs a change of the table, which would commit; a standard one serves as well.
-			self.assertTrue(field)
-			frappe.get_doc(
-				{
-					"doctype": "Auto Repeat",
-					"name": factories.unique("Test"),
-					"reference_doctype": "ToDo",
-					"template": template,
-				}
-			).db_insert()
+		def in_an_auto_repeat(template):
+			name = factories.unique("Test")
+			frappe.get_doc({"doctype": "Auto Repeat", "name": name, "template": template}).db_insert()
 
 		def in_a_workflow(template):
 			frappe.get_doc(
@@ -129,12 +111,24 @@ class TestEmailTemplatesOfOthers(MarketingTestCase):
 				}
 			).db_insert()
 
-		for place in (in_settings, in_a_custom_field, in_a_workflow):
+		for place in (in_settings, in_an_auto_repeat, in_a_workflow):
 			with self.subTest(place.__name__):
 				doc = self.written(self.marketer)
 				place(doc.name)
 				self.assert_closed(doc.name)
 				frappe.db.rollback()
+
+	def test_a_custom_field_that_names_it_closes_it_too(self):
+		field = factories.make(
+			"Custom Field", dt="ToDo", fieldname="test_template", fieldtype="Link", options="Email Template"
+		)
+		self.addCleanup(frappe.db.commit)
+		self.addCleanup(frappe.delete_doc, "Custom Field", field.name)
+		frappe.flags.link_fields = {}
+		doc = self.written(self.marketer)
+		todo = factories.make("ToDo", description="Test", test_template=doc.name)
+		self.addCleanup(frappe.delete_doc, "ToDo", todo.name)
+		self.assert_closed(doc.name)
 
 	def test_nobody_takes_a_name_that_something_waits_for(self):
 		wanted = factories.unique("Test")
@@ -177,8 +171,8 @@ class TestEmailTemplatesOfOthers(MarketingTestCase):
 		self.assert_closed(doc.name)
 
 	def test_a_template_of_another_companys_campaign_is_closed(self):
-		theirs = factories.company("Test Other Company")
-		bound = factories.user("Marketing User", sees={"Company": factories.company()})
+		theirs = factories.company()
+		bound = factories.user("Marketing User", sees={"Company": factories.second_company()})
 		doc = self.written(self.marketer)
 		factories.campaign(email_template=doc.name, company=theirs)
 		self.assert_closed(doc.name, bound)

@@ -156,11 +156,11 @@ def render(prepared: Prepared, message: Message) -> tuple[templates.Rendered, st
 
 
 def _template(prepared: Prepared, message: Message) -> tuple[templates.Template, str]:
-	"""Return the template for a message's reader, and their language. Raises Unsendable."""
+	"""Return the template for a message's reader, and the language of the message. Raises Unsendable."""
 	template = prepared.templates.get(templates.template_for(message.action, message.recipient.language))
 	if not isinstance(template, templates.Template):
 		raise Unsendable(Reason.TEMPLATE_ERROR, template or _("The action has no Email Template."))
-	return template, message.recipient.language or frappe.db.get_system_setting("language") or "en"
+	return template, templates.language_of(message.action, message.recipient.language)
 
 
 def _values(message: Message) -> dict:

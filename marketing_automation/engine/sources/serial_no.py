@@ -95,6 +95,26 @@ def parse_filters(text: str | None) -> list[list]:
 	return [row[:4] for row in filters]
 
 
+def unreadable(fields: set[str]) -> set[str]:
+	"""Return those of the fields that the session's user may not read, by the permission levels of their roles.
+
+	What a serial number has at level 0 is what every preview is made of, so it needs no role in ERPNext. No query.
+	"""
+	if frappe.session.user == "Administrator":
+		return set()
+	meta, roles = frappe.get_meta(REFERENCE_DOCTYPE), {*frappe.get_roles()}
+	levels = {permission.permlevel for permission in meta.permissions if permission.read and permission.role in roles}
+	closed = set()
+	for name in fields:
+		df = meta.get_field(name)
+		level = df.permlevel if df else 0
+		# What people have written about it, which is no field.
+		needs_role = level or name == "_comments"
+		if (needs_role and level not in levels) or (df and df.fieldtype == "Password"):
+			closed.add(name)
+	return closed
+
+
 def due(windows: list[tuple[Rule, Window]]) -> Iterator[list[DueEvent]]:
 	"""Yield the due events of the rules' windows, in lists of at most PAGE_SIZE serial numbers.
 

@@ -1,0 +1,216 @@
+"""What a user may not read they do not learn here, and whom they may not see they do not write to."""
+
+import frappe
+import frappe.client
+
+from marketing_automation import api
+from marketing_automation.engine.visibility import Visibility
+from marketing_automation.tests import factories
+from marketing_automation.tests.case import MarketingTestCase, caches_kept
+from marketing_automation.tests.factories import in_days
+
+SECRET = "purchase_rate"
+
+
+class TestLanguages(MarketingTestCase):
+	def test_a_language_is_one_that_the_site_knows(self):
+		pin = factories.pin(factories.customer(), in_days(30))
+		action = frappe.db.get_value("Lifecycle Action", {"campaign": factories.campaign().name})
+		for code in ("../../../etc/passwd", "xx-invented", "es\x00", "e" * 500, "es/../en", "<b>"):
+			for call in (api.mail, api.send_test):
+				with self.subTest(code, call=call.__name__), self.refused("There is no language"):
+					call(action, pin, code)
+			kept = frappe.cache().hkeys("lang_user_translations") or []
+			self.assertNotIn(code, [frappe.as_unicode(key) for key in kept])
+		self.assertTrue(api.mail(action, pin, "es")["subject"])
+		self.assertTrue(api.mail(action, pin, "ES")["subject"])
+		self.assertTrue(api.mail(action, pin, "")["subject"])
+
+	def test_what_stands_at_a_customer_is_no_path_either(self):
+		customer = factories.customer()
+		frappe.db.set_value("Customer", customer, "language", "../../x")
+		pin = factories.pin(customer, in_days(30))
+		factories.campaign()
+		self.run_night()
+		self.assertEqual(self.outcome_of(pin), ("Queued", None))
+
+
+class TestFields(MarketingTestCase):
+	"""purchase_rate is closed to marketers here, by its permission level."""
+
+	def setUp(self):
+		super().setUp()
+		self.enterContext(caches_kept())
+		meta = frappe.get_meta("Serial No")
+		closed = [meta.get_field(name) for name in (SECRET, "amc_expiry_date")]
+		for df in closed:
+			self.addCleanup(setattr, df, "permlevel", df.permlevel)
+			df.permlevel = 1
+		self.marketer = factories.user("Marketing User")
+		self.campaign = factories.campaign(active=False)
+		self.trigger = frappe.get_doc("Lifecycle Trigger", {"campaign": self.campaign.name})
+		self.addCleanup(frappe.set_user, "Administrator")
+
+	def test_no_filter_asks_for_it_letter_by_letter(self):
+		frappe.set_user(self.marketer)
+		for field in (SECRET, "amc_expiry_date", "_comments"):
+			with self.subTest(field), self.refused(field, error=frappe.PermissionError):
+				filters = frappe.as_json([["Serial No", field, "like", "1%"]])
+				frappe.client.set_value("Lifecycle Trigger", self.trigger.name, "filters", filters)
+			frappe.set_user(self.marketer)
+		for field in ("status", "name", "creation"):
+			with self.subTest(field):
+				filters = frappe.as_json([["Serial No", field, "like", "2%"]])
+				frappe.client.set_value("Lifecycle Trigger", self.trigger.name, "filters", filters)
+
+	def test_nor_is_it_the_date_that_a_preview_shows(self):
+		frappe.set_user(self.marketer)
+		with self.refused("amc_expiry_date", error=frappe.PermissionError):
+			frappe.client.set_value("Lifecycle Trigger", self.trigger.name, "date_field", "amc_expiry_date")
+
+	def test_what_somebody_else_has_chosen_stays_and_is_not_taken_elsewhere(self):
+		self.trigger.filters = frappe.as_json([["Serial No", SECRET, ">", "1"]])
+		self.trigger.save()
+		frappe.set_user(self.marketer)
+		frappe.client.set_value("Lifecycle Trigger", self.trigger.name, "days_offset", 20)
+		with self.refused(SECRET, error=frappe.PermissionError):
+			api.duplicate(self.campaign.name, factories.unique("Test"))
+
+
+class TestShares(MarketingTestCase):
+	def test_whom_a_campaign_was_shared_with_sees_no_customers_by_it(self):
+		campaign, other = factories.campaign(), factories.campaign()
+		factories.pin(factories.customer(), in_days(30))
+		stranger = factories.user("Sales User")
+		run = self.run_night(campaign.name)
+		row = self.ledger()[0]
+		for doctype, name in (
+			("Lifecycle Campaign", campaign.name),
+			("Lifecycle Action", row.action),
+			("Lifecycle Execution Log", row.name),
+		):
+			frappe.share.add(doctype, name, stranger, write=1, flags={"ignore_share_permission": True})
+		frappe.db.commit()
+		frappe.set_user(stranger)
+		for call, arguments in (
+			(api.preview, {"campaign": campaign.name}),
+			(api.preview, {}),
+			(api.forecast, {"campaign": campaign.name}),
+			(api.forecast, {}),
+			(api.journey, {"campaign": campaign.name}),
+			(api.coming, {"campaign": campaign.name}),
+			(api.run_preview, {"campaign": campaign.name}),
+			(api.mail, {"action": row.action}),
+			(api.why_customer, {"customer": row.customer}),
+			(api.why_serial_no, {"serial_no": row.reference_name}),
+			(api.due_next_week, {}),
+			(api.retry_run, {"run": run.name}),
+			(api.send_skipped, {"names": [row.name]}),
+			(api.duplicate, {"campaign": campaign.name, "campaign_name": "Test"}),
+			(api.preview, {"campaign": other.name}),
+		):
+			with self.subTest(call.__name__, **arguments), self.assertRaises(frappe.PermissionError):
+				call(**arguments)
+
+
+class TestUserPermissions(MarketingTestCase):
+	def user_bound(self, allow: str, name: str, applicable_for: str | None = None) -> str:
+		user = factories.user("Marketing User", first_name=f"Bound {allow} {applicable_for}")
+		frappe.db.delete("User Permission", {"user": user})
+		factories.make(
+			"User Permission",
+			user=user,
+			allow=allow,
+			for_value=name,
+			apply_to_all_doctypes=0 if applicable_for else 1,
+			applicable_for=applicable_for,
+		)
+		self.addCleanup(self._unbind, user)
+		frappe.db.commit()
+		return user
+
+	@staticmethod
+	def _unbind(user):
+		frappe.set_user("Administrator")
+		frappe.db.delete("User Permission", {"user": user})
+		frappe.cache().hdel("user_permissions", user)
+		frappe.db.commit()
+
+	def test_a_company_for_serial_numbers_alone_counts(self):
+		theirs, ours = factories.pins(factories.customer(), in_days(30), in_days(30))
+		frappe.db.set_value("Serial No", ours, "company", factories.second_company())
+		campaign = factories.campaign()
+		user = self.user_bound("Company", factories.second_company(), "Serial No")
+		frappe.set_user(user)
+		self.assertEqual([row["reference_name"] for row in api.preview(campaign.name)["rows"]], [ours])
+		self.assertEqual(api.forecast(campaign.name)["total"], 1)
+		with self.assertRaises(frappe.DoesNotExistError):
+			api.why_serial_no(theirs)
+		# It hides no campaign, but to run one is to write to all.
+		self.assertTrue(frappe.get_doc("Lifecycle Campaign", campaign.name).has_permission("read"))
+		with self.assertRaises(frappe.PermissionError):
+			api.run_now(campaign.name)
+
+	def test_one_for_another_doctype_does_not(self):
+		user = self.user_bound("Company", factories.second_company(), "Customer")
+		self.assertEqual(Visibility(user).allowed, {})
+
+	def test_two_that_have_nothing_in_common_leave_nothing(self):
+		user = self.user_bound("Company", factories.second_company(), "Serial No")
+		factories.make(
+			"User Permission",
+			user=user,
+			allow="Company",
+			for_value=factories.company(),
+			apply_to_all_doctypes=0,
+			applicable_for="Lifecycle Execution Log",
+		)
+		pin = factories.pin(factories.customer(), in_days(30))
+		frappe.db.set_value("Serial No", pin, "company", factories.second_company())
+		campaign = factories.campaign()
+		frappe.db.commit()
+		frappe.set_user(user)
+		self.assertEqual(api.preview(campaign.name)["counts"]["due"], 0)
+		self.assertEqual(api.forecast(campaign.name)["total"], 0)
+
+	def test_who_sees_one_customer_writes_to_no_other(self):
+		customer = factories.customer()
+		draft, active = factories.campaign(active=False), factories.campaign()
+		action = frappe.db.get_value("Lifecycle Action", {"campaign": active.name})
+		for allow, name in (("Customer", customer), ("Item", factories.item())):
+			user = self.user_bound(allow, name)
+			frappe.set_user(user)
+			with self.subTest(allow):
+				with self.assertRaises(frappe.PermissionError):
+					frappe.client.set_value("Lifecycle Campaign", draft.name, "is_active", 1)
+				for call in (
+					lambda: api.run_now(active.name),
+					lambda: frappe.client.set_value("Lifecycle Action", action, "action_name", "Other"),
+					lambda: frappe.client.set_value("Lifecycle Campaign", active.name, "description", "Other"),
+				):
+					with self.assertRaises(frappe.PermissionError):
+						call()
+				frappe.client.set_value("Lifecycle Campaign", draft.name, "description", "Prepared")
+			frappe.set_user("Administrator")
+
+	def test_who_may_not_run_a_campaign_may_not_retry_its_messages(self):
+		theirs, ours = factories.pins(factories.customer(), in_days(30), in_days(30))
+		frappe.db.set_value("Serial No", [theirs, ours][1], "company", factories.second_company())
+		of_all = factories.campaign()
+		self.run_night()
+		self.mail_sent("Error", error="SMTPDataError: (451, b'later')")
+		row = self.ledger(reference_name=ours)[0]
+		self.assertEqual(row.status, "Failed")
+		user = factories.user("Marketing User", sees={"Company": factories.second_company()})
+		frappe.db.commit()
+		frappe.set_user(user)
+		for call in (
+			lambda: api.run_now(of_all.name),
+			lambda: api.retry([row.name]),
+			lambda: api.retry_run(row.run),
+			lambda: api.send_skipped([row.name]),
+		):
+			with self.assertRaises(frappe.PermissionError):
+				call()
+		frappe.set_user("Administrator")
+		self.assertEqual(self.ledger(reference_name=ours)[0].status, "Failed")
