@@ -6,7 +6,7 @@ together or not at all. The mails are sent when that is committed (engine/drain.
 
 import dataclasses
 from collections.abc import Callable
-from email.utils import parseaddr
+from email.utils import getaddresses, parseaddr
 
 import frappe
 from frappe import _
@@ -15,6 +15,7 @@ from frappe.email.queue import get_unsubscribe_message
 from frappe.utils import add_to_date, now_datetime
 
 from marketing_automation import unsubscribe
+from marketing_automation.engine import address as addresses
 from marketing_automation.engine import drain, layout, templates
 from marketing_automation.engine.channels import Message, Unsendable, email_queue, mime, smtp_errors
 from marketing_automation.engine.language import in_language
@@ -39,9 +40,10 @@ def senders() -> list[str]:
 
 def check(campaign) -> None:
 	"""Throw when no Email Account can send for this campaign."""
+	validate_sender(campaign.sender)
 	if campaign.sender:
 		able = senders()
-		if parseaddr(campaign.sender)[1] not in able:
+		if parseaddr(campaign.sender)[1].lower() not in {one.lower() for one in able if one}:
 			text = (
 				_(
 					"No Email Account sends as {0}. Enable outgoing mail for it in Email Account, or choose another sender: {1}."
@@ -59,6 +61,20 @@ def check(campaign) -> None:
 				"This site has no Email Account for outgoing mail. Add one, enable outgoing mail in it and make it the default."
 			),
 			title=_("No Outgoing Email Account"),
+		)
+
+
+def validate_sender(sender: str | None) -> None:
+	"""Throw unless a campaign's sender is empty or one mailbox, with a name or without. No query."""
+	if not sender:
+		return
+	found = getaddresses([sender])
+	if len(found) != 1 or not addresses.is_address(found[0][1]):
+		frappe.throw(
+			_("The sender {0} is not one e-mail address. Choose one, of an outgoing Email Account.").format(
+				frappe.bold(frappe.utils.escape_html(sender))
+			),
+			title=_("One Sender Only"),
 		)
 
 
@@ -341,7 +357,8 @@ def outcomes(rows: list[dict]) -> dict[str, dict]:
 			found[row.name] = {
 				"status": FAILED,
 				"reason": Reason.SENDING_FAILED,
-				"error": smtp_errors.summary(error),
+				"error": smtp_errors.summary(error)
+				or _("Email Queue could not send this mail, and has not written down why."),
 				"temporary": smtp_errors.is_temporary(error),
 				"executed_at": mail.modified,
 			}

@@ -5,7 +5,7 @@ from frappe.utils import getdate
 
 from marketing_automation import template_rights
 from marketing_automation.engine import ledger, rules, withdrawal
-from marketing_automation.engine.channels import channel_for
+from marketing_automation.engine.channels import channel_for, email
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.lifecycle import (
 	read_numbers,
@@ -26,6 +26,7 @@ class LifecycleCampaign(Document):
 		self.validate_company()
 		self.validate_reach()
 		self.validate_dates()
+		email.validate_sender(self.sender)
 		self.validate_policy()
 		if self.is_active and (self.is_new() or self.has_value_changed("is_active")):
 			self.validate_readiness()
