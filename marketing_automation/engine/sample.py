@@ -14,7 +14,8 @@ from frappe.utils import validate_email_address
 
 from marketing_automation import recipes as cookbook
 from marketing_automation.engine import audience, rules, templates
-from marketing_automation.engine.channels import Message, Unsendable, channel_for, email_queue
+from marketing_automation.engine.address import MOST_CHARACTERS
+from marketing_automation.engine.channels import Message, Unsendable, channel_for, email, email_queue
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.language import in_language, of_the_site
 from marketing_automation.engine.model import DueEvent, Recipient, Rule
@@ -171,11 +172,20 @@ def mail_test(action: str, serial_no: str, language: str | None, asked_in: str) 
 		subject = _("[Test] {0}").format(sample.subject)
 	frappe.sendmail(
 		recipients=[frappe.db.get_value("User", frappe.session.user, "email")],
-		sender=sample.message.campaign.sender or None,
+		sender=_sender(sample.message.campaign.sender),
 		subject=subject,
 		message=sample.body,
 		now=True,
 	)
+
+
+def _sender(sender: str | None) -> str | None:
+	"""Return the sender of a test: the campaign's, or the address of an account whose name Frappe cannot write out."""
+	if sender:
+		return sender
+	account = email_queue.account_for(None, email.REFERENCE_DOCTYPE)
+	mailbox = account.default_sender
+	return None if "," not in mailbox and len(mailbox) <= MOST_CHARACTERS else account.email_id
 
 
 def example_serial_no(action: str, visible: Visibility) -> str | None:
