@@ -9,6 +9,7 @@ import sys
 from unittest.mock import patch
 
 import frappe
+from frappe.model.naming import is_autoincremented
 
 from marketing_automation.engine import drain, run
 from marketing_automation.tests import factories
@@ -54,8 +55,7 @@ def insert(doctype: str, **fields) -> None:
 		return
 	doc = frappe.get_doc({"doctype": doctype, **fields})
 	doc.name = fields.get("name") or f"Kept {frappe.generate_hash(length=8)}"
-	meta = frappe.get_meta(doctype)
-	if meta.autoname == "autoincrement":
+	if is_autoincremented(doctype, frappe.get_meta(doctype)):
 		doc.name = None
 	doc.db_insert()
 
