@@ -12,7 +12,15 @@ from marketing_automation import leftovers
 from marketing_automation.hooks import default_log_clearing_doctypes
 
 # What goes away with the module, and can be named elsewhere.
-OF_MODULE = ("Report", "Page", "Workspace", "Number Card", "Dashboard Chart", "Dashboard", "Module Onboarding")
+OF_MODULE = (
+	"Report",
+	"Page",
+	"Workspace",
+	"Number Card",
+	"Dashboard Chart",
+	"Dashboard",
+	"Module Onboarding",
+)
 ROLES = ("Marketing Manager", "Marketing User")
 # Marketers write the messages. Frappe grants that on Email Template to System Managers only.
 TEMPLATE_PERMISSIONS = {
@@ -104,7 +112,9 @@ def _keep_unsubscribes() -> None:
 		writer.writerows((row.email, row.reference_name, row.creation) for row in rows)
 		file.flush()
 		os.fsync(file.fileno())
-	print(f"{len(rows)} unsubscribes from campaigns were written to {path}. Keep that file: the app forgets them.")
+	print(
+		f"{len(rows)} unsubscribes from campaigns were written to {path}. Keep that file: the app forgets them."
+	)
 
 
 def _remove_unsent_mails() -> None:

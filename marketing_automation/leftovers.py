@@ -84,7 +84,9 @@ class _Pointer:
 	def release(self, names: list[str]) -> list[str]:
 		"""Delete the rows that name any of these documents, or empty the field; return the names of what was deleted."""
 		if self.meta.issingle:
-			frappe.db.delete("Singles", {"doctype": self.doctype, "field": self.field, "value": ["in", names]})
+			frappe.db.delete(
+				"Singles", {"doctype": self.doctype, "field": self.field, "value": ["in", names]}
+			)
 			return []
 		rows = [
 			name
@@ -186,9 +188,7 @@ def _remove_blocks(doctype: str, names: list) -> None:
 			if block.get("type") != kind or block.get("data", {}).get(f"{kind}_name") not in gone
 		]
 		if len(left) < len(blocks):
-			frappe.db.set_value(
-				"Workspace", workspace, "content", json.dumps(left), update_modified=False
-			)
+			frappe.db.set_value("Workspace", workspace, "content", json.dumps(left), update_modified=False)
 
 
 def _remove_fields(ours: set[str]) -> None:

@@ -18,7 +18,8 @@ from marketing_automation.install import ROLES
 DOCTYPE = "Email Template"
 OWN = "Lifecycle Template"
 # The options of Lifecycle Template.origin.
-MARKETER, RECIPE, COPY, RELEASED = "Written by a marketer", "Recipe", "Copy", "Released"
+MARKETER, RECIPE, COPY = "Written by a marketer", "Recipe", "Copied with its campaign"
+RELEASED = "Released by a System Manager"
 # What changes a template, or lets somebody else change it.
 CHANGES = {"write", "create", "delete", "share", "import", "submit", "cancel", "amend"}
 # They keep what was written once, and render nothing anew.
@@ -133,7 +134,7 @@ def before_rename(doc, method, old: str, new: str, merge: bool = False) -> None:
 		frappe.db.delete(OWN, {"email_template": old})
 	if not is_bound(frappe.session.user, "write", doc):
 		return
-	if why := merge and _("Two templates cannot become one.") or obstacle(doc, frappe.session.user):
+	if why := (merge and _("Two templates cannot become one.")) or obstacle(doc, frappe.session.user):
 		_refuse(old, why)
 	_refuse_name(new)
 
@@ -146,9 +147,9 @@ def _refuse_name(name: str) -> None:
 
 def _refuse(name: str, why: str) -> None:
 	frappe.throw(
-		_("You may not change the Email Template {0}. {1} A System Manager can let marketers edit it.").format(
-			frappe.bold(frappe.utils.escape_html(name)), why
-		),
+		_(
+			"You may not change the Email Template {0}. {1} A System Manager can let marketers edit it."
+		).format(frappe.bold(frappe.utils.escape_html(name)), why),
 		frappe.PermissionError,
 		title=_("Not Yours To Change"),
 	)
@@ -243,11 +244,17 @@ def unknown_names(tree: nodes.Template) -> set[str]:
 
 	>>> from jinja2 import Environment
 	>>> parse = Environment().parse
-	>>> sorted(unknown_names(parse("{{ doc.delete() }} {{ customer_name }} {% for pin in pins %}{{ pin }}{% endfor %}")))
+	>>> sorted(
+	...     unknown_names(
+	...         parse("{{ doc.delete() }} {{ customer_name }} {% for pin in pins %}{{ pin }}{% endfor %}")
+	...     )
+	... )
 	['doc']
 	>>> sorted(unknown_names(parse("{{ doc }}{% set doc = 1 %}{{ doc }}")))
 	['doc']
-	>>> sorted(unknown_names(parse("{% if pins %}{% set a = 1 %}{% else %}{% set a = 2 %}{% endif %}{{ a }}")))
+	>>> sorted(
+	...     unknown_names(parse("{% if pins %}{% set a = 1 %}{% else %}{% set a = 2 %}{% endif %}{{ a }}"))
+	... )
 	[]
 	"""
 	return _unknown(tree, {*templates.VARIABLES, *templates.FUNCTIONS})

@@ -100,7 +100,9 @@ def problem(text: str) -> str | None:
 	if is_address(text):
 		return None
 	if len(ADDRESS.findall(text)) > 1:
-		return _("Two addresses in one field: {0}. Leave one, and add the other in a row of its own.").format(text)
+		return _("Two addresses in one field: {0}. Leave one, and add the other in a row of its own.").format(
+			text
+		)
 	if len(text) > MOST_CHARACTERS:
 		return _("The address is longer than {0} characters: {1}").format(MOST_CHARACTERS, text[:60])
 	local, at, domain = text.rpartition("@")

@@ -64,7 +64,9 @@ class TestAddresses(MarketingTestCase):
 	def with_address(self, text: str) -> str:
 		"""Return a customer at whom this text stands, as Contact and Customer let it be saved."""
 		customer = factories.customer()
-		frappe.db.set_value("Contact Email", {"email_id": factories.address(customer)}, "email_id", text[:140])
+		frappe.db.set_value(
+			"Contact Email", {"email_id": factories.address(customer)}, "email_id", text[:140]
+		)
 		return customer
 
 	def test_what_is_meant_in_one_way_only_is_written_to(self):
@@ -98,7 +100,9 @@ class TestAddresses(MarketingTestCase):
 		found = audience.reach
 
 		def changed_meanwhile(customers):
-			frappe.db.set_value("Contact Email", {"email_id": factories.address(customer)}, "email_id", "ana@")
+			frappe.db.set_value(
+				"Contact Email", {"email_id": factories.address(customer)}, "email_id", "ana@"
+			)
 			return found(customers)
 
 		calls = []

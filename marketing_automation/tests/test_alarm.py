@@ -31,7 +31,9 @@ class TestAlarm(MarketingTestCase):
 	def test_where_none_can_log_in_the_system_managers(self):
 		factories.user("Marketing Manager")
 		self.without("Marketing Manager")
-		self.assertEqual(self.told(), {*frappe.get_all("User", {"name": "keeper@users.example"}, pluck="name")})
+		self.assertEqual(
+			self.told(), {*frappe.get_all("User", {"name": "keeper@users.example"}, pluck="name")}
+		)
 
 	def test_where_there_is_nobody_the_administrator(self):
 		factories.keeper()

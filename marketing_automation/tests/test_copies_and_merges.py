@@ -14,7 +14,9 @@ class TestCopies(MarketingTestCase):
 		actions = frappe.get_all("Lifecycle Action", {"campaign": campaign}, ["name", "email_template"])
 		names = {action.email_template for action in actions}
 		for action in actions:
-			names |= {row.email_template for row in frappe.get_doc("Lifecycle Action", action.name).translations}
+			names |= {
+				row.email_template for row in frappe.get_doc("Lifecycle Action", action.name).translations
+			}
 		return names
 
 	def leaves(self, customer: str, campaign: str) -> None:

@@ -165,7 +165,7 @@ class TestEmailTemplatesOfOthers(MarketingTestCase):
 			frappe.db.get_value(
 				"Lifecycle Template", {"email_template": doc.name}, ["origin", "released_by"]
 			),
-			("Released", "Administrator"),
+			(template_rights.RELEASED, "Administrator"),
 		)
 		api.release_template(doc.name, released=0)
 		self.assert_closed(doc.name)

@@ -201,7 +201,9 @@ class TestUserPermissions(MarketingTestCase):
 				for call in (
 					lambda: api.run_now(active.name),
 					lambda: frappe.client.set_value("Lifecycle Action", action, "action_name", "Other"),
-					lambda: frappe.client.set_value("Lifecycle Campaign", active.name, "description", "Other"),
+					lambda: frappe.client.set_value(
+						"Lifecycle Campaign", active.name, "description", "Other"
+					),
 				):
 					with self.assertRaises(frappe.PermissionError):
 						call()

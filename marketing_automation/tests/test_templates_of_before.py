@@ -31,7 +31,9 @@ class TestTemplatesOfBefore(MarketingTestCase):
 
 	def test_a_name_like_a_recipes_is_not_enough(self):
 		campaign = factories.campaign()
-		later = factories.template(name=f"{campaign.name}: Offer (en)")
+		later = factories.make(
+			"Email Template", name=f"{campaign.name}: Offer (en)", subject="Hi", response="Hi"
+		).name
 		frappe.db.set_value("Email Template", later, "creation", "2030-01-01")
 		frappe.db.set_value("Lifecycle Action", {"campaign": campaign.name}, "email_template", later)
 		frappe.db.delete("Lifecycle Template")

@@ -103,7 +103,11 @@ def unreadable(fields: set[str]) -> set[str]:
 	if frappe.session.user == "Administrator":
 		return set()
 	meta, roles = frappe.get_meta(REFERENCE_DOCTYPE), {*frappe.get_roles()}
-	levels = {permission.permlevel for permission in meta.permissions if permission.read and permission.role in roles}
+	levels = {
+		permission.permlevel
+		for permission in meta.permissions
+		if permission.read and permission.role in roles
+	}
 	closed = set()
 	for name in fields:
 		df = meta.get_field(name)

@@ -4,7 +4,12 @@ from frappe.model.document import Document
 
 from marketing_automation.engine.channels import channel_for
 from marketing_automation.engine.language import of_the_site
-from marketing_automation.lifecycle import read_numbers, refuse_deletion_if_used, refuse_merge, set_active_since
+from marketing_automation.lifecycle import (
+	read_numbers,
+	refuse_deletion_if_used,
+	refuse_merge,
+	set_active_since,
+)
 
 
 class LifecycleAction(Document):

@@ -5,7 +5,12 @@ from frappe.model.document import Document
 from marketing_automation.engine import retention
 from marketing_automation.engine.sources import source_for
 from marketing_automation.engine.sources.serial_no import parse_filters, unreadable
-from marketing_automation.lifecycle import read_numbers, refuse_deletion_if_used, refuse_merge, set_active_since
+from marketing_automation.lifecycle import (
+	read_numbers,
+	refuse_deletion_if_used,
+	refuse_merge,
+	set_active_since,
+)
 
 # A trigger that waits for other dates is a new one: what it would have told in the past is not made up for.
 DEFINITION = ("trigger_type", "days_offset", "date_field")
