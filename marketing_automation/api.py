@@ -4,7 +4,6 @@ from collections import Counter
 
 import frappe
 from frappe import _
-from frappe.permissions import get_role_permissions
 from frappe.utils import cint, format_datetime, getdate, pretty_date
 
 from marketing_automation import recipes as cookbook
@@ -19,6 +18,7 @@ from marketing_automation.engine.channels import email
 from marketing_automation.engine.model import FAILED
 from marketing_automation.engine.sources import serial_no as serial_nos
 from marketing_automation.engine.visibility import Visibility
+from marketing_automation.permissions import by_role
 
 CAMPAIGN = "Lifecycle Campaign"
 FARTHEST = 366
@@ -289,7 +289,7 @@ def senders() -> list[str]:
 def date_fields() -> list[dict]:
 	"""Return the date fields of Serial No that a trigger can watch: [{"value", "label"}]."""
 	_require("Lifecycle Trigger", "read")
-	fields = serial_nos.date_fields()
+	fields = serial_nos.readable_date_fields()
 	uses = Counter(_(df.label) for df in fields)
 	return [
 		{
@@ -394,9 +394,7 @@ def may_open() -> bool:
 
 
 def _require(doctype: str, right: str) -> None:
-	"""Raise PermissionError unless the user's roles give this right: to frappe.has_permission a share of one document is
-	enough, and what is asked for here is about all."""
-	if not get_role_permissions(frappe.get_meta(doctype), user=frappe.session.user).get(right):
+	if not by_role(doctype, right):
 		frappe.throw(_("You are not permitted to do this."), frappe.PermissionError)
 
 

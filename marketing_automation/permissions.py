@@ -4,6 +4,7 @@ Frappe applies a user permission only to documents that name the company themsel
 """
 
 import frappe
+from frappe.permissions import get_role_permissions
 
 from marketing_automation.engine.ledger import DOCTYPE
 from marketing_automation.engine.visibility import Visibility
@@ -12,6 +13,14 @@ CAMPAIGN = "Lifecycle Campaign"
 CHANGES = {"write", "create", "delete"}
 # A user permission for serial numbers alone hides no campaign.
 READ = (DOCTYPE,)
+
+
+def by_role(doctype: str, right: str) -> bool:
+	"""Say whether the roles of the session's user give a right on a DocType.
+
+	To frappe.has_permission a share of one document is enough, which says nothing about the others.
+	"""
+	return bool(get_role_permissions(frappe.get_meta(doctype), user=frappe.session.user).get(right))
 
 
 def of_campaign(doc, user: str, ptype: str | None = None) -> bool:

@@ -5,6 +5,10 @@ import frappe.client
 
 from marketing_automation import api
 from marketing_automation.engine.visibility import Visibility
+from marketing_automation.marketing_automation.dashboard_chart_source.lifecycle_messages_by_day import (
+	lifecycle_messages_by_day,
+)
+from marketing_automation.marketing_automation.report.expiring_pins import expiring_pins
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.factories import in_days
@@ -82,6 +86,10 @@ class TestFields(MarketingTestCase):
 		frappe.set_user(self.marketer)
 		with self.refused("amc_expiry_date", error=frappe.PermissionError):
 			frappe.client.set_value("Lifecycle Trigger", self.trigger.name, "date_field", "amc_expiry_date")
+		frappe.set_user(self.marketer)
+		self.assertNotIn("amc_expiry_date", [field["value"] for field in api.date_fields()])
+		with self.refused("amc_expiry_date"):
+			expiring_pins.execute({"date_field": "amc_expiry_date"})
 
 	def test_what_somebody_else_has_chosen_stays_and_is_not_taken_elsewhere(self):
 		self.trigger.filters = frappe.as_json([["Serial No", SECRET, ">", "1"]])
@@ -119,6 +127,7 @@ class TestShares(MarketingTestCase):
 			(api.why_customer, {"customer": row.customer}),
 			(api.why_serial_no, {"serial_no": row.reference_name}),
 			(api.due_next_week, {}),
+			(lifecycle_messages_by_day.get, {}),
 			(api.retry_run, {"run": run.name}),
 			(api.send_skipped, {"names": [row.name]}),
 			(api.duplicate, {"campaign": campaign.name, "campaign_name": "Test"}),
