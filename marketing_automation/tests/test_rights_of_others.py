@@ -101,10 +101,17 @@ class TestFields(MarketingTestCase):
 
 
 class TestShares(MarketingTestCase):
+	@staticmethod
+	def _without_shares(user):
+		frappe.set_user("Administrator")
+		frappe.db.delete("DocShare", {"user": user})
+		frappe.db.commit()
+
 	def test_whom_a_campaign_was_shared_with_sees_no_customers_by_it(self):
 		campaign, other = factories.campaign(), factories.campaign()
 		factories.pin(factories.customer(), in_days(30))
-		stranger = factories.user("Sales User")
+		stranger = factories.user("Sales User", last_name="Shared")
+		self.addCleanup(self._without_shares, stranger)
 		run = self.run_night(campaign.name)
 		row = self.ledger()[0]
 		for doctype, name in (
