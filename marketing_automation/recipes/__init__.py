@@ -74,7 +74,7 @@ def cook(
 	if language not in languages(recipe):
 		frappe.throw(
 			_("This recipe is not written in {0}. Choose one of: {1}.").format(
-				language, ", ".join(languages(recipe))
+				frappe.utils.escape_html(language), ", ".join(languages(recipe))
 			),
 			title=_("Language Missing"),
 		)
