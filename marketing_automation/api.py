@@ -7,15 +7,18 @@ from frappe import _
 from frappe.utils import cint, format_datetime, getdate, pretty_date
 
 from marketing_automation import recipes as cookbook
+from marketing_automation import template_rights as rights_on_templates
 from marketing_automation.engine import forecast as forecasts
 from marketing_automation.engine import health as checks
 from marketing_automation.engine import insight, ledger, run, sample, watchdog
+from marketing_automation.engine import language as languages
 from marketing_automation.engine import preview as previews
 from marketing_automation.engine import retry as retrying
 from marketing_automation.engine.channels import email
 from marketing_automation.engine.model import FAILED
 from marketing_automation.engine.sources import serial_no as serial_nos
 from marketing_automation.engine.visibility import Visibility
+from marketing_automation.permissions import by_role
 
 CAMPAIGN = "Lifecycle Campaign"
 FARTHEST = 366
@@ -35,6 +38,7 @@ def run_now(campaign: str | None = None) -> str:
 def run_preview(campaign: str | None = None) -> dict:
 	"""Return what `run_now` would do at this moment: engine.preview's counts and reasons, and health's problems."""
 	_require_run(campaign)
+	_require(ledger.DOCTYPE, "read")
 	# The run is not bound to what its user may see, so neither is the number that they confirm.
 	found = previews.of_run(campaign, Visibility("Administrator"))
 	return {"counts": found["counts"], "reasons": found["reasons"], "problems": health(campaign)}
@@ -105,12 +109,14 @@ def forecast(campaign: str | None = None, days: int = 90) -> dict:
 @frappe.whitelist(methods=["GET", "POST"])
 def journey(campaign: str) -> list[dict]:
 	"""Return the campaign's triggers and actions with their numbers; see engine.insight."""
+	_require(ledger.DOCTYPE, "read")
 	return insight.journey(_campaign(campaign).name, Visibility())
 
 
 @frappe.whitelist(methods=["GET", "POST"])
 def coming(campaign: str) -> dict:
 	"""Return how many each action of a campaign would tell in the next 7 days, and who is next; see engine.preview."""
+	_require(ledger.DOCTYPE, "read")
 	loaded = previews.enabled_rules([_campaign(campaign).name])
 	return previews.of_days(loaded, getdate(), insight.DAYS_AHEAD, Visibility())
 
@@ -126,7 +132,7 @@ def mail(action: str, serial_no: str | None = None, language: str | None = None)
 	serial_no: the next one to expire without it; when there is none, everything but `serial_no` is missing.
 	"""
 	_readable_action(action)
-	visible = Visibility()
+	language, visible = languages.known(language), Visibility()
 	serial_no = serial_no or sample.example_serial_no(action, visible)
 	if not serial_no:
 		return {"serial_no": None}
@@ -149,7 +155,7 @@ def send_test(action: str, serial_no: str, language: str | None = None) -> str:
 	"""Mail the rendered message to the session's user, marked as a test; return the address. No ledger row."""
 	_readable_action(action)
 	_require(CAMPAIGN, "write")
-	return sample.send_test(action, serial_no, Visibility(), language)
+	return sample.send_test(action, serial_no, Visibility(), languages.known(language))
 
 
 # -- why ---------------------------------------------------------------------------------------------------------
@@ -234,6 +240,41 @@ def duplicate(campaign: str, campaign_name: str) -> str:
 	return _campaign(campaign).duplicate(campaign_name).name
 
 
+# -- Email Templates ---------------------------------------------------------------------------------------------
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def template_rights(template: str) -> dict:
+	"""Return what the form of an Email Template says about marketers: {"obstacle", "may_release", "released"}.
+
+	obstacle: why the session's user may not edit it, or None. released: whether a System Manager has let marketers.
+	"""
+	_require(CAMPAIGN, "read")
+	doc = frappe.get_doc(rights_on_templates.DOCTYPE, template)
+	doc.check_permission("read")
+	return {
+		"obstacle": rights_on_templates.obstacle(doc, frappe.session.user),
+		"may_release": _may_release(),
+		"released": rights_on_templates.is_released(template),
+	}
+
+
+@frappe.whitelist(methods=["POST"])
+def release_template(template: str, released: int = 1) -> None:
+	"""Let marketers edit an Email Template, or with 0 no longer. For System Managers; written in Lifecycle Template."""
+	if not _may_release():
+		frappe.throw(_("You are not permitted to do this."), frappe.PermissionError)
+	doc = frappe.get_doc(rights_on_templates.DOCTYPE, template)
+	if cint(released):
+		rights_on_templates.release(doc.name)
+	else:
+		rights_on_templates.take_back(doc.name)
+
+
+def _may_release() -> bool:
+	return "System Manager" in frappe.get_roles()
+
+
 # -- what the forms offer ----------------------------------------------------------------------------------------
 
 
@@ -248,7 +289,7 @@ def senders() -> list[str]:
 def date_fields() -> list[dict]:
 	"""Return the date fields of Serial No that a trigger can watch: [{"value", "label"}]."""
 	_require("Lifecycle Trigger", "read")
-	fields = serial_nos.date_fields()
+	fields = serial_nos.readable_date_fields()
 	uses = Counter(_(df.label) for df in fields)
 	return [
 		{
@@ -285,12 +326,27 @@ def forget(email: str) -> int:
 
 
 def _visible(filters: dict) -> list[str]:
-	"""Return the rows of the ledger that match and that the user may see; who may start a campaign may repeat it."""
-	_require("Lifecycle Execution Log", "read")
-	_require("Lifecycle Campaign", "write")
-	return frappe.get_list(
-		"Lifecycle Execution Log", filters=filters, pluck="name", limit_page_length=0, order_by="name asc"
+	"""Return the rows of the ledger that match and that the user may see; who may start a campaign may repeat it.
+
+	2 queries, and the permission of each campaign. PermissionError where they may repeat none of what they see.
+	"""
+	_require(ledger.DOCTYPE, "read")
+	rows = frappe.get_list(
+		ledger.DOCTYPE,
+		filters=filters,
+		fields=["name", "campaign"],
+		limit_page_length=0,
+		order_by="name asc",
 	)
+	writable = {
+		campaign
+		for campaign in {row.campaign for row in rows}
+		if frappe.has_permission(CAMPAIGN, "write", doc=campaign)
+	}
+	names = [row.name for row in rows if row.campaign in writable]
+	if not names and (rows or not frappe.has_permission(CAMPAIGN, "write")):
+		frappe.throw(_("You are not permitted to do this."), frappe.PermissionError)
+	return names
 
 
 def _names(names: str | list) -> list[str]:
@@ -338,8 +394,7 @@ def may_open() -> bool:
 
 
 def _require(doctype: str, right: str) -> None:
-	# has_permission(throw=True) raises a mere ValidationError in some versions.
-	if not frappe.has_permission(doctype, right):
+	if not by_role(doctype, right):
 		frappe.throw(_("You are not permitted to do this."), frappe.PermissionError)
 
 
@@ -357,7 +412,11 @@ def _campaign(name: str, right: str = "read"):
 
 
 def _campaigns(name: str | None) -> list[str]:
-	"""Return the campaign, or without a name all that the user may see; raises PermissionError."""
+	"""Return the campaign, or without a name all that the user may see; raises PermissionError.
+
+	For what shows customers and counts them: whom a campaign was shared with may not see that.
+	"""
+	_require(ledger.DOCTYPE, "read")
 	if name:
 		return [_campaign(name).name]
 	_require(CAMPAIGN, "read")
@@ -367,4 +426,5 @@ def _campaigns(name: str | None) -> list[str]:
 def _readable_action(name: str) -> None:
 	doc = frappe.get_doc("Lifecycle Action", name)
 	doc.check_permission("read")
+	_require(ledger.DOCTYPE, "read")
 	_campaign(doc.campaign)

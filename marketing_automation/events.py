@@ -1,15 +1,11 @@
 """What the app does when documents of Frappe or ERPNext change. It only looks after its own."""
 
 import frappe
-from frappe import _
-from frappe.utils.jinja import get_jenv
-from jinja2 import TemplateSyntaxError, nodes
 
-from marketing_automation.engine import ledger, template_syntax, templates
+from marketing_automation import template_rights
+from marketing_automation.engine import ledger, templates
 from marketing_automation.engine.channels import email
 from marketing_automation.engine.schedule import AFTER
-
-OTHER_TEMPLATES = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
 
 
 def prepare_email_template(doc, method=None) -> None:
@@ -17,13 +13,12 @@ def prepare_email_template(doc, method=None) -> None:
 
 	What a System Manager writes for other purposes is free: whatever no enabled action uses.
 	"""
+	template_rights.check(doc)
 	for field in ("subject", "response", "response_html"):
 		if doc.get(field):
 			doc.set(field, templates.to_store(doc.get(field), is_html=field == "response_html"))
-	is_marketer = "System Manager" not in frappe.get_roles()
-	if is_marketer:
-		_refuse_code(doc)
-	if is_marketer or _uses(doc):
+	template_rights.refuse_names(doc)
+	if template_rights.is_strict(doc) or _uses(doc):
 		try:
 			templates.compile_template(doc)
 		except templates.TemplateInvalid as e:
@@ -40,33 +35,6 @@ def check_email_template(doc, method=None) -> None:
 			combines=any(use.combine_messages for use in uses),
 			after=any(use.trigger_type == AFTER for use in uses),
 		)
-
-
-def _refuse_code(doc) -> None:
-	"""Refuse what Frappe's own environment offers to templates; not asked of System Managers.
-
-	Frappe renders any Email Template for whoever asks (get_email_template), with the database at hand. So it lets
-	nobody else write them, until our roles let marketers.
-	"""
-	environment = get_jenv()
-	offered = {*environment.globals} - {"_"}
-	for text in (doc.subject, doc.response, doc.response_html):
-		try:
-			template_syntax.scan(text or "")
-			tree = template_syntax.parsed(text or "", environment)
-			template_syntax.check_shape(tree)
-		except (TemplateSyntaxError, template_syntax.Refused):
-			# Frappe cannot render it either, or is not let.
-			continue
-		names = {node.name for node in tree.find_all(nodes.Name)} & offered
-		if names or tree.find(OTHER_TEMPLATES):
-			frappe.throw(
-				_(
-					"Only a System Manager may write an Email Template that uses {0}. Messages of campaigns need nothing but their own variables."
-				).format(frappe.bold(", ".join(sorted(names)) or "include")),
-				frappe.PermissionError,
-				title=_("Not In An Email Template"),
-			)
 
 
 def _uses(doc) -> list[dict]:

@@ -52,6 +52,7 @@ has_permission = {
 	"Lifecycle Trigger": "marketing_automation.permissions.has_permission",
 	"Lifecycle Action": "marketing_automation.permissions.has_permission",
 	"Lifecycle Run": "marketing_automation.permissions.has_permission",
+	"Email Template": "marketing_automation.template_rights.has_permission",
 }
 
 # Memory
@@ -95,6 +96,7 @@ extend_bootinfo = [
 
 doctype_js = {
 	"Customer": "public/js/customer.js",
+	"Email Template": "public/js/email_template.js",
 	"Serial No": "public/js/serial_no.js",
 }
 
@@ -106,6 +108,9 @@ doc_events = {
 		# Frappe compiles it in `validate`, and changes it when it stores it.
 		"before_validate": "marketing_automation.events.prepare_email_template",
 		"on_update": "marketing_automation.events.check_email_template",
+		"after_insert": "marketing_automation.template_rights.after_insert",
+		"before_rename": "marketing_automation.template_rights.before_rename",
+		"on_trash": "marketing_automation.template_rights.on_trash",
 	},
 	"Customer": {
 		"after_rename": "marketing_automation.events.after_rename",
@@ -116,4 +121,4 @@ doc_events = {
 }
 
 # What was sent must not stop anyone from deleting a customer or a serial number.
-ignore_links_on_delete = ["Lifecycle Execution Log", "Lifecycle Run"]
+ignore_links_on_delete = ["Lifecycle Execution Log", "Lifecycle Run", "Lifecycle Template"]

@@ -1,19 +1,26 @@
 """What happens when the app comes and goes. ERPNext's and Frappe's schema is not touched by either."""
 
+import csv
+import os
+from pathlib import Path
+
 import frappe
 from frappe.permissions import add_permission, reset_perms, update_permission_property
-from frappe.utils import create_batch
+from frappe.utils import create_batch, now_datetime
 
+from marketing_automation import leftovers
 from marketing_automation.hooks import default_log_clearing_doctypes
 
-# What Frappe keeps about documents of any DocType, and the field in which that is named.
-POINT_TO_DOCUMENTS = {
-	"Comment": "reference_doctype",
-	"DocShare": "share_doctype",
-	"Notification Log": "document_type",
-	"ToDo": "reference_type",
-	"Version": "ref_doctype",
-}
+# What goes away with the module, and can be named elsewhere.
+OF_MODULE = (
+	"Report",
+	"Page",
+	"Workspace",
+	"Number Card",
+	"Dashboard Chart",
+	"Dashboard",
+	"Module Onboarding",
+)
 ROLES = ("Marketing Manager", "Marketing User")
 # Marketers write the messages. Frappe grants that on Email Template to System Managers only.
 TEMPLATE_PERMISSIONS = {
@@ -44,17 +51,21 @@ def register_log_clearing() -> None:
 
 def before_uninstall() -> None:
 	"""Take back what the removal of the module's DocTypes leaves behind."""
-	ours = frappe.get_all("DocType", filters={"module": "Marketing Automation"}, pluck="name")
+	_keep_unsubscribes()
+	ours = _of_module("DocType")
 	# They name no module, so that Frappe does not know whose they are.
 	steps = frappe.get_all(
 		"Onboarding Step Map", filters={"parent": "Marketing Automation"}, pluck="step", order_by="idx asc"
 	)
-	if steps:
-		frappe.db.delete("Onboarding Step", {"name": ["in", steps]})
 	_remove_navigation()
 	_remove_unsent_mails()
-	for doctype, field in POINT_TO_DOCUMENTS.items():
-		frappe.db.delete(doctype, {field: ["in", ours]})
+	# One that holds for all mail stays, and is only no longer of a campaign.
+	frappe.db.delete(
+		"Email Unsubscribe", {"reference_doctype": "Lifecycle Campaign", "global_unsubscribe": 0}
+	)
+	leftovers.remove({"DocType": ours, **{doctype: _of_module(doctype) for doctype in OF_MODULE}})
+	if steps:
+		frappe.db.delete("Onboarding Step", {"name": ["in", steps]})
 	# The counters of Lifecycle Run, one a year.
 	frappe.db.delete("Series", {"name": ["like", "RUN-____-"]})
 	frappe.db.delete("Custom DocPerm", {"role": ["in", ROLES], "parent": ["in", [*ours, "Email Template"]]})
@@ -64,11 +75,46 @@ def before_uninstall() -> None:
 		if not frappe.db.exists("DocPerm", {"role": role, "parent": ["not in", ours]}):
 			_remove_role(role)
 	frappe.db.delete("Logs To Clear", {"ref_doctype": ["in", list(default_log_clearing_doctypes)]})
-	frappe.db.delete("Email Unsubscribe", {"reference_doctype": "Lifecycle Campaign"})
 	frappe.db.delete("Scheduled Job Type", {"method": ["like", "marketing_automation.%"]})
 	frappe.db.delete("Patch Log", {"patch": ["like", "marketing_automation.%"]})
 	frappe.db.delete("Singles", {"doctype": "Marketing Automation Settings"})
 	frappe.clear_cache()
+
+
+def _of_module(doctype: str) -> list[str]:
+	if not frappe.db.exists("DocType", doctype):
+		return []
+	return frappe.get_all(
+		doctype, filters={"module": "Marketing Automation"}, pluck="name", order_by="name asc"
+	)
+
+
+def _keep_unsubscribes() -> None:
+	"""Write who has unsubscribed from which campaign to a file of the site, and say where it is.
+
+	Nobody may be written to again because the app was away. Not made to hold for all mail: they want their invoices.
+	"""
+	rows = frappe.get_all(
+		"Email Unsubscribe",
+		filters={"reference_doctype": "Lifecycle Campaign", "global_unsubscribe": 0},
+		fields=["email", "reference_name", "creation"],
+		order_by="creation asc, name asc",
+	)
+	if not rows:
+		return
+	name = f"unsubscribed-from-campaigns-{now_datetime():%Y-%m-%d-%H%M%S}.csv"
+	path = Path(frappe.get_site_path("private", "files", name)).absolute()
+	path.parent.mkdir(parents=True, exist_ok=True)
+	with open(path, "x", newline="", encoding="utf-8") as file:
+		path.chmod(0o600)
+		writer = csv.writer(file)
+		writer.writerow(("email", "campaign", "unsubscribed_on"))
+		writer.writerows((row.email, row.reference_name, row.creation) for row in rows)
+		file.flush()
+		os.fsync(file.fileno())
+	print(
+		f"{len(rows)} unsubscribes from campaigns were written to {path}. Keep that file: the app forgets them."
+	)
 
 
 def _remove_unsent_mails() -> None:

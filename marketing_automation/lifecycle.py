@@ -38,3 +38,19 @@ def refuse_deletion_if_used(doc, field: str, switch_label: str) -> None:
 			frappe.LinkExistsError,
 			title=_("Cannot Delete"),
 		)
+
+
+def refuse_merge(doc, merge: bool) -> None:
+	"""Throw when a rename would make one of two documents, or its user may not write this one.
+
+	What belongs to the first would go on under the second, which may be active, or somebody else's.
+	"""
+	if merge:
+		frappe.throw(
+			_("{0} cannot be merged into another document. Choose a name that is free.").format(
+				frappe.bold(frappe.utils.escape_html(doc.get_title()))
+			),
+			title=_("Cannot Merge"),
+		)
+	# Some versions ask for the right on the DocType only.
+	doc.check_permission("write")

@@ -4,11 +4,23 @@ Frappe applies a user permission only to documents that name the company themsel
 """
 
 import frappe
+from frappe.permissions import get_role_permissions
 
+from marketing_automation.engine.ledger import DOCTYPE
 from marketing_automation.engine.visibility import Visibility
 
 CAMPAIGN = "Lifecycle Campaign"
 CHANGES = {"write", "create", "delete"}
+# A user permission for serial numbers alone hides no campaign.
+READ = (DOCTYPE,)
+
+
+def by_role(doctype: str, right: str) -> bool:
+	"""Say whether the roles of the session's user give a right on a DocType.
+
+	To frappe.has_permission a share of one document is enough, which says nothing about the others.
+	"""
+	return bool(get_role_permissions(frappe.get_meta(doctype), user=frappe.session.user).get(right))
 
 
 def of_campaign(doc, user: str, ptype: str | None = None) -> bool:
@@ -16,10 +28,8 @@ def of_campaign(doc, user: str, ptype: str | None = None) -> bool:
 
 	Judged by the company that it had before the request: the one that the request gives it is judged by Frappe.
 	"""
-	visible = Visibility(user)
-	if "company" not in visible.allowed or doc.is_new():
-		return True
-	return _may(visible, ptype, frappe.db.get_value(CAMPAIGN, doc.name, "company"))
+	visible = _visibility(user, ptype)
+	return not visible.allowed or doc.is_new() or _may(visible, ptype, [doc.name])
 
 
 def has_permission(doc, user: str, ptype: str | None = None) -> bool:
@@ -28,20 +38,33 @@ def has_permission(doc, user: str, ptype: str | None = None) -> bool:
 
 	Judged by the campaign that the request gives it, and by the one that it had before.
 	"""
-	visible = Visibility(user)
-	if "company" not in visible.allowed:
+	visible = _visibility(user, ptype)
+	if not visible.allowed:
 		return True
 	before = None if doc.is_new() else frappe.db.get_value(doc.doctype, doc.name, "campaign")
-	campaigns = [name for name in (doc.campaign, before) if name]
-	companies = frappe.get_all(
-		CAMPAIGN, filters={"name": ["in", campaigns]}, pluck="company", order_by="name asc"
+	return _may(visible, ptype, [name for name in (doc.campaign, before) if name])
+
+
+def _visibility(user: str, ptype: str | None) -> Visibility:
+	"""Return what binds a user: to change a campaign is to write to whoever owns what it is about."""
+	return Visibility(user) if ptype in CHANGES else Visibility(user, READ)
+
+
+def _may(visible: Visibility, ptype: str | None, campaigns: list[str]) -> bool:
+	"""Say so for some campaigns. 1 query.
+
+	One of all companies is for whoever sees them all to change; one that is active, for whoever sees all customers.
+	"""
+	rows = frappe.get_all(
+		CAMPAIGN, filters={"name": ["in", campaigns]}, fields=["company", "is_active"], order_by="name asc"
 	)
-	return all(_may(visible, ptype, company) for company in companies)
-
-
-def _may(visible: Visibility, ptype: str | None, company: str | None) -> bool:
-	"""Say so for a campaign of a company. One of all companies is for whoever sees them all to change."""
-	return visible.sees(company=company) and bool(company or ptype not in CHANGES)
+	changes = ptype in CHANGES
+	return all(
+		visible.sees(company=row.company)
+		and not (changes and "company" in visible.allowed and not row.company)
+		and not (changes and row.is_active and not visible.reaches_all)
+		for row in rows
+	)
 
 
 def triggers(user: str) -> str:
@@ -61,7 +84,7 @@ def runs(user: str) -> str:
 
 
 def _condition(doctype: str, user: str) -> str:
-	visible = Visibility(user)
+	visible = Visibility(user, READ)
 	if "company" not in visible.allowed:
 		return ""
 	campaign = frappe.qb.DocType(CAMPAIGN)

@@ -3,26 +3,21 @@
 Every function takes any number of rows and makes a fixed number of queries.
 """
 
-import re
+import string
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import frappe
-from frappe.utils import validate_email_address
 
+from marketing_automation.engine import address as addresses
 from marketing_automation.engine import long_lists
 from marketing_automation.engine.model import DueEvent, Reason, Recipient
 
 # What a serial number can be sold with. POS Invoice is not on every site.
 SALES = ("Sales Invoice", "Delivery Note", "POS Invoice")
-
-# Frappe takes a list of addresses, or one with a name, where one address is meant.
-SEPARATORS = re.compile(r"[\s,;<>]")
-# Nearly every address, and nothing that Frappe refuses.
-PLAIN = re.compile(
-	r"[a-z0-9]+(?:[._+-][a-z0-9]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]{2,}", re.ASCII | re.IGNORECASE
-)
+# What looks like nothing at the ends of an address that was pasted.
+BLANKS = string.whitespace + "\xa0\xad\u200b\u200c\u200d\u200e\u200f\u202a\u202c\u2060\u3000\ufeff"
 
 
 def recipients(events: list[DueEvent]) -> list[Recipient]:
@@ -34,7 +29,7 @@ def recipients(events: list[DueEvent]) -> list[Recipient]:
 	reached = reach({customer for customer, _reason in owned if customer})
 	suppressed = unsubscribes({found.email for found in reached.values() if found.email})
 	return [
-		_recipient(customer, reason, reached, suppressed, event.rule.campaign.name)
+		_recipient(customer, reason, reached, suppressed, event.rule.campaign)
 		for event, (customer, reason) in zip(events, owned, strict=True)
 	]
 
@@ -46,9 +41,11 @@ def _recipient(customer, reason, reached, suppressed, campaign) -> Recipient:
 	if not found:
 		return Recipient(customer=customer, reason=Reason.CUSTOMER_NOT_FOUND)
 	reason = found.reason
-	if not reason and suppressed.get(found.email.lower(), set()) & {None, campaign}:
+	# Who has left a campaign has left its copies, too.
+	left = suppressed.get(found.email.lower())
+	if not reason and left and left & {None, campaign.name, *campaign.get("originals", ())}:
 		reason = Reason.UNSUBSCRIBED
-	return Recipient(customer, found.customer_name, found.email, found.language, reason)
+	return Recipient(customer, found.customer_name, found.email, found.language, reason, found.error)
 
 
 # -- from the serial number to its owner -------------------------------------------------------------------------
@@ -178,16 +175,16 @@ def reach(customers: set[str]) -> dict[str, Recipient]:
 		known = best.get(row.customer)
 		if not known or row.rank() < known.rank():
 			best[row.customer] = row
-	return {
-		row.customer: Recipient(
-			row.customer,
-			row.customer_name,
-			row.email or (row.own_email or "").strip(),
-			row.language,
-			_unreachable(row),
-		)
-		for row in best.values()
-	}
+	return {customer: _reached(row) for customer, row in best.items()}
+
+
+def _reached(row: "_Row") -> Recipient:
+	"""Return how a customer is reached. row: the best of the customer's."""
+	email = addresses.clean(row.email or row.own_email)
+	reason, error = _unreachable(row, email), None
+	if reason == Reason.INVALID_ADDRESS:
+		error = addresses.problem(email)
+	return Recipient(row.customer, row.customer_name, email, row.language, reason, error)
 
 
 class _Row(NamedTuple):
@@ -213,7 +210,7 @@ class _Row(NamedTuple):
 	def email(self) -> str:
 		"""The contact's address; empty when this is none."""
 		# Contact.email_id is a copy of the primary row, and can be stale.
-		return (self.address or self.contact_email or "").strip()
+		return _seen(self.address) or _seen(self.contact_email)
 
 	def rank(self) -> tuple:
 		"""Return what is lowest for the address to write to."""
@@ -270,9 +267,13 @@ def _contacts(customers: set[str]) -> Iterator[_Row]:
 	yield from map(_Row._make, long_lists.run(query, customers=customers))
 
 
-def _unreachable(row: _Row) -> str | None:
-	"""Return why a customer cannot be told, or None. row: the best of the customer's."""
-	email = row.email or (row.own_email or "").strip()
+def _seen(text: str | None) -> str:
+	"""Return a text without blanks, and characters of no width, at its ends."""
+	return (text or "").strip(BLANKS)
+
+
+def _unreachable(row: _Row, email: str) -> str | None:
+	"""Return why a customer cannot be told, or None. row: the best of the customer's; email: its address, cleaned."""
 	if row.disabled:
 		return Reason.CUSTOMER_DISABLED
 	if row.is_frozen:
@@ -281,20 +282,9 @@ def _unreachable(row: _Row) -> str | None:
 		return Reason.NO_ADDRESS
 	if row.email and row.unsubscribed:
 		return Reason.UNSUBSCRIBED
-	if not is_address(email):
+	if not addresses.is_address(email):
 		return Reason.INVALID_ADDRESS
 	return None
-
-
-def is_address(email: str) -> bool:
-	"""Say whether this is one e-mail address that can stand in a header."""
-	if len(email) > 140 or SEPARATORS.search(email):
-		return False
-	# Frappe's parser would take longer than all else that is done about a message before it is due.
-	if PLAIN.fullmatch(email) and "undisclosed-recipient" not in email:
-		return True
-	# Some versions return the address in small letters.
-	return validate_email_address(email).lower() == email.lower()
 
 
 def unsubscribes(emails: set[str]) -> dict[str, set[str | None]]:

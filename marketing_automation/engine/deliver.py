@@ -115,7 +115,13 @@ def _deliver_batch(names: list[str]) -> tuple[dict, set[str]]:
 		if status == PENDING:
 			sendable.append((row, rule, action, event, recipient))
 		else:
-			changes[row.name] = {"status": status, "reason": reason, "executed_at": now_datetime()}
+			error = recipient.error if status == FAILED else None
+			changes[row.name] = {
+				"status": status,
+				"reason": reason,
+				"error": error,
+				"executed_at": now_datetime(),
+			}
 	on_their_way = _recall(sendable)
 	changes |= on_their_way
 	sent, handed_over = _send([entry for entry in sendable if entry[0].name not in on_their_way], today)

@@ -3,9 +3,37 @@ each in English."""
 
 import contextlib
 import functools
+import re
 from collections.abc import Callable, Iterator
 
 import frappe
+from frappe import _
+
+# es, es-MX, zh-Hans-CN: what Frappe can take as part of a path and of a key in Redis.
+CODE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}")
+
+
+def of_the_site() -> str:
+	"""Return the code of the site's language (System Settings)."""
+	return frappe.db.get_system_setting("language") or "en"
+
+
+def known(code: str | None) -> str | None:
+	"""Return a language's code as the site has it in Language; None for no code. Throws for any other. 1 query.
+
+	Frappe makes a path and a key in Redis of whatever it is told to translate to.
+	"""
+	if not code:
+		return None
+	found = isinstance(code, str) and CODE.fullmatch(code) and frappe.db.get_value("Language", code, "name")
+	if not found:
+		frappe.throw(
+			_("There is no language {0}. Choose one of the list Language.").format(
+				frappe.bold(frappe.utils.escape_html(str(code)[:140]))
+			),
+			title=_("Unknown Language"),
+		)
+	return found
 
 
 @contextlib.contextmanager
@@ -24,7 +52,7 @@ def in_the_sites_language(job: Callable) -> Callable:
 
 	@functools.wraps(job)
 	def wrapper(*args, **kwargs):
-		with in_language(frappe.db.get_system_setting("language") or "en"):
+		with in_language(of_the_site()):
 			return job(*args, **kwargs)
 
 	return wrapper

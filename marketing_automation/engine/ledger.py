@@ -67,6 +67,7 @@ COMMON = (
 	"due_on",
 	"status",
 	"reason",
+	"error",
 )
 
 
@@ -147,6 +148,7 @@ def _insert(rows: list[_Row], run: str) -> int:
 			event.night,
 			row.status,
 			row.reason,
+			row.message.error,
 		)
 		parameters[f"{number}a"] = recipient.customer
 		parameters[f"{number}b"] = event.reference_name

@@ -77,13 +77,14 @@ class DueEvent(NamedTuple):
 
 @dataclass(slots=True)
 class Recipient:
-	"""Who a message goes to. `reason` is empty when the customer can be told."""
+	"""Who a message goes to. `reason` is empty when the customer can be told; `error` says more of it, if there is more."""
 
 	customer: str | None = None
 	customer_name: str | None = None
 	email: str | None = None
 	language: str | None = None
 	reason: str | None = None
+	error: str | None = None
 
 
 @dataclass(slots=True)
@@ -108,6 +109,11 @@ class PlannedMessage:
 			self.event.reference_name,
 			self.event.occurrence,
 		)
+
+	@property
+	def error(self) -> str | None:
+		"""What is to be mended where the message has failed before it was written."""
+		return self.recipient.error if self.status == FAILED else None
 
 	@property
 	def suppression_key(self) -> str | None:

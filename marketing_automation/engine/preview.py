@@ -213,6 +213,7 @@ def _row(message: PlannedMessage, log: dict | None, outcome: str) -> dict:
 		"outcome": outcome,
 		"status": log.status if log else message.status,
 		"reason": log.reason if log else message.reason,
+		"error": None if log else message.error,
 		"log": log.name if log else None,
 		"campaign": message.campaign.name,
 		"trigger": event.rule.trigger.name,

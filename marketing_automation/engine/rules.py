@@ -17,6 +17,7 @@ CAMPAIGN_FIELDS = [
 	"sender",
 	"duplicate_policy",
 	"combine_messages",
+	"duplicated_from",
 ]
 TRIGGER_FIELDS = [
 	"name",
@@ -30,11 +31,22 @@ TRIGGER_FIELDS = [
 	"item_group",
 	"filters",
 ]
-ACTION_FIELDS = ["name", "trigger", "action_name", "enabled", "active_since", "action_type", "email_template"]
+ACTION_FIELDS = [
+	"name",
+	"trigger",
+	"action_name",
+	"enabled",
+	"active_since",
+	"action_type",
+	"email_template",
+	"language",
+]
 
 
 def load(campaigns: Iterable[str] | None = None, active_only: bool = True) -> list[Rule]:
-	"""Return the rules of some campaigns, or of all. 4 queries.
+	"""Return the rules of some campaigns, or of all. 4 queries, and one where any is a copy.
+
+	Each campaign has `originals`: those that it is a copy of, and whose unsubscribes hold for it.
 
 	active_only: leave out what is switched off: inactive campaigns, disabled triggers and actions, and triggers
 	without an action. Without it everything is returned, with its switches as they are.
@@ -53,6 +65,7 @@ def load(campaigns: Iterable[str] | None = None, active_only: bool = True) -> li
 	}
 	if not found:
 		return []
+	_add_originals(list(found.values()))
 	triggers = frappe.get_all(
 		"Lifecycle Trigger",
 		filters={"campaign": ["in", list(found)]} | ({"enabled": 1} if active_only else {}),
@@ -64,6 +77,27 @@ def load(campaigns: Iterable[str] | None = None, active_only: bool = True) -> li
 		Rule(found[trigger.campaign], trigger, tuple(actions.get(trigger.name, ()))) for trigger in triggers
 	]
 	return [rule for rule in rules if rule.actions] if active_only else rules
+
+
+def _add_originals(campaigns: list[dict]) -> None:
+	"""Add to each campaign the names of those that it is a copy of, directly or by other copies. At most 1 query."""
+	came_from = {}
+	if any(campaign.duplicated_from for campaign in campaigns):
+		came_from = dict(
+			frappe.get_all(
+				"Lifecycle Campaign",
+				filters={"duplicated_from": ["is", "set"]},
+				fields=["name", "duplicated_from"],
+				as_list=True,
+				order_by="name asc",
+			)
+		)
+	for campaign in campaigns:
+		originals, name = [], campaign.duplicated_from
+		while name and name not in originals:
+			originals.append(name)
+			name = came_from.get(name)
+		campaign.originals = tuple(originals)
 
 
 def _actions(triggers: list[str], active_only: bool) -> dict[str, list[dict]]:

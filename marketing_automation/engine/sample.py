@@ -14,9 +14,10 @@ from frappe.utils import validate_email_address
 
 from marketing_automation import recipes as cookbook
 from marketing_automation.engine import audience, rules, templates
-from marketing_automation.engine.channels import Message, Unsendable, channel_for, email_queue
+from marketing_automation.engine.address import MOST_CHARACTERS
+from marketing_automation.engine.channels import Message, Unsendable, channel_for, email, email_queue
 from marketing_automation.engine.items import item_names
-from marketing_automation.engine.language import in_language
+from marketing_automation.engine.language import in_language, of_the_site
 from marketing_automation.engine.model import DueEvent, Recipient, Rule
 from marketing_automation.engine.sources import source_for
 from marketing_automation.engine.visibility import Visibility
@@ -129,9 +130,9 @@ def _addressed(rule: Rule, serial_no: str, visible: Visibility) -> tuple[DueEven
 def languages(action: dict) -> list[dict]:
 	"""Return the languages in which a mail is worth a look: those of its templates, the site's and the user's. 1 query.
 
-	And those that recipes are written in, for nothing says which one the template for all other languages is in.
+	And those that recipes are written in: in them it is seen who gets the template for all other languages.
 	"""
-	codes = {*action.templates, frappe.db.get_system_setting("language") or "en", frappe.local.lang}
+	codes = {*action.templates, action.language or of_the_site(), of_the_site(), frappe.local.lang}
 	for recipe in cookbook.all_recipes().values():
 		codes.update(cookbook.languages(recipe))
 	return frappe.get_all(
@@ -171,11 +172,20 @@ def mail_test(action: str, serial_no: str, language: str | None, asked_in: str) 
 		subject = _("[Test] {0}").format(sample.subject)
 	frappe.sendmail(
 		recipients=[frappe.db.get_value("User", frappe.session.user, "email")],
-		sender=sample.message.campaign.sender or None,
+		sender=_sender(sample.message.campaign.sender),
 		subject=subject,
 		message=sample.body,
 		now=True,
 	)
+
+
+def _sender(sender: str | None) -> str | None:
+	"""Return the sender of a test: the campaign's, or the address of an account whose name Frappe cannot write out."""
+	if sender:
+		return sender
+	account = email_queue.account_for(None, email.REFERENCE_DOCTYPE)
+	mailbox = account.default_sender
+	return None if "," not in mailbox and len(mailbox) <= MOST_CHARACTERS else account.email_id
 
 
 def example_serial_no(action: str, visible: Visibility) -> str | None:

@@ -22,6 +22,7 @@ from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from marketing_automation.engine import template_syntax, template_text
+from marketing_automation.engine.language import CODE, of_the_site
 from marketing_automation.engine.template_syntax import Amount, Refused
 
 # What an item has in a template, and a template itself. `pins` is what `items` was called first.
@@ -589,9 +590,9 @@ def fill(template: Template, parts: list[Callable], values: dict) -> list[str]:
 
 
 def in_direction(body: str, template: Template, action: dict, language: str) -> str:
-	"""Return a mail's body (HTML, or a layout's source) in the direction in which its reader's language is written.
+	"""Return a mail's body (HTML, or a layout's source) in the direction in which its language is written.
 
-	Who reads another language than the template is written in gets the template's direction.
+	language: from `language_of`. Nothing says that the default template is written in it but its own letters.
 	"""
 	if not is_right_to_left(language):
 		return body
@@ -671,6 +672,28 @@ def template_for(action: dict, language: str | None) -> str | None:
 
 
 def _of_language(action: dict, language: str | None) -> str | None:
-	by_language = {code.lower().replace("_", "-"): name for code, name in action["templates"].items()}
-	code = (language or "").lower().replace("_", "-")
+	by_language = {_normal(code): name for code, name in action["templates"].items()}
+	code = _normal(language or "")
 	return by_language.get(code) or by_language.get(code.split("-")[0])
+
+
+def language_of(action: dict, language: str | None) -> str:
+	"""Return the language that a reader's message is in, for its dates and what is translated in it.
+
+	Their own where the template is written in it, or in another form of it (es for es-MX); else that of the action's
+	default template: a date in words of another language is a hole in the text.
+	"""
+	written_in = action.get("language") or of_the_site()
+	if not language or not CODE.fullmatch(language):
+		return written_in
+	base = _base(language)
+	translated = {_normal(code) for code in action["templates"]} & {_normal(language), base}
+	return language if translated or base == _base(written_in) else written_in
+
+
+def _normal(code: str) -> str:
+	return code.lower().replace("_", "-")
+
+
+def _base(code: str) -> str:
+	return _normal(code).split("-")[0]

@@ -14,18 +14,30 @@ from marketing_automation.engine.ledger import DOCTYPE
 
 # The fields by which a user can be restricted: named the same on Serial No, on an event and in the ledger.
 FIELDS = {"company": "Company", "customer": "Customer", "item_code": "Item"}
+# No campaign is for some of these only.
+UNDIVIDED = {"customer", "item_code"}
+# What a row is, and what it is about.
+SHOWN = (DOCTYPE, "Serial No")
 
 
 class Visibility:
-	"""The restrictions of one user, read once."""
+	"""The restrictions of one user, read once.
 
-	def __init__(self, user: str | None = None):
+	doctypes: those that what is looked at belongs to. `allowed` has the names by field, for fields with restrictions.
+	"""
+
+	def __init__(self, user: str | None = None, doctypes: tuple[str, ...] = SHOWN):
 		permissions = get_user_permissions(user or frappe.session.user)
 		self.allowed = {}
 		for field, doctype in FIELDS.items():
-			names = set(get_allowed_docs_for_doctype(permissions.get(doctype, []), DOCTYPE))
-			if names:
-				self.allowed[field] = names
+			# A user permission can be for some DocTypes only: who is bound in one of those that a row shows is bound here.
+			bound = [
+				set(names)
+				for shown in doctypes
+				if (names := get_allowed_docs_for_doctype(permissions.get(doctype, []), shown))
+			]
+			if bound:
+				self.allowed[field] = set.intersection(*bound)
 		self.strict = bool(self.allowed) and bool(frappe.get_system_settings("apply_strict_user_permissions"))
 
 	def sees(self, **values: str | None) -> bool:
@@ -36,11 +48,16 @@ class Visibility:
 			if field in self.allowed
 		)
 
+	@property
+	def reaches_all(self) -> bool:
+		"""Whether the user sees all customers and items, to whom and about which every campaign writes."""
+		return not UNDIVIDED & set(self.allowed)
+
 	def restrict(self, query, table, fields: Iterable[str] = tuple(FIELDS)):
 		"""Return a query (frappe.qb) of `table` with the conditions that leave out what may not be seen."""
 		for field in fields:
 			if field in self.allowed:
-				condition = table[field].isin(sorted(self.allowed[field]))
+				condition = table[field].isin(sorted(self.allowed[field]) or [""])
 				if not self.strict:
 					condition = condition | table[field].isnull() | (table[field] == "")
 				query = query.where(condition)

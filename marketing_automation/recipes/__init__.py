@@ -19,6 +19,7 @@ from string import Template
 import frappe
 from frappe import _
 
+from marketing_automation import template_rights
 from marketing_automation.engine.schedule import BEFORE, ON
 
 
@@ -73,7 +74,7 @@ def cook(
 	if language not in languages(recipe):
 		frappe.throw(
 			_("This recipe is not written in {0}. Choose one of: {1}.").format(
-				language, ", ".join(languages(recipe))
+				frappe.utils.escape_html(language), ", ".join(languages(recipe))
 			),
 			title=_("Language Missing"),
 		)
@@ -114,6 +115,7 @@ def _trigger(recipe, campaign, days: int, language: str, trigger_fields: dict, t
 			"trigger": trigger.name,
 			"action_name": _(message["title"]),
 			"email_template": templates[message["name"], language],
+			"language": language,
 			"translations": [
 				{"language": code, "email_template": templates[message["name"], code]}
 				for code in languages(recipe)
@@ -140,4 +142,5 @@ def email_template(recipe: dict, message: dict, language: str, campaign: str) ->
 	doc.update({"subject": text["subject"], "use_html": 1, "response_html": body})
 	doc.name = name[:140]
 	doc.insert(set_name=doc.name)
+	template_rights.register(doc.name, template_rights.RECIPE)
 	return doc.name

@@ -413,7 +413,7 @@ class TestMail(MarketingTestCase):
 				"TEST-PIN subscription vence el 1 de marzo de 2028",
 				"TEST-PIN subscription vence el 1 de marzo de 2028",
 				"TEST-PIN subscription expires on March 1, 2028",
-				"TEST-PIN subscription expires on 1 mars 2028",
+				"TEST-PIN subscription expires on March 1, 2028",
 				"TEST-PIN subscription expires on March 1, 2028",
 			],
 		)

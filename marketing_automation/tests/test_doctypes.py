@@ -121,10 +121,7 @@ class TestDocTypes(MarketingTestCase):
 
 		def told(name):
 			return [
-				(
-					step["day"],
-					[(a["action_name"], a["email_template"], a["languages"]) for a in step["actions"]],
-				)
+				(step["day"], [(a["action_name"], a["languages"]) for a in step["actions"]])
 				for step in api.journey(name)
 			]
 

@@ -1,6 +1,9 @@
 """Installing the app leaves Frappe's and ERPNext's schema alone; uninstalling it leaves nothing of ours."""
 
+import csv
+import os
 import re
+import stat
 
 import pytest
 from cli import Sandbox
@@ -41,6 +44,8 @@ RECORDS = {
 	"Installed Application": "select app_name from `tabInstalled Application`",
 	"Singles": "select distinct doctype from tabSingles",
 }
+# What users have built that is not about ours alone (use_app.py).
+KEPT = {"Kept Workspace"}
 MAILS = "select status, reference_doctype from `tabEmail Queue`"
 # In these a migration writes down what is Frappe's and ERPNext's, too.
 FILLED_BY_MIGRATION = ("Logs To Clear", "Installed Application")
@@ -67,10 +72,12 @@ def life():
 	bench.script("use_app.py", SITE, log="test-use-app.log")
 	seen["used"] = look(SCHEMA | RECORDS)
 	seen["mails used"] = sites.rows(SITE, MAILS)
+	seen["rows used"] = sites.contents(SITE)
 	bench.frappe(
 		*("--site", SITE, "uninstall-app", "marketing_automation", "--yes", "--no-backup"),
 		log="test-uninstall.log",
 	)
+	seen["console"] = (sandbox.bench.logs / "test-uninstall.log").read_text()
 	seen["uninstalled"] = look(SCHEMA | RECORDS)
 	seen["mails"] = sites.rows(SITE, MAILS)
 	seen["recipients"] = sites.rows(SITE, "select name from `tabEmail Queue Recipient`")
@@ -106,6 +113,7 @@ def test_uninstalled_it_leaves_nothing(life, what):
 	if what == "Email Template":
 		# They are the marketers' own.
 		left -= life["used"][what]
+	left = {row for row in left if row not in KEPT}
 	assert left == set()
 	assert lost == set()
 
@@ -132,3 +140,37 @@ def test_the_nightly_job_is_at_one_oclock():
 	assert hooks.scheduler_events["cron"] == {
 		"0 1 * * *": ["marketing_automation.tasks.check_expiring_subscriptions"]
 	}
+
+
+def test_uninstalled_what_has_a_life_of_its_own_stays_and_is_free_of_it(life):
+	def kept(rows):
+		tables = ("File", "Communication", "Email Account", "Event", "Workspace")
+		return {
+			table: [row for row in rows if row.startswith(f"INSERT INTO `tab{table}` VALUES ('Kept ")]
+			for table in tables
+		}
+
+	for table, rows in kept(life["rows used"]).items():
+		assert len(rows) == 1, table
+	for table, rows in kept(life["rows"]).items():
+		assert len(rows) == 1, table
+		assert not OURS_IN_A_ROW.search(rows[0]), table
+	assert [row for row in life["rows"] if "`tabWorkspace Shortcut`" in row and "'Kept Workspace'" in row]
+	tables = {row.split("`")[1] for row in life["rows"] if "'Kept " in row}
+	# Of the unsubscribes the one that holds for all mail.
+	assert tables == {
+		*(f"tab{table}" for table in kept([])),
+		"tabWorkspace Shortcut",
+		"tabEmail Unsubscribe",
+	}
+
+
+def test_uninstalled_it_has_written_down_who_had_unsubscribed_and_made_nothing_global(life):
+	path = re.search(r"/\S+unsubscribed-from-campaigns-\S+\.csv", life["console"]).group()
+	with open(path, newline="") as file:
+		rows = list(csv.DictReader(file))
+	assert [row["email"] for row in rows] == ["gone@customers.example"]
+	assert rows[0]["campaign"].startswith("Test ") and rows[0]["unsubscribed_on"]
+	assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+	unsubscribed = [row for row in life["rows"] if "`tabEmail Unsubscribe`" in row]
+	assert len(unsubscribed) == 1 and "silent@customers.example" in unsubscribed[0]

@@ -7,7 +7,7 @@ together or not at all. The mails are sent when that is committed (engine/drain.
 import dataclasses
 import functools
 from collections.abc import Callable
-from email.utils import parseaddr
+from email.utils import getaddresses, parseaddr
 
 import frappe
 from frappe import _
@@ -16,6 +16,7 @@ from frappe.email.queue import get_unsubscribe_message
 from frappe.utils import add_to_date, cint, now_datetime
 
 from marketing_automation import unsubscribe
+from marketing_automation.engine import address as addresses
 from marketing_automation.engine import drain, layout, templates
 from marketing_automation.engine.channels import Message, Unsendable, email_queue, mime, smtp_errors
 from marketing_automation.engine.language import in_language
@@ -41,9 +42,10 @@ def senders() -> list[str]:
 
 def check(campaign) -> None:
 	"""Throw when no Email Account can send for this campaign."""
+	validate_sender(campaign.sender)
 	if campaign.sender:
 		able = senders()
-		if parseaddr(campaign.sender)[1] not in able:
+		if parseaddr(campaign.sender)[1].lower() not in {one.lower() for one in able if one}:
 			text = (
 				_(
 					"No Email Account sends as {0}. Enable outgoing mail for it in Email Account, or choose another sender: {1}."
@@ -61,6 +63,20 @@ def check(campaign) -> None:
 				"This site has no Email Account for outgoing mail. Add one, enable outgoing mail in it and make it the default."
 			),
 			title=_("No Outgoing Email Account"),
+		)
+
+
+def validate_sender(sender: str | None) -> None:
+	"""Throw unless a campaign's sender is empty or one mailbox, with a name or without. No query."""
+	if not sender:
+		return
+	found = getaddresses([sender])
+	if len(found) != 1 or not addresses.is_address(found[0][1]):
+		frappe.throw(
+			_("The sender {0} is not one e-mail address. Choose one, of an outgoing Email Account.").format(
+				frappe.bold(frappe.utils.escape_html(sender))
+			),
+			title=_("One Sender Only"),
 		)
 
 
@@ -214,11 +230,11 @@ def render(prepared: Prepared, message: Message) -> tuple[templates.Rendered, st
 
 
 def _template(prepared: Prepared, message: Message) -> tuple[templates.Template, str]:
-	"""Return the template for a message's reader, and their language. Raises Unsendable."""
+	"""Return the template for a message's reader, and the language of the message. Raises Unsendable."""
 	template = prepared.templates.get(templates.template_for(message.action, message.recipient.language))
 	if not isinstance(template, templates.Template):
 		raise Unsendable(Reason.TEMPLATE_ERROR, template or _("The action has no Email Template."))
-	return template, message.recipient.language or frappe.db.get_system_setting("language") or "en"
+	return template, templates.language_of(message.action, message.recipient.language)
 
 
 def _values(message: Message) -> dict:
@@ -406,7 +422,8 @@ def outcomes(rows: list[dict]) -> dict[str, dict]:
 			found[row.name] = {
 				"status": FAILED,
 				"reason": Reason.SENDING_FAILED,
-				"error": smtp_errors.summary(error),
+				"error": smtp_errors.summary(error)
+				or _("Email Queue could not send this mail, and has not written down why."),
 				"temporary": smtp_errors.is_temporary(error),
 				"executed_at": mail.modified,
 			}

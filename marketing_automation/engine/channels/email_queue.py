@@ -6,6 +6,7 @@ What sendmail finds out again for each mail (the account, the unsubscribed, the 
 import functools
 import re
 from collections.abc import Iterator
+from email.utils import parseaddr
 
 import frappe
 from frappe.email.doctype.email_account.email_account import EmailAccount
@@ -13,8 +14,9 @@ from frappe.email.doctype.email_queue.email_queue import EmailQueue, QueueBuilde
 from frappe.email.email_body import EMail
 from frappe.email.queue import get_unsubcribed_url
 from frappe.model.naming import is_autoincremented, set_new_name
-from frappe.utils import expand_relative_urls
+from frappe.utils import cint, expand_relative_urls
 
+from marketing_automation.engine.address import MOST_CHARACTERS, mailbox
 from marketing_automation.engine.channels import mime
 from marketing_automation.engine.templates import without_embeds
 
@@ -54,12 +56,37 @@ class Mail(QueueBuilder):
 	def get_outgoing_email_account(self):
 		return self.account
 
+	@property
+	def sender(self):
+		"""The address alone: Frappe splits a mailbox at each comma, and Email Queue has 140 characters for it."""
+		return self._mailbox()[1]
+
+	def _sender_of_row(self) -> str:
+		"""Return what Email Queue has as the sender: the mailbox as Frappe writes it, or the address if that is no good."""
+		whole = mailbox(*self._mailbox())
+		fits = whole.isascii() and "," not in whole and len(whole) <= MOST_CHARACTERS
+		return whole if fits else self.sender
+
+	def _mailbox(self) -> tuple[str | None, str]:
+		"""Return the name and the address of the header From, by what the campaign and the account say."""
+		name, address = parseaddr(self._sender or "")
+		if not address:
+			name, address = self.account.name, self.account.email_id
+		if cint(self.account.always_use_account_email_id_as_sender):
+			name, address = name or self.account.name, self.account.email_id
+		if cint(self.account.always_use_account_name_as_sender_name):
+			name = self.account.name
+		return name, address
+
 	def get_unsubscribed_user_emails(self):
 		return []
 
 	def as_dict(self, include_recipients=True):
 		finished = self._finished() if self.frame and self.html else None
-		return finished or super().as_dict(include_recipients)
+		if finished:
+			return finished
+		row = super().as_dict(include_recipients)
+		return {**row, "sender": self._sender_of_row()} if row else row
 
 	def _finished(self) -> dict | None:
 		"""Return the row with all that Email Queue would fill in when it sends; None if Frappe has to build it."""
@@ -96,8 +123,11 @@ class Mail(QueueBuilder):
 		return without_embeds(super().email_html_content())
 
 	def prepare_email_content(self):
-		if not self.html:
-			return super().prepare_email_content()
+		mail = self._built_by_us() if self.html else super().prepare_email_content()
+		_send_as(mail, mailbox(*self._mailbox()))
+		return mail
+
+	def _built_by_us(self) -> EMail:
 		# As Frappe does, without its turn through Markdown of the message that there is not.
 		mail = EMail(
 			self.sender,
@@ -110,6 +140,18 @@ class Mail(QueueBuilder):
 		mail.set_html("", self.email_text_content(), formatted=without_embeds(self.html))
 		mail.set_message_id(self.message_id, self.is_notification)
 		return mail
+
+
+def _send_as(mail: EMail, sender: str) -> None:
+	"""Have a mail's header From be this mailbox, whatever Frappe makes of the account's name."""
+	validate = mail.validate
+
+	def validated():
+		validate()
+		mail.sender = sender
+		mail.set_header("X-Original-From", sender)
+
+	mail.validate = validated
 
 
 def without_table_lines(text: str) -> str:

@@ -35,6 +35,13 @@ def date_fields() -> list:
 	return [df for df in frappe.get_meta(REFERENCE_DOCTYPE).fields if df.fieldtype in ("Date", "Datetime")]
 
 
+def readable_date_fields() -> list:
+	"""Return those of `date_fields` that the session's user may read. No query."""
+	fields = date_fields()
+	closed = unreadable({df.fieldname for df in fields})
+	return [df for df in fields if df.fieldname not in closed]
+
+
 def validate(trigger) -> None:
 	"""Throw when the trigger's offset, date field or filters cannot work."""
 	if trigger.days_offset < 0:
@@ -93,6 +100,30 @@ def parse_filters(text: str | None) -> list[list]:
 			raise ValueError(_("each filter is [{0}, field, operator, value]").format(REFERENCE_DOCTYPE))
 	# The filter builder adds a fifth element (hidden) that not every version of get_all takes.
 	return [row[:4] for row in filters]
+
+
+def unreadable(fields: set[str]) -> set[str]:
+	"""Return those of the fields that the session's user may not read, by the permission levels of their roles.
+
+	What a serial number has at level 0 is what every preview is made of, so it needs no role in ERPNext. No query.
+	"""
+	if frappe.session.user == "Administrator":
+		return set()
+	meta, roles = frappe.get_meta(REFERENCE_DOCTYPE), {*frappe.get_roles()}
+	levels = {
+		permission.permlevel
+		for permission in meta.permissions
+		if permission.read and permission.role in roles
+	}
+	closed = set()
+	for name in fields:
+		df = meta.get_field(name)
+		level = df.permlevel if df else 0
+		# What people have written about it, which is no field.
+		needs_role = level or name == "_comments"
+		if (needs_role and level not in levels) or (df and df.fieldtype == "Password"):
+			closed.add(name)
+	return closed
 
 
 def due(windows: list[tuple[Rule, Window]]) -> Iterator[list[DueEvent]]:

@@ -165,13 +165,19 @@ marketing_automation.preview = {
 	what(row) {
 		const ma = marketing_automation;
 		if (row.outcome === "tell") return ma.pill(__("Would Be Told"), "green");
-		const reason = row.reason ? ` <span class="text-muted">${ma.escape(__(row.reason))}</span>` : "";
+		const why = this.why(row);
+		const reason = why ? ` <span class="text-muted">${ma.escape(why)}</span>` : "";
 		if (row.outcome === "known") {
 			return ma.link_around("Lifecycle Execution Log", row.log, ma.status(row.status)) + reason;
 		}
 		return row.outcome === "fail"
 			? ma.pill(__("Would Fail"), "red") + reason
 			: ma.pill(__("Would Be Skipped"), "gray") + reason;
+	},
+
+	// The reason, and what is wrong in the words of whatever has found it.
+	why(row) {
+		return [row.reason && __(row.reason), row.error].filter(Boolean).join(": ");
 	},
 
 	// All rows that the dialog would show if it could list them all.
@@ -203,7 +209,7 @@ marketing_automation.preview = {
 			],
 			this.rows(dialog, found).map((row) => [
 				names[row.outcome],
-				row.reason ? __(row.reason) : "",
+				this.why(row),
 				row.customer,
 				row.customer_name,
 				row.serial_no,

@@ -6,6 +6,7 @@ from frappe.utils import add_days, formatdate, getdate
 
 from marketing_automation.engine.ledger import DOCTYPE
 from marketing_automation.marketing_automation.report.campaign_performance import campaign_performance
+from marketing_automation.permissions import by_role
 
 DAYS = 30
 
@@ -23,7 +24,7 @@ def get(
 	heatmap_year: str | int | None = None,
 ) -> dict:
 	"""Return labels and datasets for the last 30 days. Queries: as Campaign Performance."""
-	if not frappe.has_permission(DOCTYPE, "read"):
+	if not by_role(DOCTYPE, "read"):
 		frappe.throw(_("You are not permitted to do this."), frappe.PermissionError)
 	days = [getdate(add_days(getdate(), -ahead)) for ahead in range(DAYS, -1, -1)]
 	_by_action, by_day = campaign_performance.counted(frappe._dict(from_date=days[0], to_date=days[-1]))

@@ -3,10 +3,16 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils import getdate
 
+from marketing_automation import template_rights
 from marketing_automation.engine import ledger, rules, withdrawal
-from marketing_automation.engine.channels import channel_for
+from marketing_automation.engine.channels import channel_for, email
 from marketing_automation.engine.visibility import Visibility
-from marketing_automation.lifecycle import read_numbers, refuse_deletion_if_used, set_active_since
+from marketing_automation.lifecycle import (
+	read_numbers,
+	refuse_deletion_if_used,
+	refuse_merge,
+	set_active_since,
+)
 
 
 class LifecycleCampaign(Document):
@@ -18,7 +24,9 @@ class LifecycleCampaign(Document):
 	def validate(self):
 		read_numbers(self, "is_active")
 		self.validate_company()
+		self.validate_reach()
 		self.validate_dates()
+		email.validate_sender(self.sender)
 		self.validate_policy()
 		if self.is_active and (
 			self.is_new()
@@ -40,6 +48,17 @@ class LifecycleCampaign(Document):
 				).format(frappe.bold(frappe.utils.escape_html(", ".join(sorted(allowed))))),
 				frappe.PermissionError,
 				title=_("Company Missing"),
+			)
+
+	def validate_reach(self):
+		"""Refuse to write to customers, or about items, that the user may not see."""
+		if self.is_active and not self.flags.ignore_permissions and not Visibility().reaches_all:
+			frappe.throw(
+				_(
+					"An active campaign writes to all customers, and you may see only some of them. Ask somebody who sees all to activate it."
+				),
+				frappe.PermissionError,
+				title=_("Not All Customers"),
 			)
 
 	def validate_dates(self):
@@ -88,10 +107,16 @@ class LifecycleCampaign(Document):
 				)
 
 	def duplicate(self, campaign_name: str) -> "LifecycleCampaign":
-		"""Insert a copy with its triggers and actions, inactive, and return it. The Email Templates are shared."""
+		"""Insert a copy with its triggers, actions and Email Templates, inactive, and return it.
+
+		Who has unsubscribed from this campaign, or will by a mail of it, gets nothing from the copy either
+		(engine/rules.py).
+		"""
 		copy = frappe.copy_doc(self, ignore_no_copy=False)
 		copy.campaign_name = campaign_name
+		copy.duplicated_from = self.name
 		copy.insert()
+		templates = {}
 		for trigger in _documents("Lifecycle Trigger", {"campaign": self.name}):
 			new = frappe.copy_doc(trigger, ignore_no_copy=False)
 			new.campaign = copy.name
@@ -99,8 +124,19 @@ class LifecycleCampaign(Document):
 			for action in _documents("Lifecycle Action", {"trigger": trigger.name}):
 				of_new = frappe.copy_doc(action, ignore_no_copy=False)
 				of_new.trigger = new.name
+				for row in (of_new, *of_new.translations):
+					if row.email_template and row.email_template not in templates:
+						templates[row.email_template] = self._copied_template(row.email_template, copy.name)
+					row.email_template = templates.get(row.email_template)
 				of_new.insert()
 		return copy
+
+	def _copied_template(self, name: str, campaign: str) -> str:
+		"""Insert a copy of an Email Template for a copy of this campaign; return its name."""
+		copy = frappe.copy_doc(frappe.get_doc("Email Template", name))
+		copy.insert(set_name=_name_of_copy(name.removeprefix(f"{self.name}: "), campaign))
+		template_rights.register(copy.name, template_rights.COPY)
+		return copy.name
 
 	def on_update(self):
 		before = self.get_doc_before_save()
@@ -108,6 +144,7 @@ class LifecycleCampaign(Document):
 			withdrawal.enqueue()
 
 	def before_rename(self, old: str, new: str, merge: bool = False):
+		refuse_merge(self, merge)
 		if ledger.refers_to("campaign", old):
 			frappe.throw(
 				_(
@@ -118,6 +155,10 @@ class LifecycleCampaign(Document):
 
 	def on_trash(self):
 		refuse_deletion_if_used(self, "campaign", _("Active"))
+		# Its copies are copies of what it was a copy of.
+		frappe.db.set_value(
+			self.doctype, {"duplicated_from": self.name}, "duplicated_from", self.duplicated_from
+		)
 		for trigger in frappe.get_all(
 			"Lifecycle Trigger", filters={"campaign": self.name}, pluck="name", order_by="name asc"
 		):
@@ -129,3 +170,17 @@ def _documents(doctype: str, filters: dict) -> list[Document]:
 		frappe.get_doc(doctype, name)
 		for name in frappe.get_all(doctype, filters=filters, pluck="name", order_by="creation asc, name asc")
 	]
+
+
+def _name_of_copy(title: str, campaign: str) -> str:
+	"""Return a free name for an Email Template of a campaign, of at most 140 characters.
+
+	What it is about stands at the end of a name, and is what tells two of a campaign apart; so the campaign's is cut.
+	"""
+	number = 1
+	while True:
+		end = f": {title[-80:]}" + (f" {number}" if number > 1 else "")
+		name = (campaign[: 140 - len(end)] + end).strip()
+		if not frappe.db.exists("Email Template", name):
+			return name
+		number += 1

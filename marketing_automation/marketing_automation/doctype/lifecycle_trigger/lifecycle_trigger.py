@@ -4,7 +4,13 @@ from frappe.model.document import Document
 
 from marketing_automation.engine import retention
 from marketing_automation.engine.sources import source_for
-from marketing_automation.lifecycle import read_numbers, refuse_deletion_if_used, set_active_since
+from marketing_automation.engine.sources.serial_no import parse_filters, unreadable
+from marketing_automation.lifecycle import (
+	read_numbers,
+	refuse_deletion_if_used,
+	refuse_merge,
+	set_active_since,
+)
 
 # A trigger that waits for other dates is a new one: what it would have told in the past is not made up for.
 DEFINITION = ("trigger_type", "days_offset", "date_field")
@@ -14,6 +20,7 @@ class LifecycleTrigger(Document):
 	def validate(self):
 		read_numbers(self, "enabled", "days_offset")
 		source_for(self.trigger_type).validate(self)
+		self.validate_what_is_read()
 		self.validate_action()
 		self.validate_memory()
 		set_active_since(self, "enabled", DEFINITION)
@@ -51,6 +58,27 @@ class LifecycleTrigger(Document):
 				).format(self.days_offset),
 				title=_("Too Long Ago"),
 			)
+
+	def validate_what_is_read(self):
+		"""Refuse a date field or a filter on fields that the user may not read: the preview would tell their values."""
+		if self.flags.ignore_permissions:
+			return
+		before = self.get_doc_before_save() or frappe._dict()
+		known = parse_filters(before.filters)
+		asked = {row[1] for row in parse_filters(self.filters) if row not in known}
+		if self.date_field != before.date_field:
+			asked.add(self.date_field)
+		if closed := sorted(unreadable(asked)):
+			frappe.throw(
+				_(
+					"You may not read the field {0} of Serial No, so neither may a trigger of yours. Ask somebody who may, or leave it out."
+				).format(frappe.bold(frappe.utils.escape_html(", ".join(closed)))),
+				frappe.PermissionError,
+				title=_("Field Not Permitted"),
+			)
+
+	def before_rename(self, old: str, new: str, merge: bool = False):
+		refuse_merge(self, merge)
 
 	def on_trash(self):
 		refuse_deletion_if_used(self, "trigger", _("Enabled"))

@@ -18,7 +18,7 @@ def execute(filters: dict | None = None):
 	first = getdate(filters.from_date)
 	last = getdate(filters.to_date or add_days(first, DEFAULT_DAYS))
 	date_field = filters.date_field or DEFAULT_DATE_FIELD
-	if date_field not in {df.fieldname for df in serial_no.date_fields()}:
+	if date_field not in {df.fieldname for df in serial_no.readable_date_fields()}:
 		frappe.throw(_("{0} is not a date field of Serial No.").format(frappe.utils.escape_html(date_field)))
 	if last < first:
 		frappe.throw(_("The period ends before it starts. Choose another To Date."))
