@@ -229,9 +229,6 @@ def refuse_names(doc) -> None:
 				title=_("Not In An Email Template"),
 			)
 		names = unknown_names(tree) if bound else {node.name for node in tree.find_all(nodes.Name)} & offered
-		if bound:
-			names |= {node.name for node in tree.find_all(nodes.Filter)} - {*templates.BODY.filters}
-			names |= {node.name for node in tree.find_all(nodes.Test)} - {*templates.BODY.tests}
 		if names or tree.find(OTHER_TEMPLATES):
 			frappe.throw(
 				_(

@@ -592,13 +592,13 @@ def fill(template: Template, parts: list[Callable], values: dict) -> list[str]:
 def in_direction(body: str, template: Template, action: dict, language: str) -> str:
 	"""Return a mail's body (HTML, or a layout's source) in the direction in which its language is written.
 
-	language: from `language_of`. Nothing says that the default template is written in it but its own letters.
+	language: from `language_of`. Whatever it is, a text whose letters are written from the right is read from there.
 	"""
-	if not is_right_to_left(language):
+	of_language = is_right_to_left(language)
+	if not (template.right_to_left or (of_language and _of_language(action, language))):
 		return body
-	if not (template.right_to_left or _of_language(action, language)):
-		return body
-	return f'<div dir="rtl" lang="{html.escape(language.replace("_", "-"))}">{body}</div>'
+	lang = f' lang="{html.escape(language.replace("_", "-"))}"' if of_language else ""
+	return f'<div dir="rtl"{lang}>{body}</div>'
 
 
 def is_right_to_left(language: str | None) -> bool:
