@@ -10,6 +10,7 @@ from marketing_automation import recipes as cookbook
 from marketing_automation.engine import forecast as forecasts
 from marketing_automation.engine import health as checks
 from marketing_automation.engine import insight, ledger, run, sample, watchdog
+from marketing_automation.engine import overlap as overlapping
 from marketing_automation.engine import preview as previews
 from marketing_automation.engine import retry as retrying
 from marketing_automation.engine.channels import email
@@ -33,18 +34,25 @@ def run_now(campaign: str | None = None) -> str:
 
 @frappe.whitelist(methods=["GET", "POST"])
 def run_preview(campaign: str | None = None) -> dict:
-	"""Return what `run_now` would do at this moment: engine.preview's counts and reasons, and health's problems."""
+	"""Return what `run_now` would do at this moment: engine.preview's counts, reasons and overlaps, and health's
+	problems."""
 	_require_run(campaign)
 	# The run is not bound to what its user may see, so neither is the number that they confirm.
 	found = previews.of_run(campaign, Visibility("Administrator"))
-	return {"counts": found["counts"], "reasons": found["reasons"], "problems": health(campaign)}
+	return {
+		"counts": found["counts"],
+		"reasons": found["reasons"],
+		"overlaps": found["overlaps"],
+		"problems": health(campaign),
+	}
 
 
 @frappe.whitelist(methods=["GET", "POST"])
 def run_progress(run: str) -> dict:
-	"""Return {"status", "due", "known", "error", "counts": {status: rows}, "done", "total"} of a run. 3 queries.
+	"""Return {"status", "partly", "due", "known", "error", "counts": {status: rows}, "done", "total"} of a run. 3
+	queries.
 
-	error: of a run of all campaigns only for who may see them all.
+	partly: it left out some triggers, and all else goes on. error: of a run of all campaigns only for who may see them all.
 	"""
 	doc = frappe.get_doc(ledger.RUN, run)
 	doc.check_permission("read")
@@ -53,6 +61,7 @@ def run_progress(run: str) -> dict:
 	total = sum(counts.values())
 	return {
 		"status": doc.status,
+		"partly": bool(doc.left_out),
 		"due": doc.due,
 		"known": doc.known,
 		"error": doc.error if sees_error else None,
@@ -88,7 +97,7 @@ def preview(
 	"""
 	most = previews.MOST_EXPORTED if cint(to_export) else previews.MOST_ROWS
 	patience = previews.PATIENCE if cint(at_once) else float("inf")
-	return previews.of_day(_campaigns(campaign), getdate(date), Visibility(), most, patience)
+	return previews.of_day(_campaigns(campaign), _day(date), Visibility(), most, patience)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
@@ -106,6 +115,13 @@ def forecast(campaign: str | None = None, days: int = 90) -> dict:
 def journey(campaign: str) -> list[dict]:
 	"""Return the campaign's triggers and actions with their numbers; see engine.insight."""
 	return insight.journey(_campaign(campaign).name, Visibility())
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def overlaps(campaign: str) -> list[dict]:
+	"""Return which other campaigns those hear from whom a campaign would write to in the next 7 days; see
+	engine.overlap. `preview` has those of one day."""
+	return overlapping.of_campaign(_campaign(campaign).name)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
@@ -291,6 +307,15 @@ def _visible(filters: dict) -> list[str]:
 	return frappe.get_list(
 		"Lifecycle Execution Log", filters=filters, pluck="name", limit_page_length=0, order_by="name asc"
 	)
+
+
+def _day(text: str | None):
+	"""Return the date that was asked for, today without one."""
+	day = getdate(text)
+	if day is None:
+		# Frappe takes the first day that there is for no day.
+		frappe.throw(_("{0} is no date to look at. Choose another one.").format(frappe.utils.escape_html(text)))
+	return day
 
 
 def _names(names: str | list) -> list[str]:

@@ -13,7 +13,7 @@ from frappe.email.queue import get_unsubscribe_message
 from frappe.utils import validate_email_address
 
 from marketing_automation import recipes as cookbook
-from marketing_automation.engine import audience, rules, templates
+from marketing_automation.engine import audience, faults, rules, templates
 from marketing_automation.engine.channels import Message, Unsendable, channel_for, email_queue
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.language import in_language
@@ -53,6 +53,7 @@ def render(action: str, serial_no: str, visible: Visibility, language: str | Non
 	may not be seen or the template cannot be filled in.
 	"""
 	rule, found = rule_of(action)
+	faults.refuse(replace(rule, actions=(found,)), _("Cannot Be Shown"))
 	event, recipient = _addressed(rule, serial_no, visible)
 	if language:
 		recipient = replace(recipient, language=language)
@@ -180,6 +181,7 @@ def mail_test(action: str, serial_no: str, language: str | None, asked_in: str) 
 
 def example_serial_no(action: str, visible: Visibility) -> str | None:
 	"""Return a serial number to begin with: the one that the action's trigger meets next. 7 to 10 queries."""
-	rule, _action = rule_of(action)
+	rule, found = rule_of(action)
+	faults.refuse(replace(rule, actions=(found,)), _("Cannot Be Shown"))
 	source = source_for(rule.trigger.trigger_type)
 	return source.example(rule, visible)

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import frappe
 from frappe import _
 from frappe.model.document import Document
 from frappe.utils import getdate
 
-from marketing_automation.engine import ledger, rules, withdrawal
+from marketing_automation.engine import faults, ledger, overlap, rules, withdrawal
 from marketing_automation.engine.channels import channel_for
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.lifecycle import read_numbers, refuse_deletion_if_used, set_active_since
@@ -75,6 +77,7 @@ class LifecycleCampaign(Document):
 					),
 					title=_("Nothing To Send"),
 				)
+			faults.refuse(replace(rule, actions=tuple(actions)), _("Trigger Broken"))
 			for action_type in {action.action_type for action in actions}:
 				channel_for(action_type).check(self)
 
@@ -97,6 +100,13 @@ class LifecycleCampaign(Document):
 		before = self.get_doc_before_save()
 		if before and before.is_active and not self.is_active:
 			withdrawal.enqueue()
+		elif before and self.is_active and not before.is_active:
+			self.warn_of_overlaps()
+
+	def warn_of_overlaps(self):
+		"""Say which other campaigns its customers hear from in these days. Nothing is held back by that."""
+		for text in overlap.texts(overlap.of_campaign(self.name)):
+			frappe.msgprint(frappe.utils.escape_html(text), alert=True, indicator="orange")
 
 	def before_rename(self, old: str, new: str, merge: bool = False):
 		if ledger.refers_to("campaign", old):
