@@ -314,7 +314,9 @@ def _day(text: str | None):
 	day = getdate(text)
 	if day is None:
 		# Frappe takes the first day that there is for no day.
-		frappe.throw(_("{0} is no date to look at. Choose another one.").format(frappe.utils.escape_html(text)))
+		frappe.throw(
+			_("{0} is no date to look at. Choose another one.").format(frappe.utils.escape_html(text))
+		)
 	return day
 
 

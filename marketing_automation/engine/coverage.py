@@ -43,9 +43,7 @@ def expiring(
 			return
 
 
-def _page(
-	rows: list[dict], loaded: list, today: date, visible: Visibility, broken: Faults
-) -> Iterator[dict]:
+def _page(rows: list[dict], loaded: list, today: date, visible: Visibility, broken: Faults) -> Iterator[dict]:
 	coming = {}
 	for _entries, found in faults.answers(
 		lambda _source, some: serial_nos.upcoming([rule for (rule,) in some], rows, today),

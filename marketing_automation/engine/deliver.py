@@ -173,7 +173,11 @@ def _look_again(
 			action,
 			event,
 			next(found) if event else Recipient(),
-			(broken[rule.trigger.name].problem if rule.trigger.name in broken else unserved[action.action_type])
+			(
+				broken[rule.trigger.name].problem
+				if rule.trigger.name in broken
+				else unserved[action.action_type]
+			)
 			if rule
 			else None,
 		)

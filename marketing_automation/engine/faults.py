@@ -46,7 +46,11 @@ class Fault:
 	@property
 	def text(self) -> str:
 		"""The problem with the names of the campaign and, if it is the trigger's own, of the trigger."""
-		names = [self.rule.campaign.name] if self.of_campaign else [self.rule.campaign.name, self.rule.trigger.trigger_name]
+		names = (
+			[self.rule.campaign.name]
+			if self.of_campaign
+			else [self.rule.campaign.name, self.rule.trigger.trigger_name]
+		)
 		return ": ".join([*names, self.problem])
 
 	def as_dict(self) -> dict:

@@ -71,7 +71,9 @@ def of_campaign(campaign: str) -> list[dict]:
 	last = schedule.shifted(today, DAYS) or date.max
 	told = defaultdict(set)
 	loaded = rules.load([campaign], active_only=False)
-	loaded = [rule for rule in loaded if rule.trigger.enabled and any(action.enabled for action in rule.actions)]
+	loaded = [
+		rule for rule in loaded if rule.trigger.enabled and any(action.enabled for action in rule.actions)
+	]
 	windows = [(rule, plan.within(rule, today, last)) for rule in faults.sound(loaded, Faults())]
 	for events in faults.stream([(rule, window) for rule, window in windows if window], Faults()):
 		for customer, _reason in audience.owners(events):

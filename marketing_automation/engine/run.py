@@ -115,7 +115,9 @@ def _news(found: list[Fault]) -> Callable[[], str]:
 	texts = list(dict.fromkeys(fault.text for fault in found))
 
 	def subject() -> str:
-		text = _("Left out of the nightly run until it is corrected: {0}").format(" | ".join(texts[:MOST_TOLD]))
+		text = _("Left out of the nightly run until it is corrected: {0}").format(
+			" | ".join(texts[:MOST_TOLD])
+		)
 		if len(texts) > MOST_TOLD:
 			text += " " + _("And {0} more: open the run to see them.").format(len(texts) - MOST_TOLD)
 		return frappe.utils.escape_html(text)

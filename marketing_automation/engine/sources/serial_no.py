@@ -6,7 +6,7 @@ the triggers together, page by page along its primary key.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import date
 from operator import itemgetter
 
 import frappe
