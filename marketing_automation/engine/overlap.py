@@ -16,7 +16,7 @@ from frappe.utils import getdate
 
 from marketing_automation.engine import audience, faults, ledger, long_lists, plan, rules, schedule
 from marketing_automation.engine.faults import Faults
-from marketing_automation.engine.model import COMPLETED, PENDING, QUEUED, Rule
+from marketing_automation.engine.model import COMPLETED, PENDING, QUEUED, DueEvent, Rule
 from marketing_automation.engine.schedule import Window
 
 CAMPAIGN = "Lifecycle Campaign"
@@ -36,7 +36,7 @@ def find(
 	until: the moment (time.monotonic) after which no more is looked at.
 	Returns [{"campaign", "customers", "examples"}], most customers first: the other campaign, of those that the
 	session's user may see; how many hear from it; the names of some. Queries: at most 12, and for each 5,000 serial
-	numbers that other campaigns are about to be due for one, at most 5 for their owners, and those of filters.
+	numbers that are about to be due by another campaign, at most 6, and one for each rule with filters.
 	"""
 	if not told:
 		return [], True
@@ -55,8 +55,11 @@ def find(
 		if time.monotonic() > until:
 			complete = False
 			break
-		for event, (customer, _reason) in zip(events, audience.owners(events), strict=True):
-			if customer in told:
+		owned = zip(events, audience.owners(events), strict=True)
+		due = [(event, customer) for event, (customer, _reason) in owned if customer in told]
+		written = _written([event for event, _customer in due])
+		for event, customer in due:
+			if any(_key(action.name, event) not in written for action in event.rule.actions):
 				heard[event.rule.campaign.name].add(customer)
 	twice = {
 		campaign: {customer for customer in customers if told[customer] - {campaign}}
@@ -164,6 +167,33 @@ def _heard(campaigns: set[str], customers: set[str], first: date, last: date) ->
 		.where(log.status.isin(HEARD))
 	)
 	return long_lists.run(query, customers=sorted(customers), campaigns=sorted(campaigns))
+
+
+def _key(action: str, event: DueEvent) -> tuple:
+	return action, event.reference_doctype, event.reference_name, event.occurrence
+
+
+def _written(events: list[DueEvent]) -> set[tuple]:
+	"""Return the keys of what the ledger has of these events: it knows what became of them. 1 query.
+
+	A run takes its last night once more, so what is to come is not all new.
+	"""
+	if not events:
+		return set()
+	log = frappe.qb.DocType(ledger.DOCTYPE)
+	query = (
+		frappe.qb.from_(log)
+		.select(log.action, log.reference_doctype, log.reference_name, log.occurrence_date)
+		.where(long_lists.among(log.reference_name, "names"))
+		.where(long_lists.among(log.action, "actions"))
+	)
+	return set(
+		long_lists.run(
+			query,
+			names=sorted({event.reference_name for event in events}),
+			actions=sorted({action.name for event in events for action in event.rule.actions}),
+		)
+	)
 
 
 def _to_come(campaigns: set[str], first: date, last: date) -> Iterator[list]:

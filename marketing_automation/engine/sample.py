@@ -10,7 +10,7 @@ from frappe import _
 from frappe.core.utils import html2text
 from frappe.email.email_body import get_formatted_html
 from frappe.email.queue import get_unsubscribe_message
-from frappe.utils import validate_email_address
+from frappe.utils import getdate, validate_email_address
 
 from marketing_automation import recipes as cookbook
 from marketing_automation.engine import audience, faults, rules, templates
@@ -124,7 +124,8 @@ def _addressed(rule: Rule, serial_no: str, visible: Visibility) -> tuple[DueEven
 			),
 			title=_("No Expiry Date"),
 		)
-	return event._replace(night=source.night(rule, event.occurrence)), recipient
+	# Near the ends of the calendar there may be no such day.
+	return event._replace(night=source.night(rule, event.occurrence) or getdate()), recipient
 
 
 def languages(action: dict) -> list[dict]:

@@ -88,7 +88,8 @@ def parse_filters(text: str | None) -> list[list]:
 
 	Raises ValueError when it is no list of filters on Serial No.
 	"""
-	filters = frappe.parse_json(text) if text else []
+	# Nothing is written in several ways.
+	filters = (frappe.parse_json(text) if text else None) or []
 	if not isinstance(filters, list):
 		raise ValueError(_("a list is expected"))
 	if not filters:

@@ -92,7 +92,7 @@ frappe.ui.form.on("Lifecycle Trigger", {
 	read_filters(frm) {
 		let saved;
 		try {
-			saved = JSON.parse(frm.doc.filters || "[]");
+			saved = JSON.parse(frm.doc.filters || "[]") || [];
 		} catch {
 			saved = null;
 		}
