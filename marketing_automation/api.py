@@ -10,7 +10,6 @@ from marketing_automation import recipes as cookbook
 from marketing_automation.engine import forecast as forecasts
 from marketing_automation.engine import health as checks
 from marketing_automation.engine import insight, ledger, run, sample, watchdog
-from marketing_automation.engine import overlap as overlapping
 from marketing_automation.engine import preview as previews
 from marketing_automation.engine import retry as retrying
 from marketing_automation.engine.channels import email
@@ -115,13 +114,6 @@ def forecast(campaign: str | None = None, days: int = 90) -> dict:
 def journey(campaign: str) -> list[dict]:
 	"""Return the campaign's triggers and actions with their numbers; see engine.insight."""
 	return insight.journey(_campaign(campaign).name, Visibility())
-
-
-@frappe.whitelist(methods=["GET", "POST"])
-def overlaps(campaign: str) -> list[dict]:
-	"""Return which other campaigns those hear from whom a campaign would write to in the next 7 days; see
-	engine.overlap. `preview` has those of one day."""
-	return overlapping.of_campaign(_campaign(campaign).name)
 
 
 @frappe.whitelist(methods=["GET", "POST"])

@@ -8,7 +8,7 @@ from unittest.mock import patch
 import frappe
 
 from marketing_automation import api, hooks
-from marketing_automation.engine import deliver, ledger, retention, retry, settle, watchdog
+from marketing_automation.engine import deliver, ledger, overlap, retention, retry, settle, watchdog
 from marketing_automation.engine.channels import email
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.sources import serial_no
@@ -286,7 +286,7 @@ class TestTheDesk(BrokenTestCase):
 					rows = {row["serial_no"]: row for row in expiring_pins.execute({"show_all": 1})[1]}
 					self.assertEqual(rows[self.pin]["campaign"], self.fine.name)
 					self.assert_named(self.bar(self.broken.name), words)
-					self.assertEqual(api.overlaps(self.broken.name), [])
+					self.assertEqual(overlap.of_campaign(self.broken.name), [])
 					api.last_run()
 					settle.settle()
 					retention.clear(730)
