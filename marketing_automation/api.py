@@ -6,6 +6,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint, format_datetime, getdate, pretty_date
 
+from marketing_automation import days as days_of
 from marketing_automation import recipes as cookbook
 from marketing_automation.engine import forecast as forecasts
 from marketing_automation.engine import health as checks
@@ -96,7 +97,7 @@ def preview(
 	"""
 	most = previews.MOST_EXPORTED if cint(to_export) else previews.MOST_ROWS
 	patience = previews.PATIENCE if cint(at_once) else float("inf")
-	return previews.of_day(_campaigns(campaign), _day(date), Visibility(), most, patience)
+	return previews.of_day(_campaigns(campaign), days_of.asked(date), Visibility(), most, patience)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
@@ -299,17 +300,6 @@ def _visible(filters: dict) -> list[str]:
 	return frappe.get_list(
 		"Lifecycle Execution Log", filters=filters, pluck="name", limit_page_length=0, order_by="name asc"
 	)
-
-
-def _day(text: str | None):
-	"""Return the date that was asked for, today without one."""
-	day = getdate(text)
-	if day is None:
-		# Frappe takes the first day that there is for no day.
-		frappe.throw(
-			_("{0} is no date to look at. Choose another one.").format(frappe.utils.escape_html(text))
-		)
-	return day
 
 
 def _names(names: str | list) -> list[str]:

@@ -16,8 +16,10 @@ from frappe.utils import getdate
 
 from marketing_automation.engine import audience, faults, ledger, long_lists, plan, rules, schedule
 from marketing_automation.engine.faults import Faults
+from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.model import COMPLETED, PENDING, QUEUED, DueEvent, Rule
 from marketing_automation.engine.schedule import Window
+from marketing_automation.engine.transaction import committed
 
 CAMPAIGN = "Lifecycle Campaign"
 # Before and after: a week without a second mail.
@@ -48,16 +50,20 @@ def find(
 		return [], True
 	first = schedule.shifted(day, -DAYS) or date.min
 	last = schedule.shifted(last or day, DAYS) or date.max
-	heard, complete = defaultdict(set), True
-	for campaign, customer in _heard(others, set(told), first, min(last, getdate())):
+	heard, complete, today = defaultdict(set), True, getdate()
+	for campaign, customer in _heard(others, set(told), first, min(last, today)):
 		heard[campaign].add(customer)
 	for events in _to_come(others, first, last):
 		if time.monotonic() > until:
 			complete = False
 			break
 		owned = zip(events, audience.owners(events), strict=True)
-		due = [(event, customer) for event, (customer, _reason) in owned if customer in told]
-		written = _written([event for event, _customer in due])
+		due = [
+			(event, customer)
+			for event, (customer, _reason) in owned
+			if customer in told and customer not in heard[event.rule.campaign.name]
+		]
+		written = _written([event for event, _customer in due if event.night <= today])
 		for event, customer in due:
 			if any(_key(action.name, event) not in written for action in event.rule.actions):
 				heard[event.rule.campaign.name].add(customer)
@@ -98,9 +104,15 @@ def texts(overlaps: list[dict]) -> list[str]:
 	]
 
 
+def enqueue(run: str) -> None:
+	"""Have a background job note the overlaps of a run. A note only: nothing else waits for it, or fails with it."""
+	frappe.enqueue(note, queue="long", run=run, now=frappe.flags.in_test)
+
+
+@in_the_sites_language
 def note(run: str) -> None:
-	"""Write on a run who of its customers hears from another campaign that night or has in the DAYS before. The caller
-	commits.
+	"""Write on a run who of its customers hears from another campaign that night or has in the DAYS before. The entry
+	point of the background job.
 
 	What others send later is noted by their own runs. 3 queries, and 3 where there is more than one campaign.
 	"""
@@ -133,7 +145,12 @@ def note(run: str) -> None:
 		for campaign, count, _some in rows
 	]
 	if found:
-		frappe.db.set_value(ledger.RUN, run, "overlaps", "\n".join(texts(found)), update_modified=False)
+		committed(_write, run, "\n".join(texts(found)))
+
+
+def _write(run: str, text: str) -> None:
+	# Of a run that is under way `modified` is the sign of life.
+	frappe.db.set_value(ledger.RUN, run, "overlaps", text, update_modified=False)
 
 
 def _campaigns_since(first: date) -> set[str]:

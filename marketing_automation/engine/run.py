@@ -86,7 +86,7 @@ def _execute(run: str) -> None:
 	committed(_end_claiming, run, night, {"due": due, "known": due - new}, broken)
 	deliver.enqueue(ledger.pending_of_run(run))
 	committed(ledger.refresh_runs, {run})
-	committed(overlap.note, run)
+	overlap.enqueue(run)
 
 
 def _end_claiming(run: str, night, counts: dict[str, int], broken: Faults) -> None:

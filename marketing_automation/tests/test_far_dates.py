@@ -24,6 +24,7 @@ from marketing_automation.engine.schedule import (
 )
 from marketing_automation.engine.sources import serial_no
 from marketing_automation.engine.visibility import Visibility
+from marketing_automation.marketing_automation.report.campaign_performance import campaign_performance
 from marketing_automation.marketing_automation.report.expiring_pins import expiring_pins
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
@@ -193,6 +194,30 @@ class TestFarPins(MarketingTestCase):
 		for day in ("0001-01-01", "0000-00-00", "soon"):
 			with self.subTest(day), self.refused(""):
 				api.preview(self.campaign.name, day)
+
+	def test_reports_of_any_period(self):
+		for first, last in (
+			(None, None),
+			(FIRST, FIRST),
+			(FIRST, date(1, 2, 1)),
+			(LAST, LAST),
+			("9999-12-20", "9999-12-31"),
+			("0001-01-02", "0001-02-01"),
+		):
+			for report in (expiring_pins, campaign_performance):
+				with self.subTest(report.__name__, first=first, last=last):
+					report.execute({"from_date": first, "to_date": last})
+		self.assertEqual(
+			[
+				row["serial_no"]
+				for row in expiring_pins.execute({"from_date": "9999-12-20", "show_all": 1})[1]
+			],
+			[self.last],
+		)
+		for last in ("9999-12-31", "0001-01-02"):
+			campaign_performance.execute({"to_date": last})
+		with self.refused("no date to look at"):
+			expiring_pins.execute({"from_date": "0001-01-01"})
 
 	def test_a_mail_about_them_reads_as_on_its_day_or_today(self):
 		for action in frappe.get_all("Lifecycle Action", {"campaign": self.campaign.name}, pluck="name"):
