@@ -136,8 +136,11 @@ def _scheduler() -> list[dict]:
 
 
 def _last_run() -> list[dict]:
-	last = frappe.db.get_value(ledger.RUN, {}, ["name", "status"], as_dict=True, order_by="creation desc")
-	if last and last.status in ("Failed", "Interrupted"):
+	last = frappe.db.get_value(
+		ledger.RUN, {}, ["name", "status", "left_out"], as_dict=True, order_by="creation desc"
+	)
+	# What a run has left out is named by itself, and all else has run.
+	if last and last.status in ("Failed", "Interrupted") and not last.left_out:
 		return [
 			_problem(
 				"orange",
