@@ -14,6 +14,6 @@ def asked(text: str | date | None) -> date:
 		# Frappe takes the first day that there is for no day.
 		frappe.throw(
 			_("{0} is no date to look at. Choose another one.").format(frappe.utils.escape_html(str(text))),
-			title=_("Invalid Date"),
+			title=_("No Such Date"),
 		)
 	return day
