@@ -6,6 +6,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint, format_datetime, getdate, pretty_date
 
+from marketing_automation import days as days_of
 from marketing_automation import recipes as cookbook
 from marketing_automation import template_rights as rights_on_templates
 from marketing_automation.engine import forecast as forecasts
@@ -36,19 +37,26 @@ def run_now(campaign: str | None = None) -> str:
 
 @frappe.whitelist(methods=["GET", "POST"])
 def run_preview(campaign: str | None = None) -> dict:
-	"""Return what `run_now` would do at this moment: engine.preview's counts and reasons, and health's problems."""
+	"""Return what `run_now` would do at this moment: engine.preview's counts, reasons and overlaps, and health's
+	problems."""
 	_require_run(campaign)
 	_require(ledger.DOCTYPE, "read")
 	# The run is not bound to what its user may see, so neither is the number that they confirm.
 	found = previews.of_run(campaign, Visibility("Administrator"))
-	return {"counts": found["counts"], "reasons": found["reasons"], "problems": health(campaign)}
+	return {
+		"counts": found["counts"],
+		"reasons": found["reasons"],
+		"overlaps": found["overlaps"],
+		"problems": health(campaign),
+	}
 
 
 @frappe.whitelist(methods=["GET", "POST"])
 def run_progress(run: str) -> dict:
-	"""Return {"status", "due", "known", "error", "counts": {status: rows}, "done", "total"} of a run. 3 queries.
+	"""Return {"status", "partly", "due", "known", "error", "counts": {status: rows}, "done", "total"} of a run. 3
+	queries.
 
-	error: of a run of all campaigns only for who may see them all.
+	partly: it left out some triggers, and all else goes on. error: of a run of all campaigns only for who may see them all.
 	"""
 	doc = frappe.get_doc(ledger.RUN, run)
 	doc.check_permission("read")
@@ -57,6 +65,7 @@ def run_progress(run: str) -> dict:
 	total = sum(counts.values())
 	return {
 		"status": doc.status,
+		"partly": bool(doc.left_out),
 		"due": doc.due,
 		"known": doc.known,
 		"error": doc.error if sees_error else None,
@@ -92,7 +101,7 @@ def preview(
 	"""
 	most = previews.MOST_EXPORTED if cint(to_export) else previews.MOST_ROWS
 	patience = previews.PATIENCE if cint(at_once) else float("inf")
-	return previews.of_day(_campaigns(campaign), getdate(date), Visibility(), most, patience)
+	return previews.of_day(_campaigns(campaign), days_of.asked(date), Visibility(), most, patience)
 
 
 @frappe.whitelist(methods=["GET", "POST"])

@@ -13,6 +13,19 @@ def read_numbers(doc, *fields: str) -> None:
 		doc.set(field, cint(doc.get(field)))
 
 
+def only_switched_off(doc, works_by: tuple[str, ...]) -> bool:
+	"""Say whether a document is off and none of the fields that it works by changes: what is broken can be switched off.
+
+	A table of rows counts as changed.
+	"""
+	before = doc.get_doc_before_save()
+	return bool(
+		before
+		and not doc.enabled
+		and all((before.get(field) or None) == (doc.get(field) or None) for field in works_by)
+	)
+
+
 def set_active_since(doc, switch: str, definition: tuple[str, ...] = ()) -> None:
 	"""Keep `active_since`: when `switch` was last turned on, or the fields of `definition` last changed.
 

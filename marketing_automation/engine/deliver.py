@@ -14,8 +14,9 @@ import frappe
 from frappe.utils import cstr, getdate, now_datetime
 from rq.timeouts import BaseTimeoutException
 
-from marketing_automation.engine import audience, ledger, plan, protection, rules
+from marketing_automation.engine import audience, faults, ledger, plan, protection, rules
 from marketing_automation.engine.channels import Message, Unsendable, channel_for
+from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.model import (
@@ -30,7 +31,6 @@ from marketing_automation.engine.model import (
 	Rule,
 )
 from marketing_automation.engine.settings import limit
-from marketing_automation.engine.sources import source_for
 from marketing_automation.engine.transaction import committed
 
 COMMIT_EVERY = 50
@@ -110,10 +110,12 @@ def _deliver_batch(names: list[str]) -> tuple[dict, set[str]]:
 		return {}, set()
 	today = getdate()
 	changes, sendable = {}, []
-	for row, (rule, action, event, recipient) in zip(rows, _look_again(rows), strict=True):
-		status, reason = verdict(row, rule, action, event, recipient, today)
+	for row, (rule, action, event, recipient, problem) in zip(rows, _look_again(rows), strict=True):
+		status, reason = verdict(row, rule, action, event, recipient, today, problem)
 		if status == PENDING:
 			sendable.append((row, rule, action, event, recipient))
+		elif reason == Reason.TRIGGER_BROKEN:
+			changes[row.name] = failed(reason, problem)
 		else:
 			error = recipient.error if status == FAILED else None
 			changes[row.name] = {
@@ -137,45 +139,75 @@ def judge(rows: list[dict], today) -> list[tuple[str, str | None, str | None]]:
 	to the customer who owns the product today."""
 	return [
 		(
-			*verdict(frappe._dict(row, customer=recipient.customer), rule, action, event, recipient, today),
+			*verdict(
+				frappe._dict(row, customer=recipient.customer), rule, action, event, recipient, today, problem
+			),
 			recipient.customer,
 		)
-		for row, (rule, action, event, recipient) in zip(rows, _look_again(rows), strict=True)
+		for row, (rule, action, event, recipient, problem) in zip(rows, _look_again(rows), strict=True)
 	]
 
 
-def _look_again(rows: list[dict]) -> list[tuple[Rule | None, dict | None, DueEvent | None, Recipient]]:
-	"""Return for each ledger row its rule, its action, the event as it would be planned now, and the recipient."""
+def _look_again(
+	rows: list[dict],
+) -> list[tuple[Rule | None, dict | None, DueEvent | None, Recipient, str | None]]:
+	"""Return for each ledger row its rule, its action, the event as it would be planned now, the recipient, and what
+	is wrong with its rule or action if one of them is broken."""
 	by_action = {
 		action.name: (rule, action)
 		for rule in rules.load(campaigns={row.campaign for row in rows}, active_only=False)
 		for action in rule.actions
 	}
 	ruled = [by_action.get(row.action, (None, None)) for row in rows]
-	events = [None] * len(rows)
-	by_source = defaultdict(list)
-	for index, (rule, _action) in enumerate(ruled):
-		if rule:
-			by_source[source_for(rule.trigger.trigger_type)].append(index)
-	for source, indexes in by_source.items():
-		for index, event in zip(
-			indexes, source.current([(ruled[i][0], rows[i]) for i in indexes]), strict=True
-		):
+	events, broken = [None] * len(rows), Faults()
+	for entries, found in faults.answers(
+		lambda source, some: source.current([(rule, rows[index]) for rule, index in some]),
+		[(rule, index) for index, (rule, _action) in enumerate(ruled) if rule],
+		broken,
+	):
+		for (_rule, index), event in zip(entries, found, strict=True):
 			events[index] = event
+	unserved = {
+		action_type: faults.attempted(channel_for, action_type)
+		for action_type in {action.action_type for _rule, action in ruled if action}
+	}
 	alive = [event for event in events if event]
 	found = iter(audience.recipients(alive))
 	return [
-		(rule, action, event, next(found) if event else Recipient())
+		(
+			rule,
+			action,
+			event,
+			next(found) if event else Recipient(),
+			(
+				broken[rule.trigger.name].problem
+				if rule.trigger.name in broken
+				else unserved[action.action_type]
+			)
+			if rule
+			else None,
+		)
 		for (rule, action), event in zip(ruled, events, strict=True)
 	]
 
 
 def verdict(
-	row: dict, rule: Rule | None, action: dict | None, event: DueEvent | None, recipient: Recipient, today
+	row: dict,
+	rule: Rule | None,
+	action: dict | None,
+	event: DueEvent | None,
+	recipient: Recipient,
+	today,
+	problem: str | None = None,
 ) -> tuple[str, str | None]:
-	"""Return (status, reason) of a claimed row now that it is about to be sent: Pending when it may go."""
+	"""Return (status, reason) of a claimed row now that it is about to be sent: Pending when it may go.
+
+	problem: what is wrong with its rule. Failed then, not Pending: it is seen, and can be retried by hand.
+	"""
 	if not (rule and rule.campaign.is_active and rule.trigger.enabled and action.enabled):
 		return CANCELLED, Reason.CAMPAIGN_INACTIVE
+	if problem:
+		return FAILED, Reason.TRIGGER_BROKEN
 	if not event:
 		return SKIPPED, Reason.NOT_FOUND
 	if event.occurrence != row.occurrence_date:

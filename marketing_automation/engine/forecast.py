@@ -5,31 +5,32 @@ written down for the first day is not to come any more.
 """
 
 from collections import defaultdict
-from datetime import date, timedelta
+from datetime import date
 
 import frappe
 from frappe.query_builder.functions import Count
 
-from marketing_automation.engine import ledger, rules
+from marketing_automation.engine import faults, ledger, plan, rules, schedule
+from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.model import Rule
-from marketing_automation.engine.preview import enabled_rules, within
+from marketing_automation.engine.preview import enabled_rules
 from marketing_automation.engine.schedule import Window
-from marketing_automation.engine.sources import source_for
 from marketing_automation.engine.visibility import Visibility
 
 
 def of_campaigns(
 	campaigns: list[str], first: date, days: int, visible: Visibility, active_only: bool = True
 ) -> dict:
-	"""Return {"first", "last", "days": {date: count}, "actions": [...], "total"}.
+	"""Return {"first", "last", "days": {date: count}, "actions": [...], "total", "broken"}.
 
 	actions: campaign, trigger, trigger_name, action, action_name, total and days ({date: count}), in the order of the
-	journey. active_only: without it, as if the campaigns were active.
-	Queries: 5, and those of the source's `counts`, for any number of days.
+	journey. active_only: without it, as if the campaigns were active. broken: the rules that were left out, see
+	`faults.Fault.as_dict`.
+	Queries: 7, one for each rule with filters, and those of the source's `counts`, for any number of days.
 	"""
-	last = first + timedelta(days=days - 1)
-	loaded = rules.load(campaigns) if active_only else enabled_rules(campaigns)
-	due = _due([(rule, within(rule, first, last)) for rule in loaded], visible)
+	last, broken = schedule.shifted(first, days - 1) or date.max, Faults()
+	loaded = faults.sound(rules.load(campaigns) if active_only else enabled_rules(campaigns), broken)
+	due = _due([(rule, plan.within(rule, first, last)) for rule in loaded], visible, broken)
 	known = _known([action.name for rule in loaded for action in rule.actions], first, visible)
 	actions, per_day = [], defaultdict(int)
 	for rule in loaded:
@@ -57,6 +58,7 @@ def of_campaigns(
 		"days": {str(night): count for night, count in sorted(per_day.items())},
 		"actions": actions,
 		"total": sum(per_day.values()),
+		"broken": broken.as_dicts(),
 	}
 
 
@@ -75,11 +77,12 @@ def _known(actions: list[str], night: date, visible: Visibility) -> dict[str, in
 	return dict(visible.restrict(query, log).run())
 
 
-def _due(windows: list[tuple[Rule, Window]], visible: Visibility) -> dict[tuple[str, date], int]:
-	by_source = defaultdict(list)
-	for rule, window in windows:
-		by_source[source_for(rule.trigger.trigger_type)].append((rule, window))
+def _due(
+	windows: list[tuple[Rule, Window]], visible: Visibility, broken: Faults
+) -> dict[tuple[str, date], int]:
 	due = {}
-	for source, of_source in by_source.items():
-		due |= source.counts(of_source, visible)
+	for _windows, counted in faults.answers(
+		lambda source, of_source: source.counts(of_source, visible), windows, broken
+	):
+		due |= counted
 	return due

@@ -4,11 +4,12 @@ from collections import defaultdict
 
 import frappe
 from frappe import _
-from frappe.utils import cint
+from frappe.utils import cint, getdate
 from frappe.utils.scheduler import is_scheduler_inactive
 
-from marketing_automation.engine import ledger, watchdog
+from marketing_automation.engine import faults, ledger, nights, rules, watchdog
 from marketing_automation.engine.channels import channel_for
+from marketing_automation.engine.faults import Faults
 
 EMAIL = "Send Email"
 # Where what stands in a channel's way is put right.
@@ -18,12 +19,13 @@ ROUTES = {EMAIL: "List/Email Account"}
 def problems(campaigns: list) -> list[dict]:
 	"""Return [{"level": "red" or "orange", "text", "route"}], the worst first.
 
-	route: where the user can look at it or put it right, or None.
-	campaigns: those to check the channels of (documents or dicts of name, sender, is_active).
-	Queries: at most 8, and for each sender those of the channels' checks, for any number of campaigns.
+	route: where the user can look at it or put it right, or None. One about a broken trigger names it: `trigger`.
+	campaigns: those to check the triggers and channels of (documents or dicts of name, sender, is_active).
+	Queries: at most 16, for each sender those of the channels' checks, and one for each trigger with filters.
 	"""
 	actions = _actions([campaign.name for campaign in campaigns])
 	found = [
+		*_broken(campaigns),
 		*_channels(campaigns, actions),
 		*_messages(actions),
 		*_mail(),
@@ -32,6 +34,27 @@ def problems(campaigns: list) -> list[dict]:
 		*_paused(campaigns),
 	]
 	return sorted(found, key=lambda problem: problem["level"] != "red")
+
+
+def _broken(campaigns: list) -> list[dict]:
+	"""Return the enabled triggers of the campaigns that cannot work, or that the last run has left out. At most 8
+	queries, and one for each trigger with filters."""
+	loaded = rules.load([campaign.name for campaign in campaigns], active_only=False) if campaigns else []
+	loaded = [rule for rule in loaded if rule.trigger.enabled]
+	broken = Faults()
+	faults.sound(loaded, broken)
+	found = {trigger: fault.text for trigger, fault in broken.items()}
+	# What raises only while it is worked out is known from the last night. What a channel says now, says `_channels`.
+	taken = nights.taken(getdate()) if loaded else None
+	for rule in loaded:
+		if rule.campaign.is_active and rule.trigger.name not in broken:
+			fault = taken.fault(rule)
+			if fault and not fault.of_campaign:
+				found[rule.trigger.name] = _("{0} It was left out of the last run.").format(fault.text)
+	return [
+		{**_problem("red", text, f"Form/Lifecycle Trigger/{trigger}"), "trigger": trigger}
+		for trigger, text in found.items()
+	]
 
 
 def _channels(campaigns: list, actions: list[dict]) -> list[dict]:
@@ -68,12 +91,7 @@ def _messages(actions: list[dict]) -> list[dict]:
 
 
 def _refusal(action_type: str, campaign) -> str | None:
-	try:
-		channel_for(action_type).check(campaign)
-	except frappe.ValidationError as e:
-		frappe.clear_last_message()
-		return frappe.utils.strip_html(str(e))
-	return None
+	return faults.attempted(lambda: channel_for(action_type).check(campaign))
 
 
 def _actions(campaigns: list[str]) -> list[dict]:
@@ -153,8 +171,11 @@ def _scheduler() -> list[dict]:
 
 
 def _last_run() -> list[dict]:
-	last = frappe.db.get_value(ledger.RUN, {}, ["name", "status"], as_dict=True, order_by="creation desc")
-	if last and last.status in ("Failed", "Interrupted"):
+	last = frappe.db.get_value(
+		ledger.RUN, {}, ["name", "status", "left_out"], as_dict=True, order_by="creation desc"
+	)
+	# What a run has left out is named by itself, and all else has run.
+	if last and last.status in ("Failed", "Interrupted") and not last.left_out:
 		return [
 			_problem(
 				"orange",

@@ -2,7 +2,7 @@
 or not. Only reads.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from datetime import date
 
 import frappe
@@ -11,11 +11,11 @@ from frappe.query_builder.functions import Count
 from frappe.utils import getdate
 from pypika import Order
 
-from marketing_automation.engine import audience, forecast, ledger, plan, rules
+from marketing_automation.engine import audience, faults, forecast, ledger, plan, rules
+from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import PENDING, DueEvent, Recipient, Rule
 from marketing_automation.engine.schedule import Window
-from marketing_automation.engine.sources import source_for
 from marketing_automation.engine.visibility import Visibility
 
 REFERENCE = "Serial No"
@@ -31,10 +31,14 @@ WITHHELD = "Withheld"
 def journey(campaign: str, visible: Visibility) -> list[dict]:
 	"""Return the campaign's triggers in the order in which a customer meets them, with live numbers.
 
-	Each: its fields, and `actions`, each with its fields, `counts` ({status: rows in the ledger}) and `coming` (due in
-	the next DAYS_AHEAD days, if the campaign is active). Queries: 10, and one for each trigger with filters.
+	Each: its fields, `day` (counted from the expiry; None where that cannot be said), `problem` (what is wrong with it, or
+	None), and `actions`, each with its fields, `counts` ({status: rows in the ledger}) and `coming` (due in the next
+	DAYS_AHEAD days, if the campaign is active). Queries: 14, and three for each trigger with filters.
 	"""
 	loaded = rules.load([campaign], active_only=False)
+	broken = Faults()
+	faults.sound(loaded, broken)
+	days = _days(loaded, broken)
 	counts = _counts([action.name for rule in loaded for action in rule.actions], visible)
 	ahead = forecast.of_campaigns([campaign], getdate(), DAYS_AHEAD, visible, active_only=False)
 	coming = {row["action"]: row["total"] for row in ahead["actions"]}
@@ -44,7 +48,8 @@ def journey(campaign: str, visible: Visibility) -> list[dict]:
 				field: rule.trigger[field]
 				for field in ("name", "trigger_name", "enabled", "trigger_type", "days_offset", "item_group")
 			},
-			"day": -_days_before(rule),
+			"day": days.get(rule.trigger.name),
+			"problem": broken[rule.trigger.name].problem if rule.trigger.name in broken else None,
 			"actions": [
 				{
 					"name": action.name,
@@ -61,13 +66,20 @@ def journey(campaign: str, visible: Visibility) -> list[dict]:
 		}
 		for rule in loaded
 	]
-	return sorted(triggers, key=lambda trigger: (trigger["day"], trigger["trigger_name"]))
+	return sorted(triggers, key=lambda t: (t["day"] is None, t["day"], t["trigger_name"]))
 
 
-def _days_before(rule: Rule) -> int:
+def _days(loaded: list[Rule], broken: Faults) -> dict[str, int]:
+	"""Return how many days after an expiry each trigger sends: {trigger: days}, without those that cannot say."""
 	expiry = date(2000, 6, 1)
-	night = source_for(rule.trigger.trigger_type).night(rule, expiry)
-	return (expiry - night).days
+	nights = {}
+	for entries, found in faults.answers(
+		lambda source, some: [source.night(rule, expiry) for (rule,) in some],
+		[(rule,) for rule in loaded],
+		broken,
+	):
+		nights |= {rule.trigger.name: night for (rule,), night in zip(entries, found, strict=True)}
+	return {trigger: (night - expiry).days for trigger, night in nights.items() if night}
 
 
 def _counts(actions: list[str], visible: Visibility) -> Counter:
@@ -191,15 +203,20 @@ def _steps(
 ) -> list[dict]:
 	"""Return what each action of the campaigns makes of serial numbers, by date.
 
-	Queries: at most 16, and those of each source's `about`.
+	Queries: at most 19, one for each rule with filters, and those of each source's `about`.
 	"""
 	if not names:
 		return []
 	loaded = rules.load(campaigns, active_only=False)
-	by_source = defaultdict(list)
-	for rule in loaded:
-		by_source[source_for(rule.trigger.trigger_type)].append(rule)
-	events = [event for source, of_source in by_source.items() for event in source.about(of_source, names)]
+	broken = Faults()
+	entries = [(rule,) for rule in faults.sound(loaded, broken)]
+	events = [
+		event
+		for _entries, found in faults.answers(
+			lambda source, some: source.about([rule for (rule,) in some], names), entries, broken
+		)
+		for event in found
+	]
 	recipients = audience.recipients(events)
 	known = _known(names)
 	windows = {rule.trigger.name: window for rule, window in plan.windows_for_run(loaded, getdate())}
@@ -216,7 +233,7 @@ def _steps(
 	if also_unmatched:
 		met = {event.rule.trigger.name for event in events}
 		steps += [
-			_step(rule, action, NOT_DUE, _why_unmatched(rule))
+			_step(rule, action, NOT_DUE, _why_unmatched(rule, broken))
 			for rule in loaded
 			if rule.trigger.name not in met
 			for action in rule.actions
@@ -296,7 +313,9 @@ def _state(
 	return COMING, _("Goes out with the next run.")
 
 
-def _why_unmatched(rule: Rule) -> str:
+def _why_unmatched(rule: Rule, broken: Faults) -> str:
+	if rule.trigger.name in broken:
+		return _("The trigger does not work: {0}").format(broken[rule.trigger.name].problem)
 	wanted = [_("a date in {0}").format(_(frappe.get_meta(REFERENCE).get_label(rule.trigger.date_field)))]
 	if rule.campaign.company:
 		wanted.append(_("the company {0}").format(rule.campaign.company))

@@ -40,6 +40,7 @@ class Reason:
 	TEMPLATE_ERROR = "Template error"
 	SENDING_FAILED = "Sending failed"
 	OUTCOME_UNKNOWN = "Outcome unknown"
+	TRIGGER_BROKEN = "Trigger broken"
 
 
 @dataclass(frozen=True)

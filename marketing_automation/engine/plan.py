@@ -3,15 +3,14 @@
 The nightly run, the preview of any day and the check before a message goes out are this one path.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
 
 import frappe
-from frappe.query_builder.functions import Max
 from frappe.utils import cint
 
-from marketing_automation.engine import audience, schedule
+from marketing_automation.engine import audience, faults, nights, schedule
+from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.model import (
 	FAILED,
 	PENDING,
@@ -24,22 +23,23 @@ from marketing_automation.engine.model import (
 )
 from marketing_automation.engine.schedule import Window
 from marketing_automation.engine.settings import SETTINGS
-from marketing_automation.engine.sources import source_for
 
 
-def plan(windows: list[tuple[Rule, Window]], night: date) -> Iterator[list[PlannedMessage]]:
+def plan(
+	windows: list[tuple[Rule, Window]], night: date, broken: Faults | None = None
+) -> Iterator[list[PlannedMessage]]:
 	"""Yield what is due in the windows, in lists of at most a few thousand messages.
 
 	night: the day of the run, in the site's time zone. What has expired by then is no longer announced.
+	broken: takes the rules that raise; nothing else stops for them. Without it a RuntimeError says so at the end.
 	Queries: a fixed number for each list, whatever its length (see the source and `audience.recipients`).
 	"""
-	by_source = defaultdict(list)
-	for rule, window in windows:
-		by_source[source_for(rule.trigger.trigger_type)].append((rule, window))
-	for source, of_source in by_source.items():
-		for events in source.due(of_source):
-			if events:
-				yield planned(events, night)
+	found = Faults() if broken is None else broken
+	for events in faults.stream(windows, found):
+		if events:
+			yield planned(events, night)
+	if broken is None and found:
+		raise RuntimeError("\n".join(found.texts()))
 
 
 def planned(events: list[DueEvent], night: date) -> list[PlannedMessage]:
@@ -66,16 +66,13 @@ def verdict(event: DueEvent, recipient: Recipient, night: date) -> tuple[str, st
 
 
 def windows_for_run(rules: list[Rule], night: date) -> list[tuple[Rule, Window]]:
-	"""Return each rule with the nights that a run on `night` takes, catching up on those that were missed. 2 queries."""
-	covered = _covered()
+	"""Return each rule with the nights that a run on `night` takes, catching up on those that were missed. 3 queries."""
+	taken = nights.taken(night)
 	# 0 is a number of nights, too.
 	catch_up_nights = cint(frappe.db.get_single_value(SETTINGS, "catch_up_nights"))
 	found = []
 	for rule in rules:
-		until, at = max(
-			(covered[campaign] for campaign in (None, rule.campaign.name) if campaign in covered),
-			default=(None, None),
-		)
+		until, at = taken.of(rule)
 		window = schedule.window(
 			night,
 			covered_until=until,
@@ -85,23 +82,17 @@ def windows_for_run(rules: list[Rule], night: date) -> list[tuple[Rule, Window]]
 			start_date=rule.campaign.start_date,
 			end_date=rule.campaign.end_date,
 		)
-		if window.nights():
+		if window:
 			found.append((rule, window))
 	return found
+
+
+def within(rule: Rule, first: date, last: date) -> Window:
+	"""Return the nights between two dates that the campaign's own dates leave."""
+	first = max(first, rule.campaign.start_date or first)
+	return Window(first, min(last, rule.campaign.end_date or last), first)
 
 
 def windows_for_day(rules: list[Rule], day: date) -> list[tuple[Rule, Window]]:
 	"""Return each rule with just that day, for a preview: as if the rules had been on for ever."""
 	return [(rule, Window(day, day, day)) for rule in rules if rule.sends_on(day)]
-
-
-def _covered() -> dict[str | None, tuple]:
-	"""Return for each campaign (None: all) the last night that was claimed to its end, and when that run began."""
-	run = frappe.qb.DocType("Lifecycle Run")
-	rows = (
-		frappe.qb.from_(run)
-		.select(run.campaign, Max(run.night), Max(run.started_at))
-		.where(run.status.isin(["Delivering", "Completed"]))
-		.groupby(run.campaign)
-	).run()
-	return {campaign or None: (night, started_at) for campaign, night, started_at in rows}

@@ -5,15 +5,16 @@ It is the plan of that day beside what the ledger already knows.
 
 import heapq
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from datetime import date
 from itertools import chain
 
 import frappe
 from frappe.utils import getdate
 
-from marketing_automation.engine import ledger, long_lists, plan, rules
+from marketing_automation.engine import faults, ledger, long_lists, overlap, plan, rules, schedule
+from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import FAILED, PENDING, SKIPPED, PlannedMessage, Reason, Rule
 from marketing_automation.engine.schedule import Window
@@ -37,30 +38,36 @@ def of_day(
 ) -> dict:
 	"""Return what the campaigns would do on a day if they were active, in at most so many rows. See `_looked_at`.
 
-	Queries: 6, and for each 5,000 serial numbers due by one date field at most 12, and one for each rule with filters.
+	Queries: 8, and for each 5,000 serial numbers due by one date field at most 12, and two for each rule with filters;
+	and those of `overlap.find`.
 	"""
-	return _looked_at(plan.windows_for_day(enabled_rules(campaigns), day), day, visible, most, patience)
+	broken = Faults()
+	loaded = faults.sound(enabled_rules(campaigns), broken)
+	return _looked_at(plan.windows_for_day(loaded, day), day, visible, broken, most, patience)
 
 
 def of_run(campaign: str | None, visible: Visibility) -> dict:
-	"""Return what a run would do if it started now, catching up included. Queries: as `of_day`, and 2."""
+	"""Return what a run would do if it started now, catching up included. Queries: as `of_day`, and 3."""
 	night = getdate()
-	loaded = rules.load([campaign] if campaign else None)
-	return _looked_at(plan.windows_for_run(loaded, night), night, visible)
+	broken = Faults()
+	loaded = faults.sound(rules.load([campaign] if campaign else None), broken)
+	return _looked_at(plan.windows_for_run(loaded, night), night, visible, broken)
 
 
 def of_days(loaded: list[Rule], first: date, days: int, visible: Visibility) -> dict:
 	"""Return what rules would do on the days from `first` on.
 
 	{"actions": {action: {"tell", "skip", "fail", "known"}}, "next": [...]}; next: the first NEXT_ROWS to be told, rows
-	as in `_looked_at`. Queries: those of the plan, see `of_day`, for any number of days.
+	as in `_looked_at`. Broken rules are left out: health names them. Queries: those of the plan, see `of_day`, for any
+	number of days.
 	"""
-	last = first + timedelta(days=days - 1)
-	windows = [(rule, window) for rule in loaded if (window := within(rule, first, last)).nights()]
+	last, broken = schedule.shifted(first, days - 1) or date.max, Faults()
+	loaded = faults.sound(loaded, broken)
+	windows = [(rule, window) for rule in loaded if (window := plan.within(rule, first, last))]
 	actions = {}
 
 	def told() -> Iterator[PlannedMessage]:
-		for message, _key, log in chain.from_iterable(_judged(windows, first, visible)):
+		for message, _key, log in chain.from_iterable(_judged(windows, first, visible, broken)):
 			outcome = _outcome(message, log)
 			counts = actions.setdefault(message.action.name, Counter(tell=0, skip=0, fail=0, known=0))
 			counts[outcome] += 1
@@ -74,12 +81,6 @@ def of_days(loaded: list[Rule], first: date, days: int, visible: Visibility) -> 
 	rows = [_row(message, None, "tell") for message in coming]
 	_add_item_names(rows)
 	return {"actions": actions, "next": rows}
-
-
-def within(rule: Rule, first: date, last: date) -> Window:
-	"""Return the nights between two dates that the campaign's own dates leave."""
-	first = max(first, rule.campaign.start_date or first)
-	return Window(first, min(last, rule.campaign.end_date or last), first)
 
 
 def enabled_rules(campaigns: list[str]) -> list[Rule]:
@@ -96,20 +97,23 @@ def _looked_at(
 	windows: list[tuple[Rule, Window]],
 	night: date,
 	visible: Visibility,
+	broken: Faults,
 	most: int = MOST_ROWS,
 	patience: float = float("inf"),
 ) -> dict:
-	"""Return {"night", "complete", "counts", "reasons", "rows", "left_out"}.
+	"""Return {"night", "complete", "counts", "reasons", "rows", "left_out", "broken", "overlaps"}.
 
 	counts: due; of these tell, skip, fail and known (in the ledger already); mails (fewer than tell where a campaign
 	combines). reasons: {reason: count} of what is skipped or fails. rows: one dict a message, at most `most`, those
-	to be told first; its `log` is the ledger row of one that is known. left_out: how many rows are too many.
+	to be told first; its `log` is the ledger row of one that is known. left_out: how many rows are too many. broken: the
+	rules that were left out, see `faults.Fault.as_dict`. overlaps: who hears from another campaign too, see `overlap.find`.
 	patience: after so many seconds it is what has been looked at by then, a page at least, and `complete` is False.
 	"""
 	began, complete = time.monotonic(), True
 	counts = Counter(due=0, tell=0, skip=0, fail=0, known=0)
 	reasons, mails, by_outcome = Counter(), set(), {"tell": [], "fail": [], "skip": [], "known": []}
-	for page in _judged(windows, night, visible):
+	told = defaultdict(set)
+	for page in _judged(windows, night, visible, broken):
 		for message, key, log in page:
 			outcome = _outcome(message, log)
 			counts[outcome] += 1
@@ -118,11 +122,15 @@ def _looked_at(
 				reasons[message.reason] += 1
 			if outcome == "tell":
 				mails.add(_mail(message) if message.campaign.combine_messages else key)
+				told[message.recipient.customer].add(message.campaign.name)
 			if len(by_outcome[outcome]) < most:
 				by_outcome[outcome].append(_row(message, log, outcome))
 		if time.monotonic() - began > patience:
 			complete = False
 			break
+	overlaps = []
+	if complete:
+		overlaps, complete = overlap.find(told, night, began + patience)
 	rows = [row for rows in by_outcome.values() for row in rows][:most]
 	_add_item_names(rows)
 	return {
@@ -132,6 +140,8 @@ def _looked_at(
 		"reasons": dict(reasons.most_common()),
 		"rows": rows,
 		"left_out": counts["due"] - len(rows),
+		"broken": broken.as_dicts(),
+		"overlaps": overlaps,
 	}
 
 
@@ -140,14 +150,14 @@ def _outcome(message: PlannedMessage, log: dict | None) -> str:
 
 
 def _judged(
-	windows, night: date, visible: Visibility
+	windows, night: date, visible: Visibility, broken: Faults
 ) -> Iterator[list[tuple[PlannedMessage, str, dict | None]]]:
 	"""Yield pages of planned messages that the user may see, each with its key, and its ledger row if it has one.
 
 	1 or 2 queries a page, beside the plan's.
 	"""
 	taken = set()
-	for page in plan.plan(windows, night):
+	for page in plan.plan(windows, night, broken):
 		keyed = {
 			message.idempotency_key: message
 			for message in page

@@ -5,9 +5,9 @@ from datetime import date, timedelta
 import frappe
 from frappe.utils import getdate
 
-from marketing_automation.engine import ledger, plan, rules
+from marketing_automation.engine import ledger, plan, rules, schedule
 from marketing_automation.engine.model import Rule
-from marketing_automation.engine.settings import SETTINGS
+from marketing_automation.engine.settings import SETTINGS, day
 from marketing_automation.engine.sources import source_for
 
 
@@ -19,7 +19,9 @@ def clear(days: int) -> None:
 	(`is_forgotten`), and what a campaign missed while it was off is not made up for.
 	"""
 	today = getdate()
-	until = today - timedelta(days=days)
+	until = schedule.shifted(today, -days)
+	if not until:
+		return
 	for _rule, window in plan.windows_for_run(rules.load(), today):
 		until = min(until, window.first)
 	known = cleared_until()
@@ -32,8 +34,7 @@ def clear(days: int) -> None:
 
 def cleared_until() -> date | None:
 	"""Return the day from which on the ledger is complete, or None when nothing was ever cleared."""
-	value = frappe.db.get_single_value(SETTINGS, "cleared_until")
-	return getdate(value) if value else None
+	return day("cleared_until")
 
 
 def is_forgotten(trigger) -> bool:
@@ -46,4 +47,5 @@ def is_forgotten(trigger) -> bool:
 		return False
 	campaign = frappe.get_cached_doc("Lifecycle Campaign", trigger.campaign)
 	rule = Rule(campaign.as_dict(), trigger.as_dict(), ())
-	return source_for(trigger.trigger_type).night(rule, until - timedelta(days=1)) >= getdate()
+	night = source_for(trigger.trigger_type).night(rule, until - timedelta(days=1))
+	return bool(night and night >= getdate())

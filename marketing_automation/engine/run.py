@@ -1,12 +1,19 @@
 """One run: a night in, a Lifecycle Run with its claimed rows out, delivery under way."""
 
+from collections.abc import Callable
+
 import frappe
+from frappe import _
 from frappe.utils import getdate, now_datetime
 
-from marketing_automation.engine import deliver, ledger, plan, rules
+from marketing_automation.engine import deliver, faults, ledger, nights, notify, overlap, plan, rules
 from marketing_automation.engine.channels import channel_for
+from marketing_automation.engine.faults import Fault, Faults
 from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.transaction import committed
+
+# Of more broken triggers a notification does not speak one by one.
+MOST_TOLD = 3
 
 
 def start(run_type: str = "Scheduled", campaign: str | None = None) -> str:
@@ -69,17 +76,53 @@ def execute(run: str) -> None:
 
 def _execute(run: str) -> None:
 	night, campaign = frappe.db.get_value(ledger.RUN, run, ["night", "campaign"])
-	able, errors = _able_to_send(rules.load([campaign] if campaign else None))
+	broken = Faults()
+	able = faults.sound(rules.load([campaign] if campaign else None), broken)
+	able = _able_to_send(able, broken)
 	due = new = 0
-	for messages in plan.plan(plan.windows_for_run(able, night), night):
+	for messages in plan.plan(plan.windows_for_run(able, night), night, broken):
 		due += len(messages)
 		new += committed(_claim, messages, run)
-	values = {"due": due, "known": due - new, "status": "Failed" if errors else "Delivering"}
-	# Nothing has ended yet, also where `settle` has meanwhile called it Interrupted, because its job came so late.
-	frappe.db.set_value(ledger.RUN, run, {**values, "error": "\n".join(errors) or None, "finished_at": None})
-	frappe.db.commit()
+	committed(_end_claiming, run, night, {"due": due, "known": due - new}, broken)
 	deliver.enqueue(ledger.pending_of_run(run))
 	committed(ledger.refresh_runs, {run})
+	overlap.enqueue(run)
+
+
+def _end_claiming(run: str, night, counts: dict[str, int], broken: Faults) -> None:
+	"""Write down that a run is claimed to its end, and what it has left out; tell the managers what is newly broken.
+
+	Its nights are taken then: by all rules but those that it left out, which a later run makes up for.
+	"""
+	before = nights.taken(night)
+	errors = [*broken.texts(), *(fault.trace for fault in broken.values() if fault.trace)]
+	values = {
+		**counts,
+		"status": "Failed" if broken else "Delivering",
+		"error": "\n".join(errors) or None,
+		"left_out": nights.left_out(broken),
+		# Nothing has ended yet, also where `settle` has meanwhile called it Interrupted, because its job came so late.
+		"finished_at": None,
+	}
+	frappe.db.set_value(ledger.RUN, run, values)
+	# Once for each time that a rule breaks: not each night again, nor by each run of the same night.
+	if news := [fault for fault in broken.values() if not before.fault(fault.rule)]:
+		notify.managers(_news(news), ledger.RUN, run)
+
+
+def _news(found: list[Fault]) -> Callable[[], str]:
+	"""Return what says to the managers that these rules are broken."""
+	texts = list(dict.fromkeys(fault.text for fault in found))
+
+	def subject() -> str:
+		text = _("Left out of the nightly run until it is corrected: {0}").format(
+			" | ".join(texts[:MOST_TOLD])
+		)
+		if len(texts) > MOST_TOLD:
+			text += " " + _("And {0} more: open the run to see them.").format(len(texts) - MOST_TOLD)
+		return frappe.utils.escape_html(text)
+
+	return subject
 
 
 def _claim(messages, run: str) -> int:
@@ -89,15 +132,19 @@ def _claim(messages, run: str) -> int:
 	return new
 
 
-def _able_to_send(loaded: list) -> tuple[list, list[str]]:
-	"""Return the rules whose campaign can send, and what stops the others, one text a campaign."""
-	errors = {}
+def _able_to_send(loaded: list, broken: Faults) -> list:
+	"""Return the rules whose campaign can send; the others go into `broken`.
+
+	A channel is asked once for each campaign.
+	"""
+	problems = {}
 	for rule in loaded:
 		for action in rule.actions:
-			if rule.campaign.name not in errors:
-				try:
-					channel_for(action.action_type).check(rule.campaign)
-				except frappe.ValidationError as e:
-					frappe.clear_last_message()
-					errors[rule.campaign.name] = frappe.utils.strip_html(f"{rule.campaign.name}: {e}")
-	return [rule for rule in loaded if rule.campaign.name not in errors], list(errors.values())
+			key = rule.campaign.name, action.action_type
+			if key not in problems:
+				problems[key] = faults.attempted(channel_for(action.action_type).check, rule.campaign)
+	stopped = {campaign: problem for (campaign, _type), problem in problems.items() if problem}
+	for rule in loaded:
+		if rule.campaign.name in stopped:
+			broken.add(rule, stopped[rule.campaign.name], of_campaign=True)
+	return [rule for rule in loaded if rule.campaign.name not in stopped]

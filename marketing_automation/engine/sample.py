@@ -10,10 +10,10 @@ from frappe import _
 from frappe.core.utils import html2text
 from frappe.email.email_body import get_formatted_html
 from frappe.email.queue import get_unsubscribe_message
-from frappe.utils import validate_email_address
+from frappe.utils import getdate, validate_email_address
 
 from marketing_automation import recipes as cookbook
-from marketing_automation.engine import audience, rules, templates
+from marketing_automation.engine import audience, faults, rules, templates
 from marketing_automation.engine.address import MOST_CHARACTERS
 from marketing_automation.engine.channels import Message, Unsendable, channel_for, email, email_queue
 from marketing_automation.engine.items import item_names
@@ -54,6 +54,7 @@ def render(action: str, serial_no: str, visible: Visibility, language: str | Non
 	may not be seen or the template cannot be filled in.
 	"""
 	rule, found = rule_of(action)
+	faults.refuse(replace(rule, actions=(found,)), _("Cannot Be Shown"))
 	event, recipient = _addressed(rule, serial_no, visible)
 	if language:
 		recipient = replace(recipient, language=language)
@@ -124,7 +125,8 @@ def _addressed(rule: Rule, serial_no: str, visible: Visibility) -> tuple[DueEven
 			),
 			title=_("No Expiry Date"),
 		)
-	return event._replace(night=source.night(rule, event.occurrence)), recipient
+	# Near the ends of the calendar there may be no such day.
+	return event._replace(night=source.night(rule, event.occurrence) or getdate()), recipient
 
 
 def languages(action: dict) -> list[dict]:
@@ -190,6 +192,7 @@ def _sender(sender: str | None) -> str | None:
 
 def example_serial_no(action: str, visible: Visibility) -> str | None:
 	"""Return a serial number to begin with: the one that the action's trigger meets next. 7 to 10 queries."""
-	rule, _action = rule_of(action)
+	rule, found = rule_of(action)
+	faults.refuse(replace(rule, actions=(found,)), _("Cannot Be Shown"))
 	source = source_for(rule.trigger.trigger_type)
 	return source.example(rule, visible)

@@ -1,7 +1,8 @@
 """Which night an expiry is due, and which nights a run has to take. Pure date arithmetic, no database.
 
 A *night* is a calendar day in the site's time zone (System Settings), named by its date. All arithmetic is on
-dates, never on timestamps, so daylight saving cannot move a night.
+dates, never on timestamps, so daylight saving cannot move a night. Dates end with the years 1 and 9999: what would lie
+beyond has no night and is never due.
 """
 
 from dataclasses import dataclass
@@ -13,19 +14,30 @@ AFTER = "After Expiration"
 
 SIGN = {BEFORE: 1, ON: 0, AFTER: -1}
 
+# Ten years. More is a date typed into the field of the days.
+MOST_DAYS = 3650
 
-def occurrence_for_night(trigger_type: str, days_offset: int, night: date) -> date:
-	"""Return the expiry date whose message is due on `night`.
+
+def shifted(day: date, days: int) -> date | None:
+	"""Return the date so many days later (earlier where negative), or None where there is no such date."""
+	try:
+		return day + timedelta(days=days)
+	except OverflowError:
+		return None
+
+
+def occurrence_for_night(trigger_type: str, days_offset: int, night: date) -> date | None:
+	"""Return the expiry date whose message is due on `night`, or None where there is no such date.
 
 	>>> occurrence_for_night("Before Expiration", 30, date(2024, 1, 30))
 	datetime.date(2024, 2, 29)
 	"""
-	return night + timedelta(days=SIGN[trigger_type] * (days_offset or 0))
+	return shifted(night, SIGN[trigger_type] * (days_offset or 0))
 
 
-def night_for_occurrence(trigger_type: str, days_offset: int, occurrence: date) -> date:
-	"""Return the night on which the message about `occurrence` is due; the inverse of the above."""
-	return occurrence - timedelta(days=SIGN[trigger_type] * (days_offset or 0))
+def night_for_occurrence(trigger_type: str, days_offset: int, occurrence: date) -> date | None:
+	"""Return the night on which the message about `occurrence` is due, or None; the inverse of the above."""
+	return shifted(occurrence, -SIGN[trigger_type] * (days_offset or 0))
 
 
 @dataclass(frozen=True)
@@ -39,9 +51,14 @@ class Window:
 	last: date
 	catch_up_from: date
 
+	def __bool__(self) -> bool:
+		"""Say whether it has a night at all."""
+		return self.first <= self.last
+
 	def nights(self) -> list[date]:
-		"""Return every night, oldest first; empty when `first` is after `last`."""
-		return [self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1)]
+		"""Return every night, oldest first; empty when `first` is after `last`. Of more than MOST_DAYS those at the end."""
+		first = max(self.first, shifted(self.last, -MOST_DAYS) or date.min)
+		return [first + timedelta(days=n) for n in range((self.last - first).days + 1)]
 
 
 def window(
@@ -62,6 +79,7 @@ def window(
 	up for; the day itself is, also when that day's run had passed already.
 	catch_up_nights: nights before `night` that are still sent, not just written down.
 	start_date, end_date: the campaign's.
+	What fell due more than MOST_DAYS ago is not even written down as missed.
 	"""
 	if active_since and (covered_at is None or covered_at < active_since):
 		first = active_since.date()
@@ -73,5 +91,6 @@ def window(
 		first = max(first, active_since.date())
 	if start_date:
 		first = max(first, start_date)
+	first = max(first, shifted(night, -MOST_DAYS) or date.min)
 	last = min(night, end_date) if end_date else night
-	return Window(first, last, night - timedelta(days=catch_up_nights))
+	return Window(first, last, shifted(night, -catch_up_nights) or date.min)

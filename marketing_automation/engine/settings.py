@@ -1,7 +1,9 @@
 """The settings that the engine works by."""
 
+from datetime import date, datetime
+
 import frappe
-from frappe.utils import cint
+from frappe.utils import cint, get_datetime
 
 SETTINGS = "Marketing Automation Settings"
 
@@ -10,3 +12,20 @@ def limit(field: str) -> int:
 	"""Return a setting that cannot be 0; its default where it was never saved. 1 query."""
 	value = cint(frappe.db.get_single_value(SETTINGS, field))
 	return value or cint(frappe.get_meta(SETTINGS).get_field(field).default)
+
+
+def moment(field: str, for_update: bool = False) -> datetime | None:
+	"""Return a Datetime of the settings, or None where it is empty. 1 query.
+
+	`get_single_value` makes the year 1 of an empty one, and so does what was saved from its answer.
+	for_update: lock the settings until the caller commits.
+	"""
+	value = frappe.db.get_singles_dict(SETTINGS, for_update=for_update).get(field)
+	found = get_datetime(value) if value else None
+	return found if found and found.year > 1 else None
+
+
+def day(field: str) -> date | None:
+	"""Return a Date of the settings, or None where it is empty. 1 query."""
+	found = moment(field)
+	return found.date() if found else None

@@ -7,8 +7,8 @@ from frappe import _
 from frappe.query_builder.functions import Max, Min
 from frappe.utils import now_datetime
 
-from marketing_automation.engine import ledger, notify
-from marketing_automation.engine.settings import SETTINGS
+from marketing_automation.engine import ledger, nights, notify
+from marketing_automation.engine.settings import SETTINGS, moment
 
 # A day and a late start.
 PATIENCE = timedelta(hours=26)
@@ -24,7 +24,7 @@ def overdue() -> tuple[datetime | None, datetime | None]:
 	((last_success,),) = (
 		frappe.qb.from_(run)
 		.select(Max(run.started_at))
-		.where(run.status.isin(["Delivering", "Completed"]))
+		.where(nights.was_claimed(run))
 		.where(run.campaign.isnull() | (run.campaign == ""))
 	).run()
 	((active_since,),) = (
@@ -43,8 +43,8 @@ def warn() -> None:
 	if not overdue_since:
 		return
 	# Locked, so that of several workers one tells of it.
-	told_at = frappe.db.get_singles_dict(SETTINGS, for_update=True).get("overdue_told_at")
-	if told_at and frappe.utils.get_datetime(told_at) >= overdue_since:
+	told_at = moment("overdue_told_at", for_update=True)
+	if told_at and told_at >= overdue_since:
 		return
 	frappe.db.set_single_value(SETTINGS, "overdue_told_at", now_datetime())
 	notify.managers(

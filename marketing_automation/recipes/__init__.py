@@ -20,7 +20,9 @@ import frappe
 from frappe import _
 
 from marketing_automation import template_rights
+from marketing_automation.engine import faults
 from marketing_automation.engine.schedule import BEFORE, ON
+from marketing_automation.naming import free_name
 
 
 def all_recipes() -> dict[str, dict]:
@@ -61,7 +63,7 @@ def cook(
 			),
 			title=_("Unknown Trigger Type"),
 		)
-	if frappe.db.exists("Lifecycle Campaign", campaign_name):
+	if frappe.db.exists("Lifecycle Campaign", {"name": campaign_name}):
 		frappe.throw(
 			_("There is a campaign {0} already. Choose another name.").format(
 				frappe.bold(frappe.utils.escape_html(campaign_name))
@@ -71,6 +73,7 @@ def cook(
 	days = sorted(set(days), reverse=True)
 	if not days or min(days) < 0:
 		frappe.throw(_("Give the days before the expiry, for example: 30, 7, 1."), title=_("Days Missing"))
+	faults.refuse_days(max(days))
 	if language not in languages(recipe):
 		frappe.throw(
 			_("This recipe is not written in {0}. Choose one of: {1}.").format(
@@ -137,10 +140,9 @@ def email_template(recipe: dict, message: dict, language: str, campaign: str) ->
 		expiry_label=text["expiry_label"],
 		closing=text["closing"],
 	)
-	name = f"{campaign}: {_(message['title'])} ({language})"
 	doc = frappe.new_doc("Email Template")
 	doc.update({"subject": text["subject"], "use_html": 1, "response_html": body})
-	doc.name = name[:140]
+	doc.name = free_name("Email Template", campaign, f": {_(message['title'])} ({language})")
 	doc.insert(set_name=doc.name)
 	template_rights.register(doc.name, template_rights.RECIPE)
 	return doc.name

@@ -66,7 +66,9 @@ def channel_for(action_type: str) -> ModuleType:
 	paths = frappe.get_hooks("lifecycle_channels", {}).get(action_type)
 	if not paths:
 		frappe.throw(
-			_("No installed app serves the action type {0}.").format(frappe.bold(_(action_type))),
+			_(
+				"No installed app serves the action type {0}. Install the app again, or choose another action type."
+			).format(frappe.bold(frappe.utils.escape_html(_(action_type)))),
 			title=_("Unknown Action Type"),
 		)
 	return frappe.get_module(paths[-1])

@@ -6,7 +6,7 @@ the triggers together, page by page along its primary key.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import date
 from operator import itemgetter
 
 import frappe
@@ -73,7 +73,14 @@ def validate(trigger) -> None:
 def _validate_filters(trigger) -> None:
 	try:
 		filters = parse_filters(trigger.filters)
-		frappe.get_all(REFERENCE_DOCTYPE, filters=filters, limit_page_length=1, order_by="name asc")
+		if filters:
+			# Of one name, so that the database looks at the filters and not at the table.
+			frappe.get_all(
+				REFERENCE_DOCTYPE,
+				filters=[[REFERENCE_DOCTYPE, "name", "=", "-"], *filters],
+				limit_page_length=1,
+				order_by="name asc",
+			)
 	except Exception as e:
 		frappe.throw(
 			_("The filters cannot be used: {0}. Remove them and choose them again.").format(
@@ -88,7 +95,8 @@ def parse_filters(text: str | None) -> list[list]:
 
 	Raises ValueError when it is no list of filters on Serial No.
 	"""
-	filters = frappe.parse_json(text) if text else []
+	# Nothing is written in several ways.
+	filters = (frappe.parse_json(text) if text else None) or []
 	if not isinstance(filters, list):
 		raise ValueError(_("a list is expected"))
 	if not filters:
@@ -96,8 +104,10 @@ def parse_filters(text: str | None) -> list[list]:
 	# get_all takes an expression for a field.
 	columns = {*frappe.get_meta(REFERENCE_DOCTYPE).get_valid_columns(), *optional_fields}
 	for row in filters:
-		if not isinstance(row, list) or len(row) < 4 or row[0] != REFERENCE_DOCTYPE or row[1] not in columns:
+		if not isinstance(row, list) or len(row) < 4 or row[0] != REFERENCE_DOCTYPE:
 			raise ValueError(_("each filter is [{0}, field, operator, value]").format(REFERENCE_DOCTYPE))
+		if row[1] not in columns:
+			raise ValueError(_("{0} has no field {1}").format(_(REFERENCE_DOCTYPE), row[1]))
 	# The filter builder adds a fifth element (hidden) that not every version of get_all takes.
 	return [row[:4] for row in filters]
 
@@ -143,7 +153,8 @@ def due(windows: list[tuple[Rule, Window]]) -> Iterator[list[DueEvent]]:
 				occurrence = schedule.occurrence_for_night(
 					rule.trigger.trigger_type, rule.trigger.days_offset, night
 				)
-				due_on[occurrence].append((rule, night, night < window.catch_up_from))
+				if occurrence:
+					due_on[occurrence].append((rule, night, night < window.catch_up_from))
 		for rows in _pages(date_field, sorted(due_on)):
 			yield _events(rows, due_on, groups)
 
@@ -157,7 +168,7 @@ def counts(windows: list[tuple[Rule, Window]], visible: Visibility) -> dict[tupl
 	groups = _ItemGroups(rule.trigger.item_group for rule, _window in windows)
 	by_field = defaultdict(list)
 	for rule, window in windows:
-		if window.nights():
+		if window:
 			filters = parse_filters(rule.trigger.filters)
 			by_field[rule.trigger.date_field, frappe.as_json(filters)].append((rule, window, filters))
 	counted = {key: _counted(key[0], of_field, visible) for key, of_field in sorted(by_field.items())}
@@ -168,7 +179,8 @@ def counts(windows: list[tuple[Rule, Window]], visible: Visibility) -> dict[tupl
 			for (day, company, item), count in rows.items():
 				due_on = night(rule, day)
 				if (
-					window.first <= due_on <= window.last
+					due_on
+					and window.first <= due_on <= window.last
 					and rule.campaign.company in (None, "", company)
 					and groups.contains(rule.trigger.item_group, item_groups.get(item))
 				):
@@ -179,11 +191,12 @@ def counts(windows: list[tuple[Rule, Window]], visible: Visibility) -> dict[tupl
 def _counted(date_field: str, of_field: list[tuple], visible: Visibility) -> dict[tuple, int]:
 	"""Return {(expiry, company, item): count} of the serial numbers that rules with the same filters wait for."""
 	days = [
-		schedule.occurrence_for_night(rule.trigger.trigger_type, rule.trigger.days_offset, night)
+		# Where one end has no such date, the other is looked at with all that lies beyond it.
+		schedule.occurrence_for_night(rule.trigger.trigger_type, rule.trigger.days_offset, night) or beyond
 		for rule, window, _filters in of_field
-		for night in (window.first, window.last)
+		for night, beyond in ((window.first, date.min), (window.last, date.max))
 	]
-	first, after = min(days), max(days) + timedelta(days=1)
+	first, last = min(days), max(days)
 	filters = of_field[0][2]
 	if not filters:
 		serial = frappe.qb.DocType(REFERENCE_DOCTYPE)
@@ -191,8 +204,7 @@ def _counted(date_field: str, of_field: list[tuple], visible: Visibility) -> dic
 		query = (
 			frappe.qb.from_(serial)
 			.select(day, serial.company, serial.item_code, Count(serial.name))
-			.where(serial[date_field] >= first)
-			.where(serial[date_field] < after)
+			.where(_between(serial[date_field], first, last))
 			.groupby(day, serial.company, serial.item_code)
 		)
 		return {tuple(key): count for *key, count in visible.restrict(query, serial).run()}
@@ -200,8 +212,9 @@ def _counted(date_field: str, of_field: list[tuple], visible: Visibility) -> dic
 	rows = frappe.get_all(
 		REFERENCE_DOCTYPE,
 		filters=[
-			[REFERENCE_DOCTYPE, date_field, ">=", str(first)],
-			[REFERENCE_DOCTYPE, date_field, "<", str(after)],
+			[REFERENCE_DOCTYPE, date_field, "is", "set"],
+			*_from(date_field, first),
+			*_before(date_field, schedule.shifted(last, 1)),
 			*filters,
 		],
 		fields=[f"{date_field} as occurrence", "company", "item_code", "customer"],
@@ -234,7 +247,7 @@ def about(rules: list[Rule], names: list[str]) -> list[DueEvent]:
 			order_by="name asc",
 		)
 		due_on = {
-			day: [(rule, night(rule, day), False) for rule in of_field]
+			day: [(rule, on, False) for rule in of_field if (on := night(rule, day))]
 			for day in map(getdate, {row.occurrence for row in rows})
 		}
 		events += _events(rows, due_on, groups)
@@ -250,7 +263,7 @@ def upcoming(rules: list[Rule], rows: list[dict], today: date) -> dict[str, tupl
 	due_on = {}
 	for day in map(getdate, {row.occurrence for row in rows}):
 		nights = [(rule, night(rule, day)) for rule in rules]
-		coming = [(rule, on) for rule, on in nights if on >= today and rule.sends_on(on)]
+		coming = [(rule, on) for rule, on in nights if on and on >= today and rule.sends_on(on)]
 		due_on[day] = sorted(coming, key=itemgetter(1))
 	takes = _judge(rules, rows, _ItemGroups(rule.trigger.item_group for rule in rules))
 	found = {}
@@ -270,8 +283,7 @@ def expiring(date_field: str, first: date, last: date, visible: Visibility) -> I
 	query = (
 		frappe.qb.from_(serial)
 		.select(*[serial[field] for field in FIELDS], serial[date_field].as_("occurrence"))
-		.where(serial[date_field] >= first)
-		.where(serial[date_field] < last + timedelta(days=1))
+		.where(_between(serial[date_field], first, last))
 		.orderby(serial.name)
 		.limit(PAGE_SIZE)
 	)
@@ -283,8 +295,8 @@ def expiring(date_field: str, first: date, last: date, visible: Visibility) -> I
 		after = rows[-1].name
 
 
-def night(rule: Rule, occurrence: date) -> date:
-	"""Return when the message of a rule about an occurrence is due."""
+def night(rule: Rule, occurrence: date) -> date | None:
+	"""Return when the message of a rule about an occurrence is due, or None if there is no such date."""
 	return schedule.night_for_occurrence(rule.trigger.trigger_type, rule.trigger.days_offset, occurrence)
 
 
@@ -350,7 +362,24 @@ def _on_dates(column, date_field: str, dates: list[date]) -> Criterion:
 	"""Return the condition that a Date or Datetime column is on any of `dates`."""
 	if frappe.get_meta(REFERENCE_DOCTYPE).get_field(date_field).fieldtype == "Date":
 		return column.isin(dates)
-	return Criterion.any((column >= day) & (column < day + timedelta(days=1)) for day in dates)
+	return Criterion.any(_between(column, day, day) for day in dates)
+
+
+def _between(column, first: date, last: date) -> Criterion:
+	"""Return the condition that a Date or Datetime column lies between two dates, both included."""
+	after = schedule.shifted(last, 1)
+	return (column >= first) & (column < after) if after else column >= first
+
+
+def _from(date_field: str, first: date) -> list[list]:
+	"""Return the filter for get_all that leaves out what lies before a date."""
+	# It does not know the year 1, where nothing lies before.
+	return [[REFERENCE_DOCTYPE, date_field, ">=", str(first)]] if first.year > 1 else []
+
+
+def _before(date_field: str, after: date | None) -> list[list]:
+	"""Return the filter for get_all that leaves out a date and what lies after it; None: nothing lies after."""
+	return [[REFERENCE_DOCTYPE, date_field, "<", str(max(after, date(2, 1, 1)))]] if after else []
 
 
 def _events(rows: list[dict], due_on: dict, groups: "_ItemGroups") -> list[DueEvent]:

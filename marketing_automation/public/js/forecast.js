@@ -50,7 +50,7 @@ marketing_automation.forecast = {
 				);
 				return;
 			}
-			wrapper.html(`<div class="lifecycle-notes">
+			wrapper.html(`${ma.broken_banners(found.broken)}<div class="lifecycle-notes">
 					${__("{0} messages fall due in the next {1} days.", [
 						`<strong>${ma.number(found.total)}</strong>`,
 						this.DAYS,

@@ -91,6 +91,7 @@ marketing_automation.journey = {
 	},
 
 	when(trigger) {
+		if (trigger.day === null) return __("Never");
 		if (trigger.day === 0) return __("On the day of expiry");
 		const days = Math.abs(trigger.day);
 		if (trigger.day < 0) {
@@ -101,7 +102,7 @@ marketing_automation.journey = {
 
 	html(frm, journey) {
 		const steps = journey.map((trigger) => this.trigger(frm, trigger));
-		const after = journey.findIndex((trigger) => trigger.day >= 0);
+		const after = journey.findIndex((trigger) => trigger.day === null || trigger.day >= 0);
 		const expiry = `<li class="lifecycle-expiry" aria-label="${__("Expiry")}"><span>${__(
 			"Expiry"
 		)}</span></li>`;
@@ -123,6 +124,7 @@ marketing_automation.journey = {
 					data-doctype="Lifecycle Trigger">${title}</button>
 				${this.box("Lifecycle Trigger", trigger, frm)}
 			</div>
+			${trigger.problem ? `<div class="text-danger small">${ma.escape(trigger.problem)}</div>` : ""}
 			${trigger.item_group ? `<div class="text-muted small">${ma.escape(trigger.item_group)}</div>` : ""}
 			${trigger.actions.map((action) => this.action(frm, action)).join("")}
 			<button type="button" class="btn btn-default btn-xs" data-add="Lifecycle Action"

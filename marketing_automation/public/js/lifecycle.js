@@ -85,6 +85,38 @@ Object.assign(marketing_automation, {
 		return `<div class="lifecycle-banner ${level}" role="alert">${this.escape(text)}${html}</div>`;
 	},
 
+	// Who hears from another campaign too: [{campaign, customers, examples}], see engine/overlap.py.
+	overlap_banners(overlaps) {
+		return (overlaps || [])
+			.map(({ campaign, customers, examples }) =>
+				this.banner(
+					"orange",
+					customers === 1
+						? __("1 customer also hears from the campaign {0} within {1} days: {2}.", [
+								campaign,
+								7,
+								examples.join(", "),
+						  ])
+						: __("{3} customers also hear from the campaign {0} within {1} days, among them {2}.", [
+								campaign,
+								7,
+								examples.join(", "),
+								customers,
+						  ])
+				)
+			)
+			.join("");
+	},
+
+	// Triggers that cannot work and were left out: [{trigger, text}], see engine/faults.py.
+	broken_banners(broken) {
+		return (broken || [])
+			.map(({ trigger, text }) =>
+				this.banner("red", text, ` ${this.link("Lifecycle Trigger", trigger, __("Open It"))}`)
+			)
+			.join("");
+	},
+
 	loading() {
 		return `<div class="lifecycle-empty text-muted" role="status">${__("Loading...")}</div>`;
 	},

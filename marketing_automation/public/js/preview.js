@@ -139,8 +139,9 @@ marketing_automation.preview = {
 						"Show More"
 				  )}</button>`
 				: "";
+		const banners = ma.broken_banners(found.broken) + ma.overlap_banners(found.overlaps);
 		wrapper.html(
-			`<div class="lifecycle-counts">${chips}</div>
+			`${banners}<div class="lifecycle-counts">${chips}</div>
 			<div class="lifecycle-notes text-muted">${notes.map((note) => ma.escape(note)).join(" · ")}</div>
 			${list}${more}`
 		);

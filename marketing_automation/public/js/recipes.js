@@ -41,7 +41,7 @@ marketing_automation.recipes = {
 							fieldtype: "Data",
 							default: first.days.join(", "),
 							reqd: 1,
-							description: __("One message for each, for example: 30, 7, 1."),
+							description: __("One message for each, 0 to 3650, for example: 30, 7, 1."),
 						},
 						{ fieldtype: "Column Break" },
 						{

@@ -6,7 +6,7 @@ marketing_automation.run = {
 
 	confirm(campaign, done) {
 		const ma = marketing_automation;
-		ma.call("run_preview", { campaign }, { freeze: true }).then(({ counts, reasons, problems }) => {
+		ma.call("run_preview", { campaign }, { freeze: true }).then(({ counts, reasons, overlaps, problems }) => {
 			const lines = [
 				counts.mails > 1
 					? __("<strong>{0} mails</strong> will go out to customers now.", [ma.number(counts.mails)])
@@ -25,7 +25,7 @@ marketing_automation.run = {
 			}
 			const banners = problems
 				.map((problem) => ma.banner(problem.level, problem.text))
-				.join("");
+				.join("") + ma.overlap_banners(overlaps);
 			frappe.confirm(banners + lines.map((line) => `<p>${line}</p>`).join(""), () =>
 				ma.call("run_now", { campaign }, { freeze: true }).then((name) => this.follow(name, done))
 			);
@@ -103,7 +103,9 @@ marketing_automation.run = {
 			Running: __("Finding out who is to be told…"),
 			Delivering: __("Writing the mails…"),
 			Completed: __("Done."),
-			Failed: __("The run failed."),
+			Failed: progress.partly
+				? __("Some triggers were left out. All others run.")
+				: __("The run failed."),
 			Interrupted: __("The run was interrupted. It is taken up again by itself."),
 		};
 		const counts = Object.entries(progress.counts)

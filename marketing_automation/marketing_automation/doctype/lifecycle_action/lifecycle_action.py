@@ -5,11 +5,14 @@ from frappe.model.document import Document
 from marketing_automation.engine.channels import channel_for
 from marketing_automation.engine.language import of_the_site
 from marketing_automation.lifecycle import (
+	only_switched_off,
 	read_numbers,
 	refuse_deletion_if_used,
 	refuse_merge,
 	set_active_since,
 )
+
+WORKS_BY = ("trigger", "action_type", "email_template", "translations", "language")
 
 
 class LifecycleAction(Document):
@@ -18,11 +21,12 @@ class LifecycleAction(Document):
 		self.campaign = frappe.db.get_value("Lifecycle Trigger", self.trigger, "campaign")
 		if self.is_new() and not self.language:
 			self.language = of_the_site()
-		campaign = frappe.db.get_value(
-			"Lifecycle Campaign", self.campaign, ["name", "combine_messages"], as_dict=True
-		)
-		# Without one Frappe says what is missing, after this.
-		channel_for(self.action_type).validate(self, campaign or frappe._dict())
+		if not only_switched_off(self, WORKS_BY):
+			campaign = frappe.db.get_value(
+				"Lifecycle Campaign", self.campaign, ["name", "combine_messages"], as_dict=True
+			)
+			# Without one Frappe says what is missing, after this.
+			channel_for(self.action_type).validate(self, campaign or frappe._dict())
 		set_active_since(self, "enabled")
 
 	def before_rename(self, old: str, new: str, merge: bool = False):

@@ -92,7 +92,8 @@ frappe.ui.form.on("Lifecycle Campaign", {
 				fieldname: "campaign_name",
 				label: __("Campaign Name"),
 				fieldtype: "Data",
-				default: __("{0} (Copy)", [frm.doc.name]),
+				// A name can have 140 characters, and the ending says what it is.
+				default: __("{0} (Copy)", [frm.doc.name.slice(0, 140 - __("{0} (Copy)", [""]).length)]),
 				description: __("With its triggers and actions, not active. The messages are shared by both."),
 				reqd: 1,
 			},

@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import frappe
 from frappe import _
 from frappe.model.document import Document
 from frappe.utils import getdate
 
 from marketing_automation import template_rights
-from marketing_automation.engine import ledger, rules, withdrawal
+from marketing_automation.engine import faults, ledger, overlap, rules, withdrawal
 from marketing_automation.engine.channels import channel_for, email
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.lifecycle import (
@@ -13,6 +15,7 @@ from marketing_automation.lifecycle import (
 	refuse_merge,
 	set_active_since,
 )
+from marketing_automation.naming import free_name
 
 
 class LifecycleCampaign(Document):
@@ -98,6 +101,7 @@ class LifecycleCampaign(Document):
 					),
 					title=_("Nothing To Send"),
 				)
+			faults.refuse(replace(rule, actions=tuple(actions)), _("Trigger Broken"))
 			for action_type in {action.action_type for action in actions}:
 				channel_for(action_type).check(self)
 			# What they need can have changed since they were saved.
@@ -134,7 +138,8 @@ class LifecycleCampaign(Document):
 	def _copied_template(self, name: str, campaign: str) -> str:
 		"""Insert a copy of an Email Template for a copy of this campaign; return its name."""
 		copy = frappe.copy_doc(frappe.get_doc("Email Template", name))
-		copy.insert(set_name=_name_of_copy(name.removeprefix(f"{self.name}: "), campaign))
+		ending = f": {name.removeprefix(f'{self.name}: ')[-80:]}"
+		copy.insert(set_name=free_name("Email Template", campaign, ending))
 		template_rights.register(copy.name, template_rights.COPY)
 		return copy.name
 
@@ -142,6 +147,13 @@ class LifecycleCampaign(Document):
 		before = self.get_doc_before_save()
 		if before and before.is_active and not self.is_active:
 			withdrawal.enqueue()
+		elif before and self.is_active and not before.is_active:
+			self.warn_of_overlaps()
+
+	def warn_of_overlaps(self):
+		"""Say which other campaigns its customers hear from in these days. Nothing is held back by that."""
+		for text in overlap.texts(overlap.of_campaign(self.name)):
+			frappe.msgprint(frappe.utils.escape_html(text), alert=True, indicator="orange")
 
 	def before_rename(self, old: str, new: str, merge: bool = False):
 		refuse_merge(self, merge)
@@ -170,17 +182,3 @@ def _documents(doctype: str, filters: dict) -> list[Document]:
 		frappe.get_doc(doctype, name)
 		for name in frappe.get_all(doctype, filters=filters, pluck="name", order_by="creation asc, name asc")
 	]
-
-
-def _name_of_copy(title: str, campaign: str) -> str:
-	"""Return a free name for an Email Template of a campaign, of at most 140 characters.
-
-	What it is about stands at the end of a name, and is what tells two of a campaign apart; so the campaign's is cut.
-	"""
-	number = 1
-	while True:
-		end = f": {title[-80:]}" + (f" {number}" if number > 1 else "")
-		name = (campaign[: 140 - len(end)] + end).strip()
-		if not frappe.db.exists("Email Template", name):
-			return name
-		number += 1

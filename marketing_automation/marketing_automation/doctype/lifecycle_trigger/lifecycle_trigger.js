@@ -10,6 +10,7 @@ frappe.ui.form.on("Lifecycle Trigger", {
 		frm.trigger("offer_date_fields");
 		frm.trigger("draw_filters");
 		if (frm.is_new()) return;
+		frm.trigger("draw_health");
 		marketing_automation.breadcrumb(
 			frm,
 			frm.doc.campaign,
@@ -29,6 +30,22 @@ frappe.ui.form.on("Lifecycle Trigger", {
 			// Shown by its label, which it has only now.
 			frm.refresh_field("date_field");
 		}
+	},
+
+	// What keeps this trigger from working, and what to do about it.
+	draw_health(frm) {
+		const ma = marketing_automation;
+		const name = frm.doc.name;
+		ma.call("health", { campaign: frm.doc.campaign }).then((problems) => {
+			if (frm.doc.name !== name) return;
+			const own = problems.filter((problem) => problem.trigger === name);
+			frm.layout.wrapper.find(".lifecycle-broken").remove();
+			if (own.length) {
+				frm.layout.wrapper.prepend(
+					`<div class="lifecycle-broken">${own.map((p) => ma.banner(p.level, p.text)).join("")}</div>`
+				);
+			}
+		});
 	},
 
 	trigger_type(frm) {
@@ -62,10 +79,42 @@ frappe.ui.form.on("Lifecycle Trigger", {
 			group.hide_popover = () => {};
 			group.update_filter_button = () => {};
 			frm.lifecycle_filters = group;
-			Promise.resolve(group.add_filters(JSON.parse(frm.doc.filters || "[]"))).then(() => {
+			const saved = frm.events.read_filters(frm);
+			if (saved.broken) frm.events.offer_removal(frm, wrapper, saved.usable);
+			Promise.resolve(group.add_filters(saved.usable)).then(() => {
 				group.toggle_empty_filters(!group.filters.length);
 				group.lifecycle_ready = true;
 			});
+		});
+	},
+
+	// The filters that can be shown: the others are of fields that are gone, or no filters at all.
+	read_filters(frm) {
+		let saved;
+		try {
+			saved = JSON.parse(frm.doc.filters || "[]") || [];
+		} catch {
+			saved = null;
+		}
+		if (!Array.isArray(saved)) return { usable: [], broken: true };
+		const is_usable = (filter) =>
+			Array.isArray(filter) &&
+			filter.length > 3 &&
+			filter[0] === "Serial No" &&
+			(frappe.model.std_fields_list.includes(filter[1]) || frappe.meta.has_field("Serial No", filter[1]));
+		const usable = saved.filter(is_usable);
+		return { usable, broken: usable.length < saved.length };
+	},
+
+	offer_removal(frm, wrapper, usable) {
+		const ma = marketing_automation;
+		const button = `<button type="button" class="btn btn-default btn-xs" data-remove="1">${__(
+			"Remove Them"
+		)}</button>`;
+		wrapper.append(ma.banner("red", __("Some filters cannot be used any more and are not shown."), ` ${button}`));
+		wrapper.find("[data-remove]").on("click", () => {
+			frm.set_value("filters", usable.length ? JSON.stringify(usable) : "");
+			wrapper.find("[data-remove]").closest(".lifecycle-banner").remove();
 		});
 	},
 });

@@ -2,10 +2,11 @@ import frappe
 from frappe import _
 from frappe.model.document import Document
 
-from marketing_automation.engine import retention
+from marketing_automation.engine import faults, retention
 from marketing_automation.engine.sources import source_for
 from marketing_automation.engine.sources.serial_no import parse_filters, unreadable
 from marketing_automation.lifecycle import (
+	only_switched_off,
 	read_numbers,
 	refuse_deletion_if_used,
 	refuse_merge,
@@ -14,16 +15,25 @@ from marketing_automation.lifecycle import (
 
 # A trigger that waits for other dates is a new one: what it would have told in the past is not made up for.
 DEFINITION = ("trigger_type", "days_offset", "date_field")
+WORKS_BY = (*DEFINITION, "item_group", "filters")
 
 
 class LifecycleTrigger(Document):
 	def validate(self):
 		read_numbers(self, "enabled", "days_offset")
-		source_for(self.trigger_type).validate(self)
-		self.validate_what_is_read()
+		if not only_switched_off(self, WORKS_BY):
+			faults.refuse_days(self.days_offset)
+			source_for(self.trigger_type).validate(self)
+			self.validate_what_is_read()
 		self.validate_action()
 		self.validate_memory()
-		set_active_since(self, "enabled", DEFINITION)
+		# What is mended has not become another trigger: it makes up for the nights that it was left out of.
+		set_active_since(self, "enabled", () if self.was_broken() else DEFINITION)
+
+	def was_broken(self) -> bool:
+		"""Say whether it could not work as it was before."""
+		before = self.get_doc_before_save()
+		return bool(before) and faults.is_broken(before)
 
 	def validate_action(self):
 		"""In an active campaign a trigger is not switched on before it has an action."""

@@ -11,8 +11,10 @@ from frappe import _
 from frappe.query_builder.functions import Count
 from frappe.utils import add_days, date_diff, formatdate, getdate
 
+from marketing_automation.days import asked
 from marketing_automation.engine import ledger
 from marketing_automation.engine.model import CANCELLED, COMPLETED, FAILED, PENDING, QUEUED, SKIPPED
+from marketing_automation.engine.schedule import shifted
 from marketing_automation.engine.visibility import Visibility
 
 # By which of the ledger's links the rows are put together.
@@ -29,8 +31,8 @@ MOST_BARS = 14
 def execute(filters: dict | None = None):
 	"""Return columns, rows, a message when there are none, the chart by day, and the summary."""
 	filters = frappe._dict(filters or {})
-	filters.to_date = getdate(filters.to_date)
-	filters.from_date = getdate(filters.from_date or add_days(filters.to_date, -DEFAULT_DAYS))
+	filters.to_date = asked(filters.to_date)
+	filters.from_date = asked(filters.from_date or shifted(filters.to_date, -DEFAULT_DAYS) or date.min)
 	if filters.to_date < filters.from_date:
 		frappe.throw(_("The period ends before it starts. Choose another To Date."))
 	level = LEVELS[filters.group_by if filters.group_by in LEVELS else "Action"]

@@ -1,10 +1,13 @@
 """Expiring Pins: a period in, its serial numbers out, with who will be told by which trigger, or why nobody will."""
 
+from datetime import date
+
 import frappe
 from frappe import _
-from frappe.utils import add_days, getdate
 
+from marketing_automation.days import asked
 from marketing_automation.engine import coverage
+from marketing_automation.engine.schedule import shifted
 from marketing_automation.engine.sources import serial_no
 from marketing_automation.engine.visibility import Visibility
 
@@ -15,8 +18,8 @@ DEFAULT_DATE_FIELD = "warranty_expiry_date"
 def execute(filters: dict | None = None):
 	"""Return columns, rows, a message when the list was cut or is empty, no chart, and the summary."""
 	filters = frappe._dict(filters or {})
-	first = getdate(filters.from_date)
-	last = getdate(filters.to_date or add_days(first, DEFAULT_DAYS))
+	first = asked(filters.from_date)
+	last = asked(filters.to_date or shifted(first, DEFAULT_DAYS) or date.max)
 	date_field = filters.date_field or DEFAULT_DATE_FIELD
 	if date_field not in {df.fieldname for df in serial_no.readable_date_fields()}:
 		frappe.throw(_("{0} is not a date field of Serial No.").format(frappe.utils.escape_html(date_field)))
