@@ -5,7 +5,7 @@ marketing_automation.forecast = {
 	COLORS: ["#2490ef", "#1b4d5c", "#f2b84b", "#7c5cbf", "#29a38b", "#e2725b", "#5f7ea8", "#a0a847"],
 
 	show(campaign) {
-		const dialog = new frappe.ui.Dialog({
+		const dialog = marketing_automation.dialog({
 			title: campaign ? __("Forecast: {0}", [marketing_automation.escape(campaign)]) : __("Forecast"),
 			size: "extra-large",
 			fields: [{ fieldname: "forecast", fieldtype: "HTML" }],
@@ -24,11 +24,8 @@ marketing_automation.forecast = {
 
 	draw(wrapper, campaign) {
 		const ma = marketing_automation;
-		const asked = {};
-		wrapper.data("asked", asked);
-		wrapper.html(ma.loading());
-		ma.call("forecast", { campaign, days: this.DAYS }).then((found) => {
-			if (wrapper.data("asked") !== asked) return;
+		const ask = () => ma.ask("forecast", { campaign, days: this.DAYS });
+		ma.load(wrapper, ask, (found) => {
 			if (!found.actions.length) {
 				wrapper.html(
 					ma.empty(

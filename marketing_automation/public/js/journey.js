@@ -4,9 +4,12 @@ marketing_automation.journey = {
 	draw(frm, wrapper) {
 		const ma = marketing_automation;
 		const campaign = frm.doc.name;
-		ma.call("journey", { campaign }).then((journey) => {
+		const draw = (journey) => {
 			if (frm.doc.name !== campaign) return;
+			// Drawn anew, it leaves the keyboard where it was.
+			const { switch: box } = wrapper[0].contains(document.activeElement) ? document.activeElement.dataset : {};
 			wrapper.html(journey.length ? this.html(frm, journey) : this.nothing(frm));
+			if (box) wrapper.find(`[data-switch="${CSS.escape(box)}"]`).trigger("focus");
 			if (journey.length) this.look_ahead(frm, wrapper);
 			wrapper.off(".journey");
 			wrapper.on("click.journey", "[data-ledger]", (e) => {
@@ -28,14 +31,18 @@ marketing_automation.journey = {
 				frappe.new_doc(add, trigger ? { trigger } : { campaign });
 			});
 			wrapper.on("change.journey", "[data-switch]", (e) => this.switch(frm, e.currentTarget));
-		});
+			frm.trigger("draw_health");
+		};
+		const keep = Boolean(wrapper.find("[data-add]").length);
+		ma.load(wrapper, () => ma.ask("journey", { campaign }), draw, { keep });
 	},
 
 	// Who will be told is known only after each customer has been looked at: it comes when the rest is on the screen.
 	look_ahead(frm, wrapper) {
 		const ma = marketing_automation;
 		const campaign = frm.doc.name;
-		ma.call("coming", { campaign }).then(({ actions, next }) => {
+		const ask = () => ma.ask("coming", { campaign });
+		const draw = ({ actions, next }) => {
 			if (frm.doc.name !== campaign) return;
 			for (const [action, { tell, skip, fail }] of Object.entries(actions)) {
 				const left_out = skip + fail;
@@ -49,7 +56,8 @@ marketing_automation.journey = {
 				button.find("small").html(left_out ? __("+ {0} skipped", [ma.number(left_out)]) : "");
 			}
 			wrapper.find(".lifecycle-next").html(next.length ? this.next(next) : "");
-		});
+		};
+		ma.load(wrapper.find(".lifecycle-next"), ask, draw, { loading: "" });
 	},
 
 	next(rows) {

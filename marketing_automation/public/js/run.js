@@ -6,6 +6,7 @@ marketing_automation.run = {
 
 	confirm(campaign, done) {
 		const ma = marketing_automation;
+		const from = document.activeElement;
 		ma.call("run_preview", { campaign }, { freeze: true }).then(({ counts, reasons, problems }) => {
 			const lines = [
 				counts.mails > 1
@@ -26,46 +27,48 @@ marketing_automation.run = {
 			const banners = problems
 				.map((problem) => ma.banner(problem.level, problem.text))
 				.join("");
-			frappe.confirm(banners + lines.map((line) => `<p>${line}</p>`).join(""), () =>
-				ma.call("run_now", { campaign }, { freeze: true }).then((name) => this.follow(name, done))
+			const asked = frappe.confirm(banners + lines.map((line) => `<p>${line}</p>`).join(""), () =>
+				ma.call("run_now", { campaign }, { freeze: true }).then((name) => this.follow(name, done, from))
 			);
+			ma.return_focus(asked, from);
 		});
 	},
 
 	// Polled, not pushed: it works on sites without a realtime server too.
-	follow(name, done) {
-		const dialog = new frappe.ui.Dialog({
-			title: __("Run {0}", [marketing_automation.escape(name)]),
+	follow(name, done, from) {
+		const ma = marketing_automation;
+		const dialog = ma.dialog({
+			title: __("Run {0}", [ma.escape(name)]),
 			fields: [{ fieldname: "progress", fieldtype: "HTML" }],
 			primary_action_label: __("Open the Message Log"),
 			primary_action: () => {
 				dialog.hide();
 				marketing_automation.open_ledger({ run: name });
 			},
-		});
-		let open = true;
+		}, from);
+		const place = dialog.fields_dict.progress.$wrapper;
 		dialog.onhide = () => {
-			open = false;
+			clearTimeout(dialog.lifecycle_next);
+			ma.forget(place);
 			done && done();
 		};
-		const look = () =>
-			marketing_automation.call("run_progress", { run: name }).then((progress) => {
-				if (!open) return;
-				this.draw(dialog.fields_dict.progress.$wrapper, progress);
-				if (this.ENDED.includes(progress.status)) {
-					done && done();
-				} else {
-					setTimeout(() => open && look(), this.EVERY);
-				}
-			});
+		const draw = (progress) => {
+			this.draw(place, progress);
+			if (this.ENDED.includes(progress.status)) {
+				done && done();
+			} else {
+				dialog.lifecycle_next = setTimeout(() => look(true), this.EVERY);
+			}
+		};
+		const look = (keep) => ma.load(place, () => ma.ask("run_progress", { run: name }), draw, { keep });
 		dialog.show();
-		dialog.fields_dict.progress.$wrapper.html(marketing_automation.loading());
-		look();
+		look(false);
 	},
 
 	// Retry what failed, or send what was skipped: says how many are on their way, and why the others are not.
 	again(method, args, done) {
 		const ma = marketing_automation;
+		const from = document.activeElement;
 		ma.call(method, args, { freeze: true }).then((result) => {
 			const { Pending: started = 0, "Attempts used up": exhausted, ...left } = result;
 			const lines = [];
@@ -82,11 +85,12 @@ marketing_automation.run = {
 						: __("None of these messages has failed. Choose Send Skipped for what was skipped or cancelled.")
 				);
 			}
-			frappe.msgprint({
+			const said = frappe.msgprint({
 				title: started ? __("Sent Again") : __("Nothing Sent"),
 				indicator: started ? "green" : "orange",
 				message: lines.map((line) => `<p>${line}</p>`).join(""),
 			});
+			ma.return_focus(said, from);
 			done();
 		});
 	},

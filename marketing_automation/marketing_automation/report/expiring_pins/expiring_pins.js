@@ -29,9 +29,9 @@ frappe.query_reports["Expiring Pins"] = {
 	],
 
 	onload(report) {
-		frappe.xcall("marketing_automation.api.date_fields").then((fields) => {
+		marketing_automation.ask("date_fields").then((fields) => {
 			const filter = report.get_filter("date_field");
-			filter.set_data(fields);
+			marketing_automation.offer(filter, fields);
 			filter.set_formatted_input(filter.get_value());
 		});
 	},
