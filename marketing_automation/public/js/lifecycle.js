@@ -279,12 +279,12 @@ Object.assign(marketing_automation, {
 		const fields = listview.page.fields_dict;
 		const is_missing = ([, field, condition, value]) =>
 			condition === "=" && fields[field]?.df.fieldtype === "Link" && fields[field].get_value() !== value;
-		let first = true;
+		let of_last_visit = listview.filters;
 		listview.before_refresh = async () => {
-			const asked = first || Object.keys(frappe.route_options || {}).length;
-			first = false;
+			const asked = Object.keys(frappe.route_options || {}).length;
 			await before_refresh();
-			const wanted = asked ? listview.filters : [];
+			const wanted = asked ? listview.filters : of_last_visit;
+			of_last_visit = [];
 			const end = Date.now() + this.PATIENCE_WITH_TITLES;
 			while (wanted.some(is_missing) && Date.now() < end) {
 				await new Promise((done) => setTimeout(done, 50));
