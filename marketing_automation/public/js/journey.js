@@ -62,7 +62,7 @@ marketing_automation.journey = {
 
 	next(rows) {
 		const ma = marketing_automation;
-		return `<h5>${__("Next Messages")}</h5>${ma.table(
+		return `<h4>${__("Next Messages")}</h4>${ma.table(
 			[
 				{ label: __("Due On"), html: (r) => ma.date(r.due_on) },
 				{ label: __("Customer"), html: (r) => ma.link("Customer", r.customer, r.customer_name) },
@@ -158,6 +158,7 @@ marketing_automation.journey = {
 			`<button type="button" class="lifecycle-number ${count ? color : "zero"}" data-ledger="1"
 				data-action="${ma.escape(action.name)}" data-status="${statuses}">
 				<strong>${ma.number(count)}</strong><span>${ma.escape(label)}</span><small>${more}</small></button>`;
+		const under_way = counts.Pending + counts.Queued;
 		const cancelled = counts.Cancelled ? __("+ {0} cancelled", [ma.number(counts.Cancelled)]) : "";
 		const languages = action.languages.length
 			? `<span class="text-muted small">${__("also in {0}", [
@@ -177,7 +178,8 @@ marketing_automation.journey = {
 						action.name
 					)}" title="${__("Due in the next 7 days")}">
 					<strong>${ma.number(action.coming)}</strong><span>${__("In 7 Days")}</span><small></small></button>
-				${number(__("Told"), counts.Completed + counts.Queued, "Completed,Queued", "green")}
+				${under_way ? number(__("On Its Way"), under_way, "Pending,Queued", "blue") : ""}
+				${number(__("Sent"), counts.Completed, "Completed", "green")}
 				${number(__("Skipped"), counts.Skipped, "Skipped,Cancelled", "gray", cancelled)}
 				${number(__("Failed"), counts.Failed, "Failed", "red")}
 			</div>

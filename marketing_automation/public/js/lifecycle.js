@@ -152,20 +152,26 @@ Object.assign(marketing_automation, {
 		}
 	},
 
-	// A dialog after which the keyboard goes on where it was. from: where that is, if it was opened by another one.
+	// A dialog of ours. from: where the keyboard goes on afterwards, if not where it is now.
 	dialog(options, from) {
-		const dialog = new frappe.ui.Dialog(options);
-		this.return_focus(dialog, from);
-		return dialog;
+		return this.adopt(new frappe.ui.Dialog(options), from);
 	},
 
-	return_focus(dialog, from = document.activeElement) {
+	// Make a dialog of Frappe's one of ours: it and what is in it have names for who cannot see them, and when it closes
+	// the keyboard goes on where it was.
+	adopt(dialog, from = document.activeElement) {
+		const title = dialog.$wrapper.find(".modal-title");
+		if (!title.attr("id")) title.attr("id", frappe.dom.get_unique_id());
+		dialog.$wrapper.addClass("lifecycle-dialog").attr("aria-labelledby", title.attr("id"));
+		dialog.get_close_btn().attr("aria-label", __("Close"));
+		(dialog.fields_list || []).forEach(({ $input, df }) => $input?.attr("aria-label", df.label));
 		dialog.$wrapper.one("hidden.bs.modal", () => {
-			// Whoever opens another dialog, or another page, wants the keyboard there.
+			dialog.$wrapper.removeClass("lifecycle-dialog");
+			// Whoever has opened another dialog, or moved on, wants the keyboard there.
 			const elsewhere = document.activeElement?.closest(".modal.show, input, textarea, select");
-			if (elsewhere && !elsewhere.contains(from)) return;
-			this.focus_on(from);
+			if (!elsewhere || elsewhere.contains(from)) this.focus_on(from);
 		});
+		return dialog;
 	},
 
 	// Of a menu that is closed again: on what opens it.
@@ -222,10 +228,10 @@ Object.assign(marketing_automation, {
 	// columns: [{label, html(row), numeric}]; html returns what is safe to show.
 	table(columns, rows) {
 		const head = columns
-			.map((c) => `<th scope="col"${c.numeric ? ' class="text-right"' : ""}>${this.escape(c.label)}</th>`)
+			.map((c) => `<th scope="col"${c.numeric ? ' class="lifecycle-numeric"' : ""}>${this.escape(c.label)}</th>`)
 			.join("");
 		const cell = (c, row) =>
-			`<td data-label="${this.escape(c.label)}"${c.numeric ? ' class="text-right"' : ""}>${
+			`<td data-label="${this.escape(c.label)}"${c.numeric ? ' class="lifecycle-numeric"' : ""}>${
 				c.html(row) || "&nbsp;"
 			}</td>`;
 		const body = rows

@@ -2,6 +2,7 @@
 
 marketing_automation.run = {
 	EVERY: 1500,
+	EVERY_WHILE_THEY_LEAVE: 5000,
 	ENDED: ["Completed", "Failed", "Interrupted"],
 
 	confirm(campaign, done) {
@@ -28,37 +29,51 @@ marketing_automation.run = {
 				.map((problem) => ma.banner(problem.level, problem.text))
 				.join("");
 			const asked = frappe.confirm(banners + lines.map((line) => `<p>${line}</p>`).join(""), () =>
-				ma.call("run_now", { campaign }, { freeze: true }).then((name) => this.follow(name, done, from))
+				ma.call("run_now", { campaign }, { freeze: true }).then((name) =>
+					this.follow(name, done, { campaign, from })
+				)
 			);
-			ma.return_focus(asked, from);
+			ma.adopt(asked, from);
 		});
 	},
 
-	// Polled, not pushed: it works on sites without a realtime server too.
-	follow(name, done, from) {
+	// Polled, not pushed: it works on sites without a realtime server too. Until the last mail has left, as far as
+	// somebody looks on: of what keeps them it shows the server's words. campaign: null for a run of all.
+	follow(name, done, { campaign = null, from } = {}) {
 		const ma = marketing_automation;
-		const dialog = ma.dialog({
+		const options = {
 			title: __("Run {0}", [ma.escape(name)]),
-			fields: [{ fieldname: "progress", fieldtype: "HTML" }],
+			fields: [
+				{ fieldname: "health", fieldtype: "HTML" },
+				{ fieldname: "progress", fieldtype: "HTML" },
+			],
 			primary_action_label: __("Open the Message Log"),
 			primary_action: () => {
 				dialog.hide();
-				marketing_automation.open_ledger({ run: name });
+				ma.open_ledger({ run: name });
 			},
-		}, from);
+		};
+		const dialog = ma.dialog(options, from);
 		const place = dialog.fields_dict.progress.$wrapper;
+		const health = dialog.fields_dict.health.$wrapper;
+		let next;
 		dialog.onhide = () => {
-			clearTimeout(dialog.lifecycle_next);
+			clearTimeout(next);
 			ma.forget(place);
+			ma.forget(health);
 			done && done();
 		};
+		const draw_health = (problems) =>
+			health.html(problems.map((problem) => ma.banner(problem.level, problem.text)).join(""));
 		const draw = (progress) => {
 			this.draw(place, progress);
-			if (this.ENDED.includes(progress.status)) {
+			const ended = this.ENDED.includes(progress.status);
+			if (ended) {
 				done && done();
-			} else {
-				dialog.lifecycle_next = setTimeout(() => look(true), this.EVERY);
+				if (!progress.counts.Queued) return;
+				ma.load(health, () => ma.ask("health", { campaign }), draw_health, { keep: true });
 			}
+			next = setTimeout(() => look(true), ended ? this.EVERY_WHILE_THEY_LEAVE : this.EVERY);
 		};
 		const look = (keep) => ma.load(place, () => ma.ask("run_progress", { run: name }), draw, { keep });
 		dialog.show();
@@ -90,13 +105,14 @@ marketing_automation.run = {
 				indicator: started ? "green" : "orange",
 				message: lines.map((line) => `<p>${line}</p>`).join(""),
 			});
-			ma.return_focus(said, from);
+			ma.adopt(said, from);
 			done();
 		});
 	},
 
 	draw(wrapper, progress) {
 		const ma = marketing_automation;
+		const { Pending, Queued, Completed, Failed, Skipped, Cancelled } = progress.counts;
 		const ended = this.ENDED.includes(progress.status);
 		const percent = progress.total
 			? Math.floor((100 * progress.done) / progress.total)
@@ -106,20 +122,26 @@ marketing_automation.run = {
 		const words = {
 			Running: __("Finding out who is to be told…"),
 			Delivering: __("Writing the mails…"),
-			Completed: __("Done."),
+			Completed: Queued ? __("All mails are written, and on their way.") : __("Done."),
 			Failed: __("The run failed."),
 			Interrupted: __("The run was interrupted. It is taken up again by itself."),
 		};
-		const counts = Object.entries(progress.counts)
+		const counts = [
+			[__("On Its Way"), Pending + Queued, "blue"],
+			[__("Sent"), Completed, "green"],
+			[__("Skipped"), Skipped, "gray"],
+			[__("Failed"), Failed, "red"],
+			[__("Cancelled"), Cancelled, "gray"],
+		]
 			.filter(([, count]) => count)
-			.map(([status, count]) => `${ma.status(status)} ${ma.number(count)}`)
+			.map(([label, count, color]) => `${ma.pill(label, color)} ${ma.number(count)}`)
 			.join(" &nbsp; ");
 		const notes = [];
 		if (progress.status === "Completed" && !progress.total) {
 			notes.push(__("There was nothing new to tell."));
 		}
-		if (progress.counts.Queued) {
-			notes.push(__("Queued mails leave in the next minutes; the message log shows when each is completed."));
+		if (Queued) {
+			notes.push(__("They leave in the next minutes; the message log shows when each is sent."));
 		}
 		wrapper.html(`<div role="status" data-status="${ma.escape(progress.status)}">
 				<p>${ma.escape(words[progress.status] || __(progress.status))}</p>

@@ -105,7 +105,7 @@ frappe.ui.form.on("Lifecycle Campaign", {
 			__("Duplicate the Campaign"),
 			__("Duplicate")
 		);
-		marketing_automation.return_focus(asked, from);
+		marketing_automation.adopt(asked, from);
 	},
 
 	draw_health(frm) {

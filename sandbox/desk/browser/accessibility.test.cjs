@@ -1,0 +1,277 @@
+// Who cannot see well, sees no colours, or uses no mouse can work with every screen of ours, in the light and in the dark.
+// Run by sandbox/tests/test_browser.py.
+
+const assert = require("node:assert/strict");
+const fs = require("node:fs");
+const { test } = require("node:test");
+const { answered, closeDialog, dialog, fromRecipe, go, inBrowser, openForm, openList, openNew, settled, until } = require(
+	"./harness.cjs"
+);
+const { campaignThatRan, eachScreen } = require("./screens.cjs");
+
+const { MARKETER, SPANISH_MARKETER } = process.env;
+const AXE = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf-8");
+// What we draw, and the dialogs that we open.
+const OURS = '[class*="lifecycle-"], .modal.show.lifecycle-dialog';
+// Frappe's own within them: the theme's blue buttons, whose letters are too faint on some versions; the parts of its
+// filter builder; and those of its fields that it draws over and over.
+const FRAPPES = [".btn-primary", ".filter-box", ".awesomplete ul", ".datepicker"];
+
+// Return what axe has against our part of the page in this theme, in words. seen: whether there is any.
+async function faults(page, theme) {
+	if (!(await page.evaluate(() => Boolean(window.axe)))) await page.evaluate(AXE);
+	return page.evaluate(
+		async ([ours, frappes, theme]) => {
+			document.documentElement.setAttribute("data-theme", theme);
+			// Behind a dialog there is nothing to do, and a dialog that was closed is still there, unseen.
+			const top = [...document.querySelectorAll(".modal.show")].pop();
+			const found = [...document.querySelectorAll(ours)].filter(
+				(it) => it.getClientRects().length && (!top || top.contains(it))
+			);
+			const outer = found.filter((it) => !found.some((other) => other !== it && other.contains(it)));
+			outer.forEach((it) => (it.dataset.examined = "1"));
+			const rules = { "label-content-name-mismatch": { enabled: true } };
+			const what = { include: ["[data-examined]"], exclude: frappes };
+			const { violations } = outer.length ? await axe.run(what, { rules, resultTypes: ["violations"] }) : { violations: [] };
+			outer.forEach((it) => delete it.dataset.examined);
+			document.documentElement.setAttribute("data-theme", "light");
+			return {
+				seen: Boolean(outer.length),
+				faults: violations.flatMap(({ id, nodes }) =>
+					nodes.map((node) => `${theme}: ${id}: ${node.html.slice(0, 160)} (${node.failureSummary.split("\n").pop().trim()})`)
+				),
+			};
+		},
+		[OURS, FRAPPES, theme]
+	);
+}
+
+async function examine(page) {
+	const light = await faults(page, "light");
+	const dark = await faults(page, "dark");
+	return { seen: light.seen, faults: [...light.faults, ...dark.faults] };
+}
+
+async function examineAll(page, campaign) {
+	const withOurs = [];
+	const found = [];
+	await eachScreen(page, campaign, async (name) => {
+		const { seen, faults } = await examine(page);
+		if (seen) withOurs.push(name);
+		found.push(...faults.map((fault) => `${name}: ${fault}`));
+	});
+	assert.deepEqual(found, []);
+	assert.ok(withOurs.length >= 11, `only ${withOurs} were examined`);
+}
+
+test("axe finds no fault in our screens, in either theme", async () => {
+	await inBrowser(async (page) => examineAll(page, await campaignThatRan(page, "Seen by all")), { as: MARKETER });
+});
+
+test("nor on a phone, in Spanish", async () => {
+	await inBrowser(async (page) => examineAll(page, await campaignThatRan(page, "Vista por todos", "es")), {
+		as: SPANISH_MARKETER,
+		phone: true,
+	});
+});
+
+test("what is off, in the way, on its way or went wrong is read by all as well", async () => {
+	await inBrowser(
+		async (page) => {
+			await openList(page, "Lifecycle Campaign");
+			const campaign = await fromRecipe(page, "In every state");
+			const problems = ["red", "orange"].map((level) => ({ level, text: "In the way.", route: "List/Lifecycle Run" }));
+			await page.route(/api\.health/, (route) => route.fulfill({ json: { message: problems } }));
+			await page.route(/api\.journey/, async (route) => {
+				const response = await route.fetch();
+				const json = await response.json();
+				const [first, second] = json.message;
+				first.enabled = first.actions[0].enabled = second.actions[0].enabled = 0;
+				second.actions[0].counts = { Pending: 1, Queued: 2, Completed: 3, Failed: 4, Skipped: 5, Cancelled: 6 };
+				await route.fulfill({ response, json });
+			});
+			await page.route(/api\.coming/, (route) => route.abort());
+			await openForm(page, "Lifecycle Campaign", campaign);
+			await page.locator(".lifecycle-action.off").first().waitFor();
+			await page.locator(".lifecycle-banner", { hasText: "In the way." }).nth(1).waitFor();
+			await page.locator(".lifecycle-failed").waitFor();
+			const { seen, faults } = await examine(page);
+			assert.ok(seen);
+			assert.deepEqual(faults, []);
+		},
+		{ as: MARKETER, allowed: /ERR_FAILED/ }
+	);
+});
+
+// How a colour stands out against another, as WCAG counts it: 1 to 21.
+function contrast(one, other) {
+	const light = (colour) => {
+		const [r, g, b] = colour.map((part) => (part / 255 <= 0.03928 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+		return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+	};
+	const [low, high] = [light(one), light(other)].sort((a, b) => a - b);
+	return (high + 0.05) / (low + 0.05);
+}
+
+test("the more messages a day has, the more it stands out, and every bar is seen, in either theme", async () => {
+	await inBrowser(
+		async (page) => {
+			await campaignThatRan(page, "More and less");
+			await go(page, "lifecycle-forecast");
+			await page.locator(".lifecycle-calendar:visible").waitFor();
+			await settled(page);
+			for (const theme of ["light", "dark"]) {
+				const { ground, days, bars } = await page.evaluate((theme) => {
+					document.documentElement.setAttribute("data-theme", theme);
+					const parts = (colour) => colour.match(/[\d.]+/g).slice(0, 3).map(Number);
+					const shown = document.createElement("i");
+					document.querySelector(".lifecycle-forecast-page").append(shown);
+					const ground = parts(getComputedStyle(document.querySelector(".lifecycle-forecast-page")).backgroundColor);
+					const days = [1, 2, 3, 4].map((level) => {
+						shown.className = `lifecycle-day level-${level}`;
+						const { backgroundColor, color } = getComputedStyle(shown);
+						return { level, colour: parts(backgroundColor), text: parts(color) };
+					});
+					shown.className = "";
+					const bars = marketing_automation.forecast.COLORS.map((colour) => {
+						shown.style.color = colour;
+						return parts(getComputedStyle(shown).color);
+					});
+					shown.remove();
+					document.documentElement.setAttribute("data-theme", "light");
+					return { ground, days, bars };
+				}, theme);
+				const steps = days.map(({ colour }) => contrast(colour, ground));
+				assert.deepEqual([...steps].sort((a, b) => a - b), steps, `${theme}: ${steps}`);
+				for (const { level, colour, text } of days) assert.ok(contrast(colour, text) >= 4.5, `${theme}: level ${level}`);
+				for (const bar of bars) assert.ok(contrast(bar, ground) >= 3, `${theme}: ${bar} on ${ground}`);
+			}
+		},
+		{ as: MARKETER }
+	);
+});
+
+test("a day of the calendar is called by its date and what it has", async () => {
+	await inBrowser(
+		async (page) => {
+			await openNew(page, "Days with names");
+			await page.getByRole("button", { name: "Forecast", exact: true }).click();
+			const day = dialog(page).locator(".lifecycle-day.level-4").first();
+			await day.waitFor();
+			const date = new Date(`${await day.getAttribute("data-day")}T12:00:00`);
+			const words = date.toLocaleDateString("en", { weekday: "long", day: "numeric", month: "long", year: "numeric" });
+			const count = await day.locator("strong").innerText();
+			const named = dialog(page).getByRole("button", { name: `${date.getDate()} ${count} Messages ${words}` });
+			assert.equal(await named.getAttribute("data-day"), await day.getAttribute("data-day"));
+		},
+		{ as: MARKETER }
+	);
+});
+
+// Close the dialog on top by keyboard. Bootstrap does not hear the key while a dialog moves.
+async function escape(page) {
+	const open = await page.locator(".modal.show").count();
+	for (let presses = 0; (await page.locator(".modal.show").count()) === open && presses < 10; presses++) {
+		await page.keyboard.press("Escape");
+		await page.waitForTimeout(300);
+	}
+	assert.equal(await page.locator(".modal.show").count(), open - 1, "Escape did not close it");
+}
+
+const hasFocus = (locator) => locator.evaluate((element) => element === document.activeElement);
+const inDialog = (page) => page.evaluate(() => Boolean(document.activeElement.closest(".modal.show")));
+
+test("the keyboard goes into each dialog, Escape closes it, and then it goes on where it was", async () => {
+	await inBrowser(
+		async (page) => {
+			const campaign = await campaignThatRan(page, "There and back");
+			await openForm(page, "Lifecycle Campaign", campaign);
+			await page.locator(".lifecycle-journey").waitFor();
+			await settled(page);
+			const openers = [
+				page.getByRole("button", { name: "Preview", exact: true }),
+				page.getByRole("button", { name: "Forecast", exact: true }),
+				page.getByRole("button", { name: "Run Now" }),
+				page.locator("[data-mail]").first(),
+				page.locator("[data-coming]").first(),
+			];
+			const through = async (opener) => {
+				await opener.focus();
+				await page.keyboard.press("Enter");
+				await dialog(page).waitFor();
+				await settled(page);
+				await until(page, () => document.activeElement.closest(".modal.show"));
+				await escape(page);
+				assert.ok(await hasFocus(opener), `${opener} has it not`);
+			};
+			for (const opener of openers) await through(opener);
+
+			// One dialog over another.
+			await openers[1].focus();
+			await page.keyboard.press("Enter");
+			const day = dialog(page).locator(".lifecycle-day").first();
+			await day.waitFor();
+			await settled(page);
+			await day.focus();
+			await page.keyboard.press("Enter");
+			await page.locator(".lifecycle-preview.show").waitFor();
+			await settled(page);
+			assert.ok(await inDialog(page));
+			await escape(page);
+			assert.ok(await hasFocus(day));
+			await escape(page);
+			assert.ok(await hasFocus(openers[1]));
+
+			// From a menu, which is closed by then: on what opens it.
+			await page.evaluate(() => void cur_frm.trigger("duplicate"));
+			await dialog(page).waitFor();
+			await escape(page);
+
+			// A part of the journey that is drawn anew keeps it.
+			const box = page.locator("[data-switch]").first();
+			await box.focus();
+			await page.keyboard.press("Space");
+			await page.locator(".lifecycle-step.off").waitFor();
+			await settled(page);
+			assert.ok(await hasFocus(page.locator("[data-switch]").first()));
+			await page.keyboard.press("Space");
+			await answered(page, () => !document.querySelector(".lifecycle-step.off"));
+
+			await openList(page, "Lifecycle Campaign");
+			await through(page.getByRole("button", { name: "New from Recipe" }));
+			await openForm(page, "Lifecycle Execution Log", await page.evaluate(() => frappe.db.get_list("Lifecycle Execution Log", { limit: 1 }).then((rows) => rows[0].name)));
+			await through(page.getByRole("button", { name: "Why? Customer" }));
+			await through(page.getByRole("button", { name: "Why? Serial No" }));
+		},
+		{ as: MARKETER }
+	);
+});
+
+test("where one reads from the right, our screens run from the right", async () => {
+	await inBrowser(
+		async (page) => {
+			await page.route(/api\.health/, (route) => route.fulfill({ json: { message: [{ level: "red", text: "In the way." }] } }));
+			await openNew(page, "From the right");
+			await page.locator(".lifecycle-banner").waitFor();
+			await page.getByRole("button", { name: "Preview", exact: true }).click();
+			await dialog(page).locator(".lifecycle-count").first().waitFor();
+			const found = await page.evaluate(() => {
+				document.documentElement.dir = "rtl";
+				const style = (selector) => getComputedStyle(document.querySelector(selector));
+				const [first, second] = [...document.querySelectorAll(".lifecycle-step")].map((step) => step.getBoundingClientRect().left);
+				const dot = getComputedStyle(document.querySelector(".lifecycle-step"), "::after");
+				const seen = {
+					banner: [style(".lifecycle-banner").borderRightWidth, style(".lifecycle-banner").borderLeftWidth],
+					count: style(".lifecycle-count").textAlign,
+					dot: dot.right,
+					order: first > second,
+				};
+				document.documentElement.dir = "ltr";
+				return seen;
+			});
+			assert.deepEqual(found, { banner: ["3px", "0px"], count: "start", dot: "0px", order: true });
+			await closeDialog(page);
+		},
+		{ as: MARKETER }
+	);
+});
