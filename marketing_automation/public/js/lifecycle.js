@@ -164,6 +164,8 @@ Object.assign(marketing_automation, {
 		if (!title.attr("id")) title.attr("id", frappe.dom.get_unique_id());
 		dialog.$wrapper.addClass("lifecycle-dialog").attr("aria-labelledby", title.attr("id"));
 		dialog.get_close_btn().attr("aria-label", __("Close"));
+		// Of one that is over another one Bootstrap closes the upper, and Frappe, which hears of it later, the other.
+		dialog.$wrapper.off("keydown.lifecycle").on("keydown.lifecycle", (e) => e.key === "Escape" && e.stopPropagation());
 		(dialog.fields_list || []).forEach(({ $input, df }) => $input?.attr("aria-label", df.label));
 		dialog.$wrapper.one("hidden.bs.modal", () => {
 			dialog.$wrapper.removeClass("lifecycle-dialog");
@@ -321,13 +323,10 @@ Object.assign(marketing_automation, {
 });
 
 // Older versions of Frappe make a number of whatever has the focus a tenth of a second after a number field had it: who
-// tabs on finds the next field empty. It is their answer to the focus, so it must not hear of it.
-document.addEventListener(
-	"focus",
-	({ target }) => {
-		if (!target.matches?.('input[data-fieldtype="Int"][data-doctype^="Lifecycle"]')) return;
-		$(target).off("focus");
-		target.select();
-	},
-	true
-);
+// tabs on finds the next field empty. On our forms a number field only marks what is in it, as in newer versions.
+marketing_automation.make_number_input = frappe.ui.form.ControlInt.prototype.make_input;
+frappe.ui.form.ControlInt.prototype.make_input = function () {
+	marketing_automation.make_number_input.call(this);
+	if (!/^(Lifecycle|Marketing Automation) /.test(this.doctype || "")) return;
+	this.$input.off("focus").on("focus", (e) => e.currentTarget.select());
+};

@@ -130,6 +130,10 @@ marketing_automation.mail = {
 		const button = dialog.get_primary_btn().prop("disabled", true);
 		const ask = () => ma.ask("send_test", args, "POST");
 		const draw = (address) => place.html(ma.banner("green", __("A test is on its way to {0}.", [address])));
-		ma.load(place, ask, draw, { loading: "" }).finally(() => button.prop("disabled", false));
+		ma.load(place, ask, draw, { loading: "" }).finally(() => {
+			button.prop("disabled", false);
+			// Whoever has read the mail to its end sees it too.
+			place[0].scrollIntoView({ block: "center" });
+		});
 	},
 };

@@ -1,80 +1,15 @@
-// Who cannot see well, sees no colours, or uses no mouse can work with every screen of ours, in the light and in the dark.
-// Run by sandbox/tests/test_browser.py.
+// Who cannot see well, sees no colours, or uses no mouse can work with our screens, in the light and in the dark. What axe
+// has to say of each of them is asked where all are visited (screens.test.cjs). Run by sandbox/tests/test_browser.py.
 
 const assert = require("node:assert/strict");
-const fs = require("node:fs");
 const { test } = require("node:test");
 const { answered, closeDialog, dialog, fromRecipe, go, inBrowser, openForm, openList, openNew, settled, until } = require(
 	"./harness.cjs"
 );
-const { campaignThatRan, eachScreen } = require("./screens.cjs");
+const { examine } = require("./axe.cjs");
+const { campaignThatRan } = require("./screens.cjs");
 
-const { MARKETER, SPANISH_MARKETER } = process.env;
-const AXE = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf-8");
-// What we draw, and the dialogs that we open.
-const OURS = '[class*="lifecycle-"], .modal.show.lifecycle-dialog';
-// Frappe's own within them: the theme's blue buttons, whose letters are too faint on some versions; the parts of its
-// filter builder; and those of its fields that it draws over and over.
-const FRAPPES = [".btn-primary", ".filter-box", ".awesomplete ul", ".datepicker"];
-
-// Return what axe has against our part of the page in this theme, in words. seen: whether there is any.
-async function faults(page, theme) {
-	if (!(await page.evaluate(() => Boolean(window.axe)))) await page.evaluate(AXE);
-	return page.evaluate(
-		async ([ours, frappes, theme]) => {
-			document.documentElement.setAttribute("data-theme", theme);
-			// Behind a dialog there is nothing to do, and a dialog that was closed is still there, unseen.
-			const top = [...document.querySelectorAll(".modal.show")].pop();
-			const found = [...document.querySelectorAll(ours)].filter(
-				(it) => it.getClientRects().length && (!top || top.contains(it))
-			);
-			const outer = found.filter((it) => !found.some((other) => other !== it && other.contains(it)));
-			outer.forEach((it) => (it.dataset.examined = "1"));
-			const rules = { "label-content-name-mismatch": { enabled: true } };
-			const what = { include: ["[data-examined]"], exclude: frappes };
-			const { violations } = outer.length ? await axe.run(what, { rules, resultTypes: ["violations"] }) : { violations: [] };
-			outer.forEach((it) => delete it.dataset.examined);
-			document.documentElement.setAttribute("data-theme", "light");
-			return {
-				seen: Boolean(outer.length),
-				faults: violations.flatMap(({ id, nodes }) =>
-					nodes.map((node) => `${theme}: ${id}: ${node.html.slice(0, 160)} (${node.failureSummary.split("\n").pop().trim()})`)
-				),
-			};
-		},
-		[OURS, FRAPPES, theme]
-	);
-}
-
-async function examine(page) {
-	const light = await faults(page, "light");
-	const dark = await faults(page, "dark");
-	return { seen: light.seen, faults: [...light.faults, ...dark.faults] };
-}
-
-async function examineAll(page, campaign) {
-	const withOurs = [];
-	const found = [];
-	await eachScreen(page, campaign, async (name) => {
-		const { seen, faults } = await examine(page);
-		if (seen) withOurs.push(name);
-		found.push(...faults.map((fault) => `${name}: ${fault}`));
-	});
-	assert.deepEqual(found, []);
-	assert.ok(withOurs.length >= 11, `only ${withOurs} were examined`);
-}
-
-test("axe finds no fault in our screens, in either theme", async () => {
-	await inBrowser(async (page) => examineAll(page, await campaignThatRan(page, "Seen by all")), { as: MARKETER });
-});
-
-test("nor on a phone, in Spanish", async () => {
-	await inBrowser(async (page) => examineAll(page, await campaignThatRan(page, "Vista por todos", "es")), {
-		as: SPANISH_MARKETER,
-		phone: true,
-	});
-});
-
+const { MARKETER } = process.env;
 test("what is off, in the way, on its way or went wrong is read by all as well", async () => {
 	await inBrowser(
 		async (page) => {
