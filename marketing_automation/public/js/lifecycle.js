@@ -170,19 +170,21 @@ Object.assign(marketing_automation, {
 		dialog.$wrapper.one("hidden.bs.modal", () => {
 			dialog.$wrapper.removeClass("lifecycle-dialog");
 			// Whoever has opened another dialog, or moved on, wants the keyboard there.
-			const elsewhere = document.activeElement?.closest(".modal.show, input, textarea, select");
+			const now = document.activeElement;
+			const elsewhere = !dialog.$wrapper[0].contains(now) && now?.closest(".modal.show, input, textarea, select");
 			if (!elsewhere || elsewhere.contains(from)) this.focus_on(from);
 		});
 		return dialog;
 	},
 
-	// Of a menu that is closed again: on what opens it.
+	// Put the keyboard on an element, or what is in its place now: what has been drawn anew meanwhile looks the same, and a
+	// menu that has been closed is opened by something.
 	focus_on(element) {
-		const seen = (it) => it?.isConnected && it.getClientRects().length;
-		const menu = element?.closest?.(".dropdown-menu");
-		const opener = menu && $(menu).parent().find('[data-toggle="dropdown"]')[0];
-		const place = [element, opener].find(seen);
-		if (place && place !== document.body) place.focus();
+		if (!element || element === document.body) return;
+		const is_seen = (it) => it?.isConnected && it.getClientRects().length;
+		const alike = () => [...document.querySelectorAll(element.localName)].filter((it) => it.isEqualNode(element));
+		const opener = $(element).closest(".dropdown-menu").parent().find('[data-toggle="dropdown"]')[0];
+		[element, opener, ...(element.isConnected ? [] : alike())].find(is_seen)?.focus();
 	},
 
 	escape(value) {

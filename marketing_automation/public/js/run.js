@@ -57,6 +57,7 @@ marketing_automation.run = {
 		const place = dialog.fields_dict.progress.$wrapper;
 		const health = dialog.fields_dict.health.$wrapper;
 		let next;
+		let was_ended = false;
 		dialog.onhide = () => {
 			clearTimeout(next);
 			ma.forget(place);
@@ -69,7 +70,8 @@ marketing_automation.run = {
 			this.draw(place, progress);
 			const ended = this.ENDED.includes(progress.status);
 			if (ended) {
-				done && done();
+				if (!was_ended) done && done();
+				was_ended = true;
 				if (!progress.counts.Queued) return;
 				ma.load(health, () => ma.ask("health", { campaign }), draw_health, { keep: true });
 			}

@@ -68,10 +68,10 @@ test("from a recipe to the answer why", async () => {
 		await dialog(page).getByText("Done.").waitFor();
 		await closeDialog(page);
 		await settled(page);
-		assert.deepEqual([await number(page, "Told"), await number(page, "Skipped")], [1, 1]);
+		assert.deepEqual([await number(page, "Sent"), await number(page, "Skipped")], [1, 1]);
 		assert.equal(await number(page, "In 7 Days"), 0, "today's are told, and no more are coming");
 
-		await page.locator(".lifecycle-action").first().locator(".lifecycle-number", { hasText: "Told" }).click();
+		await page.locator(".lifecycle-action").first().locator(".lifecycle-number", { hasText: "Sent" }).click();
 		await until(page, () => window.cur_list?.doctype === "Lifecycle Execution Log");
 		await settled(page);
 		assert.equal(await page.locator(".list-row-container:visible .list-row").count(), 1);
@@ -258,7 +258,7 @@ test("it all works by keyboard", async () => {
 			}
 			assert.deepEqual(order, [
 				...["open Lifecycle Trigger", "switch Lifecycle Trigger", "open Lifecycle Action", "switch Lifecycle Action"],
-				...["mail", "coming", "Completed,Queued", "Skipped,Cancelled"],
+				...["mail", "coming", "Completed", "Skipped,Cancelled"],
 			]);
 			await press(page.locator("[data-mail]").first());
 			await dialog(page).locator(".lifecycle-mail iframe").waitFor();
