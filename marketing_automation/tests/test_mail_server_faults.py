@@ -27,14 +27,20 @@ class TestWhoseFaultItIs(unittest.TestCase):
 			("TimeoutError: timed out", "connection"),
 			("smtplib.SMTPServerDisconnected: Connection unexpectedly closed", "connection"),
 			("smtplib.SMTPConnectError: (421, b'Too many connections')", "connection"),
-			("ssl.SSLCertVerificationError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate has expired", "connection"),
+			(
+				"ssl.SSLCertVerificationError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate has expired",
+				"connection",
+			),
 			(
 				"frappe.exceptions.OutgoingEmailError: Could not connect to outgoing email server",
 				"connection",
 			),
 			(NO_LOGIN, "login"),
 			("smtplib.SMTPSenderRefused: (530, b'5.7.0 Authentication Required', 'a@b.example')", "login"),
-			("InvalidEmailCredentials: Incorrect email or password. Please check your login credentials.", "login"),
+			(
+				"InvalidEmailCredentials: Incorrect email or password. Please check your login credentials.",
+				"login",
+			),
 			(NO_SUCH_USER, None),
 			("smtplib.SMTPDataError: (554, b'5.7.1 looks like spam')", None),
 			("smtplib.SMTPRecipientsRefused: {'a@b.example': (450, b'4.2.0 greylisted')}", None),
@@ -42,7 +48,9 @@ class TestWhoseFaultItIs(unittest.TestCase):
 			("", None),
 		):
 			with self.subTest(error=error):
-				found = fault_of_server(f"Traceback (most recent call last):\n  line\n{error}" if error else "")
+				found = fault_of_server(
+					f"Traceback (most recent call last):\n  line\n{error}" if error else ""
+				)
 				self.assertEqual(found and found[0], fault)
 		self.assertEqual(fault_of_server(NO_LOGIN), ("login", "535 5.7.8 Error: authentication failed"))
 		self.assertEqual(fault_of_server(CLOSED), ("connection", CLOSED))
