@@ -165,7 +165,9 @@ Object.assign(marketing_automation, {
 		dialog.$wrapper.addClass("lifecycle-dialog").attr("aria-labelledby", title.attr("id"));
 		dialog.get_close_btn().attr("aria-label", __("Close"));
 		// Of one that is over another one Bootstrap closes the upper, and Frappe, which hears of it later, the other.
-		dialog.$wrapper.off("keydown.lifecycle").on("keydown.lifecycle", (e) => e.key === "Escape" && e.stopPropagation());
+		dialog.$wrapper.off("keydown.lifecycle").on("keydown.lifecycle", (e) => {
+			if (e.key === "Escape") e.stopPropagation();
+		});
 		(dialog.fields_list || []).forEach(({ $input, df }) => $input?.attr("aria-label", df.label));
 		dialog.$wrapper.one("hidden.bs.modal", () => {
 			dialog.$wrapper.removeClass("lifecycle-dialog");

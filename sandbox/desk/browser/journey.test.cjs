@@ -28,9 +28,11 @@ test("from a recipe to the answer why", async () => {
 	await inBrowser(async (page) => {
 		await openList(page, "Lifecycle Campaign");
 		await page.getByRole("button", { name: "New from Recipe" }).click();
-		await dialog(page).locator('[data-fieldname="campaign_name"] input').fill(CAMPAIGN);
 		const languages = dialog(page).locator('[data-fieldname="language"] option');
+		await languages.nth(1).waitFor({ state: "attached" });
 		assert.deepEqual(await languages.allTextContents(), ["English", "Spanish"]);
+		await settled(page);
+		await dialog(page).locator('[data-fieldname="campaign_name"] input').fill(CAMPAIGN);
 		await dialog(page).getByRole("button", { name: "Make the Campaign" }).click();
 		await formOf(page, "Lifecycle Campaign");
 		await page.locator(".lifecycle-journey").waitFor();
@@ -267,6 +269,7 @@ test("it all works by keyboard", async () => {
 			await openList(page, "Lifecycle Campaign");
 			await press(page.getByRole("button", { name: "New from Recipe" }));
 			const name = dialog(page).locator('[data-fieldname="campaign_name"] input');
+			await settled(page);
 			await name.fill("Made by keyboard");
 			await page.keyboard.press("Tab");
 			await press(dialog(page).getByRole("button", { name: "Make the Campaign" }));
