@@ -1,19 +1,26 @@
 """Can it send? What stands in the way of tonight's messages, each with what to do about it. Only reads."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import frappe
 from frappe import _
-from frappe.utils import cint, getdate
+from frappe.query_builder.functions import Count
+from frappe.utils import add_to_date, cint, getdate, now_datetime
 from frappe.utils.scheduler import is_scheduler_inactive
 
 from marketing_automation.engine import faults, ledger, nights, rules, watchdog
 from marketing_automation.engine.channels import channel_for
+from marketing_automation.engine.channels.smtp_errors import fault_of_server
 from marketing_automation.engine.faults import Faults
+from marketing_automation.engine.model import FAILED, PENDING, QUEUED, Reason
 
 EMAIL = "Send Email"
 # Where what stands in a channel's way is put right.
 ROUTES = {EMAIL: "List/Email Account"}
+# So many errors say what is wrong.
+SOME = 50
+# A traceback's last line may be a page long.
+LONGEST_WORDS = 200
 
 
 def problems(campaigns: list) -> list[dict]:
@@ -21,7 +28,7 @@ def problems(campaigns: list) -> list[dict]:
 
 	route: where the user can look at it or put it right, or None. One about a broken trigger names it: `trigger`.
 	campaigns: those to check the triggers and channels of (documents or dicts of name, sender, is_active).
-	Queries: at most 16, for each sender those of the channels' checks, and one for each trigger with filters.
+	Queries: at most 19, for each sender those of the channels' checks, and one for each trigger with filters.
 	"""
 	actions = _actions([campaign.name for campaign in campaigns])
 	found = [
@@ -29,6 +36,7 @@ def problems(campaigns: list) -> list[dict]:
 		*_channels(campaigns, actions),
 		*_messages(actions),
 		*_mail(),
+		*_server(campaigns),
 		*_scheduler(),
 		*_last_run(),
 		*_paused(campaigns),
@@ -144,6 +152,56 @@ def _mail() -> list[dict]:
 			)
 		)
 	return found
+
+
+def _server(campaigns: list) -> list[dict]:
+	"""Return what the mail server has against the campaigns' mails that have not left, in its own words. 3 queries."""
+	names = [campaign.name for campaign in campaigns]
+	faults = Counter(filter(None, map(fault_of_server, _errors(names) if names else ())))
+	if not faults:
+		return []
+	(fault, words), _count = faults.most_common(1)[0]
+	log = frappe.qb.DocType(ledger.DOCTYPE)
+	((left,),) = _not_sent(frappe.qb.from_(log).select(Count("*")), log, names).run()
+	if fault == "login":
+		text = _(
+			"The mail server does not let us in: “{0}”. Put user name and password of the Email Account right. Messages that have not left: {1}."
+		)
+	else:
+		text = _(
+			"The mail server cannot be reached, or takes no mail: “{0}”. Check server and port of the Email Account. Messages that have not left: {1}."
+		)
+	return [_to_put_right(text.format(words[:LONGEST_WORDS], left), ROUTES[EMAIL])]
+
+
+def _errors(campaigns: list[str]) -> list[str]:
+	"""Return the last errors of the campaigns' mails that have not left: those of one day, some of them. 2 queries.
+
+	Of a mail that is on its way the error stands in the ledger or in Email Queue, or is in both.
+	"""
+	log = frappe.qb.DocType(ledger.DOCTYPE)
+	of_ledger = _not_sent(frappe.qb.from_(log).select(log.error), log, campaigns).where(log.error != "")
+	mail = frappe.qb.DocType("Email Queue")
+	of_queue = (
+		frappe.qb.from_(mail)
+		.select(mail.error)
+		.where(mail.reference_doctype == "Lifecycle Campaign")
+		.where(mail.reference_name.isin(campaigns))
+		.where(mail.status.isin(["Not Sent", "Partially Sent"]))
+		.where(mail.error != "")
+		.where(mail.modified > add_to_date(now_datetime(), days=-1))
+	)
+	return [error for query in (of_ledger, of_queue) for (error,) in query.limit(SOME).run()]
+
+
+def _not_sent(query, log, campaigns: list[str]):
+	"""Narrow a query of the ledger to what the mail server has not taken within a day, and may yet."""
+	return (
+		query.where(log.campaign.isin(campaigns))
+		.where(log.status.isin([PENDING, QUEUED, FAILED]))
+		.where((log.status != FAILED) | (log.reason == Reason.SENDING_FAILED))
+		.where(log.modified > add_to_date(now_datetime(), days=-1))
+	)
 
 
 def _scheduler() -> list[dict]:

@@ -2,10 +2,11 @@
 
 marketing_automation.forecast = {
 	DAYS: 90,
-	COLORS: ["#2490ef", "#1b4d5c", "#f2b84b", "#7c5cbf", "#29a38b", "#e2725b", "#5f7ea8", "#a0a847"],
+	// Each is seen on white and on the dark theme's ground.
+	COLORS: ["#2490ef", "#c77d0a", "#1f8a70", "#8b6fd0", "#d4587a", "#5f7ea8", "#7d8f1e", "#e2725b"],
 
 	show(campaign) {
-		const dialog = new frappe.ui.Dialog({
+		const dialog = marketing_automation.dialog({
 			title: campaign ? __("Forecast: {0}", [marketing_automation.escape(campaign)]) : __("Forecast"),
 			size: "extra-large",
 			fields: [{ fieldname: "forecast", fieldtype: "HTML" }],
@@ -24,11 +25,8 @@ marketing_automation.forecast = {
 
 	draw(wrapper, campaign) {
 		const ma = marketing_automation;
-		const asked = {};
-		wrapper.data("asked", asked);
-		wrapper.html(ma.loading());
-		ma.call("forecast", { campaign, days: this.DAYS }).then((found) => {
-			if (wrapper.data("asked") !== asked) return;
+		const ask = () => ma.ask("forecast", { campaign, days: this.DAYS });
+		ma.load(wrapper, ask, (found) => {
 			if (!found.actions.length) {
 				wrapper.html(
 					ma.empty(
@@ -101,13 +99,16 @@ marketing_automation.forecast = {
 						const count = found.days[date] || 0;
 						const level = count ? Math.ceil(4 * Math.sqrt(count / most)) : 0;
 						const label = __("{0}: {1} messages", [frappe.datetime.str_to_user(date), count]);
+						// What is seen of it is the beginning of its name.
+						const name = this.name(day, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 						return `<button type="button" class="lifecycle-day level-${level}" data-day="${date}"
-							title="${ma.escape(label)}" aria-label="${ma.escape(label)}">
-							<span>${day.date()}</span>${count ? `<strong>${ma.number(count)}</strong>` : ""}</button>`;
+							title="${ma.escape(label)}">
+							<span>${day.date()}</span>${count ? `<strong>${ma.number(count)}</strong>` : ""}
+							<span class="sr-only">${count ? __("Messages") : ""} ${ma.escape(name)}</span></button>`;
 					});
-					return `<div class="lifecycle-month"><h6>${ma.escape(
+					return `<div class="lifecycle-month"><h4>${ma.escape(
 						this.name(days[0], { month: "long", year: "numeric" })
-					)}</h6>
+					)}</h4>
 						<div class="lifecycle-days">
 							${names.map((name) => `<span class="text-muted">${ma.escape(name)}</span>`).join("")}
 							${"<span></span>".repeat(lead)}${cells.join("")}</div></div>`;

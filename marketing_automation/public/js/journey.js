@@ -4,9 +4,12 @@ marketing_automation.journey = {
 	draw(frm, wrapper) {
 		const ma = marketing_automation;
 		const campaign = frm.doc.name;
-		ma.call("journey", { campaign }).then((journey) => {
+		const draw = (journey) => {
 			if (frm.doc.name !== campaign) return;
+			// Drawn anew, it leaves the keyboard where it was.
+			const { switch: box } = wrapper[0].contains(document.activeElement) ? document.activeElement.dataset : {};
 			wrapper.html(journey.length ? this.html(frm, journey) : this.nothing(frm));
+			if (box) wrapper.find(`[data-switch="${CSS.escape(box)}"]`).trigger("focus");
 			if (journey.length) this.look_ahead(frm, wrapper);
 			wrapper.off(".journey");
 			wrapper.on("click.journey", "[data-ledger]", (e) => {
@@ -28,14 +31,18 @@ marketing_automation.journey = {
 				frappe.new_doc(add, trigger ? { trigger } : { campaign });
 			});
 			wrapper.on("change.journey", "[data-switch]", (e) => this.switch(frm, e.currentTarget));
-		});
+			frm.trigger("draw_health");
+		};
+		const keep = Boolean(wrapper.find("[data-add]").length);
+		ma.load(wrapper, () => ma.ask("journey", { campaign }), draw, { keep });
 	},
 
 	// Who will be told is known only after each customer has been looked at: it comes when the rest is on the screen.
 	look_ahead(frm, wrapper) {
 		const ma = marketing_automation;
 		const campaign = frm.doc.name;
-		ma.call("coming", { campaign }).then(({ actions, next }) => {
+		const ask = () => ma.ask("coming", { campaign });
+		const draw = ({ actions, next }) => {
 			if (frm.doc.name !== campaign) return;
 			for (const [action, { tell, skip, fail }] of Object.entries(actions)) {
 				const left_out = skip + fail;
@@ -49,12 +56,13 @@ marketing_automation.journey = {
 				button.find("small").html(left_out ? __("+ {0} skipped", [ma.number(left_out)]) : "");
 			}
 			wrapper.find(".lifecycle-next").html(next.length ? this.next(next) : "");
-		});
+		};
+		ma.load(wrapper.find(".lifecycle-next"), ask, draw, { loading: "" });
 	},
 
 	next(rows) {
 		const ma = marketing_automation;
-		return `<h5>${__("Next Messages")}</h5>${ma.table(
+		return `<h4>${__("Next Messages")}</h4>${ma.table(
 			[
 				{ label: __("Due On"), html: (r) => ma.date(r.due_on) },
 				{ label: __("Customer"), html: (r) => ma.link("Customer", r.customer, r.customer_name) },
@@ -152,6 +160,7 @@ marketing_automation.journey = {
 			`<button type="button" class="lifecycle-number ${count ? color : "zero"}" data-ledger="1"
 				data-action="${ma.escape(action.name)}" data-status="${statuses}">
 				<strong>${ma.number(count)}</strong><span>${ma.escape(label)}</span><small>${more}</small></button>`;
+		const under_way = counts.Pending + counts.Queued;
 		const cancelled = counts.Cancelled ? __("+ {0} cancelled", [ma.number(counts.Cancelled)]) : "";
 		const languages = action.languages.length
 			? `<span class="text-muted small">${__("also in {0}", [
@@ -171,7 +180,8 @@ marketing_automation.journey = {
 						action.name
 					)}" title="${__("Due in the next 7 days")}">
 					<strong>${ma.number(action.coming)}</strong><span>${__("In 7 Days")}</span><small></small></button>
-				${number(__("Told"), counts.Completed + counts.Queued, "Completed,Queued", "green")}
+				${under_way ? number(__("On Its Way"), under_way, "Pending,Queued", "blue") : ""}
+				${number(__("Sent"), counts.Completed, "Completed", "green")}
 				${number(__("Skipped"), counts.Skipped, "Skipped,Cancelled", "gray", cancelled)}
 				${number(__("Failed"), counts.Failed, "Failed", "red")}
 			</div>

@@ -12,10 +12,181 @@ Object.assign(marketing_automation, {
 		Cancelled: "darkgrey",
 	},
 
+	// As long as the server may think: longer than web servers let a request live.
+	PATIENCE: 150000,
+
+	// Do something on the server. What goes wrong is said in a message, by Frappe or, where that stays silent, by us.
 	call(method, args, options = {}) {
+		if (!frappe.is_online()) {
+			this.say(this.trouble({ status: 0 }));
+			return $.Deferred().reject().promise();
+		}
 		return frappe
 			.call({ method: `marketing_automation.api.${method}`, args, ...options })
+			.fail((xhr) => xhr.status || this.say(this.trouble(xhr)))
 			.then((r) => r.message);
+	},
+
+	say(trouble) {
+		frappe.msgprint({
+			title: trouble.title,
+			indicator: "red",
+			message: `<p>${this.escape(trouble.text)}</p>`,
+		});
+	},
+
+	// Ask the server something, without a word on the screen; a promise that fails with jQuery's request. By GET: that
+	// goes on working for who has logged in anew in another window.
+	ask(method, args, type = "GET") {
+		return $.ajax({
+			url: `/api/method/marketing_automation.api.${method}`,
+			type,
+			data: args,
+			dataType: "json",
+			cache: false,
+			timeout: this.PATIENCE,
+			headers: { Accept: "application/json", "X-Frappe-CSRF-Token": frappe.csrf_token },
+		}).then((reply) => reply.message);
+	},
+
+	// Fill a place with the answer to a question: "Loading..." meanwhile, or what went wrong and a way to ask again.
+	// Of several questions about one place only the last one counts, in whatever order the answers come.
+	// question(): a promise of the answer. draw(answer): fills the place. keep: what is there stays until then.
+	load(place, question, draw, { keep = false, loading = this.loading() } = {}) {
+		const asked = {};
+		const is_last = () => place.data("lifecycle-asked") === asked;
+		place.data("lifecycle-asked", asked);
+		if (!keep) place.html(loading);
+		const again = () => this.load(place, question, draw, { loading });
+		return Promise.resolve(question()).then(
+			(answer) => {
+				if (!is_last()) return;
+				try {
+					draw(answer);
+				} catch (e) {
+					this.failed(place, { title: __("This cannot be shown."), text: __("Reload the page.") }, again);
+					throw e;
+				}
+			},
+			(xhr) => is_last() && this.failed(place, this.trouble(xhr), again)
+		);
+	},
+
+	// Nobody waits for the answer to this place's last question any more.
+	forget(place) {
+		place.removeData("lifecycle-asked");
+	},
+
+	failed(place, { title, text, login }, again) {
+		const way_in = `/login?redirect-to=${encodeURIComponent(location.pathname + location.search)}`;
+		place.html(`<div class="lifecycle-banner red lifecycle-failed" role="alert">
+				<strong>${this.escape(title)}</strong> ${this.escape(text)}
+				<div class="lifecycle-failed-actions">
+					<button type="button" class="btn btn-default btn-xs" data-retry="1">${__("Retry")}</button>
+					${login ? `<a href="${this.escape(way_in)}">${__("Log In Again")}</a>` : ""}
+				</div>
+			</div>`);
+		place.find("[data-retry]").one("click", () => {
+			// The button goes, and the keyboard stays.
+			place.attr("tabindex", -1).trigger("focus");
+			again();
+		});
+	},
+
+	// What a failed request means: {title, text, login: whether logging in helps}.
+	trouble(xhr) {
+		const reply = xhr.responseJSON || {};
+		const words = this.words_of(reply);
+		const guest = (frappe.get_cookie("user_id") || "Guest") === "Guest";
+		if (!xhr.status) {
+			return !navigator.onLine
+				? { title: __("You are offline."), text: __("Try again when you are connected.") }
+				: xhr.statusText === "timeout"
+				? { title: __("The server does not answer."), text: __("It may be very busy. Try again later.") }
+				: {
+						title: __("The server cannot be reached."),
+						text: __("Check your connection, and try again."),
+				  };
+		}
+		if (xhr.status === 401 || reply.session_expired || (xhr.status === 403 && guest)) {
+			return {
+				title: __("Your session is over."),
+				text: __("Log in again, here or in another window, and try again."),
+				login: true,
+			};
+		}
+		if (xhr.status === 403) {
+			return {
+				title: __("You are not permitted to see this."),
+				text: words || __("Ask your administrator for the right to it."),
+			};
+		}
+		if (reply.exc_type === "CSRFTokenError") {
+			return {
+				title: __("This page is too old."),
+				text: __("You have logged in anew since it was opened. Reload it, and try again."),
+			};
+		}
+		if (xhr.status === 404) {
+			return { title: __("This is not there any more."), text: words };
+		}
+		// What the server refuses for a reason, it says in words.
+		if (words && xhr.status < 500) return { title: __("This cannot be done."), text: words };
+		return {
+			title: __("The server reported an error ({0}).", [xhr.status]),
+			text: words || __("Try again. If it stays like this, ask your administrator to look at the Error Log."),
+		};
+	},
+
+	// The messages in a server's reply, as plain text.
+	words_of(reply) {
+		const plain = (html) => new DOMParser().parseFromString(html, "text/html").body.textContent.trim();
+		try {
+			return JSON.parse(reply._server_messages || "[]")
+				.map((message) => plain(JSON.parse(message).message || ""))
+				.filter(Boolean)
+				.join(" ");
+		} catch (e) {
+			// No reply of Frappe's: a proxy's, most likely.
+			return "";
+		}
+	},
+
+	// A dialog of ours. from: where the keyboard goes on afterwards, if not where it is now.
+	dialog(options, from) {
+		return this.adopt(new frappe.ui.Dialog(options), from);
+	},
+
+	// Make a dialog of Frappe's one of ours: it and what is in it have names for who cannot see them, and when it closes
+	// the keyboard goes on where it was.
+	adopt(dialog, from = document.activeElement) {
+		const title = dialog.$wrapper.find(".modal-title");
+		if (!title.attr("id")) title.attr("id", frappe.dom.get_unique_id());
+		dialog.$wrapper.addClass("lifecycle-dialog").attr("aria-labelledby", title.attr("id"));
+		dialog.get_close_btn().attr("aria-label", __("Close"));
+		// Of one that is over another one Bootstrap closes the upper, and Frappe, which hears of it later, the other.
+		dialog.$wrapper.off("keydown.lifecycle").on("keydown.lifecycle", (e) => {
+			if (e.key === "Escape") e.stopPropagation();
+		});
+		(dialog.fields_list || []).forEach(({ $input, df }) => $input?.attr("aria-label", df.label));
+		dialog.$wrapper.one("hidden.bs.modal", () => {
+			dialog.$wrapper.removeClass("lifecycle-dialog");
+			// Whoever has opened another dialog, or moved on, wants the keyboard there.
+			const now = document.activeElement;
+			const elsewhere = !dialog.$wrapper[0].contains(now) && now?.closest(".modal.show, input, textarea, select");
+			if (!elsewhere || elsewhere.contains(from)) this.focus_on(from);
+		});
+		return dialog;
+	},
+
+	// Put the keyboard on an element, or what is in its place now: what has been drawn anew meanwhile looks the same, and a
+	// menu that has been closed is opened by something.
+	focus_on(element) {
+		if (!element || element === document.body) return;
+		const is_seen = (it) => it?.isConnected && it.getClientRects().length;
+		const alike = () => [...document.querySelectorAll(element.localName)].filter((it) => it.isEqualNode(element));
+		const opener = $(element).closest(".dropdown-menu").parent().find('[data-toggle="dropdown"]')[0];
+		[element, opener, ...(element.isConnected ? [] : alike())].find(is_seen)?.focus();
 	},
 
 	escape(value) {
@@ -63,10 +234,10 @@ Object.assign(marketing_automation, {
 	// columns: [{label, html(row), numeric}]; html returns what is safe to show.
 	table(columns, rows) {
 		const head = columns
-			.map((c) => `<th scope="col"${c.numeric ? ' class="text-right"' : ""}>${this.escape(c.label)}</th>`)
+			.map((c) => `<th scope="col"${c.numeric ? ' class="lifecycle-numeric"' : ""}>${this.escape(c.label)}</th>`)
 			.join("");
 		const cell = (c, row) =>
-			`<td data-label="${this.escape(c.label)}"${c.numeric ? ' class="text-right"' : ""}>${
+			`<td data-label="${this.escape(c.label)}"${c.numeric ? ' class="lifecycle-numeric"' : ""}>${
 				c.html(row) || "&nbsp;"
 			}</td>`;
 		const body = rows
@@ -138,6 +309,35 @@ Object.assign(marketing_automation, {
 				: `<div class="msg-box no-border"><p>${this.escape(text)}</p></div>`;
 	},
 
+	// Let an Autocomplete field offer these: [{value, label}]. Tab takes the one that is marked, as in newer versions of
+	// Frappe: in others a word that was begun and left is thrown away.
+	offer(control, options) {
+		control.set_data(options);
+		if (control.awesomplete) control.awesomplete.tabSelect = true;
+	},
+
+	// Show rows only when the filters are there that a link, a number or the last visit has asked for. Frappe asks for the
+	// rows at once, and a filter on a link is empty until its title has come: the rows would be those of all.
+	heed_filters(listview) {
+		const before_refresh = listview.before_refresh.bind(listview);
+		const fields = listview.page.fields_dict;
+		const is_missing = ([, field, condition, value]) =>
+			condition === "=" && fields[field]?.df.fieldtype === "Link" && fields[field].get_value() !== value;
+		let of_last_visit = listview.filters;
+		listview.before_refresh = async () => {
+			const asked = Object.keys(frappe.route_options || {}).length;
+			await before_refresh();
+			const wanted = asked ? listview.filters : of_last_visit;
+			of_last_visit = [];
+			const end = Date.now() + this.PATIENCE_WITH_TITLES;
+			while (wanted.some(is_missing) && Date.now() < end) {
+				await new Promise((done) => setTimeout(done, 50));
+			}
+		};
+	},
+
+	PATIENCE_WITH_TITLES: 3000,
+
 	open_ledger(filters) {
 		frappe.route_options = filters;
 		frappe.set_route("List", "Lifecycle Execution Log", "List");
@@ -157,3 +357,12 @@ Object.assign(marketing_automation, {
 		);
 	},
 });
+
+// Older versions of Frappe make a number of whatever has the focus a tenth of a second after a number field had it: who
+// tabs on finds the next field empty. On our forms a number field only marks what is in it, as in newer versions.
+marketing_automation.make_number_input = frappe.ui.form.ControlInt.prototype.make_input;
+frappe.ui.form.ControlInt.prototype.make_input = function () {
+	marketing_automation.make_number_input.call(this);
+	if (!/^(Lifecycle|Marketing Automation) /.test(this.doctype || "")) return;
+	this.$input.off("focus").on("focus", (e) => e.currentTarget.select());
+};

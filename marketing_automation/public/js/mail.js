@@ -3,7 +3,7 @@
 marketing_automation.mail = {
 	show(action, title) {
 		const can_search = frappe.model.can_read("Serial No");
-		const dialog = new frappe.ui.Dialog({
+		const dialog = marketing_automation.dialog({
 			title: title ? __("Message: {0}", [marketing_automation.escape(title)]) : __("Message"),
 			size: "extra-large",
 			// The link is not the first field: one that has the focus drops its list over the mail.
@@ -38,6 +38,7 @@ marketing_automation.mail = {
 					onchange: () => this.load(dialog, action),
 				},
 				{ fieldtype: "Section Break", hide_border: 1 },
+				{ fieldname: "test", fieldtype: "HTML" },
 				{ fieldname: "mail", fieldtype: "HTML" },
 			],
 			primary_action_label: __("Send Me a Test"),
@@ -62,29 +63,22 @@ marketing_automation.mail = {
 		const asked = JSON.stringify(args);
 		if (dialog.lifecycle.asked === asked) return;
 		dialog.lifecycle.asked = asked;
-		dialog.fields_dict.mail.$wrapper.html(marketing_automation.loading());
-		marketing_automation
-			.call("mail", args)
-			.then((found) => {
-				if (dialog.lifecycle.asked !== asked) return;
-				dialog.lifecycle.found = found;
-				if (found.languages && !dialog.lifecycle.languages) {
-					dialog.lifecycle.languages = this.languages(found.languages);
-					dialog.set_df_property("language", "options", dialog.lifecycle.languages);
-				}
-				if (found.serial_no && !args.serial_no) {
-					dialog.lifecycle.asked = JSON.stringify({ ...args, serial_no: found.serial_no });
-					dialog.set_value("serial_no", found.serial_no);
-				}
-				this.draw(dialog);
-			})
-			.catch(() => {
-				// Frappe has shown the error; the next choice is free.
-				dialog.lifecycle.asked = null;
-				dialog.fields_dict.mail.$wrapper.html(
-					marketing_automation.empty(__("There is nothing to show for this choice."))
-				);
-			});
+		dialog.lifecycle.found = null;
+		// What was said of a test belongs to what was on the screen then.
+		dialog.fields_dict.test.$wrapper.empty();
+		const ask = () => marketing_automation.ask("mail", args);
+		marketing_automation.load(dialog.fields_dict.mail.$wrapper, ask, (found) => {
+			dialog.lifecycle.found = found;
+			if (found.languages && !dialog.lifecycle.languages) {
+				dialog.lifecycle.languages = this.languages(found.languages);
+				dialog.set_df_property("language", "options", dialog.lifecycle.languages);
+			}
+			if (found.serial_no && !args.serial_no) {
+				dialog.lifecycle.asked = JSON.stringify({ ...args, serial_no: found.serial_no });
+				dialog.set_value("serial_no", found.serial_no);
+			}
+			this.draw(dialog);
+		});
 	},
 
 	draw(dialog) {
@@ -127,19 +121,19 @@ marketing_automation.mail = {
 	},
 
 	send_test(dialog, action) {
+		const ma = marketing_automation;
 		const { found } = dialog.lifecycle;
 		if (!found || !found.serial_no) return;
-		marketing_automation
-			.call("send_test", {
-				action,
-				serial_no: found.serial_no,
-				language: dialog.get_value("language") || null,
-			})
-			.then((address) =>
-				frappe.show_alert({
-					message: __("A test is on its way to {0}.", [marketing_automation.escape(address)]),
-					indicator: "green",
-				})
-			);
+		const args = { action, serial_no: found.serial_no, language: dialog.get_value("language") || "" };
+		// In the dialog: what is said elsewhere is behind it.
+		const place = dialog.fields_dict.test.$wrapper;
+		const button = dialog.get_primary_btn().prop("disabled", true);
+		const ask = () => ma.ask("send_test", args, "POST");
+		const draw = (address) => place.html(ma.banner("green", __("A test is on its way to {0}.", [address])));
+		ma.load(place, ask, draw, { loading: "" }).finally(() => {
+			button.prop("disabled", false);
+			// Whoever has read the mail to its end sees it too.
+			place[0].scrollIntoView({ block: "center" });
+		});
 	},
 };

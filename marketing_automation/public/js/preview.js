@@ -4,7 +4,7 @@ marketing_automation.preview = {
 	PAGE: 100,
 
 	show({ campaign, date } = {}) {
-		const dialog = new frappe.ui.Dialog({
+		const dialog = marketing_automation.dialog({
 			title: campaign ? __("Preview: {0}", [marketing_automation.escape(campaign)]) : __("Preview"),
 			size: "extra-large",
 			fields: [
@@ -55,19 +55,22 @@ marketing_automation.preview = {
 		const date = dialog.get_value("date");
 		if (!date || dialog.lifecycle.date === date) return;
 		Object.assign(dialog.lifecycle, { date, outcome: null, limit: this.PAGE, found: null });
-		dialog.fields_dict.result.$wrapper.html(marketing_automation.loading());
 		this.ask(dialog, { campaign, date, at_once: 1 });
 	},
 
 	// Show the answer; of a night that takes long to count first its beginning, then all of it.
 	ask(dialog, question) {
-		marketing_automation.call("preview", question).then((found) => {
-			// Another day may have been chosen meanwhile.
-			if (dialog.lifecycle.date !== question.date) return;
-			dialog.lifecycle.found = found;
-			this.draw(dialog);
-			if (!found.complete) this.ask(dialog, { ...question, at_once: 0 });
-		});
+		const ma = marketing_automation;
+		ma.load(
+			dialog.fields_dict.result.$wrapper,
+			() => ma.ask("preview", question),
+			(found) => {
+				dialog.lifecycle.found = found;
+				this.draw(dialog);
+				if (!found.complete) this.ask(dialog, { ...question, at_once: 0 });
+			},
+			{ keep: !question.at_once }
+		);
 	},
 
 	outcomes(counts) {

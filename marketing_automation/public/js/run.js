@@ -2,10 +2,12 @@
 
 marketing_automation.run = {
 	EVERY: 1500,
+	EVERY_WHILE_THEY_LEAVE: 5000,
 	ENDED: ["Completed", "Failed", "Interrupted"],
 
 	confirm(campaign, done) {
 		const ma = marketing_automation;
+		const from = document.activeElement;
 		ma.call("run_preview", { campaign }, { freeze: true }).then(({ counts, reasons, overlaps, problems }) => {
 			const lines = [
 				counts.mails > 1
@@ -26,46 +28,64 @@ marketing_automation.run = {
 			const banners = problems
 				.map((problem) => ma.banner(problem.level, problem.text))
 				.join("") + ma.overlap_banners(overlaps);
-			frappe.confirm(banners + lines.map((line) => `<p>${line}</p>`).join(""), () =>
-				ma.call("run_now", { campaign }, { freeze: true }).then((name) => this.follow(name, done))
+			const asked = frappe.confirm(banners + lines.map((line) => `<p>${line}</p>`).join(""), () =>
+				ma.call("run_now", { campaign }, { freeze: true }).then((name) =>
+					this.follow(name, done, { campaign, from })
+				)
 			);
+			ma.adopt(asked, from);
 		});
 	},
 
-	// Polled, not pushed: it works on sites without a realtime server too.
-	follow(name, done) {
-		const dialog = new frappe.ui.Dialog({
-			title: __("Run {0}", [marketing_automation.escape(name)]),
-			fields: [{ fieldname: "progress", fieldtype: "HTML" }],
+	// Polled, not pushed: it works on sites without a realtime server too. Until the last mail has left, as far as
+	// somebody looks on: of what keeps them it shows the server's words. campaign: null for a run of all.
+	follow(name, done, { campaign = null, from } = {}) {
+		const ma = marketing_automation;
+		const options = {
+			title: __("Run {0}", [ma.escape(name)]),
+			fields: [
+				{ fieldname: "health", fieldtype: "HTML" },
+				{ fieldname: "progress", fieldtype: "HTML" },
+			],
 			primary_action_label: __("Open the Message Log"),
 			primary_action: () => {
 				dialog.hide();
-				marketing_automation.open_ledger({ run: name });
+				ma.open_ledger({ run: name });
 			},
-		});
-		let open = true;
+		};
+		const dialog = ma.dialog(options, from);
+		const place = dialog.fields_dict.progress.$wrapper;
+		const health = dialog.fields_dict.health.$wrapper;
+		let next;
+		let was_ended = false;
 		dialog.onhide = () => {
-			open = false;
+			clearTimeout(next);
+			ma.forget(place);
+			ma.forget(health);
 			done && done();
 		};
-		const look = () =>
-			marketing_automation.call("run_progress", { run: name }).then((progress) => {
-				if (!open) return;
-				this.draw(dialog.fields_dict.progress.$wrapper, progress);
-				if (this.ENDED.includes(progress.status)) {
-					done && done();
-				} else {
-					setTimeout(() => open && look(), this.EVERY);
-				}
-			});
+		const draw_health = (problems) =>
+			health.html(problems.map((problem) => ma.banner(problem.level, problem.text)).join(""));
+		const draw = (progress) => {
+			this.draw(place, progress);
+			const ended = this.ENDED.includes(progress.status);
+			if (ended) {
+				if (!was_ended) done && done();
+				was_ended = true;
+				if (!progress.counts.Queued) return;
+				ma.load(health, () => ma.ask("health", { campaign }), draw_health, { keep: true });
+			}
+			next = setTimeout(() => look(true), ended ? this.EVERY_WHILE_THEY_LEAVE : this.EVERY);
+		};
+		const look = (keep) => ma.load(place, () => ma.ask("run_progress", { run: name }), draw, { keep });
 		dialog.show();
-		dialog.fields_dict.progress.$wrapper.html(marketing_automation.loading());
-		look();
+		look(false);
 	},
 
 	// Retry what failed, or send what was skipped: says how many are on their way, and why the others are not.
 	again(method, args, done) {
 		const ma = marketing_automation;
+		const from = document.activeElement;
 		ma.call(method, args, { freeze: true }).then((result) => {
 			const { Pending: started = 0, "Attempts used up": exhausted, ...left } = result;
 			const lines = [];
@@ -82,17 +102,19 @@ marketing_automation.run = {
 						: __("None of these messages has failed. Choose Send Skipped for what was skipped or cancelled.")
 				);
 			}
-			frappe.msgprint({
+			const said = frappe.msgprint({
 				title: started ? __("Sent Again") : __("Nothing Sent"),
 				indicator: started ? "green" : "orange",
 				message: lines.map((line) => `<p>${line}</p>`).join(""),
 			});
+			ma.adopt(said, from);
 			done();
 		});
 	},
 
 	draw(wrapper, progress) {
 		const ma = marketing_automation;
+		const { Pending, Queued, Completed, Failed, Skipped, Cancelled } = progress.counts;
 		const ended = this.ENDED.includes(progress.status);
 		const percent = progress.total
 			? Math.floor((100 * progress.done) / progress.total)
@@ -102,22 +124,28 @@ marketing_automation.run = {
 		const words = {
 			Running: __("Finding out who is to be told…"),
 			Delivering: __("Writing the mails…"),
-			Completed: __("Done."),
+			Completed: Queued ? __("All mails are written, and on their way.") : __("Done."),
 			Failed: progress.partly
 				? __("Some triggers were left out. All others run.")
 				: __("The run failed."),
 			Interrupted: __("The run was interrupted. It is taken up again by itself."),
 		};
-		const counts = Object.entries(progress.counts)
+		const counts = [
+			[__("On Its Way"), Pending + Queued, "blue"],
+			[__("Sent"), Completed, "green"],
+			[__("Skipped"), Skipped, "gray"],
+			[__("Failed"), Failed, "red"],
+			[__("Cancelled"), Cancelled, "gray"],
+		]
 			.filter(([, count]) => count)
-			.map(([status, count]) => `${ma.status(status)} ${ma.number(count)}`)
+			.map(([label, count, color]) => `${ma.pill(label, color)} ${ma.number(count)}`)
 			.join(" &nbsp; ");
 		const notes = [];
 		if (progress.status === "Completed" && !progress.total) {
 			notes.push(__("There was nothing new to tell."));
 		}
-		if (progress.counts.Queued) {
-			notes.push(__("Queued mails leave in the next minutes; the message log shows when each is completed."));
+		if (Queued) {
+			notes.push(__("They leave in the next minutes; the message log shows when each is sent."));
 		}
 		wrapper.html(`<div role="status" data-status="${ma.escape(progress.status)}">
 				<p>${ma.escape(words[progress.status] || __(progress.status))}</p>

@@ -27,7 +27,7 @@ marketing_automation.why = {
 	},
 
 	show(title, method, args, parts) {
-		const dialog = new frappe.ui.Dialog({
+		const dialog = marketing_automation.dialog({
 			title: marketing_automation.escape(title),
 			size: "extra-large",
 			fields: [{ fieldname: "why", fieldtype: "HTML" }],
@@ -35,18 +35,13 @@ marketing_automation.why = {
 		const wrapper = dialog.fields_dict.why.$wrapper;
 		dialog.$wrapper.addClass("lifecycle-why").on("click", "a[href]", () => dialog.hide());
 		dialog.show();
-		wrapper.html(marketing_automation.loading());
-		marketing_automation
-			.call(method, args)
-			.then((found) => {
-				if (args.customer && found.customer_name) {
-					dialog.set_title(
-						marketing_automation.escape(__("Messages to {0}", [found.customer_name]))
-					);
-				}
-				wrapper.html(parts(found).join(""));
-			})
-			.catch(() => dialog.hide());
+		const ask = () => marketing_automation.ask(method, args);
+		marketing_automation.load(wrapper, ask, (found) => {
+			if (args.customer && found.customer_name) {
+				dialog.set_title(marketing_automation.escape(__("Messages to {0}", [found.customer_name])));
+			}
+			wrapper.html(parts(found).join(""));
+		});
 		return dialog;
 	},
 

@@ -1,10 +1,11 @@
-// Every screen of ours opens without an error, speaks the user's language, and fits on a phone. Run by
+// Every screen of ours opens without an error, speaks the user's language, fits on a phone, and keeps nobody out. Run by
 // sandbox/tests/test_browser.py.
 
 const assert = require("node:assert/strict");
 const fs = require("node:fs");
 const path = require("node:path");
 const { test } = require("node:test");
+const { examine } = require("./axe.cjs");
 const { inBrowser } = require("./harness.cjs");
 const { campaignThatRan, eachScreen } = require("./screens.cjs");
 
@@ -14,29 +15,40 @@ const SPANISH = path.resolve(__dirname, "../../../marketing_automation/translati
 // Nor does a link to a document type show what that is called, nor the sidebar of Frappe 16 what an app is called.
 const FRAPPES_OWN = '.onboarding-step-body *, .ce-header *, [data-fieldname="reference_doctype"] *, .header-subtitle';
 
-test("every screen opens without an error", async () => {
+test("every screen opens without an error, and axe finds no fault in it, in either theme", async () => {
 	await inBrowser(
 		async (page) => {
 			const campaign = await campaignThatRan(page, "Every screen");
-			await eachScreen(page, campaign, () => {});
+			const examined = [];
+			const found = [];
+			await eachScreen(page, campaign, async (name) => {
+				const { seen, faults } = await examine(page);
+				if (seen) examined.push(name);
+				found.push(...faults.map((fault) => `${name}: ${fault}`));
+			});
+			assert.deepEqual(found, []);
+			assert.ok(examined.length >= 11, `only ${examined} have something of ours`);
 		},
 		{ as: MARKETER }
 	);
 });
 
-test("on a phone a Spanish marketer reads Spanish, and nothing is wider than the screen", async () => {
+test("on a phone a Spanish marketer reads Spanish, nothing is wider than the screen, and axe finds no fault", async () => {
 	const english = wordsWithSpanish();
 	await inBrowser(
 		async (page) => {
 			const campaign = await campaignThatRan(page, "Cada pantalla", "es");
 			// What others have called theirs is no word of ours.
 			for (const name of await namesOnTheSite(page)) english.delete(name);
+			const found = [];
 			await eachScreen(page, campaign, async (name) => {
+				found.push(...(await examine(page)).faults.map((fault) => `${name}: ${fault}`));
 				const { width, texts } = await seen(page);
 				// Frappe's onboarding is a little wider than this phone.
 				if (name !== "workspace") assert.ok(width <= 390, `${name} is ${width} wide`);
 				assert.deepEqual(texts.filter((text) => english.has(text)), [], name);
 			});
+			assert.deepEqual(found, []);
 		},
 		{ as: SPANISH_MARKETER, phone: true }
 	);

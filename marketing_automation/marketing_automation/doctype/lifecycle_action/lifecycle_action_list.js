@@ -3,6 +3,7 @@ frappe.listview_settings["Lifecycle Action"] = {
 	hide_name_column: true,
 
 	onload(listview) {
+		marketing_automation.heed_filters(listview);
 		marketing_automation.explain_empty(
 			listview,
 			__(

@@ -7,18 +7,19 @@ frappe.ui.form.on("Lifecycle Campaign", {
 	},
 
 	onload(frm) {
-		marketing_automation.call("senders").then((senders) => {
-			frm.lifecycle_senders = senders;
-			frm.set_df_property(
-				"sender",
-				"description",
-				senders.length
-					? __("Empty: the site's default account. Accounts that can send: {0}.", [
-							marketing_automation.escape(senders.join(", ")),
-					  ])
-					: __("Empty: the site's default account.")
-			);
-		});
+		const ma = marketing_automation;
+		const describe = (text) => frm.set_df_property("sender", "description", text);
+		ma.ask("senders").then(
+			(senders) =>
+				describe(
+					senders.length
+						? __("Empty: the site's default account. Accounts that can send: {0}.", [
+								ma.escape(senders.join(", ")),
+						  ])
+						: __("Empty: the site's default account.")
+				),
+			(xhr) => describe(ma.escape(ma.trouble(xhr).title))
+		);
 	},
 
 	refresh(frm) {
@@ -73,7 +74,7 @@ frappe.ui.form.on("Lifecycle Campaign", {
 		frm.lifecycle_health = section.find(".lifecycle-health");
 		frm.lifecycle_journey = section.find(".lifecycle-steps");
 		frm.dashboard.show();
-		frm.trigger("draw_health");
+		// What stands in the way is asked when it is drawn.
 		frm.trigger("draw_journey");
 	},
 
@@ -87,7 +88,8 @@ frappe.ui.form.on("Lifecycle Campaign", {
 	},
 
 	duplicate(frm) {
-		frappe.prompt(
+		const from = document.activeElement;
+		const asked = frappe.prompt(
 			{
 				fieldname: "campaign_name",
 				label: __("Campaign Name"),
@@ -104,12 +106,13 @@ frappe.ui.form.on("Lifecycle Campaign", {
 			__("Duplicate the Campaign"),
 			__("Duplicate")
 		);
+		marketing_automation.adopt(asked, from);
 	},
 
 	draw_health(frm) {
 		const ma = marketing_automation;
 		const campaign = frm.doc.name;
-		ma.call("health", { campaign }).then((problems) => {
+		const draw = (problems) => {
 			if (frm.doc.name !== campaign) return;
 			const html = problems.map((problem) => {
 				const open = problem.route
@@ -117,12 +120,13 @@ frappe.ui.form.on("Lifecycle Campaign", {
 					: "";
 				return ma.banner(problem.level, problem.text, open);
 			});
-			frm.lifecycle_health.html(html.join("")).toggle(Boolean(problems.length));
+			frm.lifecycle_health.html(html.join(""));
 			frm.lifecycle_health.find("[data-route]").on("click", (e) => {
 				frappe.set_route(...e.currentTarget.dataset.route.split("/"));
 				return false;
 			});
-		});
+		};
+		ma.load(frm.lifecycle_health, () => ma.ask("health", { campaign }), draw, { keep: true });
 	},
 
 	draw_journey(frm) {

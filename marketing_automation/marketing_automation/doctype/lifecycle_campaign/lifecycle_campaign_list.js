@@ -11,6 +11,7 @@ frappe.listview_settings["Lifecycle Campaign"] = {
 	},
 
 	onload(listview) {
+		marketing_automation.heed_filters(listview);
 		marketing_automation.explain_empty(
 			listview,
 			__(

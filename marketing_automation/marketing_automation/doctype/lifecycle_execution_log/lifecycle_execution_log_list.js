@@ -12,6 +12,7 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 	},
 
 	onload(listview) {
+		marketing_automation.heed_filters(listview);
 		marketing_automation.explain_empty(
 			listview,
 			__(

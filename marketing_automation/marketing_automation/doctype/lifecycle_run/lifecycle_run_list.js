@@ -2,6 +2,7 @@ frappe.listview_settings["Lifecycle Run"] = {
 	add_fields: ["status"],
 
 	onload(listview) {
+		marketing_automation.heed_filters(listview);
 		marketing_automation.explain_empty(
 			listview,
 			__("No run yet. Active campaigns run every night at one; Run Now on a campaign does not wait for it.")

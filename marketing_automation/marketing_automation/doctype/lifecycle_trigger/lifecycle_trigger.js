@@ -1,9 +1,13 @@
 frappe.ui.form.on("Lifecycle Trigger", {
 	setup(frm) {
-		marketing_automation.call("date_fields").then((fields) => {
-			frm.lifecycle_date_fields = fields;
-			frm.trigger("offer_date_fields");
-		});
+		const ma = marketing_automation;
+		ma.ask("date_fields").then(
+			(fields) => {
+				frm.lifecycle_date_fields = fields;
+				frm.trigger("offer_date_fields");
+			},
+			(xhr) => frm.set_df_property("date_field", "description", ma.escape(ma.trouble(xhr).title))
+		);
 	},
 
 	refresh(frm) {
@@ -26,7 +30,7 @@ frappe.ui.form.on("Lifecycle Trigger", {
 
 	offer_date_fields(frm) {
 		if (frm.lifecycle_date_fields) {
-			frm.fields_dict.date_field.set_data(frm.lifecycle_date_fields);
+			marketing_automation.offer(frm.fields_dict.date_field, frm.lifecycle_date_fields);
 			// Shown by its label, which it has only now.
 			frm.refresh_field("date_field");
 		}

@@ -29,16 +29,16 @@ frappe.query_reports["Expiring Pins"] = {
 	],
 
 	onload(report) {
-		frappe.xcall("marketing_automation.api.date_fields").then((fields) => {
+		marketing_automation.ask("date_fields").then((fields) => {
 			const filter = report.get_filter("date_field");
-			filter.set_data(fields);
+			marketing_automation.offer(filter, fields);
 			filter.set_formatted_input(filter.get_value());
 		});
 	},
 
 	formatter(value, row, column, data, default_formatter) {
 		if (column.fieldname === "problem" && value) {
-			return `<span class="text-danger">${frappe.utils.escape_html(__(value))}</span>`;
+			return `<span class="lifecycle-problem">${frappe.utils.escape_html(__(value))}</span>`;
 		}
 		if (column.fieldname === "told" && value) {
 			return frappe.utils.escape_html(__(value));

@@ -1,0 +1,143 @@
+// A click on a number shows the rows that it counts, and no others. Run by sandbox/tests/test_browser.py.
+
+const assert = require("node:assert/strict");
+const { test } = require("node:test");
+const harness = require("./harness.cjs");
+const { answered, inBrowser, openForm, openList, openWorkspace, settled, until } = harness;
+const { campaignThatRan } = require("./screens.cjs");
+
+const { MARKETER } = process.env;
+const LOG = "Lifecycle Execution Log";
+
+// The rows of the message log that are seen.
+async function listed(page) {
+	await until(page, (log) => window.cur_list?.doctype === log, LOG);
+	await settled(page);
+	await page.locator(".list-row:visible, .no-result:visible").first().waitFor();
+	return page.evaluate(() => cur_list.data.map(({ name, status, campaign }) => ({ name, status, campaign })));
+}
+
+// The campaign's rows with these statuses, as the database has them.
+const rowsOf = (page, filters) =>
+	page.evaluate(
+		([log, filters]) => frappe.db.get_list(log, { filters, limit: 0, fields: ["name"] }).then((rows) => rows.map(({ name }) => name)),
+		[LOG, filters]
+	);
+
+const names = (rows) => rows.map(({ name }) => name).sort();
+
+test("a number of the journey opens its rows, whatever the log has shown before", async () => {
+	await inBrowser(
+		async (page) => {
+			const campaigns = [await campaignThatRan(page, "Counted"), await campaignThatRan(page, "Counted too")];
+			await answered(page, (log) => frappe.db.count(log, { filters: { status: "Queued" } }).then((left) => !left), LOG);
+			await openList(page, LOG);
+			// Each is met for the first time by this page, and once more.
+			for (const campaign of [...campaigns, ...campaigns]) {
+				for (const [label, status] of [["Sent", "Completed"], ["Skipped", "Skipped"]]) {
+					await openForm(page, "Lifecycle Campaign", campaign);
+					const number = page.locator(".lifecycle-action:visible").first().locator(".lifecycle-number", { hasText: label });
+					await number.waitFor();
+					const count = Number(await number.locator("strong").innerText());
+					assert.equal(count, 1, `${campaign}: ${label}`);
+					await number.click();
+					const rows = await listed(page);
+					assert.deepEqual(names(rows), (await rowsOf(page, { campaign, status })).sort(), `${campaign}: ${label}`);
+				}
+			}
+		},
+		{ as: MARKETER }
+	);
+});
+
+test("and after the page was loaded anew, and from the form's connections and a run", async () => {
+	await inBrowser(
+		async (page) => {
+			const campaign = await campaignThatRan(page, "Loaded anew");
+			const all = (await rowsOf(page, { campaign })).sort();
+			await openForm(page, "Lifecycle Campaign", campaign);
+			await page.locator(".lifecycle-action:visible .lifecycle-number", { hasText: "Skipped" }).first().click();
+			const skipped = names(await listed(page));
+			// The list comes back with the filters of the last visit, and with their rows.
+			await page.goto(`/app/lifecycle-execution-log`);
+			assert.deepEqual(names(await listed(page)), skipped);
+
+			await openForm(page, "Lifecycle Campaign", campaign);
+			await page.evaluate((campaign) => marketing_automation.open_ledger({ campaign }), campaign);
+			assert.deepEqual(names(await listed(page)), all);
+
+			const run = await page.evaluate(
+				(campaign) => frappe.db.get_list("Lifecycle Run", { filters: { campaign }, limit: 1 }).then((rows) => rows[0].name),
+				campaign
+			);
+			await openForm(page, "Lifecycle Run", run);
+			await page.getByRole("button", { name: "Message Log" }).click();
+			assert.deepEqual(names(await listed(page)), all);
+		},
+		{ as: MARKETER }
+	);
+});
+
+test("a number card opens the rows that it counts", async () => {
+	await inBrowser(
+		async (page) => {
+			await campaignThatRan(page, "On the cards");
+			await openWorkspace(page, "Marketing Automation");
+			const cards = page.locator('.number-widget-box:visible:has-text("Skipped"), .number-widget-box:visible:has-text("Failed")');
+			await cards.first().locator(".number").waitFor();
+			for (let index = 0; index < (await cards.count()); index++) {
+				await openWorkspace(page, "Marketing Automation");
+				const card = cards.nth(index);
+				const label = (await card.innerText()).trim();
+				const number = Number((await card.locator(".number").innerText()).trim());
+				await card.locator(".number").click();
+				const rows = await listed(page);
+				assert.equal(rows.length, Math.min(number, 20), label.replace(/\s+/g, " "));
+				const wanted = /Skipped/.test(label) ? "Skipped" : "Failed";
+				assert.deepEqual(rows.filter(({ status }) => status !== wanted), []);
+			}
+		},
+		{ as: MARKETER }
+	);
+});
+
+test("what has not left is not counted as sent", async () => {
+	await inBrowser(
+		async (page) => {
+			await openList(page, "Lifecycle Campaign");
+			const campaign = await harness.fromRecipe(page, "Not gone yet");
+			await page.route(/api\.journey/, async (route) => {
+				const response = await route.fetch();
+				const json = await response.json();
+				json.message[0].actions[0].counts = { Pending: 1, Queued: 12, Completed: 2, Failed: 0, Skipped: 0, Cancelled: 0 };
+				await route.fulfill({ response, json });
+			});
+			await openForm(page, "Lifecycle Campaign", campaign);
+			const number = (label) => page.locator(".lifecycle-action").first().locator(".lifecycle-number", { hasText: label });
+			await number("On Its Way").waitFor();
+			assert.equal(await number("On Its Way").locator("strong").innerText(), "13");
+			assert.match(await number("On Its Way").getAttribute("class"), /blue/);
+			assert.equal(await number("Sent").locator("strong").innerText(), "2");
+			assert.equal(await number("On Its Way").getAttribute("data-status"), "Pending,Queued");
+
+			// The same when a run is followed, with what the mail server says.
+			const counts = { Pending: 0, Queued: 12, Completed: 0, Failed: 0, Skipped: 1, Cancelled: 0 };
+			const progress = { status: "Completed", due: 13, known: 0, error: null, counts, done: 13, total: 13 };
+			await page.route(/api\.run_progress/, (route) => route.fulfill({ json: { message: progress } }));
+			await page.route(/api\.health/, (route) =>
+				route.fulfill({ json: { message: [{ level: "red", text: "The mail server cannot be reached." }] } })
+			);
+			await page.evaluate((campaign) => marketing_automation.run.follow("RUN", null, { campaign }), campaign);
+			const shown = harness.dialog(page);
+			await shown.getByText("All mails are written, and on their way.").waitFor();
+			await shown.getByText("On Its Way 12").waitFor();
+			await shown.getByText("The mail server cannot be reached.").waitFor();
+			assert.equal(await shown.getByText("Sent", { exact: true }).count(), 0);
+			// It is followed until they have left.
+			Object.assign(counts, { Queued: 0, Completed: 12 });
+			await shown.getByText("Sent 12").waitFor();
+			await shown.getByText("Done.").waitFor();
+		},
+		{ as: MARKETER }
+	);
+});
