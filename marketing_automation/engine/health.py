@@ -31,14 +31,22 @@ def _channels(campaigns: list) -> list[dict]:
 
 	A channel is asked once for all campaigns with the same sender.
 	"""
+	routes = {text: route for found in refusals(campaigns).values() for text, route in found.items()}
+	return [_to_put_right(text, route) for text, route in routes.items()]
+
+
+def refusals(campaigns: list) -> dict[str, dict[str, str | None]]:
+	"""Return {campaign: {why a channel cannot send for it: where that is put right}}; queries as `_channels`."""
 	action_types, texts = _action_types([campaign.name for campaign in campaigns]), {}
+	found = defaultdict(dict)
 	for campaign in campaigns:
 		# One that is being built has no action yet, and will most likely send e-mail.
 		for action_type in sorted(action_types.get(campaign.name, {EMAIL})):
 			if (action_type, campaign.sender) not in texts:
 				texts[action_type, campaign.sender] = _refusal(action_type, campaign)
-	routes = {text: ROUTES.get(action_type) for (action_type, _sender), text in texts.items() if text}
-	return [_to_put_right(text, route) for text, route in routes.items()]
+			if text := texts[action_type, campaign.sender]:
+				found[campaign.name][text] = ROUTES.get(action_type)
+	return found
 
 
 def _refusal(action_type: str, campaign) -> str | None:

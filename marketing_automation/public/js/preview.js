@@ -108,14 +108,26 @@ marketing_automation.preview = {
 		if (!found.complete) {
 			notes.push(__("Still counting. These are the first {0}.", [format_number(found.counts.due, null, 0)]));
 		}
-		if (found.counts.mails !== found.counts.tell) {
-			notes.push(__("{0} mails in all: some customers get several products in one.", [found.counts.mails]));
+		if (found.counts.mails) {
+			notes.push(
+				found.counts.mails === found.counts.products
+					? ma.mails_about(found.counts.mails, found.counts.products)
+					: __("{0}: some customers get several products in one mail", [
+							ma.mails_about(found.counts.mails, found.counts.products),
+					  ])
+			);
 		}
 		Object.entries(found.reasons).forEach(([reason, count]) =>
-			notes.push(`${__(reason)}: ${format_number(count, null, 0)}`)
+			notes.push(`${ma.reason(reason)}: ${format_number(count, null, 0)}`)
 		);
 		if (found.left_out) {
-			notes.push(__("{0} more are counted and exported, but not listed here.", [found.left_out]));
+			notes.push(
+				ma.count(
+					found.left_out,
+					__("1 more is counted and exported, but not listed here."),
+					__("{0} more are counted and exported, but not listed here.", [found.left_out])
+				)
+			);
 		}
 		const rows = this.rows(dialog, found);
 		let list;
@@ -165,7 +177,7 @@ marketing_automation.preview = {
 	what(row) {
 		const ma = marketing_automation;
 		if (row.outcome === "tell") return ma.pill(__("Would Be Told"), "green");
-		const reason = row.reason ? ` <span class="text-muted">${ma.escape(__(row.reason))}</span>` : "";
+		const reason = row.reason ? ` <span class="text-muted">${ma.escape(ma.reason(row.reason))}</span>` : "";
 		if (row.outcome === "known") {
 			return ma.link_around("Lifecycle Execution Log", row.log, ma.status(row.status)) + reason;
 		}
@@ -203,7 +215,7 @@ marketing_automation.preview = {
 			],
 			this.rows(dialog, found).map((row) => [
 				names[row.outcome],
-				row.reason ? __(row.reason) : "",
+				row.reason ? marketing_automation.reason(row.reason) : "",
 				row.customer,
 				row.customer_name,
 				row.serial_no,

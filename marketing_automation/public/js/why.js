@@ -62,7 +62,7 @@ marketing_automation.why = {
 			found.email || __("no e-mail address")
 		)}`;
 		const troubles = [];
-		if (found.reason) troubles.push(__("Cannot be told at present: {0}.", [__(found.reason)]));
+		if (found.reason) troubles.push(__("Cannot be told at present: {0}.", [ma.reason(found.reason)]));
 		(found.left || []).forEach((campaign) =>
 			troubles.push(
 				campaign ? __("Has unsubscribed from {0}.", [campaign]) : __("Has unsubscribed from all mail.")
@@ -98,7 +98,7 @@ marketing_automation.why = {
 						{ label: __("Status"), html: (r) => ma.status(r.status) },
 						{
 							label: __("Reason"),
-							html: (r) => ma.escape([r.reason && __(r.reason), r.error].filter(Boolean).join(": ")),
+							html: (r) => ma.escape([r.reason && ma.reason(r.reason), r.error].filter(Boolean).join(": ")),
 						},
 					],
 					rows
