@@ -6,7 +6,7 @@ marketing_automation.forecast = {
 
 	show(campaign) {
 		const dialog = new frappe.ui.Dialog({
-			title: campaign ? __("Forecast: {0}", [marketing_automation.escape(campaign)]) : __("Forecast"),
+			title: campaign ? __("Forecast: {0}", [marketing_automation.escape(campaign)]) : __("Forecast", null, "Lifecycle"),
 			size: "extra-large",
 			fields: [{ fieldname: "forecast", fieldtype: "HTML" }],
 		});

@@ -171,8 +171,10 @@ marketing_automation.journey = {
 	html(frm, journey) {
 		const steps = journey.map((trigger) => this.trigger(frm, trigger));
 		const after = journey.findIndex((trigger) => trigger.day >= 0);
-		const expiry = `<li class="lifecycle-expiry" aria-label="${__("Expiry")}"><span>${__(
-			"Expiry"
+		const expiry = `<li class="lifecycle-expiry" aria-label="${__("Expiry", null, "Lifecycle")}"><span>${__(
+			"Expiry",
+			null,
+			"Lifecycle"
 		)}</span></li>`;
 		steps.splice(after === -1 ? steps.length : after, 0, expiry);
 		return `${this.actions(frm, journey)}<ol class="lifecycle-journey">${steps.join("")}</ol>
@@ -245,8 +247,8 @@ marketing_automation.journey = {
 					)}" title="${__("Due in the next 7 days")}">
 					<strong>${ma.number(action.coming)}</strong><span>${__("In 7 Days")}</span><small></small></button>
 				${number(__("Told"), counts.Completed + counts.Queued, "Completed,Queued", "green")}
-				${number(__("Skipped"), counts.Skipped, "Skipped,Cancelled", "gray", cancelled)}
-				${number(__("Failed"), counts.Failed, "Failed", "red")}
+				${number(__("Skipped", null, "Lifecycle"), counts.Skipped, "Skipped,Cancelled", "gray", cancelled)}
+				${number(__("Failed", null, "Lifecycle"), counts.Failed, "Failed", "red")}
 			</div>
 		</div>`;
 	},

@@ -37,6 +37,7 @@ Object.assign(marketing_automation, {
 		const words = {
 			Returned: __("Product returned"),
 			Missed: __("Night missed"),
+			Unsubscribed: __("Unsubscribed", null, "Lifecycle"),
 		};
 		return words[reason] || __(reason);
 	},

@@ -115,7 +115,7 @@ marketing_automation.mail = {
 			: "";
 		wrapper.html(`${not_taken}${reason}
 			<div class="lifecycle-mail-head">
-				<div><span class="text-muted">${__("Recipient")}</span> ${ma.escape(found.recipient || "–")}</div>
+				<div><span class="text-muted">${__("Recipient", null, "Lifecycle")}</span> ${ma.escape(found.recipient || "–")}</div>
 				<div><span class="text-muted">${__("Subject")}</span> <strong>${ma.escape(
 			found.subject
 		)}</strong></div>

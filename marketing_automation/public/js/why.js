@@ -94,7 +94,7 @@ marketing_automation.why = {
 							label: __("Serial No"),
 							html: (r) => ma.serial_no(r.reference_name, r.reference_doctype),
 						},
-						{ label: __("Expiry Date"), html: (r) => ma.date(r.occurrence_date) },
+						{ label: __("Expiry Date", null, "Lifecycle"), html: (r) => ma.date(r.occurrence_date) },
 						{ label: __("Status"), html: (r) => ma.status(r.status) },
 						{
 							label: __("Reason"),

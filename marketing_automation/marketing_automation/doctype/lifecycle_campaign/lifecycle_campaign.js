@@ -32,7 +32,7 @@ frappe.ui.form.on("Lifecycle Campaign", {
 			);
 		}
 		frm.add_custom_button(__("Preview"), () => frm.trigger("do_preview"));
-		frm.add_custom_button(__("Forecast"), () => marketing_automation.forecast.show(frm.doc.name));
+		frm.add_custom_button(__("Forecast", null, "Lifecycle"), () => marketing_automation.forecast.show(frm.doc.name));
 		if (frm.lifecycle_may_write && frm.doc.is_active) {
 			frm.add_custom_button(__("Run Now"), () => frm.trigger("do_run"));
 			frm.add_custom_button(__("Pause", null, "Lifecycle"), () => frm.trigger("do_pause"));

@@ -123,7 +123,7 @@ class LifecycleCampaign(Document):
 			)
 
 	def on_trash(self):
-		refuse_deletion_if_used(self, "campaign", _("Active"))
+		refuse_deletion_if_used(self, "campaign", _("Active", context="Lifecycle"))
 		for trigger in frappe.get_all(
 			"Lifecycle Trigger", filters={"campaign": self.name}, pluck="name", order_by="name asc"
 		):

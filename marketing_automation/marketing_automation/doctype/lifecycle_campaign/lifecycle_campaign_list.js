@@ -35,7 +35,7 @@ frappe.listview_settings["Lifecycle Campaign"] = {
 			listview.page.add_menu_item(__("New Empty Campaign"), () => listview.make_new_doc());
 		}
 		listview.page.add_inner_button(__("Preview"), () => ma.preview.show());
-		listview.page.add_inner_button(__("Forecast"), () => ma.forecast.show());
+		listview.page.add_inner_button(__("Forecast", null, "Lifecycle"), () => ma.forecast.show());
 		if (frappe.model.can_write("Marketing Automation Settings")) {
 			listview.page.add_menu_item(__("Run All Active Campaigns Now"), () =>
 				ma.run.confirm(null, () => listview.refresh())

@@ -57,9 +57,17 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 			{
 				label: __("When"),
 				plain: true,
-				html: (doc) => ma.date(doc.executed_at || doc.due_on),
+				html: (doc) => this.moment(doc.executed_at || doc.due_on),
 			},
 		];
+	},
+
+	// A day, or a day and a time of day; there is no room for seconds.
+	moment(value) {
+		const shown = frappe.datetime.str_to_user(value) || "";
+		return `<span class="text-nowrap">${marketing_automation.escape(
+			shown.replace(/(\d{1,2}:\d{2}):\d{2}/, "$1")
+		)}</span>`;
 	},
 
 	// In the filter, too.
@@ -68,7 +76,7 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 		if (!filter) return;
 		const reasons = frappe.meta.get_docfield(listview.doctype, "reason").options.split("\n").filter(Boolean);
 		filter.df.options = [
-			{ value: "", label: filter.df.placeholder || __(filter.df.label) },
+			{ value: "", label: "" },
 			...reasons.map((value) => ({ value, label: marketing_automation.reason(value) })),
 		];
 		filter.set_options();
