@@ -23,7 +23,11 @@ marketing_automation.journey = {
 			wrapper.on("click.journey", "[data-open]", (e) =>
 				frappe.set_route("Form", e.currentTarget.dataset.doctype, e.currentTarget.dataset.open)
 			);
-			wrapper.on("click.journey", "[data-do]", (e) => frm.trigger(`do_${e.currentTarget.dataset.do}`));
+			wrapper.on("click.journey", "[data-do]", (e) => {
+				const { do: what, action, title } = e.currentTarget.dataset;
+				if (what === "mail") ma.mail.show(action, title);
+				else frm.trigger(`do_${what}`);
+			});
 			wrapper.on("click.journey", "[data-add]", (e) => {
 				const { add, trigger } = e.currentTarget.dataset;
 				frappe.new_doc(add, trigger ? { trigger } : { campaign });
@@ -152,7 +156,7 @@ marketing_automation.journey = {
 			${button("preview", __("Preview"))}
 			${
 				action
-					? `<button type="button" class="btn btn-default btn-sm" data-mail="${ma.escape(
+					? `<button type="button" class="btn btn-default btn-sm" data-do="mail" data-action="${ma.escape(
 							action.name
 					  )}" data-title="${ma.escape(action.action_name)}">${__("See the Message")}</button>`
 					: ""
