@@ -249,11 +249,8 @@ Object.assign(marketing_automation, {
 				)
 			);
 		}
-		const banners = [
-			...problems.map((problem) => this.banner(problem.level, problem.text)),
-			...(overlaps || []).map((overlap) => this.banner("orange", overlap.text)),
-		];
-		return banners.join("") + lines.map((line) => `<p>${line}</p>`).join("");
+		const banners = problems.map((problem) => this.banner(problem.level, problem.text)).join("");
+		return banners + (this.overlap_banners?.(overlaps) || "") + lines.map((line) => `<p>${line}</p>`).join("");
 	},
 
 	open_ledger(filters) {
