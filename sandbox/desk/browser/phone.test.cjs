@@ -58,7 +58,7 @@ for (const phone of [false, true]) {
 				const row = page.locator(".list-row:visible", { hasText: "Mute Browser" }).first();
 				for (const text of ["Mute Browser", "Renewal offer", "No e-mail address"]) {
 					const cell = row.locator(".lifecycle-cell", { hasText: text });
-					assert.ok(await cell.isVisible(), text);
+					await cell.waitFor();
 					const { x, width } = await cell.boundingBox();
 					assert.ok(x >= 0 && x + width <= (phone ? 390 : 1280), `${text} is within the screen`);
 				}

@@ -106,6 +106,7 @@ frappe.ui.form.on("Lifecycle Campaign", {
 
 	activate(frm) {
 		const ma = marketing_automation;
+		const reload = () => frm.reload_doc();
 		ma.call("activate", { campaign: frm.doc.name, modified: frm.doc.modified }, { freeze: true })
 			.then(({ activated, changed_by }) => {
 				if (!activated) {
@@ -119,7 +120,8 @@ frappe.ui.form.on("Lifecycle Campaign", {
 					});
 				}
 			})
-			.finally(() => frm.reload_doc());
+			// Frappe has said why it was refused, if it was.
+			.then(reload, reload);
 	},
 
 	// At once, and also where the campaign was changed since it was opened here.
