@@ -94,7 +94,7 @@ test("what is refused stays as it was", async () => {
 			await page.getByRole("button", { name: "Activate" }).click();
 			await dialog(page).getByText("has no enabled trigger").waitFor();
 			await settled(page);
-			const after = await page.evaluate(() => [cur_frm.is_dirty(), cur_frm.doc.is_active]);
+			const after = await page.evaluate(() => [Boolean(cur_frm.is_dirty()), Number(cur_frm.doc.is_active)]);
 			assert.deepEqual(after, [false, 0]);
 		},
 		// The Desk reports what was refused, and that a save was.

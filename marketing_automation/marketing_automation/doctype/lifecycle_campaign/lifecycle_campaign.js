@@ -84,24 +84,28 @@ frappe.ui.form.on("Lifecycle Campaign", {
 		const saved = frm.is_dirty() ? frm.save() : Promise.resolve();
 		saved
 			.then(() => ma.call("activation", { campaign: frm.doc.name }, { freeze: true }))
-			.then((found) => {
-				const { mails, products } = found.counts;
-				const sentence = mails
-					? __("The night of {0} will send {1}.", [
-							ma.date(found.night),
-							`<strong>${ma.mails_about(mails, products)}</strong>`,
-					  ])
-					: __("The night of {0} will send nothing: nobody is to get a mail then.", [
-							ma.date(found.night),
-					  ]);
-				ma.ask(
-					__("Activate {0}", [frm.doc.name]),
-					ma.what_will_happen(found, sentence),
-					__("Activate"),
-					__("Cancel"),
-					() => frm.events.activate(frm)
-				);
-			});
+			// Frappe has said why it was refused.
+			.then((found) => frm.events.ask_to_activate(frm, found), () => {});
+	},
+
+	ask_to_activate(frm, found) {
+		const ma = marketing_automation;
+		const { mails, products } = found.counts;
+		const sentence = mails
+			? __("The night of {0} will send {1}.", [
+					ma.date(found.night),
+					`<strong>${ma.mails_about(mails, products)}</strong>`,
+			  ])
+			: __("The night of {0} will send nothing: nobody is to get a mail then.", [
+					ma.date(found.night),
+			  ]);
+		ma.ask(
+			__("Activate {0}", [frm.doc.name]),
+			ma.what_will_happen(found, sentence),
+			__("Activate"),
+			__("Cancel"),
+			() => frm.events.activate(frm)
+		);
 	},
 
 	activate(frm) {
