@@ -35,7 +35,9 @@ class TestItemGroup(MarketingTestCase):
 		self.assertEqual(self.due(campaign), {self.song})
 		rows = api.preview(campaign.name, str(in_days(1)))["rows"]
 		self.assertEqual({row["serial_no"] for row in rows}, {self.film})
-		self.assertEqual([step["item_group"] for step in api.journey(campaign.name)], [self.music, self.films])
+		self.assertEqual(
+			[step["item_group"] for step in api.journey(campaign.name)], [self.music, self.films]
+		)
 
 	def test_without_a_group_it_is_for_all(self):
 		self.assertEqual(self.due(factories.campaign()), {self.film, self.song, self.tool})
@@ -51,7 +53,9 @@ class TestItemGroup(MarketingTestCase):
 			"subscription_renewal", factories.unique("Test"), "30, 7", "en", item_group=self.music
 		)
 		self.assertEqual(frappe.db.get_value("Lifecycle Campaign", name, "item_group"), self.music)
-		own = frappe.get_all("Lifecycle Trigger", filters={"campaign": name}, pluck="item_group", order_by="name asc")
+		own = frappe.get_all(
+			"Lifecycle Trigger", filters={"campaign": name}, pluck="item_group", order_by="name asc"
+		)
 		self.assertEqual([group or None for group in own], [None, None])
 		self.assertEqual({step["item_group"] for step in api.journey(name)}, {self.music})
 

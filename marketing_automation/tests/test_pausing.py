@@ -72,7 +72,9 @@ class TestActivating(MarketingTestCase):
 			self.assertEqual(str(found["night"]), "2027-03-11")
 			self.assertEqual({row["serial_no"] for row in found["rows"]}, {today, tomorrow})
 		with self.at("2027-03-10 00:30:00"):
-			self.assertEqual(str(previews.of_activation(campaign.name, api.Visibility())["night"]), "2027-03-10")
+			self.assertEqual(
+				str(previews.of_activation(campaign.name, api.Visibility())["night"]), "2027-03-10"
+			)
 
 	def test_the_night_then_does_what_was_said(self):
 		campaign = factories.campaign(active=False, combine_messages=1)
@@ -81,7 +83,9 @@ class TestActivating(MarketingTestCase):
 		api.activate(campaign.name, str(campaign.modified))
 		run = self.run_night()
 		progress = api.run_progress(run.name)
-		self.assertEqual((progress["mails"], progress["products"]), (said["mails"], {"Queued": said["products"]}))
+		self.assertEqual(
+			(progress["mails"], progress["products"]), (said["mails"], {"Queued": said["products"]})
+		)
 		self.assertEqual((progress["mails"], progress["products"]), (1, {"Queued": 2}))
 
 	def test_one_that_would_send_nothing_is_refused_before_anyone_is_asked(self):

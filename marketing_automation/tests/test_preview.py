@@ -46,7 +46,8 @@ class TestPreview(MarketingTestCase):
 			},
 		)
 		self.assertEqual(
-			found["counts"], {"due": 4, "tell": 1, "skip": 2, "fail": 1, "known": 0, "mails": 1, "products": 1}
+			found["counts"],
+			{"due": 4, "tell": 1, "skip": 2, "fail": 1, "known": 0, "mails": 1, "products": 1},
 		)
 		self.assertEqual(found["reasons"][Reason.NO_ADDRESS], 1)
 		row = found["rows"][0]

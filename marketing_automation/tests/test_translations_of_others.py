@@ -10,7 +10,19 @@ from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.test_translations import SPANISH
 
 # Words that say something else on other screens: a work order is Completed, an item is Returned.
-OTHERS = ("Sent", "Returned", "Active", "Draft", "Paused", "Failing", "Ended", "Pause", "Delivered", "Missed", "Cancel")
+OTHERS = (
+	"Sent",
+	"Returned",
+	"Active",
+	"Draft",
+	"Paused",
+	"Failing",
+	"Ended",
+	"Pause",
+	"Delivered",
+	"Missed",
+	"Cancel",
+)
 
 
 def alike(text: str) -> str:

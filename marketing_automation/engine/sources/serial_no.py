@@ -437,7 +437,9 @@ class _ItemGroups:
 		if not group:
 			return None
 		below = [name for name in self.bounds if self.contains(group, name)]
-		return frappe.get_all("Item", filters={"item_group": ["in", below]}, pluck="name", order_by="name asc")
+		return frappe.get_all(
+			"Item", filters={"item_group": ["in", below]}, pluck="name", order_by="name asc"
+		)
 
 	def contains(self, ancestor: str | None, group: str | None) -> bool:
 		"""Say whether `group` is `ancestor` or below it. Without an ancestor everything is in."""

@@ -159,7 +159,14 @@ def _columns(level: tuple[str, ...]) -> list[dict]:
 	columns += [
 		{"fieldname": field, "label": label, "fieldtype": "Int", "width": 130} for field, label in numbers
 	]
-	columns.append({"fieldname": "delivered", "label": _("Delivered", context="Lifecycle"), "fieldtype": "Percent", "width": 110})
+	columns.append(
+		{
+			"fieldname": "delivered",
+			"label": _("Delivered", context="Lifecycle"),
+			"fieldtype": "Percent",
+			"width": 110,
+		}
+	)
 	return columns
 
 
@@ -223,6 +230,11 @@ def _summary(by_action: Counter) -> list[dict]:
 	delivered = _share_delivered(totals)
 	if delivered is not None:
 		summary.append(
-			{"label": _("Delivered", context="Lifecycle"), "value": delivered, "datatype": "Percent", "indicator": "Green"}
+			{
+				"label": _("Delivered", context="Lifecycle"),
+				"value": delivered,
+				"datatype": "Percent",
+				"indicator": "Green",
+			}
 		)
 	return summary
