@@ -4,11 +4,12 @@ from collections import Counter
 
 import frappe
 from frappe import _
-from frappe.utils import cint, format_datetime, getdate, pretty_date
+from frappe.utils import cint, format_datetime, get_datetime, getdate, pretty_date
 
 from marketing_automation import days as days_of
 from marketing_automation import recipes as cookbook
 from marketing_automation import template_rights as rights_on_templates
+from marketing_automation.engine import campaigns as overviews
 from marketing_automation.engine import forecast as forecasts
 from marketing_automation.engine import health as checks
 from marketing_automation.engine import insight, ledger, run, sample, watchdog
@@ -23,6 +24,8 @@ from marketing_automation.permissions import by_role
 
 CAMPAIGN = "Lifecycle Campaign"
 FARTHEST = 366
+# No list of the Desk shows more at once.
+MOST_CAMPAIGNS = 2500
 
 
 # -- running -----------------------------------------------------------------------------------------------------
@@ -53,17 +56,22 @@ def run_preview(campaign: str | None = None) -> dict:
 
 @frappe.whitelist(methods=["GET", "POST"])
 def run_progress(run: str) -> dict:
-	"""Return {"status", "partly", "due", "known", "error", "counts": {status: rows}, "done", "total"} of a run. 3
-	queries.
+	"""Return {"status", "partly", "due", "known", "error", "counts": {status: rows}, "done", "total", "mails",
+	"products"} of a run. 3 queries, and 1 when nothing of it waits any more.
 
 	partly: it left out some triggers, and all else goes on. error: of a run of all campaigns only for who may see them all.
+	mails: how many were handed over, None before that; products: {status: how many products its rows are about}.
 	"""
 	doc = frappe.get_doc(ledger.RUN, run)
 	doc.check_permission("read")
 	sees_error = doc.campaign or doc.has_permlevel_access_to("error", permission_type="read")
 	counts = ledger.counts_of_run(run)
 	total = sum(counts.values())
+	of_run = {"mails": None, "products": None}
+	if not counts["Pending"] and doc.status not in ("Running", "Interrupted"):
+		of_run = ledger.units_of_run(run)
 	return {
+		**of_run,
 		"status": doc.status,
 		"partly": bool(doc.left_out),
 		"due": doc.due,
@@ -86,6 +94,75 @@ def health(campaign: str | None = None) -> list[dict]:
 			CAMPAIGN, filters={"is_active": 1}, fields=["name", "sender", "is_active"], order_by="name asc"
 		)
 	return checks.problems(docs)
+
+
+# -- the state of campaigns --------------------------------------------------------------------------------------
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def campaign_states(names: str | list) -> dict[str, dict]:
+	"""Return {name: state and numbers} of those of the campaigns that the user may see; see engine.campaigns.
+
+	Who may not read the ledger gets the states alone.
+	"""
+	_require(CAMPAIGN, "read")
+	found = frappe.get_list(
+		CAMPAIGN,
+		filters={"name": ["in", _names(names)[:MOST_CAMPAIGNS]]},
+		fields=list(overviews.FIELDS),
+		order_by="name asc",
+		limit_page_length=0,
+	)
+	states = overviews.overview(found, Visibility())
+	if frappe.has_permission(ledger.DOCTYPE, "read"):
+		return states
+	return {name: {"state": row["state"]} for name, row in states.items()}
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def activation(campaign: str) -> dict:
+	"""Return what the next night would do if a campaign were activated now; as `run_preview`, and `night`, its day."""
+	# What cannot be activated is refused before anyone is asked.
+	_campaign(campaign, "write").validate_readiness()
+	# As in `run_preview`.
+	found = previews.of_activation(campaign, Visibility("Administrator"))
+	wanted = ("night", "counts", "reasons", "overlaps")
+	return {**{key: found[key] for key in wanted if key in found}, "problems": health(campaign)}
+
+
+@frappe.whitelist(methods=["POST"])
+def activate(campaign: str, modified: str) -> dict:
+	"""Activate a campaign that is as its user has seen it: modified is when that was.
+
+	Returns {"activated"}, or, when somebody has changed it since, {"changed_by": their name}, and leaves it.
+	"""
+	doc = _campaign(campaign, "write")
+	if get_datetime(doc.modified) != get_datetime(modified):
+		return {"activated": False, "changed_by": frappe.utils.get_fullname(doc.modified_by)}
+	doc.is_active = 1
+	doc.save()
+	return {"activated": True}
+
+
+@frappe.whitelist(methods=["POST"])
+def pause(campaign: str) -> dict:
+	"""Pause a campaign as it stands now, whatever its user has seen of it.
+
+	Returns {"on_its_way": how many of its messages were, which are being taken back, "seen": when it was last changed
+	before, "modified": when now}.
+	"""
+	_campaign(campaign, "write")
+	doc = frappe.get_doc(CAMPAIGN, campaign, for_update=True)
+	seen = str(doc.modified)
+	if doc.is_active:
+		doc.is_active = 0
+		# What stands in the way of a change, such as a company that is gone, does not stand in the way of this one.
+		doc.flags.ignore_links = doc.flags.ignore_mandatory = True
+		doc.save()
+	on_its_way = frappe.db.count(
+		ledger.DOCTYPE, {"campaign": campaign, "status": ["in", [ledger.PENDING, ledger.QUEUED]]}
+	)
+	return {"on_its_way": on_its_way, "seen": seen, "modified": str(doc.modified)}
 
 
 # -- looking ahead -----------------------------------------------------------------------------------------------
@@ -138,16 +215,19 @@ def mail(action: str, serial_no: str | None = None, language: str | None = None)
 	"""Return the rendered mail of an action: {"serial_no", "subject", "html", "text", "recipient", "reason", ...}, and
 	`languages`, in which it can be looked at: [{"value", "label"}].
 
-	serial_no: the next one to expire without it; when there is none, everything but `serial_no` is missing.
+	serial_no: without it an example that the action's trigger takes (see the source). When there is none, there are
+	only `serial_no`, which is None, and `wanted`: which ones the trigger takes, in words. The same words are in `wanted`
+	when a given one is none of them; else it is None.
 	"""
 	_readable_action(action)
-	language, visible = languages.known(language), Visibility()
+	language, visible, given = languages.known(language), Visibility(), serial_no
 	serial_no = serial_no or sample.example_serial_no(action, visible)
 	if not serial_no:
-		return {"serial_no": None}
+		return {"serial_no": None, "wanted": sample.wanted(action)}
 	found = sample.render(action, serial_no, visible, language)
 	return {
 		"serial_no": serial_no,
+		"wanted": sample.wanted(action) if given and not sample.is_taken(action, given) else None,
 		"subject": found.subject,
 		"html": found.html,
 		"text": found.text,
@@ -231,13 +311,18 @@ def make_from_recipe(
 		numbers = [int(text) for text in days.split(",") if text.strip()]
 	except ValueError:
 		frappe.throw(_("Give the days as numbers with commas between, for example: 30, 7, 1."))
-	of_trigger = {"item_group": item_group, "date_field": date_field}
+	of_trigger = {"date_field": date_field}
 	return cookbook.cook(
 		found,
 		campaign_name,
 		numbers,
 		language,
-		{"sender": sender, "company": company, "combine_messages": cint(combine_messages)},
+		{
+			"sender": sender,
+			"company": company,
+			"item_group": item_group,
+			"combine_messages": cint(combine_messages),
+		},
 		{field: value for field, value in of_trigger.items() if value},
 	).name
 

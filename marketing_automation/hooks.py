@@ -84,7 +84,17 @@ add_to_apps_screen = [
 # The version keeps browsers from running the scripts of an older one.
 app_include_js = [
 	f"/assets/marketing_automation/js/{script}.js?v={app_version}"
-	for script in ("lifecycle", "preview", "forecast", "journey", "mail", "run", "why", "recipes")
+	for script in (
+		"lifecycle",
+		"preview",
+		"forecast",
+		"journey",
+		"mail",
+		"run",
+		"why",
+		"recipes",
+		"workspace",
+	)
 ]
 app_include_css = [f"/assets/marketing_automation/css/lifecycle.css?v={app_version}"]
 

@@ -70,16 +70,29 @@ def _channels(campaigns: list, actions: list[dict]) -> list[dict]:
 
 	A channel is asked once for all campaigns with the same sender.
 	"""
+	routes = {text: route for found in refusals(campaigns, actions).values() for text, route in found.items()}
+	return [_to_put_right(text, route) for text, route in routes.items()]
+
+
+def refusals(campaigns: list, actions: list[dict] | None = None) -> dict[str, dict[str, str | None]]:
+	"""Return {campaign: {why a channel cannot send for it: where that is put right}}; queries as `_channels`.
+
+	actions: from `_actions`, where they have been read already; 1 query without them.
+	"""
+	if actions is None:
+		actions = _actions([campaign.name for campaign in campaigns])
 	action_types, texts = defaultdict(set), {}
 	for action in actions:
 		action_types[action.campaign].add(action.action_type)
+	found = defaultdict(dict)
 	for campaign in campaigns:
 		# One that is being built has no action yet, and will most likely send e-mail.
 		for action_type in sorted(action_types.get(campaign.name, {EMAIL})):
 			if (action_type, campaign.sender) not in texts:
 				texts[action_type, campaign.sender] = _refusal(action_type, campaign)
-	routes = {text: ROUTES.get(action_type) for (action_type, _sender), text in texts.items() if text}
-	return [_to_put_right(text, route) for text, route in routes.items()]
+			if text := texts[action_type, campaign.sender]:
+				found[campaign.name][text] = ROUTES.get(action_type)
+	return found
 
 
 def _messages(actions: list[dict]) -> list[dict]:

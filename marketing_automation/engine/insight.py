@@ -316,6 +316,11 @@ def _state(
 def _why_unmatched(rule: Rule, broken: Faults) -> str:
 	if rule.trigger.name in broken:
 		return _("The trigger does not work: {0}").format(broken[rule.trigger.name].problem)
+	return _("The trigger does not take this serial number. It wants {0}.").format(wanted(rule))
+
+
+def wanted(rule: Rule) -> str:
+	"""Say which serial numbers a rule takes."""
 	wanted = [_("a date in {0}").format(_(frappe.get_meta(REFERENCE).get_label(rule.trigger.date_field)))]
 	if rule.campaign.company:
 		wanted.append(_("the company {0}").format(rule.campaign.company))
@@ -323,4 +328,4 @@ def _why_unmatched(rule: Rule, broken: Faults) -> str:
 		wanted.append(_("an item of {0}").format(rule.trigger.item_group))
 	if rule.trigger.filters and rule.trigger.filters != "[]":
 		wanted.append(_("what its filters ask for"))
-	return _("The trigger does not take this serial number. It wants {0}.").format(", ".join(wanted))
+	return ", ".join(wanted)

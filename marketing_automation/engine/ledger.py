@@ -398,6 +398,26 @@ def counts_of_run(run: str) -> dict[str, int]:
 	return {**dict.fromkeys(STATUSES, 0), **dict(query.run())}
 
 
+def units_of_run(run: str) -> dict:
+	"""Return {"mails": how many mails a run has handed over, "products": {status: how many products its rows are
+	about}}. 1 query; it reads the rows."""
+	table = frappe.qb.DocType(DOCTYPE)
+	rows = (
+		frappe.qb.from_(table)
+		.select(
+			table.status,
+			Count(table.email_queue).distinct(),
+			Count(table.reference_name).distinct(),
+		)
+		.where(table.run == run)
+		.groupby(table.status)
+	).run()
+	return {
+		"mails": sum(mails for status, mails, _products in rows if status in (QUEUED, COMPLETED)),
+		"products": {status: products for status, _mails, products in rows},
+	}
+
+
 def refresh_soon(runs: set[str]) -> None:
 	"""As `refresh_runs`, for jobs: leaves out a run that was counted just now, unless it ends with this, or nothing of
 	it is open any more.

@@ -7,11 +7,11 @@ import heapq
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import date, datetime, timedelta
 from itertools import chain
 
 import frappe
-from frappe.utils import getdate
+from frappe.utils import getdate, now_datetime
 
 from marketing_automation.engine import faults, ledger, long_lists, overlap, plan, rules, schedule
 from marketing_automation.engine.faults import Faults
@@ -27,6 +27,8 @@ MOST_EXPORTED = 100_000
 PATIENCE = 0.4
 # Of those to come, as many as fit below a journey.
 NEXT_ROWS = 5
+# When the nightly run begins, as in hooks.scheduler_events.
+NIGHT_HOUR = 1
 
 
 def of_day(
@@ -52,6 +54,22 @@ def of_run(campaign: str | None, visible: Visibility) -> dict:
 	broken = Faults()
 	loaded = faults.sound(rules.load([campaign] if campaign else None), broken)
 	return _looked_at(plan.windows_for_run(loaded, night), night, visible, broken)
+
+
+def of_activation(campaign: str, visible: Visibility) -> dict:
+	"""Return what the next night would do if a campaign were activated now: of today, which is not made up for before,
+	and of that night's own day. Queries: as `of_day`."""
+	today = getdate()
+	night = next_night(now_datetime())
+	broken = Faults()
+	loaded = faults.sound(enabled_rules([campaign]), broken)
+	windows = [(rule, window) for rule in loaded if (window := plan.within(rule, today, night))]
+	return _looked_at(windows, night, visible, broken)
+
+
+def next_night(now: datetime) -> date:
+	"""Return the day whose nightly run comes next (hooks.scheduler_events)."""
+	return now.date() + timedelta(days=now.hour >= NIGHT_HOUR)
 
 
 def of_days(loaded: list[Rule], first: date, days: int, visible: Visibility) -> dict:
@@ -103,16 +121,17 @@ def _looked_at(
 ) -> dict:
 	"""Return {"night", "complete", "counts", "reasons", "rows", "left_out", "broken", "overlaps"}.
 
-	counts: due; of these tell, skip, fail and known (in the ledger already); mails (fewer than tell where a campaign
-	combines). reasons: {reason: count} of what is skipped or fails. rows: one dict a message, at most `most`, those
-	to be told first; its `log` is the ledger row of one that is known. left_out: how many rows are too many. broken: the
-	rules that were left out, see `faults.Fault.as_dict`. overlaps: who hears from another campaign too, see `overlap.find`.
+	counts: due; of these tell, skip, fail and known (in the ledger already); of those to be told mails (fewer where a
+	campaign combines) and products (fewer where several actions write about one). reasons: {reason: count} of what is
+	skipped or fails. rows: one dict a message, at most `most`, those to be told first; its `log` is the ledger row of one
+	that is known. left_out: how many rows are too many. broken: the rules that were left out, see `faults.Fault.as_dict`.
+	overlaps: who hears from another campaign too, see `overlap.find`.
 	patience: after so many seconds it is what has been looked at by then, a page at least, and `complete` is False.
 	"""
 	began, complete = time.monotonic(), True
 	counts = Counter(due=0, tell=0, skip=0, fail=0, known=0)
-	reasons, mails, by_outcome = Counter(), set(), {"tell": [], "fail": [], "skip": [], "known": []}
-	told = defaultdict(set)
+	reasons, mails, products, told = Counter(), set(), set(), defaultdict(set)
+	by_outcome = {"tell": [], "fail": [], "skip": [], "known": []}
 	for page in _judged(windows, night, visible, broken):
 		for message, key, log in page:
 			outcome = _outcome(message, log)
@@ -123,6 +142,7 @@ def _looked_at(
 			if outcome == "tell":
 				mails.add(_mail(message) if message.campaign.combine_messages else key)
 				told[message.recipient.customer].add(message.campaign.name)
+				products.add((message.event.reference_doctype, message.event.reference_name))
 			if len(by_outcome[outcome]) < most:
 				by_outcome[outcome].append(_row(message, log, outcome))
 		if time.monotonic() - began > patience:
@@ -136,7 +156,7 @@ def _looked_at(
 	return {
 		"night": night,
 		"complete": complete,
-		"counts": {**counts, "mails": len(mails)},
+		"counts": {**counts, "mails": len(mails), "products": len(products)},
 		"reasons": dict(reasons.most_common()),
 		"rows": rows,
 		"left_out": counts["due"] - len(rows),

@@ -5,6 +5,7 @@ from collections import Counter
 import frappe
 from frappe import _
 from frappe.query_builder.functions import Count
+from frappe.utils import now_datetime
 
 from marketing_automation.engine import ledger, notify
 from marketing_automation.engine.model import COMPLETED, FAILED, QUEUED, Reason
@@ -70,7 +71,11 @@ def _pause(campaign: str, run: str, failed: int, tried: int) -> None:
 			"{0} of {1} messages failed in the run {2}. See why in the message log, correct it, switch the campaign on again and retry what failed."
 		).format(failed, tried, run)
 
-	frappe.db.set_value(CAMPAIGN, campaign, {"is_active": 0, "active_since": None, "pause_reason": reason()})
+	frappe.db.set_value(
+		CAMPAIGN,
+		campaign,
+		{"is_active": 0, "active_since": None, "paused_at": now_datetime(), "pause_reason": reason()},
+	)
 	notify.managers(
 		lambda: _("The campaign {0} has paused itself: {1}").format(
 			frappe.bold(frappe.utils.escape_html(campaign)), reason()

@@ -12,6 +12,7 @@ CAMPAIGN_FIELDS = [
 	"is_active",
 	"active_since",
 	"company",
+	"item_group",
 	"start_date",
 	"end_date",
 	"sender",
@@ -49,7 +50,8 @@ def load(campaigns: Iterable[str] | None = None, active_only: bool = True) -> li
 	Each campaign has `originals`: those that it is a copy of, and whose unsubscribes hold for it.
 
 	active_only: leave out what is switched off: inactive campaigns, disabled triggers and actions, and triggers
-	without an action. Without it everything is returned, with its switches as they are.
+	without an action. Without it everything is returned, with its switches as they are. A trigger's `item_group` is the
+	one that holds: its own, or else its campaign's.
 	"""
 	filters = {"is_active": 1} if active_only else {}
 	if campaigns is not None:
@@ -72,6 +74,8 @@ def load(campaigns: Iterable[str] | None = None, active_only: bool = True) -> li
 		fields=TRIGGER_FIELDS,
 		order_by="campaign asc, days_offset desc, name asc",
 	)
+	for trigger in triggers:
+		trigger.item_group = trigger.item_group or found[trigger.campaign].item_group
 	actions = _actions([trigger.name for trigger in triggers], active_only)
 	rules = [
 		Rule(found[trigger.campaign], trigger, tuple(actions.get(trigger.name, ()))) for trigger in triggers

@@ -52,7 +52,7 @@ def cook(
 	"""Make the campaign of a recipe, inactive; return it. Its user needs the right to create each part.
 
 	days: one trigger each. language: that of the customers whose own has no translation. fields: of the campaign
-	(company, sender, combine_messages). trigger_fields: of each trigger (item_group, date_field).
+	(company, item_group, sender, combine_messages). trigger_fields: of each trigger (date_field).
 	"""
 	if recipe["trigger_type"] != BEFORE:
 		frappe.throw(
@@ -97,12 +97,10 @@ def cook(
 
 def _trigger(recipe, campaign, days: int, language: str, trigger_fields: dict, templates: dict) -> None:
 	"""Make the trigger for so many days, with its action. templates: those made so far; grows."""
-	label = _("{0} days before").format(days) if days > 1 else _("1 day before") if days else _("On the day")
 	trigger = frappe.get_doc(
 		{
 			"doctype": "Lifecycle Trigger",
 			"campaign": campaign.name,
-			"trigger_name": label,
 			"trigger_type": BEFORE if days else ON,
 			"days_offset": days,
 			**trigger_fields,

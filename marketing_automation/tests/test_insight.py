@@ -147,7 +147,9 @@ class TestMail(MarketingTestCase):
 		frappe.db.commit()
 		with self.refused(self.pin, "no expiry date"):
 			api.mail(self.action, self.pin)
-		self.assertEqual(api.mail(self.action), {"serial_no": None})
+		self.assertEqual(
+			api.mail(self.action), {"serial_no": None, "wanted": "a date in Warranty Expiry Date"}
+		)
 
 
 class TestWhy(MarketingTestCase):

@@ -45,7 +45,10 @@ class TestPreview(MarketingTestCase):
 				wrong: ("fail", Reason.INVALID_ADDRESS),
 			},
 		)
-		self.assertEqual(found["counts"], {"due": 4, "tell": 1, "skip": 2, "fail": 1, "known": 0, "mails": 1})
+		self.assertEqual(
+			found["counts"],
+			{"due": 4, "tell": 1, "skip": 2, "fail": 1, "known": 0, "mails": 1, "products": 1},
+		)
 		self.assertEqual(found["reasons"][Reason.NO_ADDRESS], 1)
 		row = found["rows"][0]
 		self.assertEqual(

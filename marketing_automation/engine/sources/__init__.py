@@ -14,7 +14,7 @@ A source module has:
 - `about(rules, names)` takes rules and the names of a few references, returns all their DueEvents, past and to come.
 - `night(rule, occurrence)` returns the date on which a rule's message about an occurrence is due, or None if there is no
   such date.
-- `example(rule, visible)` returns the name of one reference to show a message with, or None.
+- `example(rule, visible)` returns the name of one reference that the rule takes, to show a message with, or None.
 """
 
 from types import ModuleType

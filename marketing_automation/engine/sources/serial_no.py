@@ -301,16 +301,35 @@ def night(rule: Rule, occurrence: date) -> date | None:
 
 
 def example(rule: Rule, visible: Visibility) -> str | None:
-	"""Return a serial number to show a message with: one that was sold, the next to be due, else the last that was.
+	"""Return a serial number that the rule takes, to show a message with: of those with a customer the next to be due,
+	else the last that was; else the same of those without one. None when the rule takes none.
 
-	By the rule's company and filters; its item group is left aside. 1 to 4 queries.
+	2 to 8 queries, and 2 where the rule has an item group.
+	"""
+	groups = _ItemGroups([rule.trigger.item_group])
+	items = groups.items_in(rule.trigger.item_group)
+	if items == []:
+		return None
+	# Who bought one before ERPNext noted the customer on it is found out later.
+	for sold in ("set", "not set"):
+		if found := _example(rule, visible, sold, items):
+			return found
+	return None
+
+
+def _example(rule: Rule, visible: Visibility, sold: str, items: list[str] | None) -> str | None:
+	"""Return the next to be due, else the last that was, of those with a customer (`sold`: set) or without (not set).
+
+	items: only of these; None for all. 1 to 4 queries.
 	"""
 	date_field, company = rule.trigger.date_field, rule.campaign.company
 	filters = [
 		[REFERENCE_DOCTYPE, date_field, "is", "set"],
-		[REFERENCE_DOCTYPE, "customer", "is", "set"],
+		[REFERENCE_DOCTYPE, "customer", "is", sold],
 		*parse_filters(rule.trigger.filters),
 	]
+	if items is not None:
+		filters.append([REFERENCE_DOCTYPE, "item_code", "in", items])
 	ours = [[REFERENCE_DOCTYPE, field, "in", sorted(names)] for field, names in visible.allowed.items()]
 	if company:
 		ours.append([REFERENCE_DOCTYPE, "company", "=", company])
@@ -472,6 +491,15 @@ class _ItemGroups:
 			order_by="name asc",
 		)
 		return {row.name: row.item_group for row in rows}
+
+	def items_in(self, group: str | None) -> list[str] | None:
+		"""Return the items of a group and of those below it; None without a group. 1 query."""
+		if not group:
+			return None
+		below = [name for name in self.bounds if self.contains(group, name)]
+		return frappe.get_all(
+			"Item", filters={"item_group": ["in", below]}, pluck="name", order_by="name asc"
+		)
 
 	def contains(self, ancestor: str | None, group: str | None) -> bool:
 		"""Say whether `group` is `ancestor` or below it. Without an ancestor everything is in."""

@@ -7,7 +7,9 @@ marketing_automation.forecast = {
 
 	show(campaign) {
 		const dialog = marketing_automation.dialog({
-			title: campaign ? __("Forecast: {0}", [marketing_automation.escape(campaign)]) : __("Forecast"),
+			title: campaign
+				? __("Forecast: {0}", [marketing_automation.escape(campaign)])
+				: __("Forecast", null, "Lifecycle"),
 			size: "extra-large",
 			fields: [{ fieldname: "forecast", fieldtype: "HTML" }],
 		});
@@ -49,10 +51,14 @@ marketing_automation.forecast = {
 				return;
 			}
 			wrapper.html(`${ma.broken_banners(found.broken)}<div class="lifecycle-notes">
-					${__("{0} messages fall due in the next {1} days.", [
-						`<strong>${ma.number(found.total)}</strong>`,
-						this.DAYS,
-					])}
+					${ma.count(
+						found.total,
+						__("1 message falls due in the next {0} days.", [this.DAYS]),
+						__("{0} messages fall due in the next {1} days.", [
+							`<strong>${ma.number(found.total)}</strong>`,
+							this.DAYS,
+						])
+					)}
 					<span class="text-muted">${__(
 						"Some may be skipped: choose a day to see for whom it is."
 					)}</span>
@@ -98,7 +104,11 @@ marketing_automation.forecast = {
 						const date = day.format("YYYY-MM-DD");
 						const count = found.days[date] || 0;
 						const level = count ? Math.ceil(4 * Math.sqrt(count / most)) : 0;
-						const label = __("{0}: {1} messages", [frappe.datetime.str_to_user(date), count]);
+						const label = ma.count(
+							count,
+							__("{0}: 1 message", [frappe.datetime.str_to_user(date)]),
+							__("{0}: {1} messages", [frappe.datetime.str_to_user(date), count])
+						);
 						// What is seen of it is the beginning of its name.
 						const name = this.name(day, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 						return `<button type="button" class="lifecycle-day level-${level}" data-day="${date}"

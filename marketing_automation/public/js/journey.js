@@ -26,6 +26,11 @@ marketing_automation.journey = {
 			wrapper.on("click.journey", "[data-open]", (e) =>
 				frappe.set_route("Form", e.currentTarget.dataset.doctype, e.currentTarget.dataset.open)
 			);
+			wrapper.on("click.journey", "[data-do]", (e) => {
+				const { do: what, action, title } = e.currentTarget.dataset;
+				if (what === "mail") ma.mail.show(action, title);
+				else frm.trigger(`do_${what}`);
+			});
 			wrapper.on("click.journey", "[data-add]", (e) => {
 				const { add, trigger } = e.currentTarget.dataset;
 				frappe.new_doc(add, trigger ? { trigger } : { campaign });
@@ -48,21 +53,63 @@ marketing_automation.journey = {
 				const left_out = skip + fail;
 				const button = wrapper.find(`[data-coming="${CSS.escape(action)}"]`);
 				button.attr("title", [
-					__("{0} will be told in the next 7 days.", [tell]),
-					...(left_out ? [__("{0} will be skipped.", [left_out])] : []),
+					this.will(frm, tell),
+					...(left_out
+						? [
+								ma.count(
+									left_out,
+									__("1 message will be skipped."),
+									__("{0} messages will be skipped.", [left_out])
+								),
+						  ]
+						: []),
 				].join(" "));
 				button.toggleClass("zero", !tell).toggleClass("blue", Boolean(tell));
 				button.find("strong").html(ma.number(tell));
-				button.find("small").html(left_out ? __("+ {0} skipped", [ma.number(left_out)]) : "");
+				button
+					.find("small")
+					.html(
+						left_out
+							? ma.count(
+									left_out,
+									__("+ 1 skipped"),
+									__("+ {0} skipped", [ma.number(left_out)])
+							  )
+							: ""
+					);
 			}
-			wrapper.find(".lifecycle-next").html(next.length ? this.next(next) : "");
+			wrapper.find(".lifecycle-next").html(next.length ? this.next(frm, next) : "");
 		};
 		ma.load(wrapper.find(".lifecycle-next"), ask, draw, { loading: "" });
 	},
 
-	next(rows) {
+	// What the next days bring; while the campaign does not send, what they would bring.
+	will(frm, count) {
 		const ma = marketing_automation;
-		return `<h4>${__("Next Messages")}</h4>${ma.table(
+		if (this.sends(frm)) {
+			return ma.count(
+				count,
+				__("1 message will be sent in the next 7 days."),
+				__("{0} messages will be sent in the next 7 days.", [count])
+			);
+		}
+		return ma.count(
+			count,
+			__("1 message would be sent in the next 7 days if the campaign were active."),
+			__("{0} messages would be sent in the next 7 days if the campaign were active.", [count])
+		);
+	},
+
+	sends(frm) {
+		return Boolean(frm.doc.is_active);
+	},
+
+	next(frm, rows) {
+		const ma = marketing_automation;
+		const title = this.sends(frm)
+			? __("Next Messages")
+			: __("If It Were Active: the Next Messages");
+		return `<h4>${title}</h4>${ma.table(
 			[
 				{ label: __("Due On"), html: (r) => ma.date(r.due_on) },
 				{ label: __("Customer"), html: (r) => ma.link("Customer", r.customer, r.customer_name) },
@@ -108,14 +155,42 @@ marketing_automation.journey = {
 		return days === 1 ? __("1 day after expiry") : __("{0} days after expiry", [days]);
 	},
 
+	// What the page can do, where Frappe has it behind three dots (see the style sheet).
+	actions(frm, journey) {
+		const ma = marketing_automation;
+		const action = journey.flatMap((trigger) => trigger.actions).find((row) => row.enabled);
+		const button = (name, label, kind = "default") =>
+			`<button type="button" class="btn btn-${kind} btn-sm" data-do="${name}">${label}</button>`;
+		return `<div class="lifecycle-actions">
+			${button("preview", __("Preview"))}
+			${
+				action
+					? `<button type="button" class="btn btn-default btn-sm" data-do="mail" data-action="${ma.escape(
+							action.name
+					  )}" data-title="${ma.escape(action.action_name)}">${__("See the Message")}</button>`
+					: ""
+			}
+			${frm.lifecycle_may_write && frm.doc.is_active ? button("run", __("Run Now")) : ""}
+			${
+				frm.lifecycle_may_write
+					? frm.doc.is_active
+						? button("pause", __("Pause", null, "Lifecycle"))
+						: button("activate", __("Activate"), "primary")
+					: ""
+			}
+		</div>`;
+	},
+
 	html(frm, journey) {
 		const steps = journey.map((trigger) => this.trigger(frm, trigger));
 		const after = journey.findIndex((trigger) => trigger.day === null || trigger.day >= 0);
-		const expiry = `<li class="lifecycle-expiry" aria-label="${__("Expiry")}"><span>${__(
-			"Expiry"
+		const expiry = `<li class="lifecycle-expiry" aria-label="${__("Expiry", null, "Lifecycle")}"><span>${__(
+			"Expiry",
+			null,
+			"Lifecycle"
 		)}</span></li>`;
 		steps.splice(after === -1 ? steps.length : after, 0, expiry);
-		return `<ol class="lifecycle-journey">${steps.join("")}</ol>
+		return `${this.actions(frm, journey)}<ol class="lifecycle-journey">${steps.join("")}</ol>
 			<button type="button" class="btn btn-default btn-xs" data-add="Lifecycle Trigger">${__(
 				"Add a Trigger"
 			)}</button>
@@ -161,7 +236,13 @@ marketing_automation.journey = {
 				data-action="${ma.escape(action.name)}" data-status="${statuses}">
 				<strong>${ma.number(count)}</strong><span>${ma.escape(label)}</span><small>${more}</small></button>`;
 		const under_way = counts.Pending + counts.Queued;
-		const cancelled = counts.Cancelled ? __("+ {0} cancelled", [ma.number(counts.Cancelled)]) : "";
+		const cancelled = counts.Cancelled
+			? ma.count(
+					counts.Cancelled,
+					__("+ 1 cancelled"),
+					__("+ {0} cancelled", [ma.number(counts.Cancelled)])
+			  )
+			: "";
 		const languages = action.languages.length
 			? `<span class="text-muted small">${__("also in {0}", [
 					ma.escape(action.languages.map((code) => this.language(code)).join(", ")),
@@ -181,9 +262,9 @@ marketing_automation.journey = {
 					)}" title="${__("Due in the next 7 days")}">
 					<strong>${ma.number(action.coming)}</strong><span>${__("In 7 Days")}</span><small></small></button>
 				${under_way ? number(__("On Its Way"), under_way, "Pending,Queued", "blue") : ""}
-				${number(__("Sent"), counts.Completed, "Completed", "green")}
-				${number(__("Skipped"), counts.Skipped, "Skipped,Cancelled", "gray", cancelled)}
-				${number(__("Failed"), counts.Failed, "Failed", "red")}
+				${number(__("Sent", null, "Lifecycle"), counts.Completed, "Completed", "green")}
+				${number(__("Skipped", null, "Lifecycle"), counts.Skipped, "Skipped,Cancelled", "gray", cancelled)}
+				${number(__("Failed", null, "Lifecycle"), counts.Failed, "Failed", "red")}
 			</div>
 		</div>`;
 	},

@@ -12,6 +12,54 @@ Object.assign(marketing_automation, {
 		Cancelled: "darkgrey",
 	},
 
+	STATE_COLORS: {
+		Active: "green",
+		Failing: "red",
+		Ended: "orange",
+		Paused: "orange",
+		Draft: "gray",
+	},
+
+	// A campaign's state in words. The context keeps them from being those of other screens.
+	state(state) {
+		const words = {
+			Active: __("Active", null, "Lifecycle"),
+			Failing: __("Failing", null, "Lifecycle"),
+			Ended: __("Ended", null, "Lifecycle"),
+			Paused: __("Paused", null, "Lifecycle"),
+			Draft: __("Draft", null, "Lifecycle"),
+		};
+		return words[state] || __(state);
+	},
+
+	// Why a message was not sent, in words. What the ledger calls Returned and Missed could as well be said of the mail.
+	reason(reason) {
+		const words = {
+			Returned: __("Product returned"),
+			Missed: __("Night missed"),
+			Unsubscribed: __("Unsubscribed", null, "Lifecycle"),
+		};
+		return words[reason] || __(reason);
+	},
+
+	// So many of something. one, many: that in words; of many the number is a part.
+	count(number, one, many) {
+		return number === 1 ? one : many;
+	},
+
+	mails(number) {
+		return this.count(number, __("1 mail"), __("{0} mails", [this.number(number)]));
+	},
+
+	products(number) {
+		return this.count(number, __("1 product"), __("{0} products", [this.number(number)]));
+	},
+
+	// Mails and what they are about; a mail can be about several products.
+	mails_about(mails, products) {
+		return __("{0} about {1}", [this.mails(mails), this.products(products)]);
+	},
+
 	// As long as the server may think: longer than web servers let a request live.
 	PATIENCE: 150000,
 
@@ -288,6 +336,21 @@ Object.assign(marketing_automation, {
 			.join("");
 	},
 
+	// What stands in the way of sending (api.health), in a bar that is not there when nothing does.
+	draw_health(wrapper, problems) {
+		const html = problems.map((problem) => {
+			const open = problem.route
+				? ` <a data-route="${this.escape(problem.route)}" href="#">${__("Open It")}</a>`
+				: "";
+			return this.banner(problem.level, problem.text, open);
+		});
+		wrapper.html(html.join("")).toggle(Boolean(problems.length));
+		wrapper.find("[data-route]").on("click", (e) => {
+			frappe.set_route(...e.currentTarget.dataset.route.split("/"));
+			return false;
+		});
+	},
+
 	loading() {
 		return `<div class="lifecycle-empty text-muted" role="status">${__("Loading...")}</div>`;
 	},
@@ -300,13 +363,98 @@ Object.assign(marketing_automation, {
 		}
 	},
 
-	// What a list says as long as there is nothing to list.
-	explain_empty(listview, text) {
+	// What a list says as long as there is nothing to list. action: the label of a button below it that does what the
+	// list's first button does.
+	explain_empty(listview, text, action) {
 		const usual = listview.get_no_result_message.bind(listview);
+		const button = action
+			? `<p><button type="button" class="btn btn-primary btn-sm btn-new-doc">${this.escape(action)}</button></p>`
+			: "";
 		listview.get_no_result_message = () =>
 			listview.filter_area.get().length
 				? usual()
-				: `<div class="msg-box no-border"><p>${this.escape(text)}</p></div>`;
+				: `<div class="msg-box no-border"><p>${this.escape(text)}</p>${button}</div>`;
+	},
+
+	// Give a list these columns after its subject: [{label, html(doc), numeric}]; html returns what is safe to show.
+	// On a phone, where Frappe shows the subject alone, they stand below it, each with its label unless it is `plain`.
+	// What a user has chosen in the list's own settings comes after them.
+	columns(listview, columns) {
+		const ours = columns.map((column) => ({
+			type: "Field",
+			df: { label: column.label, fieldtype: column.numeric ? "Int" : "Data" },
+			lifecycle: column,
+		}));
+		const set_up = listview.setup_columns.bind(listview);
+		listview.setup_columns = () => {
+			set_up();
+			const [subject, ...others] = listview.columns;
+			const chosen = JSON.parse(listview.list_view_settings.fields || "[]").length;
+			listview.columns = [
+				subject,
+				...others.filter((column) => column.type === "Tag"),
+				...ours,
+				...others.filter((column) => chosen && column.type === "Field"),
+			];
+		};
+		const usual = listview.get_column_html.bind(listview);
+		listview.get_column_html = (column, doc) => {
+			if (!column.lifecycle) return usual(column, doc);
+			const { label, html, numeric, plain } = column.lifecycle;
+			return `<div class="list-row-col ellipsis lifecycle-cell ${numeric ? "text-right" : ""}"
+				${plain ? "" : `data-label="${this.escape(label)}"`}>${html(doc)}</div>`;
+		};
+		listview.$result.addClass("lifecycle-list");
+		listview.setup_columns();
+		listview.render_header(true);
+	},
+
+	// Ask before something happens. yes, no: what the buttons say. html: what is safe to show. from: as of `dialog`.
+	confirm(title, html, yes, no, go, from) {
+		const options = {
+			title: this.escape(title),
+			fields: [{ fieldname: "question", fieldtype: "HTML", options: html }],
+			primary_action_label: yes,
+			primary_action: () => {
+				dialog.hide();
+				go();
+			},
+			secondary_action_label: no,
+			secondary_action: () => dialog.hide(),
+		};
+		const dialog = this.dialog(options, from);
+		dialog.show();
+		return dialog;
+	},
+
+	// What a run, or an activation, will do, as paragraphs. found: the answer of api.run_preview or api.activation;
+	// sentence: its first one, safe to show.
+	what_will_happen({ counts, reasons, problems, overlaps }, sentence) {
+		const lines = [sentence];
+		const left_out = counts.skip + counts.fail;
+		if (left_out) {
+			const why = Object.entries(reasons)
+				.map(([reason, count]) => `${this.escape(this.reason(reason))}: ${this.number(count)}`)
+				.join(", ");
+			lines.push(
+				this.count(
+					left_out,
+					__("1 product will be skipped ({0}).", [why]),
+					__("{0} products will be skipped ({1}).", [this.number(left_out), why])
+				)
+			);
+		}
+		if (counts.known) {
+			lines.push(
+				this.count(
+					counts.known,
+					__("1 was handled before and is left alone."),
+					__("{0} were handled before and are left alone.", [this.number(counts.known)])
+				)
+			);
+		}
+		const banners = problems.map((problem) => this.banner(problem.level, problem.text)).join("");
+		return banners + this.overlap_banners(overlaps) + lines.map((line) => `<p>${line}</p>`).join("");
 	},
 
 	// Let an Autocomplete field offer these: [{value, label}]. Tab takes the one that is marked, as in newer versions of

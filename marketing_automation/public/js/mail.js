@@ -89,18 +89,27 @@ marketing_automation.mail = {
 		if (!found.serial_no) {
 			wrapper.html(
 				ma.empty(
-					__("No serial number with a customer has an expiry date yet. Give one a date, and look again.")
+					__(
+						"There is no product yet that the trigger of this message takes. It wants {0}. Choose another serial number to see what the message looks like.",
+						[found.wanted]
+					)
 				)
 			);
 			return;
 		}
 		const width = dialog.get_value("width") || "desktop";
 		const reason = found.reason
-			? ma.banner("orange", __("This customer would not get it now: {0}.", [__(found.reason)]))
+			? ma.banner("orange", __("This customer would not get it now: {0}.", [ma.reason(found.reason)]))
 			: "";
-		wrapper.html(`${reason}
+		const not_taken = found.wanted
+			? ma.banner(
+					"orange",
+					__("The trigger of this message does not take this serial number. It wants {0}.", [found.wanted])
+			  )
+			: "";
+		wrapper.html(`${not_taken}${reason}
 			<div class="lifecycle-mail-head">
-				<div><span class="text-muted">${__("Recipient")}</span> ${ma.escape(found.recipient || "–")}</div>
+				<div><span class="text-muted">${__("Recipient", null, "Lifecycle")}</span> ${ma.escape(found.recipient || "–")}</div>
 				<div><span class="text-muted">${__("Subject")}</span> <strong>${ma.escape(
 			found.subject
 		)}</strong></div>

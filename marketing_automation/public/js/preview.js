@@ -111,14 +111,26 @@ marketing_automation.preview = {
 		if (!found.complete) {
 			notes.push(__("Still counting. These are the first {0}.", [format_number(found.counts.due, null, 0)]));
 		}
-		if (found.counts.mails !== found.counts.tell) {
-			notes.push(__("{0} mails in all: some customers get several products in one.", [found.counts.mails]));
+		if (found.counts.mails) {
+			notes.push(
+				found.counts.mails === found.counts.products
+					? ma.mails_about(found.counts.mails, found.counts.products)
+					: __("{0}: some customers get several products in one mail", [
+							ma.mails_about(found.counts.mails, found.counts.products),
+					  ])
+			);
 		}
 		Object.entries(found.reasons).forEach(([reason, count]) =>
-			notes.push(`${__(reason)}: ${format_number(count, null, 0)}`)
+			notes.push(`${ma.reason(reason)}: ${format_number(count, null, 0)}`)
 		);
 		if (found.left_out) {
-			notes.push(__("{0} more are counted and exported, but not listed here.", [found.left_out]));
+			notes.push(
+				ma.count(
+					found.left_out,
+					__("1 more is counted and exported, but not listed here."),
+					__("{0} more are counted and exported, but not listed here.", [found.left_out])
+				)
+			);
 		}
 		const rows = this.rows(dialog, found);
 		let list;
@@ -157,7 +169,7 @@ marketing_automation.preview = {
 			{ label: __("Customer"), html: (r) => ma.link("Customer", r.customer, r.customer_name) },
 			{ label: __("Serial No"), html: (r) => ma.serial_no(r.serial_no) },
 			{ label: __("Item"), html: (r) => ma.escape(r.item_name) },
-			{ label: __("Expiry Date"), html: (r) => ma.date(r.expiry_date) },
+			{ label: __("Expiry Date", null, "Lifecycle"), html: (r) => ma.date(r.expiry_date) },
 			{ label: __("E-mail"), html: (r) => ma.escape(r.recipient) },
 			...(campaign ? [] : [{ label: __("Campaign"), html: (r) => ma.link("Lifecycle Campaign", r.campaign) }]),
 			{ label: __("Trigger"), html: (r) => ma.escape(r.trigger_name) },
@@ -181,7 +193,7 @@ marketing_automation.preview = {
 
 	// The reason, and what is wrong in the words of whatever has found it.
 	why(row) {
-		return [row.reason && __(row.reason), row.error].filter(Boolean).join(": ");
+		return [row.reason && marketing_automation.reason(row.reason), row.error].filter(Boolean).join(": ");
 	},
 
 	// All rows that the dialog would show if it could list them all.
@@ -205,7 +217,7 @@ marketing_automation.preview = {
 				__("Customer Name"),
 				__("Serial No"),
 				__("Item"),
-				__("Expiry Date"),
+				__("Expiry Date", null, "Lifecycle"),
 				__("E-mail"),
 				__("Campaign"),
 				__("Trigger"),

@@ -8,32 +8,26 @@ marketing_automation.run = {
 	confirm(campaign, done) {
 		const ma = marketing_automation;
 		const from = document.activeElement;
-		ma.call("run_preview", { campaign }, { freeze: true }).then(({ counts, reasons, overlaps, problems }) => {
-			const lines = [
-				counts.mails > 1
-					? __("<strong>{0} mails</strong> will go out to customers now.", [ma.number(counts.mails)])
-					: counts.mails
-					? __("<strong>1 mail</strong> will go out to a customer now.")
-					: __("No mail will go out: nobody is to be told at this moment."),
-			];
-			if (counts.skip + counts.fail) {
-				const why = Object.entries(reasons)
-					.map(([reason, count]) => `${ma.escape(__(reason))}: ${ma.number(count)}`)
-					.join(", ");
-				lines.push(__("{0} will be skipped ({1}).", [ma.number(counts.skip + counts.fail), why]));
-			}
-			if (counts.known) {
-				lines.push(__("{0} were handled before and are left alone.", [ma.number(counts.known)]));
-			}
-			const banners = problems
-				.map((problem) => ma.banner(problem.level, problem.text))
-				.join("") + ma.overlap_banners(overlaps);
-			const asked = frappe.confirm(banners + lines.map((line) => `<p>${line}</p>`).join(""), () =>
-				ma.call("run_now", { campaign }, { freeze: true }).then((name) =>
-					this.follow(name, done, { campaign, from })
-				)
+		ma.call("run_preview", { campaign }, { freeze: true }).then((found) => {
+			const { mails, products } = found.counts;
+			const sentence = mails
+				? __("{0} will go out to customers now.", [
+						`<strong>${ma.mails_about(mails, products)}</strong>`,
+				  ])
+				: __("No mail will go out: nobody is to get one at this moment.");
+			ma.confirm(
+				__("Run Now"),
+				ma.what_will_happen(found, sentence),
+				mails
+					? ma.count(mails, __("Send 1 Mail"), __("Send {0} Mails", [ma.number(mails)]))
+					: __("Run Without Mails"),
+				__("Cancel"),
+				() =>
+					ma.call("run_now", { campaign }, { freeze: true }).then((name) =>
+						this.follow(name, done, { campaign, from })
+					),
+				from
 			);
-			ma.adopt(asked, from);
 		});
 	},
 
@@ -90,10 +84,10 @@ marketing_automation.run = {
 			const { Pending: started = 0, "Attempts used up": exhausted, ...left } = result;
 			const lines = [];
 			if (started === 1) lines.push(__("1 message is on its way."));
-			if (started > 1) lines.push(__("{0} are on their way.", [ma.number(started)]));
+			if (started > 1) lines.push(__("{0} messages are on their way.", [ma.number(started)]));
 			if (exhausted) lines.push(`${__("Attempts used up")}: ${ma.number(exhausted)}`);
 			for (const [reason, count] of Object.entries(left)) {
-				lines.push(`${ma.escape(__(reason))}: ${ma.number(count)}`);
+				lines.push(`${ma.escape(ma.reason(reason))}: ${ma.number(count)}`);
 			}
 			if (!lines.length) {
 				lines.push(
@@ -130,19 +124,27 @@ marketing_automation.run = {
 				: __("The run failed."),
 			Interrupted: __("The run was interrupted. It is taken up again by itself."),
 		};
+		const { mails, products } = progress;
+		// Under way there is only how far it is; mails, and what they are about, are known when they are written.
+		const of = (...statuses) => statuses.reduce((sum, status) => sum + ((products || progress.counts)[status] || 0), 0);
 		const counts = [
-			[__("On Its Way"), Pending + Queued, "blue"],
-			[__("Sent"), Completed, "green"],
-			[__("Skipped"), Skipped, "gray"],
-			[__("Failed"), Failed, "red"],
-			[__("Cancelled"), Cancelled, "gray"],
+			[__("On Its Way"), of("Pending", "Queued"), "blue"],
+			[__("Sent", null, "Lifecycle"), of("Completed"), "green"],
+			[__("Skipped", null, "Lifecycle"), of("Skipped"), "gray"],
+			[__("Failed", null, "Lifecycle"), of("Failed"), "red"],
+			[__("Cancelled", null, "Lifecycle"), of("Cancelled"), "gray"],
 		]
 			.filter(([, count]) => count)
-			.map(([label, count, color]) => `${ma.pill(label, color)} ${ma.number(count)}`)
+			.map(([label, count, color]) => `${ma.pill(label, color)} ${products ? ma.products(count) : ma.number(count)}`)
 			.join(" &nbsp; ");
 		const notes = [];
+		if (mails) {
+			notes.push(
+				`${ma.mails_about(mails, (products.Queued || 0) + (products.Completed || 0))}.`
+			);
+		}
 		if (progress.status === "Completed" && !progress.total) {
-			notes.push(__("There was nothing new to tell."));
+			notes.push(__("There was nothing new to send."));
 		}
 		if (Queued) {
 			notes.push(__("They leave in the next minutes; the message log shows when each is sent."));

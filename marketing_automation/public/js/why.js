@@ -57,7 +57,7 @@ marketing_automation.why = {
 			found.email || __("no e-mail address")
 		)}`;
 		const troubles = [];
-		if (found.reason) troubles.push(__("Cannot be told at present: {0}.", [__(found.reason)]));
+		if (found.reason) troubles.push(__("Cannot be told at present: {0}.", [ma.reason(found.reason)]));
 		(found.left || []).forEach((campaign) =>
 			troubles.push(
 				campaign ? __("Has unsubscribed from {0}.", [campaign]) : __("Has unsubscribed from all mail.")
@@ -89,11 +89,11 @@ marketing_automation.why = {
 							label: __("Serial No"),
 							html: (r) => ma.serial_no(r.reference_name, r.reference_doctype),
 						},
-						{ label: __("Expiry Date"), html: (r) => ma.date(r.occurrence_date) },
+						{ label: __("Expiry Date", null, "Lifecycle"), html: (r) => ma.date(r.occurrence_date) },
 						{ label: __("Status"), html: (r) => ma.status(r.status) },
 						{
 							label: __("Reason"),
-							html: (r) => ma.escape([r.reason && __(r.reason), r.error].filter(Boolean).join(": ")),
+							html: (r) => ma.escape([r.reason && ma.reason(r.reason), r.error].filter(Boolean).join(": ")),
 						},
 					],
 					rows

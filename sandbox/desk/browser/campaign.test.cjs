@@ -3,7 +3,7 @@
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
 const harness = require("./harness.cjs");
-const { closeDialog, dialog, fill, formOf, inBrowser, openForm, openList, openNew, openWorkspace } = harness;
+const { activate, closeDialog, dialog, fill, formOf, inBrowser, openForm, openList, openNew, openWorkspace } = harness;
 const { openReport, save, settled } = harness;
 
 const { MARKETER, STRANGER } = process.env;
@@ -15,7 +15,8 @@ test("a marketer creates a campaign from the list, for all companies", async () 
 			// As on a site where ERPNext knows one company.
 			const before = await page.evaluate(() => frappe.boot.user.defaults.company);
 			await page.evaluate(() => (frappe.boot.user.defaults.company = "Somebody Ltd"));
-			await page.locator(".page-head:visible .primary-action").click();
+			await page.locator(".page-head:visible .menu-btn-group > button").click();
+			await page.locator(".dropdown-menu:visible").getByText("New Empty Campaign").click();
 			await formOf(page, "Lifecycle Campaign");
 			await fill(page, "campaign_name", "Renewal in the browser");
 			await fill(page, "description", "Written by hand");
@@ -74,9 +75,7 @@ test("what is refused stays as it was", async () => {
 	await inBrowser(
 		async (page) => {
 			await openNew(page, "To be refused");
-			await page.getByRole("button", { name: "Activate" }).click();
-			await page.getByRole("button", { name: "Pause" }).waitFor();
-			await settled(page);
+			await activate(page);
 			const box = (doctype) => page.locator(".lifecycle-step").first().locator(`[data-switch][data-doctype="${doctype}"]`);
 			for (const doctype of ["Lifecycle Action", "Lifecycle Trigger"]) {
 				await box(doctype).uncheck();
@@ -95,7 +94,7 @@ test("what is refused stays as it was", async () => {
 			await page.getByRole("button", { name: "Activate" }).click();
 			await dialog(page).getByText("has no enabled trigger").waitFor();
 			await settled(page);
-			const after = await page.evaluate(() => [cur_frm.is_dirty(), cur_frm.doc.is_active]);
+			const after = await page.evaluate(() => [Boolean(cur_frm.is_dirty()), Number(cur_frm.doc.is_active)]);
 			assert.deepEqual(after, [false, 0]);
 		},
 		// The Desk reports what was refused, and that a save was.

@@ -213,7 +213,16 @@ async function openNew(page, name) {
 	await page.locator(".lifecycle-journey").waitFor();
 }
 
+// Switch the campaign of the open form on, as its marketer does who has read what that will bring.
+async function activate(page) {
+	await page.locator(".page-head:visible").getByRole("button", { name: "Activate" }).click();
+	await dialog(page).getByText(/^The night of/).waitFor();
+	await dialog(page).getByRole("button", { name: "Activate" }).click();
+	await page.locator(".page-head:visible").getByRole("button", { name: "Pause" }).waitFor();
+	await settled(page);
+}
+
 module.exports = {
 	...{ inBrowser, closeBrowser, until, answered, settled, go, openWorkspace, openList, openReport, openForm, formOf, fill },
-	...{ save, screenshot, dialog, closeDialog, call, fromRecipe, openNew },
+	...{ activate, save, screenshot, dialog, closeDialog, call, fromRecipe, openNew },
 };

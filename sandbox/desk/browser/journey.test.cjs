@@ -5,7 +5,7 @@ const assert = require("node:assert/strict");
 const fs = require("node:fs");
 const { test } = require("node:test");
 const harness = require("./harness.cjs");
-const { closeDialog, dialog, formOf, inBrowser, openForm, openList, openNew, openReport } = harness;
+const { activate, closeDialog, dialog, formOf, inBrowser, openForm, openList, openNew, openReport } = harness;
 const { save, settled, until } = harness;
 const { campaignThatRan } = require("./screens.cjs");
 
@@ -61,13 +61,16 @@ test("from a recipe to the answer why", async () => {
 		await page.getByText(`A test is on its way to ${MARKETER}`).waitFor();
 		await closeDialog(page);
 
-		await page.getByRole("button", { name: "Activate" }).click();
-		await page.getByRole("button", { name: "Run Now" }).waitFor();
-		await settled(page);
+		await activate(page);
 		await page.getByRole("button", { name: "Run Now" }).click();
-		await dialog(page).getByText("1 mail will go out to a customer now.").waitFor();
-		await dialog(page).getByRole("button", { name: "Yes" }).click();
+		await dialog(page).getByText("1 mail about 1 product will go out to customers now.").waitFor();
+		await dialog(page).getByText("1 product will be skipped (No e-mail address: 1).").waitFor();
+		await dialog(page).getByRole("button", { name: "Cancel" }).waitFor();
+		await dialog(page).getByRole("button", { name: "Send 1 Mail" }).click();
 		await dialog(page).getByText("Done.").waitFor();
+		// What was asked, and in the same words.
+		await dialog(page).getByText("1 mail about 1 product.").waitFor();
+		await dialog(page).getByText(/Skipped\s*1 product/).waitFor();
 		await closeDialog(page);
 		await settled(page);
 		assert.deepEqual([await number(page, "Sent"), await number(page, "Skipped")], [1, 1]);
@@ -94,17 +97,18 @@ test("a campaign is paused and resumed", async () => {
 	await inBrowser(
 		async (page) => {
 			await openNew(page, "To be paused");
-			await page.getByRole("button", { name: "Activate" }).click();
+			await page.locator(".page-head .indicator-pill:visible", { hasText: "Draft" }).waitFor();
+			await activate(page);
 			await page.getByRole("button", { name: "Pause" }).click();
-			await page.locator(".indicator-pill:visible", { hasText: "Inactive" }).waitFor();
-			await page.getByText("What has not left yet is being taken back.").waitFor();
+			await page.locator(".page-head .indicator-pill:visible", { hasText: "Paused" }).waitFor();
+			await page.getByText("Paused. Nothing was on its way.").waitFor();
 			await settled(page);
 			// The numbers follow what is taken back.
 			await page.waitForRequest(/marketing_automation\.api\.journey/);
 			assert.equal(await page.getByRole("button", { name: "Run Now" }).count(), 0);
-			await page.getByRole("button", { name: "Activate" }).click();
+			await activate(page);
 			await page.getByRole("button", { name: "Run Now" }).waitFor();
-			await page.locator(".indicator-pill:visible", { hasText: /^\s*Active\s*$/ }).waitFor();
+			await page.locator(".page-head .indicator-pill:visible", { hasText: /^\s*Active\s*$/ }).waitFor();
 		},
 		{ as: MARKETER }
 	);

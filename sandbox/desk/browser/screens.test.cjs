@@ -11,9 +11,8 @@ const { campaignThatRan, eachScreen } = require("./screens.cjs");
 
 const { MARKETER, SPANISH_MARKETER } = process.env;
 const SPANISH = path.resolve(__dirname, "../../../marketing_automation/translations/es.csv");
-// The sandbox's Frappe translates neither the text of an onboarding step nor a workspace's headings; later ones do.
-// Nor does a link to a document type show what that is called, nor the sidebar of Frappe 16 what an app is called.
-const FRAPPES_OWN = '.onboarding-step-body *, .ce-header *, [data-fieldname="reference_doctype"] *, .header-subtitle';
+// A link to a document type does not show what that is called, nor the sidebar of Frappe 16 what an app is called.
+const FRAPPES_OWN = '[data-fieldname="reference_doctype"] *, .header-subtitle';
 
 test("every screen opens without an error, and axe finds no fault in it, in either theme", async () => {
 	await inBrowser(
@@ -81,11 +80,11 @@ function seen(page) {
 	}, FRAPPES_OWN);
 }
 
-// The English of es.csv whose Spanish is another.
+// The English of es.csv whose Spanish is another. What has a context is left out: older versions of Frappe know none.
 function wordsWithSpanish() {
-	const cell = /("(?:[^"]|"")*"|[^,]*),("(?:[^"]|"")*"|[^,]*)$/;
+	const cell = /^("(?:[^"]|"")*"|[^,]*),("(?:[^"]|"")*"|[^,]*)$/;
 	const plain = (text) => (text.startsWith('"') ? text.slice(1, -1).replaceAll('""', '"') : text);
-	const rows = fs.readFileSync(SPANISH, "utf-8").trim().split("\n").map((line) => cell.exec(line).slice(1).map(plain));
+	const rows = fs.readFileSync(SPANISH, "utf-8").trim().split("\n").map((line) => cell.exec(line)).filter(Boolean).map((cells) => cells.slice(1).map(plain));
 	assert.ok(rows.length > 400);
 	return new Set(rows.filter(([english, spanish]) => english !== spanish).map(([english]) => english));
 }

@@ -24,28 +24,21 @@ frappe.ui.form.on("Lifecycle Campaign", {
 
 	refresh(frm) {
 		if (frm.is_new()) return;
-		const can_write = frm.perm[0] && frm.perm[0].write;
-		frm.add_custom_button(__("Preview"), () =>
-			marketing_automation.preview.show({ campaign: frm.doc.name })
-		);
-		frm.add_custom_button(__("Forecast"), () => marketing_automation.forecast.show(frm.doc.name));
-		if (can_write && frm.doc.is_active) {
-			frm.add_custom_button(__("Run Now"), () =>
-				marketing_automation.run.confirm(frm.doc.name, () => frm.trigger("draw_journey"))
+		frm.lifecycle_may_write = Boolean(frm.perm[0] && frm.perm[0].write);
+		const state = frm.doc.__onload?.state;
+		if (state && !frm.is_dirty()) {
+			frm.page.set_indicator(
+				marketing_automation.state(state),
+				marketing_automation.STATE_COLORS[state]
 			);
 		}
-		if (can_write) {
-			frm.add_custom_button(frm.doc.is_active ? __("Pause") : __("Activate"), () => {
-				const pausing = frm.doc.is_active;
-				frm.set_value("is_active", pausing ? 0 : 1).then(() =>
-					frm.save(
-						"Save",
-						(r) => pausing && !r.exc && frm.trigger("paused"),
-						null,
-						() => frm.reload_doc()
-					)
-				);
-			});
+		frm.add_custom_button(__("Preview"), () => frm.trigger("do_preview"));
+		frm.add_custom_button(__("Forecast", null, "Lifecycle"), () => marketing_automation.forecast.show(frm.doc.name));
+		if (frm.lifecycle_may_write && frm.doc.is_active) {
+			frm.add_custom_button(__("Run Now"), () => frm.trigger("do_run"));
+			frm.add_custom_button(__("Pause", null, "Lifecycle"), () => frm.trigger("do_pause"));
+		} else if (frm.lifecycle_may_write) {
+			frm.add_custom_button(__("Activate"), () => frm.trigger("do_activate"));
 		}
 		if (frappe.model.can_create("Lifecycle Campaign")) {
 			frm.page.add_menu_item(__("Duplicate"), () => frm.trigger("duplicate"), true);
@@ -78,10 +71,101 @@ frappe.ui.form.on("Lifecycle Campaign", {
 		frm.trigger("draw_journey");
 	},
 
+	do_preview(frm) {
+		marketing_automation.preview.show({ campaign: frm.doc.name });
+	},
+
+	do_run(frm) {
+		marketing_automation.run.confirm(frm.doc.name, () => frm.trigger("draw_journey"));
+	},
+
+	// Asks, with what the next night will bring. What is not saved yet is saved first: it is what will be sent.
+	do_activate(frm) {
+		const ma = marketing_automation;
+		const saved = frm.is_dirty() ? frm.save() : Promise.resolve();
+		saved
+			.then(() => ma.call("activation", { campaign: frm.doc.name }, { freeze: true }))
+			// Frappe has said why it was refused.
+			.then((found) => frm.events.ask_to_activate(frm, found), () => {});
+	},
+
+	ask_to_activate(frm, found) {
+		const ma = marketing_automation;
+		const { mails, products } = found.counts;
+		const sentence = mails
+			? __("The night of {0} will send {1}.", [
+					ma.date(found.night),
+					`<strong>${ma.mails_about(mails, products)}</strong>`,
+			  ])
+			: __("The night of {0} will send nothing: nobody is to get a mail then.", [
+					ma.date(found.night),
+			  ]);
+		ma.confirm(
+			__("Activate {0}", [frm.doc.name]),
+			ma.what_will_happen(found, sentence),
+			__("Activate"),
+			__("Cancel"),
+			() => frm.events.activate(frm)
+		);
+	},
+
+	activate(frm) {
+		const ma = marketing_automation;
+		const reload = () => frm.reload_doc();
+		ma.call("activate", { campaign: frm.doc.name, modified: frm.doc.modified }, { freeze: true })
+			.then(({ activated, changed_by }) => {
+				if (!activated) {
+					frappe.msgprint({
+						title: __("Not Activated"),
+						indicator: "orange",
+						message: __(
+							"{0} has changed this campaign since you opened it. Here is how it stands now: look at it, and activate it then.",
+							[frappe.utils.escape_html(changed_by)]
+						),
+					});
+				}
+			})
+			// Frappe has said why it was refused, if it was.
+			.then(reload, reload);
+	},
+
+	// At once, and also where the campaign was changed since it was opened here.
+	do_pause(frm) {
+		const ma = marketing_automation;
+		ma.call("pause", { campaign: frm.doc.name }, { freeze: true }).then(
+			({ on_its_way, seen, modified }) => {
+				frm.events.paused(frm, on_its_way);
+				if (!frm.is_dirty()) {
+					frm.reload_doc();
+					return;
+				}
+				// What has been typed here and not saved stays.
+				frm.doc.is_active = 0;
+				if (frm.doc.modified === seen) frm.doc.modified = modified;
+				frm.refresh();
+			}
+		);
+	},
+
 	// A job takes back what waits; the numbers follow it.
-	paused(frm) {
+	paused(frm, on_its_way) {
+		const ma = marketing_automation;
 		const campaign = frm.doc.name;
-		frappe.show_alert(__("What has not left yet is being taken back."));
+		frappe.show_alert(
+			on_its_way
+				? ma.count(
+						on_its_way,
+						__(
+							"Paused. 1 message was on its way: it is being taken back unless it has left. Activate the campaign to send it by hand."
+						),
+						__(
+							"Paused. {0} messages were on their way: those that have not left are being taken back. Activate the campaign to send them by hand.",
+							[ma.number(on_its_way)]
+						)
+				  )
+				: __("Paused. Nothing was on its way."),
+			15
+		);
 		[2, 5, 10].forEach((seconds) =>
 			setTimeout(() => frm.doc.name === campaign && frm.trigger("draw_journey"), seconds * 1000)
 		);
@@ -114,17 +198,7 @@ frappe.ui.form.on("Lifecycle Campaign", {
 		const campaign = frm.doc.name;
 		const draw = (problems) => {
 			if (frm.doc.name !== campaign) return;
-			const html = problems.map((problem) => {
-				const open = problem.route
-					? ` <a data-route="${ma.escape(problem.route)}" href="#">${__("Open It")}</a>`
-					: "";
-				return ma.banner(problem.level, problem.text, open);
-			});
-			frm.lifecycle_health.html(html.join(""));
-			frm.lifecycle_health.find("[data-route]").on("click", (e) => {
-				frappe.set_route(...e.currentTarget.dataset.route.split("/"));
-				return false;
-			});
+			ma.draw_health(frm.lifecycle_health, problems);
 		};
 		ma.load(frm.lifecycle_health, () => ma.ask("health", { campaign }), draw, { keep: true });
 	},

@@ -3,10 +3,10 @@ from dataclasses import replace
 import frappe
 from frappe import _
 from frappe.model.document import Document
-from frappe.utils import getdate
+from frappe.utils import getdate, now_datetime
 
 from marketing_automation import template_rights
-from marketing_automation.engine import faults, ledger, overlap, rules, withdrawal
+from marketing_automation.engine import campaigns, faults, ledger, overlap, rules, withdrawal
 from marketing_automation.engine.channels import channel_for, email
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.lifecycle import (
@@ -24,6 +24,10 @@ class LifecycleCampaign(Document):
 		# Empty stands for all companies. Frappe would fill in that of the user or of the site.
 		self.dont_update_if_missing = ["company"]
 
+	def onload(self):
+		"""Tell the form the campaign's state, which nobody stores."""
+		self.set_onload("state", campaigns.state_of_document(self))
+
 	def validate(self):
 		read_numbers(self, "is_active")
 		self.validate_company()
@@ -38,8 +42,19 @@ class LifecycleCampaign(Document):
 		):
 			self.validate_readiness()
 		set_active_since(self, "is_active")
+		self.set_paused_at()
 		if self.is_active:
 			self.pause_reason = None
+
+	def set_paused_at(self):
+		"""Keep `paused_at`: since when a campaign that was active is not any more. One that never was has none."""
+		before = self.get_doc_before_save()
+		if self.is_active:
+			self.paused_at = None
+		elif before and before.is_active:
+			self.paused_at = now_datetime()
+		else:
+			self.paused_at = before.paused_at if before else None
 
 	def validate_company(self):
 		"""Refuse to write to the customers of companies that the user may not see."""
@@ -166,7 +181,7 @@ class LifecycleCampaign(Document):
 			)
 
 	def on_trash(self):
-		refuse_deletion_if_used(self, "campaign", _("Active"))
+		refuse_deletion_if_used(self, "campaign", _("Active", context="Lifecycle"))
 		# Its copies are copies of what it was a copy of.
 		frappe.db.set_value(
 			self.doctype, {"duplicated_from": self.name}, "duplicated_from", self.duplicated_from

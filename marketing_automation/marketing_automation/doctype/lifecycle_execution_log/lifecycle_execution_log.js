@@ -33,6 +33,9 @@ frappe.ui.form.on("Lifecycle Execution Log", {
 			__(frm.doc.status),
 			marketing_automation.STATUS_COLORS[frm.doc.status]
 		);
+		frm.set_df_property("reason", "formatter", (value) =>
+			marketing_automation.escape(marketing_automation.reason(value))
+		);
 		const again = { Failed: "retry", Skipped: "send_skipped", Cancelled: "send_skipped" }[frm.doc.status];
 		if (again && frappe.model.can_write("Lifecycle Campaign")) {
 			frm.add_custom_button(again === "retry" ? __("Retry") : __("Send It"), () =>

@@ -1,11 +1,11 @@
 frappe.listview_settings["Lifecycle Execution Log"] = {
-	add_fields: ["status", "reason", "customer"],
+	add_fields: ["status", "reason", "customer", "action", "due_on", "executed_at"],
 	hide_name_column: true,
 
 	// There is room for one of them: the colour says the status too.
 	get_indicator(doc) {
 		return [
-			__(doc.reason || doc.status),
+			doc.reason ? marketing_automation.reason(doc.reason) : __(doc.status),
 			marketing_automation.STATUS_COLORS[doc.status],
 			`status,=,${doc.status}`,
 		];
@@ -23,6 +23,8 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 		if (frappe.model.can_read("Customer")) {
 			listview.link_field_title_fields.customer = "customer_name";
 		}
+		marketing_automation.columns(listview, this.columns(listview));
+		this.name_reasons(listview);
 		const names = () => listview.get_checked_items(true);
 		listview.page.add_actions_menu_item(__("Retry Failed"), () =>
 			marketing_automation.run.again("retry", { names: names() }, () => listview.refresh())
@@ -30,6 +32,55 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 		listview.page.add_actions_menu_item(__("Send Skipped"), () =>
 			marketing_automation.run.again("send_skipped", { names: names() }, () => listview.refresh())
 		);
+	},
+
+	// Wide or narrow: about what, to whom, which message, what became of it, and when.
+	columns(listview) {
+		const ma = marketing_automation;
+		const title = (doc, field) => {
+			const title_field = listview.link_field_title_fields[field];
+			const title = title_field && doc[`${field}_${title_field}`];
+			return title || frappe.utils.get_link_title(frappe.meta.get_docfield(listview.doctype, field).options, doc[field]) || doc[field];
+		};
+		return [
+			{ label: __("Customer"), plain: true, html: (doc) => ma.escape(title(doc, "customer")) },
+			{ label: __("Message"), plain: true, html: (doc) => ma.escape(title(doc, "action")) },
+			{
+				label: __("State"),
+				plain: true,
+				html: (doc) => {
+					const [words, color, filter] = this.get_indicator(doc);
+					return `<span class="indicator-pill ${color} filterable ellipsis" data-filter="${ma.escape(
+						filter
+					)}"><span class="ellipsis">${ma.escape(words)}</span></span>`;
+				},
+			},
+			{
+				label: __("When"),
+				plain: true,
+				html: (doc) => this.moment(doc.executed_at || doc.due_on),
+			},
+		];
+	},
+
+	// A day, or a day and a time of day; there is no room for seconds.
+	moment(value) {
+		const shown = frappe.datetime.str_to_user(value) || "";
+		return `<span class="text-nowrap">${marketing_automation.escape(
+			shown.replace(/(\d{1,2}:\d{2}):\d{2}/, "$1")
+		)}</span>`;
+	},
+
+	// In the filter, too.
+	name_reasons(listview) {
+		const filter = listview.page.fields_dict.reason;
+		if (!filter) return;
+		const reasons = frappe.meta.get_docfield(listview.doctype, "reason").options.split("\n").filter(Boolean);
+		filter.df.options = [
+			{ value: "", label: "" },
+			...reasons.map((value) => ({ value, label: marketing_automation.reason(value) })),
+		];
+		filter.set_options();
 	},
 
 	button: {

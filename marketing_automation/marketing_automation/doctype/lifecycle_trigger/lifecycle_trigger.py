@@ -1,8 +1,13 @@
+import re
+from itertools import chain, count
+
 import frappe
 from frappe import _
 from frappe.model.document import Document
 
 from marketing_automation.engine import faults, retention
+from marketing_automation.engine.language import in_language
+from marketing_automation.engine.schedule import BEFORE, SIGN
 from marketing_automation.engine.sources import source_for
 from marketing_automation.engine.sources.serial_no import parse_filters, unreadable
 from marketing_automation.lifecycle import (
@@ -25,6 +30,7 @@ class LifecycleTrigger(Document):
 			faults.refuse_days(self.days_offset)
 			source_for(self.trigger_type).validate(self)
 			self.validate_what_is_read()
+		self.set_trigger_name()
 		self.validate_action()
 		self.validate_memory()
 		# What is mended has not become another trigger: it makes up for the nights that it was left out of.
@@ -34,6 +40,28 @@ class LifecycleTrigger(Document):
 		"""Say whether it could not work as it was before."""
 		before = self.get_doc_before_save()
 		return bool(before) and faults.is_broken(before)
+
+	def set_trigger_name(self):
+		"""Give a trigger that nobody has named a name that says when it is, which changes when that does."""
+		self.trigger_name = (self.trigger_name or "").strip()
+		before = self.get_doc_before_save()
+		# One that was numbered among others of its kind is of our making, too.
+		made = before and re.sub(r" \(\d+\)$", "", before.trigger_name or "") in _made_names(before)
+		if not self.trigger_name or (
+			made
+			and self.trigger_name == before.trigger_name
+			and any(self.has_value_changed(field) for field in ("trigger_type", "days_offset"))
+		):
+			self.trigger_name = self.unused_name(_made_names(self)[0])
+
+	def unused_name(self, name: str) -> str:
+		"""Return the name, with a number if another trigger of the campaign has it. 1 query."""
+		others = {"campaign": self.campaign, "name": ["!=", self.name or ""]}
+		taken = set(
+			frappe.get_all("Lifecycle Trigger", filters=others, pluck="trigger_name", order_by="name asc")
+		)
+		numbered = (f"{name} ({number})" for number in count(2))
+		return next(free for free in chain([name], numbered) if free not in taken)
 
 	def validate_action(self):
 		"""In an active campaign a trigger is not switched on before it has an action."""
@@ -96,3 +124,23 @@ class LifecycleTrigger(Document):
 			"Lifecycle Action", filters={"trigger": self.name}, pluck="name", order_by="name asc"
 		):
 			frappe.delete_doc("Lifecycle Action", action)
+
+
+def _made_names(trigger) -> list[str]:
+	"""Return how a trigger is named by itself: in the language of the site, and in English, which it may have been."""
+	names = []
+	for language in (frappe.db.get_system_setting("language") or "en", "en"):
+		with in_language(language):
+			names.append(_made_name(trigger.trigger_type, trigger.days_offset))
+	return names
+
+
+def _made_name(trigger_type: str, days: int) -> str:
+	if trigger_type not in SIGN:
+		# Another app's.
+		return _(trigger_type)
+	if not days:
+		return _("On the day")
+	if trigger_type == BEFORE:
+		return _("1 day before") if days == 1 else _("{0} days before").format(days)
+	return _("1 day after") if days == 1 else _("{0} days after").format(days)

@@ -154,14 +154,21 @@ def _columns(level: tuple[str, ...]) -> list[dict]:
 		("due", _("Messages Due")),
 		("told", _("Told")),
 		("on_its_way", _("On Its Way")),
-		("skipped", _("Skipped")),
-		("failed", _("Failed")),
+		("skipped", _("Skipped", context="Lifecycle")),
+		("failed", _("Failed", context="Lifecycle")),
 		("cancelled", _("Cancelled")),
 	)
 	columns += [
 		{"fieldname": field, "label": label, "fieldtype": "Int", "width": 130} for field, label in numbers
 	]
-	columns.append({"fieldname": "delivered", "label": _("Delivered"), "fieldtype": "Percent", "width": 110})
+	columns.append(
+		{
+			"fieldname": "delivered",
+			"label": _("Delivered", context="Lifecycle"),
+			"fieldtype": "Percent",
+			"width": 110,
+		}
+	)
 	return columns
 
 
@@ -193,8 +200,8 @@ def datasets(by_day: Counter, bars: dict[date, str]) -> list[dict]:
 	for name, statuses in (
 		(_("Told"), (COMPLETED,)),
 		(_("On Its Way"), (PENDING, QUEUED)),
-		(_("Skipped"), (SKIPPED,)),
-		(_("Failed"), (FAILED,)),
+		(_("Skipped", context="Lifecycle"), (SKIPPED,)),
+		(_("Failed", context="Lifecycle"), (FAILED,)),
 		(_("Cancelled"), (CANCELLED,)),
 	):
 		values = dict.fromkeys(bars.values(), 0)
@@ -211,8 +218,8 @@ def _summary(by_action: Counter) -> list[dict]:
 	numbers = [
 		(_("Told"), totals[COMPLETED], "Green"),
 		(_("On Its Way"), totals[PENDING] + totals[QUEUED], "Blue"),
-		(_("Skipped"), totals[SKIPPED], "Grey"),
-		(_("Failed"), totals[FAILED], "Red"),
+		(_("Skipped", context="Lifecycle"), totals[SKIPPED], "Grey"),
+		(_("Failed", context="Lifecycle"), totals[FAILED], "Red"),
 	]
 	# Rare, and there is room for five.
 	if totals[CANCELLED]:
@@ -225,6 +232,11 @@ def _summary(by_action: Counter) -> list[dict]:
 	delivered = _share_delivered(totals)
 	if delivered is not None:
 		summary.append(
-			{"label": _("Delivered"), "value": delivered, "datatype": "Percent", "indicator": "Green"}
+			{
+				"label": _("Delivered", context="Lifecycle"),
+				"value": delivered,
+				"datatype": "Percent",
+				"indicator": "Green",
+			}
 		)
 	return summary

@@ -54,7 +54,7 @@ def _columns() -> list[dict]:
 		for fieldname, label, fieldtype, options, width in (
 			("serial_no", _("Serial No"), "Link", "Serial No", 150),
 			("item_name", _("Item"), "Data", None, 170),
-			("expiry_date", _("Expiry Date"), "Date", None, 150),
+			("expiry_date", _("Expiry Date", context="Lifecycle"), "Date", None, 150),
 			("problem", _("Problem"), "Data", None, 220),
 			("customer_name", _("Customer Name"), "Data", None, 170),
 			("customer", _("Customer"), "Link", "Customer", 150),
