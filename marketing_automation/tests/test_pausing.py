@@ -52,13 +52,14 @@ class TestPausing(MarketingTestCase):
 class TestActivating(MarketingTestCase):
 	def test_it_says_first_what_the_night_will_bring(self):
 		campaign = factories.campaign({}, {"days_offset": 7}, active=False, combine_messages=1)
+		# One mail for each trigger: what has its own words is not put together.
 		ana = factories.customer()
 		factories.pins(ana, in_days(30), in_days(30), in_days(7))
 		factories.pin(factories.customer(email=None), in_days(30))
 		found = api.activation(campaign.name)
 		self.assertEqual(
 			{key: found["counts"][key] for key in ("tell", "mails", "products", "skip")},
-			{"tell": 3, "mails": 1, "products": 3, "skip": 1},
+			{"tell": 3, "mails": 2, "products": 3, "skip": 1},
 		)
 		self.assertEqual(found["reasons"], {Reason.NO_ADDRESS: 1})
 		self.assertEqual((is_active(campaign), self.ledger()), (0, []))
