@@ -42,7 +42,7 @@ def run_preview(campaign: str | None = None) -> dict:
 
 @frappe.whitelist(methods=["GET", "POST"])
 def run_progress(run: str) -> dict:
-	"""Return {"status", "due", "known", "error", "counts": {status: rows}, "done", "total"} of a run. 3 queries.
+	"""Return {"status", "due", "known", "reopened", "error", "counts": {status: rows}, "done", "total"} of a run. 3 queries.
 
 	error: of a run of all campaigns only for who may see them all.
 	"""
@@ -55,6 +55,7 @@ def run_progress(run: str) -> dict:
 		"status": doc.status,
 		"due": doc.due,
 		"known": doc.known,
+		"reopened": doc.reopened,
 		"error": doc.error if sees_error else None,
 		"counts": counts,
 		"done": total - counts["Pending"],

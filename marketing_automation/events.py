@@ -5,7 +5,7 @@ from frappe import _
 from frappe.utils.jinja import get_jenv
 from jinja2 import TemplateSyntaxError, nodes
 
-from marketing_automation.engine import ledger
+from marketing_automation.engine import merging
 from marketing_automation.engine.channels import email
 
 OTHER_TEMPLATES = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
@@ -67,6 +67,6 @@ def _is_used(template: str) -> bool:
 def after_rename(doc, method, old: str, new: str, merge: bool = False) -> None:
 	"""Keep the ledger's keys true, so that nobody is told again because of a new name."""
 	if doc.doctype == "Customer":
-		ledger.rename_customer(old, new)
+		merging.after_customer(old, new)
 	else:
-		ledger.rename_reference(doc.doctype, old, new)
+		merging.after_reference(doc.doctype, old, new)

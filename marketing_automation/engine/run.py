@@ -1,9 +1,9 @@
 """One run: a night in, a Lifecycle Run with its claimed rows out, delivery under way."""
 
 import frappe
-from frappe.utils import getdate, now_datetime
+from frappe.utils import create_batch, getdate, now_datetime
 
-from marketing_automation.engine import deliver, ledger, plan, rules
+from marketing_automation.engine import again, deliver, ledger, plan, rules
 from marketing_automation.engine.channels import channel_for
 from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.transaction import committed
@@ -70,16 +70,42 @@ def execute(run: str) -> None:
 def _execute(run: str) -> None:
 	night, campaign = frappe.db.get_value(ledger.RUN, run, ["night", "campaign"])
 	able, errors = _able_to_send(rules.load([campaign] if campaign else None))
-	due = new = 0
+	# First, so that what has found its owner is known when that owner's messages are claimed.
+	reopened, touched, new = _look_again(able, night, run)
+	due = new
 	for messages in plan.plan(plan.windows_for_run(able, night), night):
 		due += len(messages)
 		new += committed(_claim, messages, run)
-	values = {"due": due, "known": due - new, "status": "Failed" if errors else "Delivering"}
+	values = {
+		"due": due,
+		"known": due - new,
+		"reopened": len(reopened),
+		"status": "Failed" if errors else "Delivering",
+	}
 	# Nothing has ended yet, also where `settle` has meanwhile called it Interrupted, because its job came so late.
 	frappe.db.set_value(ledger.RUN, run, {**values, "error": "\n".join(errors) or None, "finished_at": None})
 	frappe.db.commit()
+	for names in create_batch(reopened, again.PAGE_SIZE):
+		deliver.enqueue(ledger.pending({"name": ["in", names]}))
 	deliver.enqueue(ledger.pending_of_run(run))
-	committed(ledger.refresh_runs, {run})
+	committed(ledger.refresh_runs, {run, *touched})
+
+
+def _look_again(able: list, night, run: str) -> tuple[list[str], set[str], int]:
+	"""Do what `again` finds; return which rows are Pending again, whose runs are touched, and how many rows are new."""
+	reopened, touched, new = [], set(), 0
+	for page in again.pages(able, night):
+		names, claimed = committed(_do_again, page, run)
+		reopened += names
+		touched |= {row.run for row in (*page.reopen, *page.assign)}
+		new += claimed
+	return reopened, touched, new
+
+
+def _do_again(page: again.Page, run: str) -> tuple[set[str], int]:
+	ledger.assign(page.assign)
+	names = ledger.reopen(page.reopen)
+	return names, _claim(page.new, run)
 
 
 def _claim(messages, run: str) -> int:

@@ -6,7 +6,7 @@ A source module has:
 - `validate(trigger)` throws a translated error when a trigger (document) cannot work.
 - `due(windows)` takes [(Rule, Window)], yields lists of DueEvent, a few thousand at a time; reads only.
 - `current(claimed)` takes [(Rule, ledger row)], returns in the same order what each would be today (DueEvent, or None
-  when it is gone), so that a message is checked again before it goes out.
+  when it is gone; `left_out` when the trigger takes it no longer), so that a message is checked again before it goes out.
 - `counts(windows, visible)` takes [(Rule, Window)] and a Visibility, returns {(trigger, night): how many are due}, so that
   a forecast of months is a few queries.
 - `about(rules, names)` takes rules and the names of a few references, returns all their DueEvents, past and to come.

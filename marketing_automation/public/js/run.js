@@ -111,7 +111,12 @@ marketing_automation.run = {
 			.map(([status, count]) => `${ma.status(status)} ${ma.number(count)}`)
 			.join(" &nbsp; ");
 		const notes = [];
-		if (progress.status === "Completed" && !progress.total) {
+		if (progress.reopened) {
+			notes.push(
+				__("{0} that earlier runs had to skip can be sent by now, and are.", [ma.number(progress.reopened)])
+			);
+		}
+		if (progress.status === "Completed" && !progress.total && !progress.reopened) {
 			notes.push(__("There was nothing new to tell."));
 		}
 		if (progress.counts.Queued) {
