@@ -56,7 +56,7 @@ def run_preview(campaign: str | None = None) -> dict:
 
 @frappe.whitelist(methods=["GET", "POST"])
 def run_progress(run: str) -> dict:
-	"""Return {"status", "partly", "due", "known", "error", "counts": {status: rows}, "done", "total", "mails",
+	"""Return {"status", "partly", "due", "known", "reopened", "error", "counts": {status: rows}, "done", "total", "mails",
 	"products"} of a run. 3 queries, and 1 when nothing of it waits any more.
 
 	partly: it left out some triggers, and all else goes on. error: of a run of all campaigns only for who may see them all.
@@ -76,6 +76,7 @@ def run_progress(run: str) -> dict:
 		"partly": bool(doc.left_out),
 		"due": doc.due,
 		"known": doc.known,
+		"reopened": doc.reopened,
 		"error": doc.error if sees_error else None,
 		"counts": counts,
 		"done": total - counts["Pending"],

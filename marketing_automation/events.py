@@ -3,7 +3,7 @@
 import frappe
 
 from marketing_automation import template_rights
-from marketing_automation.engine import ledger, templates
+from marketing_automation.engine import merging, templates
 from marketing_automation.engine.channels import email
 from marketing_automation.engine.schedule import AFTER
 
@@ -64,6 +64,6 @@ def _uses(doc) -> list[dict]:
 def after_rename(doc, method, old: str, new: str, merge: bool = False) -> None:
 	"""Keep the ledger's keys true, so that nobody is told again because of a new name."""
 	if doc.doctype == "Customer":
-		ledger.rename_customer(old, new)
+		merging.after_customer(old, new)
 	else:
-		ledger.rename_reference(doc.doctype, old, new)
+		merging.after_reference(doc.doctype, old, new)

@@ -198,7 +198,7 @@ def ledger(rows: int, serial_nos: int) -> None:
 			"name": f"lower(concat(lpad(hex(unix_timestamp({moment})), 11, '0'), lpad(hex(seq), 10, '0')))",
 			"creation": moment,
 			"modified": moment,
-			"idempotency_key": "left(sha2(seq, 256), 32)",
+			"message_key": "left(sha2(seq, 256), 32)",
 			"run": f"concat('BENCH-RUN-', {ago})",
 			"campaign": one_of([action.campaign for action in actions]),
 			"trigger": one_of([action.trigger for action in actions]),

@@ -1,5 +1,6 @@
 """Coverage: which expiring serial numbers some trigger catches, and which slip through and why. Only reads."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
 
@@ -7,15 +8,18 @@ import frappe
 from frappe import _
 from frappe.utils import getdate
 
-from marketing_automation.engine import audience, faults, ledger, rules
+from marketing_automation.engine import again, audience, faults, ledger, rules
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
-from marketing_automation.engine.model import DueEvent, Reason
+from marketing_automation.engine.model import COMPLETED, PENDING, QUEUED, DueEvent, Reason
+from marketing_automation.engine.settings import limit
 from marketing_automation.engine.sources import serial_no as serial_nos
 from marketing_automation.engine.visibility import Visibility
 
 # A report that is longer is no list of things to do.
 MOST_ROWS = 20000
+# What is sent, or on its way.
+HANDLED = {PENDING, QUEUED, COMPLETED}
 
 
 def expiring(
@@ -23,10 +27,10 @@ def expiring(
 ) -> Iterator[dict]:
 	"""Yield one dict for each serial number whose `date_field` lies between two dates, the first MOST_ROWS by name.
 
-	Its `told` is the status of its latest row in the ledger about this expiry, `next_on`, `campaign` and `trigger_name`
-	say which trigger of an active campaign meets it next, and `problem` why nobody will be told (None when all is well).
-	A broken trigger catches nothing. Queries: 6, one for each trigger with filters, and about 14 for each 5,000 serial
-	numbers.
+	Its `told` is the status of the latest message in the ledger about this expiry to whoever owns it now, `next_on`,
+	`campaign` and `trigger_name` say which trigger of an active campaign meets it next, or looks at it again, and `problem`
+	why its owner will not be told (None when all is well). A broken trigger catches nothing.
+	Queries: 10, one for each trigger with filters, and about 14 for each 5,000 serial numbers.
 	"""
 	loaded = [
 		rule
@@ -34,27 +38,51 @@ def expiring(
 		if rule.trigger.trigger_type in serial_nos.TRIGGER_TYPES and rule.trigger.date_field == date_field
 	]
 	today, seen, broken = getdate(), 0, Faults()
+	spans, max_attempts = again.spans(loaded, today), limit("max_attempts")
 	for rows in serial_nos.expiring(date_field, first, last, visible):
 		for row in rows:
 			row.occurrence = getdate(row.occurrence)
-		yield from _page(rows, loaded, today, visible, broken)
+		yield from _page(rows, loaded, spans, max_attempts, today, visible, broken)
 		seen += len(rows)
 		if seen >= MOST_ROWS:
 			return
 
 
-def _page(rows: list[dict], loaded: list, today: date, visible: Visibility, broken: Faults) -> Iterator[dict]:
+def _page(
+	rows: list[dict],
+	loaded: list,
+	spans: dict,
+	max_attempts: int,
+	today: date,
+	visible: Visibility,
+	broken: Faults,
+) -> Iterator[dict]:
+	known = _known(rows)
+	items = item_names({row.item_code for row in rows})
+	owners = audience.owners([_event(row) for row in rows])
+	# Without an owner it is whoever had it.
+	own_rows = {
+		row.name: [
+			log
+			for log in known.get((row.name, row.occurrence), [])
+			if not customer or (log.customer or customer) == customer
+		]
+		for row, (customer, _reason) in zip(rows, owners, strict=True)
+	}
+	done = {
+		(log.trigger, name)
+		for name, logs in own_rows.items()
+		for log in logs
+		if not again.can_pass(log, max_attempts)
+	}
 	coming = {}
 	for _entries, found in faults.answers(
-		lambda _source, some: serial_nos.upcoming([rule for (rule,) in some], rows, today),
+		lambda _source, some: serial_nos.upcoming([rule for (rule,) in some], rows, today, done),
 		# Those that have raised before are not asked again.
 		[(rule,) for rule in loaded if rule.trigger.name not in broken],
 		broken,
 	):
 		coming |= found
-	told = _told(rows)
-	items = item_names({row.item_code for row in rows})
-	owners = audience.owners([_event(row) for row in rows])
 	reached = audience.reach({customer for customer, _reason in owners if customer})
 	left = audience.unsubscribes({found.email for found in reached.values() if found.email})
 	for row, (customer, reason) in zip(rows, owners, strict=True):
@@ -68,8 +96,15 @@ def _page(rows: list[dict], loaded: list, today: date, visible: Visibility, brok
 			reason = found.reason
 			if not reason and None in left.get(found.email.lower(), ()):
 				reason = Reason.UNSUBSCRIBED
+		about = known.get((row.name, row.occurrence), [])
+		own = own_rows[row.name]
 		rule, next_on = coming.get(row.name, (None, None))
-		status = told.get((row.name, row.occurrence))
+		if not rule and not reason and (span := _comes_again(about, own, spans, max_attempts, today)):
+			rule, next_on = span.rule, today
+		status = own[-1].status if own else None
+		handled = any(
+			log.status in HANDLED or log.next_attempt_at or log.reason == Reason.ALREADY_TOLD for log in own
+		)
 		yield {
 			"serial_no": row.name,
 			"item_code": row.item_code,
@@ -83,10 +118,36 @@ def _page(rows: list[dict], loaded: list, today: date, visible: Visibility, brok
 			"campaign": rule.campaign.name if rule else None,
 			"trigger_name": rule.trigger.trigger_name if rule else None,
 			"next_on": next_on,
-			"problem": reason or (None if rule or status else _("No trigger catches it")),
+			"problem": reason or (None if rule or handled else _missing(own)),
 			"reachable": not reason,
-			"covered": bool(rule or status),
+			"covered": bool(rule or handled),
 		}
+
+
+def _comes_again(about: list[dict], own: list[dict], spans: dict, max_attempts: int, today: date):
+	"""Return the Span of the action by which the next run sends after all what the ledger has already; or None.
+
+	about: the rows about one serial number and expiry. own: those of its owner, who can be reached.
+	"""
+	tried = {log.action for log in own}
+	for log in about:
+		span = spans.get(log.action)
+		if not span or not max(span.first, span.catch_up_from) <= log.due_on <= today:
+			continue
+		if log not in own and log.action in tried:
+			continue
+		if log.reason == Reason.NO_LONGER_MATCHES:
+			continue
+		if log not in own or again.can_pass(log, max_attempts):
+			return span
+	return None
+
+
+def _missing(own: list[dict]) -> str:
+	"""Return why somebody who can be reached gets nothing."""
+	if not own:
+		return _("No trigger catches it")
+	return _("Was not sent: {0}").format(_(own[-1].reason or own[-1].status))
 
 
 def _event(row: dict) -> DueEvent:
@@ -102,9 +163,10 @@ def _event(row: dict) -> DueEvent:
 	)
 
 
-def _told(rows: list[dict]) -> dict[tuple, str]:
-	"""Return {(serial number, expiry): status} of the latest row of each in the ledger. 1 query."""
-	known = frappe.get_all(
+def _known(rows: list[dict]) -> dict[tuple, list[dict]]:
+	"""Return {(serial number, expiry): what the ledger has about it, the latest last}. 1 query."""
+	known = defaultdict(list)
+	for row in frappe.get_all(
 		ledger.DOCTYPE,
 		filters={
 			"reference_doctype": serial_nos.REFERENCE_DOCTYPE,
@@ -112,7 +174,11 @@ def _told(rows: list[dict]) -> dict[tuple, str]:
 			# A pin that is renewed every year has its past years in the ledger too.
 			"occurrence_date": ["in", sorted({row.occurrence for row in rows})],
 		},
-		fields=["reference_name", "occurrence_date", "status"],
+		fields=[
+			*("reference_name", "occurrence_date", "customer", "trigger", "action", "due_on"),
+			*("status", "reason", "attempts", "next_attempt_at"),
+		],
 		order_by="name asc",
-	)
-	return {(row.reference_name, row.occurrence_date): row.status for row in known}
+	):
+		known[row.reference_name, row.occurrence_date].append(row)
+	return known

@@ -1,8 +1,8 @@
 """Delivery: claimed rows in, messages handed to their channels out. Runs in background jobs.
 
-Each batch, of one campaign, is one transaction: lock its rows, look again at the world, send, write down what
-happened, commit. A crash loses the whole batch and nothing else: its rows are still Pending and `settle` takes them up
-again.
+Each batch, of one campaign, is one transaction: lock its rows and all that go out in one message with them, look again
+at the world, send, write down what happened, commit. A crash loses the whole batch and nothing else: its rows are still
+Pending and `settle` takes them up again.
 """
 
 from collections import defaultdict
@@ -82,11 +82,16 @@ def deliver(names: list[str]) -> None:
 	What a campaign has is left Pending when no Email Account can send it; that is raised once the others are sent.
 	"""
 	rows = ledger.pending({"name": ["in", names]})
+	runs = {row.run for row in rows}
 	handed_over, without_account = defaultdict(list), None
-	for _campaign, of_campaign in groupby(rows, key=attrgetter("campaign")):
+	for campaign, of_campaign in groupby(rows, key=attrgetter("campaign")):
 		try:
 			for batch in cut(of_campaign, COMMIT_EVERY):
-				sent, failed_in = committed(_deliver_batch, [row.name for row in batch])
+				customers = {row.customer for row in batch}
+				sent, failed_in, touched = committed(
+					_deliver_batch, [row.name for row in batch], campaign, customers
+				)
+				runs |= touched
 				for channel, fields in sent.items():
 					handed_over[channel] += fields
 				if failed_in:
@@ -95,22 +100,24 @@ def deliver(names: list[str]) -> None:
 			without_account = e
 	for channel, fields in handed_over.items():
 		channel.dispatch(fields)
-	committed(ledger.refresh_soon, {row.run for row in rows})
+	committed(ledger.refresh_soon, runs)
 	if without_account:
 		raise without_account
 
 
-def _deliver_batch(names: list[str]) -> tuple[dict, set[str]]:
-	"""Send one batch; return what was handed over, by channel, and the runs whose messages have failed.
+def _deliver_batch(names: list[str], campaign: str, customers: set[str]) -> tuple[dict, set[str], set[str]]:
+	"""Send the rows of one campaign and these customers; return what was handed over, by channel, the runs whose
+	messages have failed, and the runs of all rows.
 
 	Queries: a fixed number, and what the channel needs for a batch.
 	"""
-	rows = ledger.lock_pending(names)
+	# Whatever brought a row here, from whichever job, page or hand: the rest of its message comes with it.
+	rows = ledger.lock_pending(list({*names, *ledger.pending_together(campaign, customers)}))
 	if not rows:
-		return {}, set()
-	today = getdate()
+		return {}, set(), set()
+	today, now = getdate(), now_datetime()
 	changes, sendable = {}, []
-	for row, (rule, action, event, recipient, problem) in zip(rows, _look_again(rows), strict=True):
+	for row, (rule, action, event, recipient, problem) in zip(rows, look_again(rows), strict=True):
 		status, reason = verdict(row, rule, action, event, recipient, today, problem)
 		if status == PENDING:
 			sendable.append((row, rule, action, event, recipient))
@@ -118,12 +125,7 @@ def _deliver_batch(names: list[str]) -> tuple[dict, set[str]]:
 			changes[row.name] = failed(reason, problem)
 		else:
 			error = recipient.error if status == FAILED else None
-			changes[row.name] = {
-				"status": status,
-				"reason": reason,
-				"error": error,
-				"executed_at": now_datetime(),
-			}
+			changes[row.name] = {"status": status, "reason": reason, "error": error, "executed_at": now}
 	on_their_way = _recall(sendable)
 	changes |= on_their_way
 	sent, handed_over = _send([entry for entry in sendable if entry[0].name not in on_their_way], today)
@@ -131,7 +133,8 @@ def _deliver_batch(names: list[str]) -> tuple[dict, set[str]]:
 	for row in rows:
 		changes[row.name]["attempts"] = row.attempts + 1
 	ledger.move_on(rows, changes)
-	return handed_over, {row.run for row in rows if changes[row.name]["status"] == FAILED}
+	failed_in = {row.run for row in rows if changes[row.name]["status"] == FAILED}
+	return handed_over, failed_in, {row.run for row in rows}
 
 
 def judge(rows: list[dict], today) -> list[tuple[str, str | None, str | None]]:
@@ -144,11 +147,11 @@ def judge(rows: list[dict], today) -> list[tuple[str, str | None, str | None]]:
 			),
 			recipient.customer,
 		)
-		for row, (rule, action, event, recipient, problem) in zip(rows, _look_again(rows), strict=True)
+		for row, (rule, action, event, recipient, problem) in zip(rows, look_again(rows), strict=True)
 	]
 
 
-def _look_again(
+def look_again(
 	rows: list[dict],
 ) -> list[tuple[Rule | None, dict | None, DueEvent | None, Recipient, str | None]]:
 	"""Return for each ledger row its rule, its action, the event as it would be planned now, the recipient, and what
@@ -208,6 +211,9 @@ def verdict(
 		return CANCELLED, Reason.CAMPAIGN_INACTIVE
 	if problem:
 		return FAILED, Reason.TRIGGER_BROKEN
+	if row.due_on > today:
+		# Written by a clock that was ahead: it goes out on its day, when the run of that day looks again.
+		return SKIPPED, Reason.MISSED
 	if not event:
 		return SKIPPED, Reason.NOT_FOUND
 	if event.occurrence != row.occurrence_date:
@@ -243,7 +249,8 @@ def _send(sendable: list[tuple], today) -> tuple[dict[str, dict], dict]:
 			try:
 				composed.append((_composed(channel, prepared, message), message, names))
 			except Unsendable as e:
-				changes |= {name: failed(e.reason, str(e)) for name in names}
+				fields = failed(e.reason, str(e))
+				changes |= {name: dict(fields) for name in names}
 		results = _handed_over(channel, [mail for mail, _message, _names in composed])
 		for fields, (_mail, message, names) in zip(results, composed, strict=True):
 			if "status" not in fields:
@@ -295,7 +302,8 @@ def _messages(sendable: list[tuple], items: dict[str, str], today) -> Iterator[t
 		key = (action.name, row.customer) if combined else row.name
 		groups[key].append(entry)
 	for entries in groups.values():
-		entries.sort(key=lambda entry: (entry[3].occurrence, entry[3].reference_name, entry[0].name))
+		# By what they are about, so that the message is the same one on a site that was restored from a backup.
+		entries.sort(key=lambda entry: (entry[3].occurrence, entry[3].reference_name))
 		row, rule, action, event, recipient = entries[0]
 		pins = {
 			(event.reference_name, event.occurrence): {
@@ -307,7 +315,7 @@ def _messages(sendable: list[tuple], items: dict[str, str], today) -> Iterator[t
 			for _row, _rule, _action, event, _recipient in entries
 		}
 		message = Message(
-			key=row.name,
+			key=row.message_key,
 			campaign=rule.campaign,
 			action=action,
 			recipient=recipient,

@@ -2,7 +2,7 @@
 or not. Only reads.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import date
 
 import frappe
@@ -11,11 +11,20 @@ from frappe.query_builder.functions import Count
 from frappe.utils import getdate
 from pypika import Order
 
-from marketing_automation.engine import audience, faults, forecast, ledger, plan, rules
+from marketing_automation.engine import again, audience, faults, forecast, ledger, plan, rules
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
-from marketing_automation.engine.model import PENDING, DueEvent, Recipient, Rule
+from marketing_automation.engine.model import (
+	PENDING,
+	SKIPPED,
+	DueEvent,
+	PlannedMessage,
+	Reason,
+	Recipient,
+	Rule,
+)
 from marketing_automation.engine.schedule import Window
+from marketing_automation.engine.settings import limit
 from marketing_automation.engine.visibility import Visibility
 
 REFERENCE = "Serial No"
@@ -187,7 +196,7 @@ def _history(filters: dict, visible: Visibility) -> list[dict]:
 			log.reason,
 			log.error,
 			log.executed_at,
-			log.idempotency_key,
+			log.message_key,
 			trigger.trigger_name,
 			action.action_name,
 		)
@@ -220,16 +229,30 @@ def _steps(
 	recipients = audience.recipients(events)
 	known = _known(names)
 	windows = {rule.trigger.name: window for rule, window in plan.windows_for_run(loaded, getdate())}
+	spans, max_attempts = again.spans(loaded, getdate()), limit("max_attempts")
 	items = item_names({event.item_code for event in events})
+	messages = [
+		PlannedMessage(action, event, recipient)
+		for event, recipient in zip(events, recipients, strict=True)
+		if visible.sees(company=event.company, customer=recipient.customer, item_code=event.item_code)
+		for action in event.rule.actions
+	]
+	told = ledger.held({key for message in messages if (key := message.suppression_key)})
 	steps = []
-	for event, recipient in zip(events, recipients, strict=True):
-		if visible.sees(company=event.company, customer=recipient.customer, item_code=event.item_code):
-			for action in event.rule.actions:
-				key = (action.name, event.reference_name, event.occurrence)
-				if key not in known:
-					window = windows.get(event.rule.trigger.name)
-					state, why = _state(event.rule, action, event, recipient, window)
-					steps.append(_step(event.rule, action, state, why, event, recipient, items))
+	for message in messages:
+		action, event, recipient = message.action, message.event, message.recipient
+		rows = known.get((action.name, event.reference_name, event.occurrence), [])
+		own = _own(rows, recipient.customer)
+		# What became of it stands in the history. Here is what becomes of it now, if anything can.
+		if (rows and not recipient.customer) or (own and not again.can_pass(own, max_attempts)):
+			continue
+		window = windows.get(event.rule.trigger.name)
+		if rows and (span := spans.get(action.name)) and span.first <= event.night:
+			# What has a row is looked at again for longer than what has none.
+			window = Window(span.first, getdate(), span.catch_up_from)
+		state, why, goes_out = _state(message, window, message.suppression_key in told)
+		if goes_out or not own or own.customer != recipient.customer:
+			steps.append(_step(event.rule, action, state, why, event, recipient, items))
 	if also_unmatched:
 		met = {event.rule.trigger.name for event in events}
 		steps += [
@@ -241,17 +264,26 @@ def _steps(
 	return sorted(steps, key=lambda step: (str(step["due_on"] or "9999"), step["campaign"]))
 
 
-def _known(names: list[str]) -> set[tuple]:
-	"""Return (action, serial number, expiry) of what the ledger has. 1 query."""
-	return set(
-		frappe.get_all(
-			ledger.DOCTYPE,
-			filters={"reference_doctype": REFERENCE, "reference_name": ["in", names]},
-			fields=["action", "reference_name", "occurrence_date"],
-			as_list=True,
-			order_by="name asc",
-		)
-	)
+def _known(names: list[str]) -> dict[tuple, list[dict]]:
+	"""Return {(action, serial number, expiry): rows} of what the ledger has. 1 query."""
+	known = defaultdict(list)
+	for row in frappe.get_all(
+		ledger.DOCTYPE,
+		filters={"reference_doctype": REFERENCE, "reference_name": ["in", names]},
+		fields=[
+			*("action", "reference_name", "occurrence_date", "customer"),
+			*("status", "reason", "attempts", "due_on"),
+		],
+		order_by="name asc",
+	):
+		known[row.action, row.reference_name, row.occurrence_date].append(row)
+	return known
+
+
+def _own(rows: list[dict], customer: str | None) -> dict | None:
+	"""Return the row of a customer among those about the same; else the one that waits for whoever it will be."""
+	found = {row.customer or None: row for row in rows}
+	return found.get(customer) or found.get(None)
 
 
 def _step(
@@ -280,37 +312,42 @@ def _step(
 	}
 
 
-def _state(
-	rule: Rule, action: dict, event: DueEvent, recipient: Recipient, window: Window | None
-) -> tuple[str, str]:
-	"""Return (state, why) of a message that the ledger does not have.
+def _state(message: PlannedMessage, window: Window | None, told: bool) -> tuple[str, str, bool]:
+	"""Return (state, why, whether it goes out) of a message that was not sent.
 
-	window: the nights that a run takes for the rule now; None where it takes none.
+	window: the nights that a run takes for the rule now; None where it takes none. told: the customer has been told by
+	another message, and is told once.
 	"""
+	event, rule, action = message.event, message.event.rule, message.action
 	today, night = getdate(), event.night
 	if not rule.campaign.is_active:
-		return WITHHELD, _("The campaign is not active.")
+		return WITHHELD, _("The campaign is not active."), False
 	if not rule.trigger.enabled:
-		return WITHHELD, _("The trigger is switched off.")
+		return WITHHELD, _("The trigger is switched off."), False
 	if not action.enabled:
-		return WITHHELD, _("The action is switched off.")
-	since = max(filter(None, (rule.active_since, action.active_since)), default=None)
+		return WITHHELD, _("The action is switched off."), False
+	since = max(
+		filter(None, (plan.past(moment, today) for moment in (rule.active_since, action.active_since))),
+		default=None,
+	)
 	if since and night < since.date():
-		return WITHHELD, _("It fell due before this was switched on, on {0}.").format(
-			frappe.format(since.date(), {"fieldtype": "Date"})
-		)
+		why = _("It fell due before this was switched on, on {0}.")
+		return WITHHELD, why.format(frappe.format(since.date(), {"fieldtype": "Date"})), False
 	if not rule.sends_on(night):
-		return WITHHELD, _("The campaign does not send on that day.")
+		return WITHHELD, _("The campaign does not send on that day."), False
 	if night <= today:
 		if not window or night < window.first:
-			return WITHHELD, _("Its day had passed before the trigger took it.")
+			return WITHHELD, _("Its day had passed before the trigger took it."), False
 		event = event._replace(missed=night < window.catch_up_from)
-	status, reason = plan.verdict(event, recipient, max(night, today))
+	status, reason = plan.verdict(event, message.recipient, max(night, today))
+	if status == PENDING and told:
+		status, reason = SKIPPED, Reason.ALREADY_TOLD
 	if status != PENDING:
-		return (COMING if night >= today else WITHHELD), _("Would not go out: {0}.").format(_(reason))
+		state = COMING if night >= today else WITHHELD
+		return state, _("Would not go out: {0}.").format(_(reason)), False
 	if night > today:
-		return COMING, _("Goes out on that day.")
-	return COMING, _("Goes out with the next run.")
+		return COMING, _("Goes out on that day."), True
+	return COMING, _("Goes out with the next run."), True
 
 
 def _why_unmatched(rule: Rule, broken: Faults) -> str:

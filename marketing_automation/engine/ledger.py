@@ -1,13 +1,14 @@
 """The ledger: planned messages in, claimed rows out. The only module that writes Lifecycle Execution Log.
 
-Two unique indexes of the database decide what may be sent: `idempotency_key` (this action, this reference, this
-occurrence) and, where a campaign tells each customer once, `suppression_key` (this action, this customer). A row
-is claimed by an INSERT IGNORE that did not lose on either; no SELECT is asked first.
+Two unique indexes of the database decide what may be sent: `message_key` (this action, this reference, this
+occurrence, this customer; no customer while nobody knows one) and, where a campaign tells each customer once,
+`suppression_key` (this action, this customer). A row is claimed by an INSERT IGNORE that did not lose on either; no
+SELECT is asked first.
 """
 
 import os
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -15,14 +16,14 @@ from operator import attrgetter
 
 import frappe
 from frappe.query_builder.functions import Count
-from frappe.utils import add_to_date, now_datetime
-from pypika import Case
+from frappe.utils import add_to_date, create_batch, now_datetime
 
 from marketing_automation.engine import long_lists
 from marketing_automation.engine.model import (
 	CANCELLED,
 	COMPLETED,
 	FAILED,
+	KEY_LENGTH,
 	ONCE_PER_CUSTOMER,
 	ONCE_PER_EXPIRY,
 	PENDING,
@@ -30,7 +31,7 @@ from marketing_automation.engine.model import (
 	SKIPPED,
 	PlannedMessage,
 	Reason,
-	idempotency_key,
+	message_key,
 	suppression_key,
 )
 
@@ -38,6 +39,8 @@ DOCTYPE = "Lifecycle Execution Log"
 RUN = "Lifecycle Run"
 CLEARED_AT_ONCE = 5000
 READ_AT_ONCE = 2000
+# So many rows, or groups of rows that get the same, are told apart in one UPDATE.
+CASES_AT_ONCE = 100
 COUNTED_EVERY_SECONDS = 10
 STATUSES = (PENDING, QUEUED, COMPLETED, FAILED, SKIPPED, CANCELLED)
 
@@ -51,11 +54,24 @@ TRANSITIONS = {
 }
 UNSENT = {FAILED, SKIPPED, CANCELLED}
 
+# model.message_key, in the database.
+KEY_IN_SQL = (
+	"left(sha2(concat_ws(char(31 using utf8mb4), action, reference_doctype, reference_name,"
+	f" cast(occurrence_date as char), ifnull(customer, '')), 256), {KEY_LENGTH})"
+)
+
+# What it takes to look at a row again.
+FIELDS = (
+	*("name", "campaign", "trigger", "action", "company", "run", "due_on", "status", "reason", "attempts"),
+	*("customer", "reference_doctype", "reference_name", "item_code", "occurrence_date"),
+	*("message_key", "suppression_key", "next_attempt_at", "email_queue"),
+)
+
 # What a run is when nothing of it is Pending any more.
 ENDS_AS = {"Delivering": "Completed", "Failed": "Failed"}
 
 # What each row has for itself, and what many rows have in common.
-OWN = ("name", "idempotency_key", "suppression_key", "customer", "reference_name", "recipient")
+OWN = ("name", "message_key", "suppression_key", "customer", "reference_name", "recipient")
 COMMON = (
 	"campaign",
 	"trigger",
@@ -76,7 +92,7 @@ class _Row:
 	"""A message as it is to be written: what is due, and what becomes of it."""
 
 	message: PlannedMessage
-	idempotency_key: str
+	message_key: str
 	suppression_key: str | None
 	status: str
 	reason: str | None
@@ -84,21 +100,24 @@ class _Row:
 
 
 def claim(messages: list[PlannedMessage], run: str) -> int:
-	"""Write the messages that no run has written yet; return how many. 1 to 4 queries. The caller commits.
+	"""Write the messages that no run has written yet; return how many. 1 to 5 queries. The caller commits.
 
-	A message that loses on its suppression key gets a row too: Skipped (Already told), or, where the campaign
+	A message whose customer nobody knows is written only if there is none about the same yet, whoever that was for.
+	One that loses on its suppression key gets a row too: Skipped (Already told), or, where the campaign
 	combines, a place in the message that the same run is about to send to that customer.
 	"""
+	known = latest_of_events([message for message in messages if not message.recipient.customer])
 	rows = [
 		_Row(
 			message,
-			message.idempotency_key,
+			message.message_key,
 			# Only what is going to be sent holds the customer's key.
 			message.suppression_key if message.status == PENDING else None,
 			message.status,
 			message.reason,
 		)
 		for message in messages
+		if message.recipient.customer or event_of(message) not in known
 	]
 	count = _insert(rows, run)
 	keyed = [row for row in rows if row.suppression_key]
@@ -117,6 +136,31 @@ def claim(messages: list[PlannedMessage], run: str) -> int:
 	return count + _insert(lost, run)
 
 
+def event_of(message: PlannedMessage) -> tuple:
+	"""Return what a message is about, whoever it is for."""
+	event = message.event
+	return message.action["name"], event.reference_doctype, event.reference_name, event.occurrence
+
+
+def latest_of_events(messages: list[PlannedMessage], columns: Iterable[str] = ()) -> dict[tuple, dict]:
+	"""Return {`event_of`: the latest row about the same event, of any customer or of none}. At most 1 query."""
+	if not messages:
+		return {}
+	table = frappe.qb.DocType(DOCTYPE)
+	keys = ("action", "reference_doctype", "reference_name", "occurrence_date")
+	query = (
+		frappe.qb.from_(table)
+		.select(*[table[column] for column in {*keys, *columns}])
+		.where(long_lists.among(table.reference_name, "names"))
+		.where(long_lists.among(table.occurrence_date, "days"))
+		.orderby(table.name)
+	)
+	names = {message.event.reference_name for message in messages}
+	days = {message.event.occurrence for message in messages}
+	rows = long_lists.run(query, as_dict=True, names=names, days=days)
+	return {tuple(row[key] for key in keys): row for row in rows}
+
+
 def _names(count: int) -> list[str]:
 	"""Return new names that sort by time, so that rows are appended to the table instead of scattered over it.
 
@@ -132,7 +176,7 @@ def _insert(rows: list[_Row], run: str) -> int:
 	if not rows:
 		return 0
 	# In the order of the unique index, so that runs side by side wait for each other instead of deadlocking.
-	rows = sorted(rows, key=attrgetter("idempotency_key"))
+	rows = sorted(rows, key=attrgetter("message_key"))
 	parameters = {"now": now_datetime(), "user": frappe.session.user, "run": run, "pending": PENDING}
 	values, groups = [], {}
 	for number, (row, row.name) in enumerate(zip(rows, _names(len(rows)), strict=True)):
@@ -156,7 +200,7 @@ def _insert(rows: list[_Row], run: str) -> int:
 		# Names and keys are hex digits: nothing to quote.
 		once = f"'{row.suppression_key}'" if row.suppression_key else "null"
 		values.append(
-			f"({groups.setdefault(group, len(groups))},'{row.name}','{row.idempotency_key}',{once},"
+			f"({groups.setdefault(group, len(groups))},'{row.name}','{row.message_key}',{once},"
 			f"%({number}a)s,%({number}b)s,%({number}c)s)"
 		)
 	shared = []
@@ -174,7 +218,7 @@ def _insert(rows: list[_Row], run: str) -> int:
 		select {own}, {common}, %(now)s, %(now)s, %(user)s, %(user)s, %(run)s,
 			case when status = %(pending)s then null else %(now)s end
 		from own join common on common.number = own.number
-		order by idempotency_key""",
+		order by message_key""",
 		parameters,
 	)
 	return frappe.db._cursor.rowcount
@@ -187,7 +231,7 @@ def _written(names: list[str]) -> set[str]:
 
 
 def _winners(keys: list[str]) -> dict[str, tuple[str, str]]:
-	"""Return (run, status) of the rows that hold these suppression keys."""
+	"""Return (run, status) of the rows that hold these suppression keys. At most 1 query."""
 	if not keys:
 		return {}
 	table = frappe.qb.DocType(DOCTYPE)
@@ -199,57 +243,114 @@ def _winners(keys: list[str]) -> dict[str, tuple[str, str]]:
 	return {key: (run, status) for key, run, status in long_lists.run(query, keys=keys)}
 
 
+def held(keys: set[str]) -> set[str]:
+	"""Return which of these suppression keys some row holds: their customers have been told. At most 1 query."""
+	return set(_winners(list(keys)))
+
+
+def pending_together(campaign: str, customers: set[str]) -> list[str]:
+	"""Return the Pending rows of a campaign that go out in one message with others of these customers. 1 query.
+
+	None where the campaign does not combine. None of a run that is still claiming: those go out when it has all.
+	"""
+	table, doc, run = (
+		frappe.qb.DocType(DOCTYPE),
+		frappe.qb.DocType("Lifecycle Campaign"),
+		frappe.qb.DocType(RUN),
+	)
+	query = (
+		frappe.qb.from_(doc)
+		.join(table)
+		.on(table.campaign == doc.name)
+		.left_join(run)
+		.on(run.name == table.run)
+		.select(table.name)
+		.where(long_lists.among(doc.name, "campaigns") & (doc.combine_messages == 1))
+		.where(long_lists.among(table.customer, "customers"))
+		.where(table.status == PENDING)
+		.where(run.status.isnull() | (run.status != "Running"))
+	)
+	return [name for (name,) in long_lists.run(query, campaigns=[campaign], customers=customers)]
+
+
 def lock_pending(names: list[str]) -> list[dict]:
-	"""Return those of the rows that are still Pending, locked until the caller commits. 1 query.
+	"""Return those of the rows that are still Pending (FIELDS), locked until the caller commits. 1 query.
 
 	A second worker on the same rows waits here, and then finds that they are not Pending any more.
 	"""
-	table = frappe.qb.DocType(DOCTYPE)
-	return (
-		frappe.qb.from_(table)
-		.select("*")
-		.where(table.name.isin(names))
-		.where(table.status == PENDING)
-		.orderby(table.name)
-		.for_update()
-	).run(as_dict=True)
+	return frappe.db.sql(
+		f"select {', '.join(f'`{field}`' for field in FIELDS)} from `tab{DOCTYPE}`"
+		" where name in %(names)s and status = %(status)s order by name for update",
+		{"names": names, "status": PENDING},
+		as_dict=True,
+	)
 
 
 def update(changes: dict[str, dict], was: str) -> None:
-	"""Move rows on from status `was`: {name: {"status": ..., field: value}}. 1 query. The caller commits.
+	"""Move rows on from status `was`: {name: {"status": ..., field: value}}. The caller commits.
 
 	Rows that have left `was` meanwhile stay as they are. A row that is not going to be sent gives its suppression
 	key back, so that the customer's next product can be told; not one that may have been sent. Raises ValueError on a
-	step that does not exist.
+	step that does not exist. Queries: one for all the rows that get the same, or for CASES_AT_ONCE that do not.
 	"""
-	if not changes:
-		return
-	columns = set()
 	for values in changes.values():
 		if values["status"] not in TRANSITIONS[was]:
 			raise ValueError(f"no step from {was} to {values['status']}")
 		if values["status"] in UNSENT and values.get("reason") != Reason.OUTCOME_UNKNOWN:
 			values["suppression_key"] = None
-		columns.update(values)
-	table = frappe.qb.DocType(DOCTYPE)
-	query = (
-		frappe.qb.update(table)
-		.set(table.modified, now_datetime())
-		.set(table.modified_by, frappe.session.user)
-		.where(table.name.isin(list(changes)))
-		.where(table.status == was)
+	_write(changes, [was])
+
+
+def _write(changes: dict[str, dict], was: Iterable[str], ignore: bool = False) -> None:
+	"""Write {name: {field: value}} into the rows that have one of these statuses; queries as `update`.
+
+	ignore: what loses on a unique index stays as it is, instead of raising.
+	"""
+	groups = defaultdict(list)
+	for name, values in changes.items():
+		groups[tuple(sorted(values.items()))].append(name)
+	# Many rows that get the same are written by themselves: no row is held against each of many others.
+	large = [[entry] for entry in groups.items() if len(entry[1]) > CASES_AT_ONCE]
+	small = [entry for entry in groups.items() if len(entry[1]) <= CASES_AT_ONCE]
+	for some in (*large, *create_batch(small, CASES_AT_ONCE)):
+		_write_groups([(dict(values), names) for values, names in some], list(was), ignore)
+
+
+def _write_groups(groups: list[tuple[dict, list[str]]], was: list[str], ignore: bool) -> None:
+	"""Write the values of each group into its rows. 1 query."""
+	parameters = {
+		"now": now_datetime(),
+		"user": frappe.session.user,
+		"was": was,
+		"names": [name for _values, names in groups for name in names],
+	}
+	parameters |= {f"names{number}": names for number, (_values, names) in enumerate(groups)}
+	assignments = ["modified = %(now)s", "modified_by = %(user)s"]
+	for column in sorted({column for values, _names in groups for column in values}):
+		having = [
+			(number, values[column]) for number, (values, _names) in enumerate(groups) if column in values
+		]
+		if len(having) == len(groups) and len({value for _number, value in having}) == 1:
+			parameters[column] = having[0][1]
+			assignments.append(f"`{column}` = %({column})s")
+			continue
+		cases = []
+		for number, value in having:
+			parameters[f"{column}{number}"] = value
+			cases.append(f"when name in %(names{number})s then %({column}{number})s")
+		assignments.append(f"`{column}` = case {' '.join(cases)} else `{column}` end")
+	frappe.db.sql(
+		f"update {'ignore ' if ignore else ''}`tab{DOCTYPE}` set {', '.join(assignments)}"
+		" where name in %(names)s and status in %(was)s",
+		parameters,
 	)
-	# MariaDB sets columns from left to right, each seeing those before it: status last.
-	for column in sorted(columns, key=lambda column: (column == "status", column)):
-		query = query.set(table[column], _case(table, column, changes))
-	query.run()
 
 
 def move_on(rows: list[dict], changes: dict[str, dict]) -> None:
 	"""Move rows on from Pending as `update` does; a combined message keeps its customer's key as long as it is sent.
 
 	rows: from `lock_pending`, each with its change. A key that one of them gives back goes to another of the same
-	action and customer that is sent. At most 2 queries. The caller commits.
+	action and customer that is sent. Queries: twice those of `update`. The caller commits.
 	"""
 	unsent = {name: values for name, values in changes.items() if values["status"] in UNSENT}
 	freed = {
@@ -268,10 +369,9 @@ def move_on(rows: list[dict], changes: dict[str, dict]) -> None:
 def reopen(rows: list[dict]) -> set[str]:
 	"""Make Failed, Skipped or Cancelled rows Pending again; return the names of those that now are.
 
-	rows: name, status, campaign, action, customer (who it goes to now), run and suppression_key of each. A row whose
-	customer has been told meanwhile loses on the suppression key, as it would have when it was claimed, and stays as
-	it is. 2 queries, one for each status, and for campaigns that tell each customer once some for each row. The
-	caller commits.
+	rows: all their fields, with the customer who it goes to now. What the customer has been told meanwhile loses on
+	one of the two keys, as it would have when it was claimed, and stays as it is. Queries: 3, and one for each
+	CASES_AT_ONCE rows, or twice that where customers are told once. The caller commits.
 	"""
 	campaigns = {
 		row.name: row
@@ -282,24 +382,45 @@ def reopen(rows: list[dict]) -> set[str]:
 			order_by="name asc",
 		)
 	}
-	free = {}
-	# Whoever holds the customer's key already comes first, and those who share its message after it.
-	for row in sorted(rows, key=lambda row: (not row.suppression_key, row.name)):
-		values = {
+	changes = {
+		row.name: {
 			"status": PENDING,
 			"customer": row.customer,
+			"message_key": _message_key(row),
+			"suppression_key": suppression_key(row.action, row.customer)
+			if campaigns[row.campaign].duplicate_policy == ONCE_PER_CUSTOMER and row.customer
+			else None,
 			"reason": None,
 			"error": None,
 			"executed_at": None,
 			"next_attempt_at": None,
 		}
-		if campaigns[row.campaign].duplicate_policy == ONCE_PER_CUSTOMER and row.customer:
-			_reopen_once(row, values, campaigns[row.campaign].combine_messages)
-		else:
-			free.setdefault(row.status, {})[row.name] = values
-	for status, changes in free.items():
-		update(changes, was=status)
-	names = [row.name for row in rows]
+		for row in rows
+	}
+	# Whoever holds the customer's key already comes first.
+	for holds in (True, False):
+		_write(
+			{row.name: changes[row.name] for row in rows if bool(row.suppression_key) == holds},
+			was=UNSENT,
+			ignore=True,
+		)
+	pending = _pending_of(list(changes))
+	# Those who share the message that holds it come after it.
+	lost = [row for row in rows if row.name not in pending and changes[row.name]["suppression_key"]]
+	winners = _winners([changes[row.name]["suppression_key"] for row in lost])
+	sharing = {
+		row.name: {**changes[row.name], "suppression_key": None}
+		for row in lost
+		if campaigns[row.campaign].combine_messages
+		and winners.get(changes[row.name]["suppression_key"]) == (row.run, PENDING)
+	}
+	if sharing:
+		_write(sharing, was=UNSENT, ignore=True)
+		pending |= _pending_of(list(sharing))
+	return pending
+
+
+def _pending_of(names: list[str]) -> set[str]:
 	return set(
 		frappe.get_all(
 			DOCTYPE, filters={"name": ["in", names], "status": PENDING}, pluck="name", order_by="name asc"
@@ -307,18 +428,28 @@ def reopen(rows: list[dict]) -> set[str]:
 	)
 
 
-def _reopen_once(row: dict, values: dict, combine: bool) -> None:
-	"""Make one row Pending that must hold its customer's key, or, combined, share the message that holds it."""
-	key = suppression_key(row.action, row.customer)
-	frappe.db.savepoint("lifecycle_reopen")
-	try:
-		update({row.name: {**values, "suppression_key": key}}, was=row.status)
-	except Exception as e:
-		if not frappe.db.is_unique_key_violation(e):
-			raise
-		frappe.db.rollback(save_point="lifecycle_reopen")
-		if combine and _winners([key]).get(key) == (row.run, PENDING):
-			update({row.name: values}, was=row.status)
+def assign(rows: list[dict]) -> None:
+	"""Put its first owner into each row that had none, with its key and with what keeps it from being sent now.
+
+	rows: all their fields, with the new customer, status and reason. Where that customer has a row of their own by now,
+	it stays as it is. One query for each CASES_AT_ONCE rows. The caller commits.
+	"""
+	changes = {
+		row.name: {
+			"customer": row.customer,
+			"message_key": _message_key(row),
+			"status": row.status,
+			"reason": row.reason,
+		}
+		for row in rows
+	}
+	_write(changes, was=(SKIPPED, FAILED), ignore=True)
+
+
+def _message_key(row: dict) -> str:
+	return message_key(
+		row.action, row.reference_doctype, row.reference_name, row.occurrence_date, row.customer
+	)
 
 
 def give_up(names: list[str]) -> None:
@@ -349,14 +480,6 @@ def touch(names: list[str]) -> None:
 	frappe.qb.update(table).set(table.modified, now_datetime()).where(table.name.isin(names)).where(
 		table.status == PENDING
 	).run()
-
-
-def _case(table, column: str, changes: dict[str, dict]):
-	case = Case()
-	for name, values in changes.items():
-		if column in values:
-			case = case.when(table.name == name, values[column])
-	return case.else_(table[column])
 
 
 def refresh_runs(runs: set[str]) -> None:
@@ -456,7 +579,7 @@ def pending(filters: dict) -> list[dict]:
 
 
 def pending_of_run(run: str) -> Iterator[dict]:
-	"""Yield what `pending` returns for a run of any size. A query for each READ_AT_ONCE rows and campaign.
+	"""Yield name, campaign, customer and run of the Pending rows of a run of any size. A query for each READ_AT_ONCE rows and campaign.
 
 	Along the index on run, status, campaign and customer, so that nothing is sorted.
 	"""
@@ -552,8 +675,8 @@ def drop_indexes(names: Iterable[str]) -> None:
 			frappe.db.sql_ddl(f"alter table `tab{DOCTYPE}` drop index `{name}`")
 
 
-def rename_reference(doctype: str, old: str, new: str) -> None:
-	"""Keep the keys true after a serial number or another reference was renamed. 4 queries."""
+def rename_reference(doctype: str, old: str, new: str) -> set[str]:
+	"""Keep the keys true after a serial number or another reference was renamed, or merged; returns as `rekey`."""
 	# Frappe renames what a Dynamic Link points to, but not where it has looked for such links before they were there.
 	frappe.db.set_value(
 		DOCTYPE,
@@ -562,45 +685,99 @@ def rename_reference(doctype: str, old: str, new: str) -> None:
 		new,
 		update_modified=False,
 	)
-	rows = frappe.get_all(
-		DOCTYPE,
-		filters={"reference_doctype": doctype, "reference_name": new},
-		fields=["name", "action", "occurrence_date", "idempotency_key"],
-		order_by="name asc",
+	return rekey({"reference_doctype": doctype, "reference_name": new})
+
+
+def rename_customer(old: str, new: str) -> set[str]:
+	"""Keep the keys true after a customer was renamed, or merged into another; returns as `rekey`."""
+	frappe.db.set_value(DOCTYPE, {"customer": old}, "customer", new, update_modified=False)
+	return rekey({"customer": new})
+
+
+def rekey(filters: dict) -> set[str]:
+	"""Give the rows that match the keys that they should have; return which Queued ones nobody should get any more.
+
+	After a merge two rows can have a claim to one key. It goes to what has been sent, then to what is on its way, and so
+	on; the other keeps none, so that it can never be sent, and is Skipped if it was about to be. 2 queries, and three for
+	each CASES_AT_ONCE rows. The caller commits.
+	"""
+	# Locked: what a worker is about to send has been sent when this goes on.
+	rows = frappe.db.sql(
+		f"""select name, campaign, action, run, reference_doctype, reference_name, occurrence_date, customer,
+			status, reason, message_key, suppression_key
+		from `tab{DOCTYPE}` where {" and ".join(f"{field} = %({field})s" for field in filters)}
+		order by name for update""",
+		filters,
+		as_dict=True,
 	)
-	_rename_keys(
-		"idempotency_key",
-		{
-			idempotency_key(row.action, doctype, old, row.occurrence_date): idempotency_key(
-				row.action, doctype, new, row.occurrence_date
-			)
-			for row in rows
-		},
-	)
-
-
-def rename_customer(old: str, new: str) -> None:
-	"""Keep the keys true after a customer was renamed, or merged into another. 3 queries."""
-	actions = frappe.get_all("Lifecycle Action", pluck="name", order_by="name asc")
-	_rename_keys(
-		"suppression_key",
-		{suppression_key(action, old): suppression_key(action, new) for action in actions},
-	)
-
-
-def _rename_keys(column: str, keys: dict[str, str]) -> None:
-	"""Change {old key: new key}; an old key whose new one exists already (a merge) is left as it is."""
-	if not keys:
-		return
-	taken = set(
+	once = set(
 		frappe.get_all(
-			DOCTYPE, filters={column: ["in", list(keys.values())]}, pluck=column, order_by="name asc"
+			"Lifecycle Campaign",
+			filters={"duplicate_policy": ONCE_PER_CUSTOMER},
+			pluck="name",
+			order_by="name asc",
 		)
 	)
-	keys = {old: new for old, new in keys.items() if new not in taken}
-	if keys:
-		table = frappe.qb.DocType(DOCTYPE)
-		case = Case()
-		for old, new in keys.items():
-			case = case.when(table[column] == old, new)
-		frappe.qb.update(table).set(table[column], case).where(table[column].isin(list(keys))).run()
+	keys = {
+		row.name: {"message_key": row.message_key, "suppression_key": row.suppression_key} for row in rows
+	}
+	beaten = {}
+	for key, claimants in _grouped(rows, _message_key):
+		best = claimants[0]
+		for row in claimants:
+			keys[row.name]["message_key"] = key if row is best else None
+			if row is not best:
+				beaten[row.name] = row
+	for (action, customer, campaign), of_customer in _grouped(
+		rows, lambda row: (row.action, row.customer, row.campaign)
+	):
+		holders = [row for row in of_customer if row.suppression_key]
+		if campaign not in once or not holders:
+			continue
+		best = next((row for row in of_customer if row.name not in beaten), of_customer[0])
+		both = len({_has_moved(row) for row in holders}) > 1
+		for row in of_customer:
+			keys[row.name]["suppression_key"] = suppression_key(action, customer) if row is best else None
+			# Each of the two has a message of their own, of one row or more: one of them goes out.
+			if both and _has_moved(row) != _has_moved(best):
+				beaten[row.name] = row
+	changed = {
+		row.name: keys[row.name]
+		for row in rows
+		if (row.message_key, row.suppression_key) != tuple(keys[row.name].values())
+	}
+	# Keys are given back before they are taken.
+	_write({name: {"message_key": None, "suppression_key": None} for name in changed}, was=STATUSES)
+	_write(changed, was=STATUSES)
+	update(
+		{
+			name: {"status": SKIPPED, "reason": Reason.ALREADY_TOLD, "executed_at": now_datetime()}
+			for name, row in beaten.items()
+			if row.status == PENDING
+		},
+		was=PENDING,
+	)
+	return {name for name, row in beaten.items() if row.status == QUEUED}
+
+
+def _grouped(rows: list[dict], key) -> Iterator[tuple]:
+	"""Yield (key, rows) of the rows that have it in common, those that are nearest to the customer first."""
+	groups = defaultdict(list)
+	for row in rows:
+		groups[key(row)].append(row)
+	for key, found in groups.items():
+		yield key, sorted(found, key=_rank)
+
+
+def _has_moved(row: dict) -> bool:
+	"""Say whether a row was about somebody, or something, of another name when it was written."""
+	return row.message_key != _message_key(row)
+
+
+def _rank(row: dict) -> tuple:
+	"""Return what is lowest for the row that is nearest to the customer."""
+	if row.status in UNSENT and row.reason != Reason.OUTCOME_UNKNOWN:
+		rank = 4
+	else:
+		rank = [COMPLETED, QUEUED, FAILED, PENDING].index(row.status)
+	return rank, not row.suppression_key, row.name

@@ -41,6 +41,28 @@ class Reason:
 	SENDING_FAILED = "Sending failed"
 	OUTCOME_UNKNOWN = "Outcome unknown"
 	TRIGGER_BROKEN = "Trigger broken"
+	OUTSIDE_DATES = "Outside campaign dates"
+	NO_LONGER_MATCHES = "No longer matches"
+
+
+# What passes as soon as somebody mends the data, the clock or the campaign: each run looks again (engine/again.py).
+CAN_PASS = (
+	Reason.NO_CUSTOMER,
+	Reason.RETURNED,
+	Reason.CUSTOMER_NOT_FOUND,
+	Reason.CUSTOMER_DISABLED,
+	Reason.CUSTOMER_FROZEN,
+	Reason.NO_ADDRESS,
+	Reason.INVALID_ADDRESS,
+	Reason.ALREADY_TOLD,
+	Reason.MISSED,
+	Reason.EXPIRY_CHANGED,
+	Reason.OWNER_CHANGED,
+	Reason.NOT_FOUND,
+	Reason.OUTSIDE_DATES,
+	Reason.NO_LONGER_MATCHES,
+	Reason.TRIGGER_BROKEN,
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +96,8 @@ class DueEvent(NamedTuple):
 	occurrence: date
 	night: date
 	missed: bool = False
+	# The trigger has been changed since, or what it asks of a serial number, and now leaves it out.
+	left_out: bool = False
 
 
 @dataclass(slots=True)
@@ -103,12 +127,18 @@ class PlannedMessage:
 		return self.event.rule.campaign
 
 	@property
-	def idempotency_key(self) -> str:
-		return idempotency_key(
-			self.action["name"],
-			self.event.reference_doctype,
-			self.event.reference_name,
-			self.event.occurrence,
+	def message_key(self) -> str:
+		return self._key(self.recipient.customer)
+
+	@property
+	def ownerless_key(self) -> str:
+		"""The key that this message has in the ledger as long as nobody knows its customer."""
+		return self._key(None)
+
+	def _key(self, customer: str | None) -> str:
+		event = self.event
+		return message_key(
+			self.action["name"], event.reference_doctype, event.reference_name, event.occurrence, customer
 		)
 
 	@property
@@ -124,9 +154,14 @@ class PlannedMessage:
 		return None
 
 
-def idempotency_key(action: str, reference_doctype: str, reference_name: str, occurrence: date) -> str:
-	"""Return the identity of a message: hex digits of its action, what it is about, and the occurrence."""
-	return _digest(action, reference_doctype, reference_name, occurrence.isoformat())
+def message_key(
+	action: str, reference_doctype: str, reference_name: str, occurrence: date, customer: str | None
+) -> str:
+	"""Return the identity of a message: hex digits of its action, what it is about, the occurrence, and for whom.
+
+	customer: None while nobody knows. `ledger.KEY_IN_SQL` makes the same in the database.
+	"""
+	return _digest(action, reference_doctype, reference_name, occurrence.isoformat(), customer or "")
 
 
 def suppression_key(action: str, customer: str) -> str:

@@ -62,18 +62,23 @@ def left_out(broken: Faults) -> str | None:
 
 
 def taken(today: date) -> Taken:
-	"""Return the nights that were taken. 2 queries."""
+	"""Return the nights that were taken by today. 2 queries.
+
+	A clock that was ahead has not taken the nights between.
+	"""
 	run = frappe.qb.DocType(RUN)
 	whole = (
 		frappe.qb.from_(run)
 		.select(run.campaign, Max(run.night), Max(run.started_at))
 		.where(run.status.isin(["Delivering", "Completed"]))
+		.where(run.night <= today)
 		.groupby(run.campaign)
 	).run()
 	parts = (
 		frappe.qb.from_(run)
 		.select(run.campaign, run.night, run.started_at, run.left_out)
 		.where(run.left_out.isnotnull())
+		.where(run.night <= today)
 		# Nights before that are not taken any more.
 		.where(run.night >= (schedule.shifted(today, -schedule.MOST_DAYS) or date.min))
 		.orderby(run.started_at)

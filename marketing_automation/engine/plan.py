@@ -4,7 +4,7 @@ The nightly run, the preview of any day and the check before a message goes out 
 """
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 
 import frappe
 from frappe.utils import cint
@@ -48,14 +48,24 @@ def planned(events: list[DueEvent], night: date) -> list[PlannedMessage]:
 		PlannedMessage(action, event, recipient, *verdict(event, recipient, night))
 		for event, recipient in zip(events, audience.recipients(events), strict=True)
 		for action in event.rule.actions
-		if not action.active_since or event.night >= action.active_since.date()
+		if is_on(action, event.night, night)
 	]
+
+
+def is_on(action: dict, due_on: date, night: date) -> bool:
+	"""Say whether an action was on by the day that a message is due; night: the day of the run."""
+	since = past(action.active_since, night)
+	return not since or due_on >= since.date()
 
 
 def verdict(event: DueEvent, recipient: Recipient, night: date) -> tuple[str, str | None]:
 	"""Return (status, reason): Pending when the message can go out, else why it cannot."""
 	if event.missed:
 		return SKIPPED, Reason.MISSED
+	if event.left_out:
+		return SKIPPED, Reason.NO_LONGER_MATCHES
+	if not event.rule.sends_on(max(night, event.night)):
+		return SKIPPED, Reason.OUTSIDE_DATES
 	if event.rule.trigger.trigger_type == schedule.BEFORE and event.occurrence < night:
 		return SKIPPED, Reason.EXPIRED_MEANWHILE
 	if recipient.reason == Reason.INVALID_ADDRESS:
@@ -68,8 +78,7 @@ def verdict(event: DueEvent, recipient: Recipient, night: date) -> tuple[str, st
 def windows_for_run(rules: list[Rule], night: date) -> list[tuple[Rule, Window]]:
 	"""Return each rule with the nights that a run on `night` takes, catching up on those that were missed. 3 queries."""
 	taken = nights.taken(night)
-	# 0 is a number of nights, too.
-	catch_up_nights = cint(frappe.db.get_single_value(SETTINGS, "catch_up_nights"))
+	catch_up_nights = catch_up()
 	found = []
 	for rule in rules:
 		until, at = taken.of(rule)
@@ -77,7 +86,7 @@ def windows_for_run(rules: list[Rule], night: date) -> list[tuple[Rule, Window]]
 			night,
 			covered_until=until,
 			covered_at=at,
-			active_since=rule.active_since,
+			active_since=past(rule.active_since, night),
 			catch_up_nights=catch_up_nights,
 			start_date=rule.campaign.start_date,
 			end_date=rule.campaign.end_date,
@@ -96,3 +105,14 @@ def within(rule: Rule, first: date, last: date) -> Window:
 def windows_for_day(rules: list[Rule], day: date) -> list[tuple[Rule, Window]]:
 	"""Return each rule with just that day, for a preview: as if the rules had been on for ever."""
 	return [(rule, Window(day, day, day)) for rule in rules if rule.sends_on(day)]
+
+
+def catch_up() -> int:
+	"""Return how many nights before tonight's are still sent. 1 query."""
+	# 0 is a number of nights, too: no default.
+	return cint(frappe.db.get_single_value(SETTINGS, "catch_up_nights"))
+
+
+def past(moment: datetime | None, night: date) -> datetime | None:
+	"""Return since when something is on, or None for ever: also where a clock that was ahead says since tomorrow."""
+	return moment if moment and moment.date() <= night else None

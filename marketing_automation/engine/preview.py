@@ -13,11 +13,12 @@ from itertools import chain
 import frappe
 from frappe.utils import getdate, now_datetime
 
-from marketing_automation.engine import faults, ledger, long_lists, overlap, plan, rules, schedule
+from marketing_automation.engine import again, faults, ledger, long_lists, overlap, plan, rules, schedule
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import FAILED, PENDING, SKIPPED, PlannedMessage, Reason, Rule
 from marketing_automation.engine.schedule import Window
+from marketing_automation.engine.settings import limit
 from marketing_automation.engine.visibility import Visibility
 
 # More rows than anyone reads; the counts are of all, and so is the export.
@@ -49,11 +50,15 @@ def of_day(
 
 
 def of_run(campaign: str | None, visible: Visibility) -> dict:
-	"""Return what a run would do if it started now, catching up included. Queries: as `of_day`, and 3."""
+	"""Return what a run would do if it started now, with what it catches up on and what it looks at again.
+
+	Queries: as `of_day`, 1 more, and those of `again.pages`.
+	"""
 	night = getdate()
 	broken = Faults()
 	loaded = faults.sound(rules.load([campaign] if campaign else None), broken)
-	return _looked_at(plan.windows_for_run(loaded, night), night, visible, broken)
+	unplanned = (page.unplanned for page in again.pages(loaded, night, broken))
+	return _looked_at(plan.windows_for_run(loaded, night), night, visible, broken, unplanned=unplanned)
 
 
 def of_activation(campaign: str, visible: Visibility) -> dict:
@@ -118,6 +123,7 @@ def _looked_at(
 	broken: Faults,
 	most: int = MOST_ROWS,
 	patience: float = float("inf"),
+	unplanned: Iterable[list[tuple[PlannedMessage, dict | None]]] = (),
 ) -> dict:
 	"""Return {"night", "complete", "counts", "reasons", "rows", "left_out", "broken", "overlaps"}.
 
@@ -126,13 +132,14 @@ def _looked_at(
 	skipped or fails. rows: one dict a message, at most `most`, those to be told first; its `log` is the ledger row of one
 	that is known. left_out: how many rows are too many. broken: the rules that were left out, see `faults.Fault.as_dict`.
 	overlaps: who hears from another campaign too, see `overlap.find`.
+	unplanned: pages of messages that are looked at besides, with their ledger rows if they have one.
 	patience: after so many seconds it is what has been looked at by then, a page at least, and `complete` is False.
 	"""
 	began, complete = time.monotonic(), True
 	counts = Counter(due=0, tell=0, skip=0, fail=0, known=0)
 	reasons, mails, products, told = Counter(), set(), set(), defaultdict(set)
 	by_outcome = {"tell": [], "fail": [], "skip": [], "known": []}
-	for page in _judged(windows, night, visible, broken):
+	for page in _judged(windows, night, visible, broken, unplanned):
 		for message, key, log in page:
 			outcome = _outcome(message, log)
 			counts[outcome] += 1
@@ -166,57 +173,86 @@ def _looked_at(
 
 
 def _outcome(message: PlannedMessage, log: dict | None) -> str:
-	return "known" if log else {PENDING: "tell", SKIPPED: "skip", FAILED: "fail"}[message.status]
+	if log and not (log.comes_again and message.status == PENDING):
+		return "known"
+	return {PENDING: "tell", SKIPPED: "skip", FAILED: "fail"}[message.status]
 
 
 def _judged(
-	windows, night: date, visible: Visibility, broken: Faults
+	windows, night: date, visible: Visibility, broken: Faults, unplanned: Iterable[list[tuple]] = ()
 ) -> Iterator[list[tuple[PlannedMessage, str, dict | None]]]:
 	"""Yield pages of planned messages that the user may see, each with its key, and its ledger row if it has one.
 
-	1 or 2 queries a page, beside the plan's.
+	`comes_again` of a row: the run looks at it again. 1 to 3 queries a page, beside the plan's, and 2.
 	"""
 	taken = set()
-	for page in plan.plan(windows, night, broken):
+	again_from, max_attempts = getdate() - timedelta(days=plan.catch_up()), limit("max_attempts")
+	pages = ([(message, None) for message in page] for page in plan.plan(windows, night, broken))
+	for page in chain(unplanned, pages):
 		keyed = {
-			message.idempotency_key: message
-			for message in page
+			message.message_key: (message, log)
+			for message, log in page
 			if visible.sees(
 				company=message.event.company,
 				customer=message.recipient.customer,
 				item_code=message.event.item_code,
 			)
 		}
-		known = _known(keyed)
+		known = _known([message for message, log in keyed.values() if not log])
+		known |= {key: log for key, (_message, log) in keyed.items() if log}
+		for key, log in known.items():
+			event = keyed[key][0].event
+			log.comes_again = event.night >= again_from and again.can_pass(log, max_attempts)
+		messages = {key: message for key, (message, _log) in keyed.items()}
 		_suppress(
-			{key: m for key, m in keyed.items() if key not in known and m.status == PENDING},
+			{
+				key: message
+				for key, message in messages.items()
+				if message.status == PENDING and (key not in known or known[key].comes_again)
+			},
 			taken,
 		)
-		yield [(message, key, known.get(key)) for key, message in keyed.items()]
+		yield [(message, key, known.get(key)) for key, message in messages.items()]
 
 
-def _known(keys: Iterable[str]) -> dict[str, dict]:
-	"""Return {idempotency key: ledger row} of the messages that a run has written. 1 query."""
-	if not keys:
+def _known(messages: list[PlannedMessage]) -> dict[str, dict]:
+	"""Return {message key: ledger row} of the messages that a run has written. At most 2 queries.
+
+	That of a message whose customer was not known then is the same message; one whose customer is not known now is
+	known by any row about the same.
+	"""
+	if not messages:
 		return {}
 	log = frappe.qb.DocType(ledger.DOCTYPE)
+	columns = ("name", "message_key", "status", "reason", "attempts")
 	query = (
 		frappe.qb.from_(log)
-		.select(log.name, log.idempotency_key, log.status, log.reason)
-		.where(long_lists.among(log.idempotency_key, "keys"))
+		.select(*[log[column] for column in columns])
+		.where(long_lists.among(log.message_key, "keys"))
 	)
-	return {row.idempotency_key: row for row in long_lists.run(query, as_dict=True, keys=keys)}
+	keys = {key for message in messages for key in (message.message_key, message.ownerless_key)}
+	rows = {row.message_key: row for row in long_lists.run(query, as_dict=True, keys=keys)}
+	found = {}
+	for message in messages:
+		if row := rows.get(message.message_key) or rows.get(message.ownerless_key):
+			found[message.message_key] = row
+	ownerless = [m for m in messages if not m.recipient.customer and m.message_key not in found]
+	of_others = ledger.latest_of_events(ownerless, columns)
+	for message in ownerless:
+		if row := of_others.get(ledger.event_of(message)):
+			found[message.message_key] = row
+	return found
 
 
 def _suppress(messages: dict[str, PlannedMessage], taken: set[str]) -> None:
 	"""Mark those whose customer is told once and has been, or is by another of them, as the ledger would. 1 query.
 
-	messages: by idempotency key. taken: the suppression keys that this preview has given away; grows.
+	messages: by message key. taken: the suppression keys that this preview has given away; grows.
 	"""
 	# The ledger inserts in this order, and the first one wins.
 	keyed = [
 		(message, key)
-		for _idempotency_key, message in sorted(messages.items())
+		for _message_key, message in sorted(messages.items())
 		if (key := message.suppression_key)
 	]
 	if not keyed:
@@ -241,9 +277,9 @@ def _row(message: PlannedMessage, log: dict | None, outcome: str) -> dict:
 	event, recipient = message.event, message.recipient
 	return {
 		"outcome": outcome,
-		"status": log.status if log else message.status,
-		"reason": log.reason if log else message.reason,
-		"error": None if log else message.error,
+		"status": log.status if outcome == "known" else message.status,
+		"reason": log.reason if outcome == "known" else message.reason,
+		"error": None if outcome == "known" else message.error,
 		"log": log.name if log else None,
 		"campaign": message.campaign.name,
 		"trigger": event.rule.trigger.name,

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import frappe
 from frappe import _
-from frappe.utils import getdate, now_datetime
+from frappe.utils import create_batch, getdate, now_datetime
 
-from marketing_automation.engine import deliver, faults, ledger, nights, notify, overlap, plan, rules
+from marketing_automation.engine import again, deliver, faults, ledger, nights, notify, overlap, plan, rules
 from marketing_automation.engine.channels import channel_for
 from marketing_automation.engine.faults import Fault, Faults
 from marketing_automation.engine.language import in_the_sites_language
@@ -79,14 +79,36 @@ def _execute(run: str) -> None:
 	broken = Faults()
 	able = faults.sound(rules.load([campaign] if campaign else None), broken)
 	able = _able_to_send(able, broken)
-	due = new = 0
+	# First, so that what has found its owner is known when that owner's messages are claimed.
+	reopened, touched, new = _look_again(able, night, run, broken)
+	due = new
 	for messages in plan.plan(plan.windows_for_run(able, night), night, broken):
 		due += len(messages)
 		new += committed(_claim, messages, run)
-	committed(_end_claiming, run, night, {"due": due, "known": due - new}, broken)
+	counts = {"due": due, "known": due - new, "reopened": len(reopened)}
+	committed(_end_claiming, run, night, counts, broken)
+	for names in create_batch(reopened, again.PAGE_SIZE):
+		deliver.enqueue(ledger.pending({"name": ["in", names]}))
 	deliver.enqueue(ledger.pending_of_run(run))
-	committed(ledger.refresh_runs, {run})
+	committed(ledger.refresh_runs, {run, *touched})
 	overlap.enqueue(run)
+
+
+def _look_again(able: list, night, run: str, broken: Faults) -> tuple[list[str], set[str], int]:
+	"""Do what `again` finds; return which rows are Pending again, whose runs are touched, and how many rows are new."""
+	reopened, touched, new = [], set(), 0
+	for page in again.pages(able, night, broken):
+		names, claimed = committed(_do_again, page, run)
+		reopened += names
+		touched |= {row.run for row in (*page.reopen, *page.assign)}
+		new += claimed
+	return reopened, touched, new
+
+
+def _do_again(page: again.Page, run: str) -> tuple[set[str], int]:
+	ledger.assign(page.assign)
+	names = ledger.reopen(page.reopen)
+	return names, _claim(page.new, run)
 
 
 def _end_claiming(run: str, night, counts: dict[str, int], broken: Faults) -> None:

@@ -14,6 +14,8 @@ from marketing_automation.engine.settings import limit
 from marketing_automation.engine.transaction import committed
 
 PAGE_SIZE = 1000
+# How many times the settings' patience rows wait for a run of their campaign that is killed again and again.
+GIVE_RUNS = 4
 
 
 @in_the_sites_language
@@ -79,21 +81,41 @@ def _close(rows: list[dict]) -> set[str]:
 
 
 def resume() -> None:
-	"""Queue again the rows and start again the runs that nothing has moved for longer than the settings' patience."""
-	stale = add_to_date(now_datetime(), minutes=-limit("resume_after_minutes"))
-	rows = ledger.pending({"modified": ["<", stale]})
+	"""Start again the runs and queue again the rows that nothing has moved for longer than the settings' patience."""
+	now, patience = now_datetime(), limit("resume_after_minutes")
+	# What was written by a clock that was ahead would be left alone until that time has come.
+	unmoved = (
+		["<", add_to_date(now, minutes=-patience)],
+		[">", add_to_date(now, minutes=patience)],
+	)
+	for modified in unmoved:
+		for interrupted in frappe.get_all(
+			ledger.RUN,
+			filters={"status": "Running", "modified": modified},
+			fields=["name", "run_type", "campaign"],
+			order_by="name asc",
+		):
+			frappe.db.set_value(
+				ledger.RUN, interrupted.name, {"status": "Interrupted", "finished_at": now_datetime()}
+			)
+			committed(ledger.refresh_runs, {interrupted.name})
+			run.start(interrupted.run_type, interrupted.campaign)
+	for modified in unmoved:
+		_resume_rows(ledger.pending({"modified": modified}), add_to_date(now, minutes=-patience * GIVE_RUNS))
+
+
+def _resume_rows(rows: list[dict], overdue) -> None:
+	"""Queue Pending rows again, but for those of campaigns of which a run is claiming more at this moment.
+
+	They go out in one message with what is claimed, when that is all there. Runs that are killed again and again hold
+	up nothing that has not been moved since `overdue`.
+	"""
+	claiming = set(frappe.get_all(ledger.RUN, {"status": "Running"}, pluck="campaign", order_by="name asc"))
+	if claiming:
+		every = not {None, ""}.isdisjoint(claiming)
+		tired = {row.name for row in ledger.pending({"modified": ["<", overdue]})}
+		rows = [row for row in rows if row.name in tired or not (every or row.campaign in claiming)]
 	for first in range(0, len(rows), PAGE_SIZE):
 		# Their patience begins anew, so that what merely waits for a worker is not queued again every few minutes.
 		committed(ledger.touch, [row.name for row in rows[first : first + PAGE_SIZE]])
 	deliver.enqueue(rows)
-	for interrupted in frappe.get_all(
-		ledger.RUN,
-		filters={"status": "Running", "modified": ["<", stale]},
-		fields=["name", "run_type", "campaign"],
-		order_by="name asc",
-	):
-		frappe.db.set_value(
-			ledger.RUN, interrupted.name, {"status": "Interrupted", "finished_at": now_datetime()}
-		)
-		committed(ledger.refresh_runs, {interrupted.name})
-		run.start(interrupted.run_type, interrupted.campaign)

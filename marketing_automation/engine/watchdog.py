@@ -26,6 +26,8 @@ def overdue() -> tuple[datetime | None, datetime | None]:
 		.select(Max(run.started_at))
 		.where(nights.was_claimed(run))
 		.where(run.campaign.isnull() | (run.campaign == ""))
+		# One that a clock that was ahead has dated would keep it silent until then.
+		.where(run.started_at <= now_datetime())
 	).run()
 	((active_since,),) = (
 		frappe.qb.from_(campaign).select(Min(campaign.active_since)).where(campaign.is_active == 1)

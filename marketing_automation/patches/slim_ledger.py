@@ -15,10 +15,10 @@ GONE = (
 
 def execute() -> None:
 	"""Cut the keys of rows from before, and drop the indexes. Does nothing where that has been done."""
-	for column in ("idempotency_key", "suppression_key"):
-		frappe.db.sql(
-			f"update `tab{ledger.DOCTYPE}` set {column} = left({column}, {KEY_LENGTH})"
-			f" where char_length({column}) > {KEY_LENGTH}"
-		)
+	# The other key is made anew by `key_by_customer`.
+	frappe.db.sql(
+		f"update `tab{ledger.DOCTYPE}` set suppression_key = left(suppression_key, {KEY_LENGTH})"
+		f" where char_length(suppression_key) > {KEY_LENGTH}"
+	)
 	frappe.db.commit()
 	ledger.drop_indexes(GONE)

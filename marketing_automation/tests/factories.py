@@ -225,6 +225,17 @@ def returned(sale):
 	return doc
 
 
+def handed_over(sale, customer: str):
+	"""Return the sale of what was sold before and comes back now, to another customer, with the dates that it had."""
+	names = sale.items[0].serial_no.split("\n")
+	dates = {name: frappe.db.get_value("Serial No", name, "warranty_expiry_date") for name in names}
+	returned(sale)
+	resale = sold(customer, names)
+	for name, date_ in dates.items():
+		expire(name, date_)
+	return resale
+
+
 def pins(customer: str, *expiries, date_field: str = "warranty_expiry_date", **sale) -> list[str]:
 	"""Return serial numbers sold to a customer in one document, each with its expiry date."""
 	names = received(len(expiries), sale.get("item_code"))

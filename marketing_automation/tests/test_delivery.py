@@ -545,7 +545,7 @@ class TestMail(MarketingTestCase):
 			recipients=[factories.address(customer)],
 			subject=rendered.subject,
 			message=rendered.body,
-			message_id=f"{self.ledger()[0].name}@{frappe.local.site}",
+			message_id=f"{self.ledger()[0].message_key}@{frappe.local.site}",
 			reference_doctype="Lifecycle Campaign",
 			reference_name=campaign.name,
 			unsubscribe_message="Unsubscribe",

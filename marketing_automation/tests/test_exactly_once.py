@@ -53,7 +53,7 @@ class TestOncePerExpiry(MarketingTestCase):
 			for row in frappe.db.sql("show index from `tabLifecycle Execution Log`", as_dict=True)
 			if not row.Non_unique
 		}
-		self.assertLessEqual({"idempotency_key", "suppression_key"}, indexes)
+		self.assertLessEqual({"message_key", "suppression_key"}, indexes)
 
 	def test_a_row_delivered_twice_is_sent_once(self):
 		factories.pin(factories.customer(), in_days(30))
@@ -62,7 +62,8 @@ class TestOncePerExpiry(MarketingTestCase):
 		names = [row.name for row in self.ledger()]
 		deliver.deliver(names)
 		# Not even when another worker has read it as Pending before.
-		deliver._deliver_batch(names)
+		(row,) = self.ledger()
+		deliver._deliver_batch(names, row.campaign, {row.customer})
 		self.assertEqual(len(self.mails()), 1)
 
 	def test_a_renamed_serial_number_is_not_told_again(self):
@@ -75,18 +76,20 @@ class TestOncePerExpiry(MarketingTestCase):
 		self.assertEqual((again.due, again.known, len(self.mails())), (1, 1, 1))
 		self.assertEqual(self.ledger()[0].reference_name, f"{pin}-NEW")
 
-	def test_the_key_is_that_of_the_action_the_reference_and_the_occurrence(self):
+	def test_the_key_is_that_of_the_action_the_reference_the_occurrence_and_the_customer(self):
 		day = in_days(0)
-		key = ledger.idempotency_key("a", "Serial No", "s", day)
+		key = ledger.message_key("a", "Serial No", "s", day, "c")
 		self.assertEqual(len(key), KEY_LENGTH)
 		for other in (
-			("b", "Serial No", "s", day),
-			("a", "Batch", "s", day),
-			("a", "Serial No", "t", day),
-			("a", "Serial No", "s", in_days(1)),
-			("aSerial", " No", "s", day),
+			("b", "Serial No", "s", day, "c"),
+			("a", "Batch", "s", day, "c"),
+			("a", "Serial No", "t", day, "c"),
+			("a", "Serial No", "s", in_days(1), "c"),
+			("a", "Serial No", "s", day, "d"),
+			("a", "Serial No", "s", day, None),
+			("aSerial", " No", "s", day, "c"),
 		):
-			self.assertNotEqual(ledger.idempotency_key(*other), key)
+			self.assertNotEqual(ledger.message_key(*other), key)
 
 
 class TestOncePerCustomer(MarketingTestCase):
@@ -131,8 +134,10 @@ class TestOncePerCustomer(MarketingTestCase):
 		self.run_night()
 		self.assertEqual(self.outcome_of(first), ("Skipped", "No e-mail address"))
 		factories.contact(ana, "ana@customers.example", is_primary_contact=1)
-		second = factories.pin(ana, in_days(30))
-		self.run_night()
+		second = factories.pin(ana, in_days(31))
+		with self.at(f"{in_days(1)} 01:00"):
+			factories.expire(first, in_days(400))
+			self.run_night()
 		self.assertEqual(self.outcome_of(second), ("Queued", None))
 
 	def test_a_renamed_customer_is_not_told_again(self):

@@ -143,7 +143,7 @@ class TestByHand(MarketingTestCase):
 		self.assertEqual(api.retry(self.names()), {"Pending": 1})
 		(row,), (mail,) = self.ledger(), self.mails()
 		self.assertEqual((row.status, row.reason, row.error, row.recipient), ("Queued", None, None, NEW))
-		self.assertEqual((row.idempotency_key, row.attempts), (before.idempotency_key, 2))
+		self.assertEqual((row.message_key, row.attempts), (before.message_key, 2))
 		self.assertEqual((mail.recipient, mail.status, str(mail.name)), (NEW, "Not Sent", row.email_queue))
 		self.mail_sent()
 		self.assertEqual(self.outcome_of(self.pin), ("Completed", None))

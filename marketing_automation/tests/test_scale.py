@@ -9,7 +9,17 @@ from unittest.mock import patch
 
 import frappe
 
-from marketing_automation.engine import deliver, insight, ledger, plan, rules, run, settle
+from marketing_automation.engine import (
+	again,
+	deliver,
+	insight,
+	ledger,
+	plan,
+	retry,
+	rules,
+	run,
+	settle,
+)
 from marketing_automation.engine.model import (
 	COMPLETED,
 	PENDING,
@@ -135,6 +145,68 @@ class TestShareOut(MarketingTestCase):
 		for of_page in plans:
 			self.assertEqual(of_page.key, "run_status_campaign_customer_index")
 			self.assertNotIn("filesort", of_page.Extra)
+
+
+class TestOneCustomerWithManyPins(MarketingTestCase):
+	LIST = "{% for pin in pins %}<p>{{ pin.serial_no }}</p>{% endfor %}"
+
+	def of(self, count: int) -> None:
+		"""Claim the night of a customer who has so many pins that are due."""
+		self._reset()
+		factories.pins(factories.customer(), *[in_days(30)] * count)
+		factories.campaign(combine_messages=1, email_template=factories.template(response=self.LIST))
+		with patch.object(deliver, "enqueue"):
+			self.run_night()
+
+	def test_one_message_takes_as_many_statements_and_grows_no_faster_than_its_pins(self):
+		taken = []
+		for count in (150, 600):
+			self.of(count)
+			names = [row.name for row in self.ledger()]
+			with statements() as seen:
+				deliver.deliver(names)
+			self.assertEqual((len(self.ledger(status="Queued")), len(self.mails())), (count, 1))
+			ledgers = [query for query in seen if query.startswith(f"update `tab{ledger.DOCTYPE}`")]
+			taken.append((len(seen), sum(map(len, seen))))
+			# What is the same for all is said once, not row by row.
+			self.assertTrue(ledgers)
+			for query in ledgers:
+				self.assertLess(query.count(" when "), 10)
+		(few, length_of_few), (many, length_of_many) = taken
+		self.assertLessEqual(many, few)
+		self.assertLess(length_of_many, 5 * length_of_few)
+
+	def test_its_failure_and_its_retry_are_no_slower(self):
+		self.of(350)
+		deliver.deliver([row.name for row in self.ledger()])
+		with statements() as seen:
+			self.mail_sent("Error", error="smtplib.SMTPDataError: (451, b'later')")
+		for query in seen:
+			self.assertLess(query.count(" when "), 20 * ledger.CASES_AT_ONCE)
+		with self.at(f"{in_days(1)} 12:00"):
+			settle.settle()
+		self.assertEqual((len(self.ledger(status="Queued")), len(self.mails())), (350, 1))
+
+
+class TestRetryDue(MarketingTestCase):
+	def test_what_is_tried_again_is_read_page_by_page(self):
+		factories.pins(factories.customer(), *[in_days(30)] * 7)
+		factories.campaign()
+		self.run_night()
+		self.mail_sent("Error", error="smtplib.SMTPDataError: (451, b'later')")
+		pages, reopen = [], ledger.reopen
+
+		def reopening(rows):
+			pages.append(len(rows))
+			return reopen(rows)
+
+		with (
+			self.at(f"{in_days(1)} 12:00"),
+			patch.object(retry, "PAGE_SIZE", 3),
+			patch.object(ledger, "reopen", reopening),
+		):
+			retry.retry_due()
+		self.assertEqual((pages, len(self.ledger(status="Queued"))), ([3, 3, 1], 7))
 
 
 class TestClaim(MarketingTestCase):
@@ -284,7 +356,7 @@ class TestIndexes(MarketingTestCase):
 			sorted(
 				[
 					("name",),
-					("idempotency_key",),
+					("message_key",),
 					("suppression_key",),
 					("status",),
 					("reason",),
@@ -302,14 +374,13 @@ class TestIndexes(MarketingTestCase):
 
 	def test_the_patch_drops_what_older_versions_had(self):
 		row = self.filled()
-		long_key = row.idempotency_key + "f" * 32
-		frappe.db.set_value(ledger.DOCTYPE, row.name, "idempotency_key", long_key)
+		frappe.db.set_value(ledger.DOCTYPE, row.name, "suppression_key", row.message_key + "f" * 32)
 		frappe.db.add_index(ledger.DOCTYPE, ["recipient"], "recipient_index")
 		frappe.db.add_index(ledger.DOCTYPE, ["status", "modified"], "status_modified_index")
 		for _ in range(2):
 			slim_ledger.execute()
 			self.assertEqual(
-				frappe.db.get_value(ledger.DOCTYPE, row.name, "idempotency_key"), row.idempotency_key
+				frappe.db.get_value(ledger.DOCTYPE, row.name, "suppression_key"), row.message_key
 			)
 			self.test_each_index_that_there_is_has_been_thought_about()
 
@@ -323,6 +394,17 @@ class TestIndexes(MarketingTestCase):
 		for query, explanation in found:
 			with self.subTest(query):
 				self.assertIn("Using index", explanation.Extra)
+
+	def test_what_a_run_looks_at_again_is_found_by_its_night(self):
+		self.filled()
+		for doctype in ("Lifecycle Campaign", "Lifecycle Trigger", "Lifecycle Action"):
+			frappe.db.set_value(doctype, {"name": ["is", "set"]}, "active_since", in_days(-30))
+		with explained(ledger.DOCTYPE) as found:
+			list(again.pages(rules.load(), in_days(0)))
+		self.assertGreaterEqual(len(found), 8)
+		for query, explanation in found:
+			with self.subTest(query):
+				self.assertNotEqual(explanation.type, "ALL")
 
 	def test_what_runs_every_few_minutes_looks_only_at_what_is_open(self):
 		self.filled()

@@ -8,7 +8,7 @@ A source module has:
 - `due(windows)` takes [(Rule, Window)], yields lists of DueEvent, a few thousand at a time; reads only. The events of a
   rule come in the same order whatever other rules it is asked of: of rules together, if that raises one by one.
 - `current(claimed)` takes [(Rule, ledger row)], returns in the same order what each would be today (DueEvent, or None
-  when it is gone), so that a message is checked again before it goes out.
+  when it is gone; `left_out` when the trigger takes it no longer), so that a message is checked again before it goes out.
 - `counts(windows, visible)` takes [(Rule, Window)] and a Visibility, returns {(trigger, night): how many are due}, so that
   a forecast of months is a few queries.
 - `about(rules, names)` takes rules and the names of a few references, returns all their DueEvents, past and to come.

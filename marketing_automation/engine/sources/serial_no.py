@@ -254,10 +254,13 @@ def about(rules: list[Rule], names: list[str]) -> list[DueEvent]:
 	return events
 
 
-def upcoming(rules: list[Rule], rows: list[dict], today: date) -> dict[str, tuple[Rule, date]]:
+def upcoming(
+	rules: list[Rule], rows: list[dict], today: date, done: set[tuple[str, str]]
+) -> dict[str, tuple[Rule, date]]:
 	"""Return which rule meets each serial number next, today included, and when: {name: (rule, night)}.
 
-	rules: all on one date field. rows: a page of `expiring` by that field.
+	rules: all on one date field. rows: a page of `expiring` by that field. done: (trigger, serial number) of what has been
+	handled already.
 	Queries: one for each rule with filters; one of Item and one of Item Group where a rule has an item group.
 	"""
 	due_on = {}
@@ -268,7 +271,14 @@ def upcoming(rules: list[Rule], rows: list[dict], today: date) -> dict[str, tupl
 	takes = _judge(rules, rows, _ItemGroups(rule.trigger.item_group for rule in rules))
 	found = {}
 	for row in rows:
-		first = next((met for met in due_on[getdate(row.occurrence)] if takes(met[0], row)), None)
+		first = next(
+			(
+				(rule, on)
+				for rule, on in due_on[getdate(row.occurrence)]
+				if (rule.trigger.name, row.name) not in done and takes(rule, row)
+			),
+			None,
+		)
 		if first:
 			found[row.name] = first
 	return found
@@ -516,9 +526,11 @@ class _ItemGroups:
 def current(claimed: list[tuple[Rule, dict]]) -> list[DueEvent | None]:
 	"""Return what each (rule, ledger row) would be today, in the same order; None for a serial number that is gone.
 
-	One query. The occurrence is None when the date has been taken away.
+	The occurrence is None when the date has been taken away; `left_out` says that the rule takes it no longer.
+	Queries: one; one of Item and one of Item Group where a rule has an item group, and one for each rule with filters.
 	"""
-	date_fields = sorted({rule.trigger.date_field for rule, _row in claimed})
+	rules = {rule.trigger.name: rule for rule, _row in claimed}
+	date_fields = sorted({rule.trigger.date_field for rule in rules.values()})
 	serials = frappe.get_all(
 		REFERENCE_DOCTYPE,
 		filters={"name": ["in", sorted({row.reference_name for _rule, row in claimed})]},
@@ -526,11 +538,15 @@ def current(claimed: list[tuple[Rule, dict]]) -> list[DueEvent | None]:
 		order_by="name asc",
 	)
 	by_name = {serial.name: serial for serial in serials}
-	return [_current(by_name.get(row.reference_name), rule, row) for rule, row in claimed]
+	takes = _judge(
+		list(rules.values()), serials, _ItemGroups(rule.trigger.item_group for rule in rules.values())
+	)
+	return [_current(by_name.get(row.reference_name), rule, row, takes) for rule, row in claimed]
 
 
-def _current(serial: dict | None, rule: Rule, row: dict) -> DueEvent | None:
+def _current(serial: dict | None, rule: Rule, row: dict, takes: Callable) -> DueEvent | None:
 	if not serial:
 		return None
 	occurrence = serial[rule.trigger.date_field]
-	return _event(serial, rule, getdate(occurrence) if occurrence else None, row.due_on)
+	event = _event(serial, rule, getdate(occurrence) if occurrence else None, row.due_on)
+	return event._replace(left_out=not takes(rule, serial))

@@ -143,7 +143,18 @@ marketing_automation.run = {
 				`${ma.mails_about(mails, (products.Queued || 0) + (products.Completed || 0))}.`
 			);
 		}
-		if (progress.status === "Completed" && !progress.total) {
+		if (progress.reopened) {
+			notes.push(
+				ma.count(
+					progress.reopened,
+					__("1 message that an earlier run had to skip can be sent by now, and is."),
+					__("{0} messages that earlier runs had to skip can be sent by now, and are.", [
+						ma.number(progress.reopened),
+					])
+				)
+			);
+		}
+		if (progress.status === "Completed" && !progress.total && !progress.reopened) {
 			notes.push(__("There was nothing new to send."));
 		}
 		if (Queued) {
