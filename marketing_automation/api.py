@@ -9,7 +9,7 @@ from frappe.utils import cint, format_datetime, getdate, pretty_date
 from marketing_automation import recipes as cookbook
 from marketing_automation.engine import forecast as forecasts
 from marketing_automation.engine import health as checks
-from marketing_automation.engine import insight, ledger, run, sample, watchdog
+from marketing_automation.engine import identity, insight, ledger, run, sample, watchdog
 from marketing_automation.engine import preview as previews
 from marketing_automation.engine import retry as retrying
 from marketing_automation.engine.channels import email
@@ -73,6 +73,13 @@ def health(campaign: str | None = None) -> list[dict]:
 			CAMPAIGN, filters={"is_active": 1}, fields=["name", "sender", "is_active"], order_by="name asc"
 		)
 	return checks.problems(docs)
+
+
+@frappe.whitelist(methods=["POST"])
+def bind_site() -> None:
+	"""Say that this is the real site, not a copy of it, so that it sends; see engine.identity."""
+	_require("Marketing Automation Settings", "write")
+	identity.bind()
 
 
 # -- looking ahead -----------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import frappe
 from frappe.permissions import add_permission, reset_perms, update_permission_property
 from frappe.utils import create_batch
 
+from marketing_automation.engine import identity
 from marketing_automation.hooks import default_log_clearing_doctypes
 
 # What Frappe keeps about documents of any DocType, and the field in which that is named.
@@ -23,8 +24,10 @@ TEMPLATE_PERMISSIONS = {
 
 
 def after_install() -> None:
-	"""Store the settings' defaults, have old rows cleared, and let marketers write Email Templates."""
+	"""Store the settings' defaults, bind sending to this site, have old rows cleared, and let marketers write Email
+	Templates."""
 	frappe.get_single("Marketing Automation Settings").save(ignore_permissions=True)
+	identity.bind()
 	register_log_clearing()
 	for role, rights in TEMPLATE_PERMISSIONS.items():
 		add_permission("Email Template", role)

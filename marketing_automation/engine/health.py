@@ -7,8 +7,9 @@ from frappe import _
 from frappe.utils import cint
 from frappe.utils.scheduler import is_scheduler_inactive
 
-from marketing_automation.engine import ledger, watchdog
+from marketing_automation.engine import identity, ledger, watchdog
 from marketing_automation.engine.channels import channel_for
+from marketing_automation.engine.settings import SETTINGS
 
 EMAIL = "Send Email"
 # Where what stands in a channel's way is put right.
@@ -16,14 +17,21 @@ ROUTES = {EMAIL: "List/Email Account"}
 
 
 def problems(campaigns: list) -> list[dict]:
-	"""Return [{"level": "red" or "orange", "text", "route"}], the worst first.
+	"""Return [{"level": "red" or "orange", "text", "route", "may_bind"}], the worst first.
 
-	route: where the user can look at it or put it right, or None.
+	route: where the user can look at it or put it right, or None. may_bind: whether it is that this site is a copy, and
+	the user may say that it is not.
 	campaigns: those to check the channels of (documents or dicts of name, sender, is_active).
-	Queries: at most 7, and for each sender those of the channels' checks, for any number of campaigns.
+	Queries: at most 8, and for each sender those of the channels' checks, for any number of campaigns.
 	"""
-	found = [*_channels(campaigns), *_mail(), *_scheduler(), *_last_run(), *_paused(campaigns)]
+	found = [*_identity(), *_channels(campaigns), *_mail(), *_scheduler(), *_last_run(), *_paused(campaigns)]
 	return sorted(found, key=lambda problem: problem["level"] != "red")
+
+
+def _identity() -> list[dict]:
+	if not identity.is_copy():
+		return []
+	return [_problem("red", identity.explanation()) | {"may_bind": frappe.has_permission(SETTINGS, "write")}]
 
 
 def _channels(campaigns: list) -> list[dict]:
@@ -152,4 +160,4 @@ def _to_put_right(text: str, route: str | None) -> dict:
 
 def _problem(level: str, text: str, route: str | None = None) -> dict:
 	may_open = route and frappe.has_permission(route.split("/")[1], "read")
-	return {"level": level, "text": text, "route": route if may_open else None}
+	return {"level": level, "text": text, "route": route if may_open else None, "may_bind": False}

@@ -3,7 +3,7 @@
 import frappe
 from frappe.utils import getdate, now_datetime
 
-from marketing_automation.engine import deliver, ledger, plan, rules
+from marketing_automation.engine import deliver, identity, ledger, plan, rules
 from marketing_automation.engine.channels import channel_for
 from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.transaction import committed
@@ -69,6 +69,16 @@ def execute(run: str) -> None:
 
 def _execute(run: str) -> None:
 	night, campaign = frappe.db.get_value(ledger.RUN, run, ["night", "campaign"])
+	if identity.is_copy():
+		# Its night is not covered: once somebody says that this is the real site, it is caught up on.
+		frappe.db.set_value(
+			ledger.RUN,
+			run,
+			{"status": "Failed", "error": identity.explanation(), "finished_at": now_datetime()},
+		)
+		frappe.db.commit()
+		return
+	identity.bind_if_new()
 	able, errors = _able_to_send(rules.load([campaign] if campaign else None))
 	due = new = 0
 	for messages in plan.plan(plan.windows_for_run(able, night), night):

@@ -3,62 +3,109 @@
 Called every few minutes. Finds all that there is to do in the database: nothing depends on a job having survived.
 """
 
+import random
+
 import frappe
 from frappe.utils import add_to_date, now_datetime
+from rq.timeouts import BaseTimeoutException
 
-from marketing_automation.engine import deliver, ledger, protection, retry, run, watchdog, withdrawal
-from marketing_automation.engine.channels import by_channel
+from marketing_automation.engine import (
+	deliver,
+	drain,
+	ledger,
+	protection,
+	retry,
+	run,
+	watchdog,
+	withdrawal,
+)
+from marketing_automation.engine.channels import by_channel, channels
 from marketing_automation.engine.language import in_the_sites_language
-from marketing_automation.engine.model import QUEUED
+from marketing_automation.engine.model import FAILED, PENDING, QUEUED
 from marketing_automation.engine.settings import limit
-from marketing_automation.engine.transaction import committed
+from marketing_automation.engine.transaction import apart, committed, log_once
 
 PAGE_SIZE = 1000
 
 
 @in_the_sites_language
-def settle() -> None:
-	"""Close what has ended, take back what was paused, bring the runs' counts up to date, resume what was interrupted,
-	retry what can be."""
+def settle(steps: list[str] | None = None) -> None:
+	"""Do the STEPS, or some of them, each by itself: one that fails is logged and stops none of the others.
+
+	One that takes longer than the job may leaves those after it to a job of their own.
+	"""
+	steps = steps or [step.__name__ for step in STEPS]
+	for number, step in enumerate(steps):
+		try:
+			globals()[step]()
+		except BaseTimeoutException:
+			frappe.db.rollback()
+			if rest := steps[number + 1 :]:
+				frappe.enqueue(settle, queue="default", steps=rest)
+			raise
+		except Exception:
+			frappe.db.rollback()
+			log_once(
+				f"settle: {step} failed. The other steps went on, and it is tried again in a few minutes"
+			)
+
+
+def close_what_ended() -> None:
+	"""Close what has ended, pause what fails too often, and bring the runs' counts up to date."""
 	touched = close()
 	committed(protection.pause_failing, touched)
-	touched |= withdrawal.withdraw_paused()
-	touched |= set(
-		frappe.get_all(
-			ledger.RUN,
-			filters={"status": ["in", list(ledger.ENDS_AS)], "finished_at": ["is", "not set"]},
-			pluck="name",
-			order_by="name asc",
-		)
-	)
 	committed(ledger.refresh_runs, touched)
-	resume()
-	retry.retry_due()
-	committed(watchdog.warn)
+
+
+def take_back_paused() -> None:
+	"""Take back what was paused."""
+	committed(ledger.refresh_runs, withdrawal.withdraw_paused())
+
+
+def end_runs() -> None:
+	"""End the runs that have nothing Pending any more."""
+	open_runs = frappe.get_all(
+		ledger.RUN,
+		filters={"status": ["in", list(ledger.ENDS_AS)], "finished_at": ["is", "not set"]},
+		pluck="name",
+		order_by="name asc",
+	)
+	committed(ledger.refresh_runs, set(open_runs))
 
 
 def close(filters: dict | None = None) -> set[str]:
 	"""Move Queued rows, or those of them that match, to Completed or Failed as their channels say; return their runs.
 
-	A fixed number of queries for each PAGE_SIZE rows.
+	Those whose sender has died become Pending again, and are delivered anew. A fixed number of queries for each PAGE_SIZE
+	rows.
 	"""
 	runs, last = set(), ""
 	while True:
 		rows = frappe.get_all(
 			ledger.DOCTYPE,
 			filters={"status": QUEUED, "name": [">", last], **(filters or {})},
-			fields=["name", "action", "email_queue", "run", "error", "attempts"],
+			fields=["name", "run"],
 			order_by="name asc",
 			limit_page_length=PAGE_SIZE,
 		)
-		closed = committed(_close, rows)
-		runs |= {row.run for row in rows if row.name in closed}
+		for closed, left_behind in apart(_close, rows):
+			runs |= {row.run for row in rows if row.name in closed | left_behind}
+			if left_behind:
+				deliver.enqueue(ledger.pending({"name": ["in", list(left_behind)]}))
 		if len(rows) < PAGE_SIZE:
 			return runs
 		last = rows[-1].name
 
 
-def _close(rows: list[dict]) -> set[str]:
+def _close(found: list[dict]) -> tuple[set[str], set[str]]:
+	"""Return the names of those that have ended, and of those that are Pending again."""
+	# Read here: each attempt at a transaction sees rows and messages as they are at the same moment.
+	rows = frappe.get_all(
+		ledger.DOCTYPE,
+		filters={"status": QUEUED, "name": ["in", [row.name for row in found]]},
+		fields=[*withdrawal.FIELDS, "error"],
+		order_by="name asc",
+	)
 	types = dict(
 		frappe.get_all(
 			"Lifecycle Action",
@@ -75,25 +122,79 @@ def _close(rows: list[dict]) -> set[str]:
 		if row.name in changes and changes[row.name].pop("temporary", False):
 			changes[row.name]["next_attempt_at"] = retry.next_attempt(row.attempts, now_datetime())
 	ledger.update(changes, was=QUEUED)
-	return set(changes)
+	open_rows = [row for row in rows if row.name not in changes]
+	return set(changes), withdrawal.left_behind(open_rows, types)
 
 
 def resume() -> None:
-	"""Queue again the rows and start again the runs that nothing has moved for longer than the settings' patience."""
-	stale = add_to_date(now_datetime(), minutes=-limit("resume_after_minutes"))
-	rows = ledger.pending({"modified": ["<", stale]})
-	for first in range(0, len(rows), PAGE_SIZE):
-		# Their patience begins anew, so that what merely waits for a worker is not queued again every few minutes.
-		committed(ledger.touch, [row.name for row in rows[first : first + PAGE_SIZE]])
-	deliver.enqueue(rows)
-	for interrupted in frappe.get_all(
-		ledger.RUN,
-		filters={"status": "Running", "modified": ["<", stale]},
-		fields=["name", "run_type", "campaign"],
-		order_by="name asc",
-	):
-		frappe.db.set_value(
-			ledger.RUN, interrupted.name, {"status": "Interrupted", "finished_at": now_datetime()}
+	"""Queue again the rows and start again the runs that nothing has moved for longer than the settings' patience.
+
+	What was moved later than now belongs to a clock that was set back since: its patience is over, too.
+	"""
+	patience, now = limit("resume_after_minutes"), now_datetime()
+	not_lately = (["<", add_to_date(now, minutes=-patience)], [">", add_to_date(now, minutes=patience)])
+	for modified in not_lately:
+		rows = ledger.pending({"modified": modified})
+		for first in range(0, len(rows), PAGE_SIZE):
+			# Their patience begins anew, so that what merely waits for a worker is not queued again every few minutes.
+			committed(ledger.touch, [row.name for row in rows[first : first + PAGE_SIZE]])
+		deliver.enqueue(rows)
+	for modified in not_lately:
+		for interrupted in frappe.get_all(
+			ledger.RUN,
+			filters={"status": "Running", "modified": modified},
+			fields=["name", "run_type", "campaign"],
+			order_by="name asc",
+		):
+			frappe.db.set_value(
+				ledger.RUN, interrupted.name, {"status": "Interrupted", "finished_at": now_datetime()}
+			)
+			committed(ledger.refresh_runs, {interrupted.name})
+			run.start(interrupted.run_type, interrupted.campaign)
+
+
+def retry_failed() -> None:
+	"""Retry what failed temporarily, and what somebody has told whatever is behind a channel to send again."""
+	retry.retry_due()
+	for channel in channels():
+		if handles := channel.asked_again():
+			retry.retry(
+				frappe.get_all(
+					ledger.DOCTYPE,
+					filters={"status": FAILED, "email_queue": ["in", list(handles)]},
+					pluck="name",
+					order_by="name asc",
+				)
+			)
+
+
+def warn() -> None:
+	"""Tell the managers when no night succeeds."""
+	committed(watchdog.warn)
+
+
+STEPS = (close_what_ended, take_back_paused, end_runs, resume, retry_failed, warn)
+
+
+@in_the_sites_language
+def send_what_waits() -> None:
+	"""With a throttle, deliver what has room by now: of each campaign as much as its account sends in a minute.
+
+	The campaigns in any order, so that each of those that share an account has its turn. 2 queries, and 2 for each
+	campaign that has something to send.
+	"""
+	rate = drain.throttle()
+	if not rate or drain.held_back():
+		return
+	campaigns = frappe.get_all(
+		ledger.DOCTYPE, filters={"status": PENDING}, pluck="campaign", distinct=True, order_by="campaign asc"
+	)
+	for campaign in random.sample(campaigns, len(campaigns)):
+		customers = frappe.get_all(
+			ledger.DOCTYPE,
+			filters={"status": PENDING, "campaign": campaign},
+			pluck="customer",
+			order_by="name asc",
+			limit_page_length=rate,
 		)
-		committed(ledger.refresh_runs, {interrupted.name})
-		run.start(interrupted.run_type, interrupted.campaign)
+		deliver.enqueue(ledger.pending({"campaign": campaign, "customer": ["in", list(set(customers))]}))

@@ -114,9 +114,19 @@ frappe.ui.form.on("Lifecycle Campaign", {
 				const open = problem.route
 					? ` <a data-route="${ma.escape(problem.route)}" href="#">${__("Open It")}</a>`
 					: "";
-				return ma.banner(problem.level, problem.text, open);
+				const bind = problem.may_bind
+					? ` <button type="button" class="btn btn-xs btn-default" data-bind>${__(
+							"This is the real site: go on sending"
+					  )}</button>`
+					: "";
+				return ma.banner(problem.level, problem.text, open + bind);
 			});
 			frm.lifecycle_health.html(html.join("")).toggle(Boolean(problems.length));
+			frm.lifecycle_health
+				.find("[data-bind]")
+				.on("click", () =>
+					ma.call("bind_site", {}, { freeze: true }).then(() => frm.trigger("draw_health"))
+				);
 			frm.lifecycle_health.find("[data-route]").on("click", (e) => {
 				frappe.set_route(...e.currentTarget.dataset.route.split("/"));
 				return false;

@@ -23,8 +23,9 @@ class LifecycleCampaign(Document):
 		if self.is_active and (self.is_new() or self.has_value_changed("is_active")):
 			self.validate_readiness()
 		set_active_since(self, "is_active")
-		if self.is_active:
-			self.pause_reason = None
+		# The engine writes it when it pauses the campaign, and nobody else.
+		before = self.get_doc_before_save()
+		self.pause_reason = before.pause_reason if before and not self.is_active else None
 
 	def validate_company(self):
 		"""Refuse to write to the customers of companies that the user may not see."""
