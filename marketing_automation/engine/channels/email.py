@@ -356,13 +356,8 @@ def outcomes(rows: list[dict]) -> dict[str, dict]:
 	for row in rows:
 		mail = queue.get(row.email_queue)
 		if not mail:
-			found[row.name] = {
-				"status": FAILED,
-				"reason": Reason.OUTCOME_UNKNOWN,
-				"error": _(
-					"The Email Queue row was deleted before it was known here what became of the mail. Retry if the customer has not got it."
-				),
-			}
+			error = _("The Email Queue row was deleted before the mail was sent.")
+			found[row.name] = {"status": FAILED, "reason": Reason.SENDING_FAILED, "error": error}
 		elif mail.status == "Sent" or row.email_queue in accepted:
 			found[row.name] = {"status": COMPLETED, "error": None, "executed_at": mail.modified}
 		elif mail.status == "Error":
