@@ -9,7 +9,6 @@ down that this mail is being sent and that the one before it was. Any other goes
 """
 
 import contextlib
-import itertools
 import smtplib
 import time
 from collections import Counter, defaultdict
@@ -81,7 +80,9 @@ def _sent_lately() -> dict[str, dict[str, int]]:
 	now = now_datetime()
 	return {
 		account: {
-			moment: mails for moment, mails in of_account.items() if abs(now - get_datetime(moment)) <= A_MINUTE
+			moment: mails
+			for moment, mails in of_account.items()
+			if abs(now - get_datetime(moment)) <= A_MINUTE
 		}
 		for account, of_account in frappe.parse_json(text or "{}").items()
 	}
@@ -205,9 +206,7 @@ class _Sender:
 				server = self._server(account)
 				if self._claim(mail):
 					self._is_taken = True
-					server.session.sendmail(
-						mail.sender, mail.recipients[0].recipient, mail.message.encode()
-					)
+					server.session.sendmail(mail.sender, mail.recipients[0].recipient, mail.message.encode())
 					self._accepted = mail
 		except BaseException as error:
 			frappe.db.rollback()

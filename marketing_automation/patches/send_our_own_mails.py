@@ -28,7 +28,10 @@ def execute() -> None:
 	):
 		frappe.db.set_value(
 			drain.DOCTYPE,
-			{"name": ["in", [row.email_queue for row in rows if row.email_queue] or [""]], "status": "Not Sent"},
+			{
+				"name": ["in", [row.email_queue for row in rows if row.email_queue] or [""]],
+				"status": "Not Sent",
+			},
 			"send_after",
 			drain.OUT_OF_REACH,
 		)

@@ -252,6 +252,8 @@ def sending_suspended():
 	def suspend(suspended: int) -> None:
 		with caches_kept():
 			frappe.db.set_default("suspend_email_queue", suspended)
+		# What happens meanwhile may be committed or rolled back.
+		frappe.db.commit()
 
 	suspend(1)
 	try:

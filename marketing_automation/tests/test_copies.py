@@ -3,6 +3,7 @@
 from unittest.mock import patch
 
 import frappe
+from frappe.client import set_value
 
 from marketing_automation import api
 from marketing_automation.engine import drain, identity, run, settle
@@ -27,7 +28,7 @@ class TestCopies(MarketingTestCase):
 
 	def on_a_copy(self, **config):
 		"""Return a context in which this is the site that a backup was restored into."""
-		return patch.dict(frappe.local.conf, config or {"db_name": "_another"})
+		return patch.dict(frappe.local.conf, config or {"encryption_key": "another"})
 
 	def test_nothing_is_planned_and_the_night_is_caught_up_on(self):
 		factories.campaign()
@@ -99,7 +100,7 @@ class TestCopies(MarketingTestCase):
 	def test_no_form_and_no_request_says_so(self):
 		bound = frappe.db.get_single_value(SETTINGS, "bound_to")
 		self.assertEqual(bound, identity.fingerprint())
-		frappe.client.set_value(SETTINGS, SETTINGS, "bound_to", "x")
+		set_value(SETTINGS, SETTINGS, "bound_to", "x")
 		self.assertEqual(frappe.db.get_singles_dict(SETTINGS).bound_to, bound)
 
 	def test_a_site_of_the_first_version_is_bound_by_its_migration_and_a_new_one_by_its_first_night(self):

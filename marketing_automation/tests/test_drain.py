@@ -11,12 +11,11 @@ import frappe
 from frappe.email.doctype.email_account.email_account import EmailAccount
 from frappe.email.doctype.email_queue.email_queue import EmailQueue
 from frappe.email.queue import get_queue
-from frappe.utils import get_datetime, now_datetime
+from frappe.utils import now_datetime
 from rq.timeouts import JobTimeoutException
 
 from marketing_automation.engine import deliver, drain, settle
 from marketing_automation.engine.channels import mime
-from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories, smtp_sink
 from marketing_automation.tests.case import (
 	MarketingTestCase,
@@ -158,7 +157,9 @@ class TestDrain(DrainTestCase):
 		self.drain(names)
 		(row,) = self.ledger()
 		factories.make(
-			"Email Unsubscribe", email=row.recipient, reference_doctype="Lifecycle Campaign",
+			"Email Unsubscribe",
+			email=row.recipient,
+			reference_doctype="Lifecycle Campaign",
 			reference_name=row.campaign,
 		)
 		with self.at(str(row.next_attempt_at + timedelta(minutes=1))[:16]):

@@ -1,5 +1,6 @@
 """One slow or failing campaign takes its own time and no other's, and one broken row stops nothing."""
 
+import contextlib
 from unittest.mock import patch
 
 import frappe
@@ -67,9 +68,9 @@ class TestJobs(FairnessTestCase):
 
 
 class TestTimeOut(FairnessTestCase):
-	def deliver(self, campaign, error=JobTimeoutException("300 s")):
+	def deliver(self, campaign):
 		names = [row.name for row in self.ledger(campaign=campaign.name)]
-		with self.assertRaises(type(error)):
+		with self.assertRaises(JobTimeoutException):
 			deliver.deliver(names)
 
 	def test_what_timed_out_stands_alone_next_time_and_then_has_failed(self):
@@ -95,10 +96,10 @@ class TestTimeOut(FairnessTestCase):
 
 	def test_what_was_delivered_before_is_sent_and_what_comes_after_has_a_job_of_its_own(self):
 		slow, _other = self.claimed()
-		rows = self.ledger(campaign=slow.name)
+		_first, second, _third = sorted(row.customer for row in self.ledger(campaign=slow.name))
 		with (
 			patch.object(deliver, "COMMIT_EVERY", 1),
-			self.trouble(JobTimeoutException("300 s"), slow, rows[1].customer),
+			self.trouble(JobTimeoutException("300 s"), slow, second),
 			patch.object(email, "dispatch") as dispatch,
 		):
 			self.deliver(slow)
@@ -113,11 +114,9 @@ class TestTimeOut(FairnessTestCase):
 			patch.object(frappe, "enqueue") as enqueue,
 		):
 			deliver.deliver([row.name for row in self.ledger(campaign=slow.name)])
-		self.assertEqual(self.statuses(slow), ["Queued", "Pending", "Pending"])
 		(call,) = [call for call in enqueue.mock_calls if call.args == (deliver.deliver,)]
-		self.assertEqual(
-			call.kwargs["names"], [row.name for row in self.ledger(campaign=slow.name, status="Pending")]
-		)
+		left = {row.name for row in self.ledger(campaign=slow.name, status="Pending")}
+		self.assertEqual((len(left), set(call.kwargs["names"])), (2, left))
 
 	def test_a_campaign_that_always_times_out_pauses_itself(self):
 		frappe.get_single(SETTINGS).update({"pause_share": 50, "pause_count": 1}).save()
@@ -150,23 +149,27 @@ class TestChannelThatRaises(FairnessTestCase):
 
 
 class TestSteps(FairnessTestCase):
+	def settled_without(self, broken: str) -> list[str]:
+		"""Settle twice while a step raises; return the steps that were done."""
+		done = []
+
+		def step(name: str):
+			return lambda: done.append(name)
+
+		with contextlib.ExitStack() as stack:
+			for each in settle.STEPS:
+				stack.enter_context(patch.object(settle, each.__name__, step(each.__name__)))
+			stack.enter_context(patch.object(settle, broken, side_effect=KeyError("oops")))
+			settle.settle()
+			settle.settle()
+		return done
+
 	def test_a_step_that_raises_is_logged_once_and_stops_no_other(self):
 		frappe.db.delete("Error Log", {"method": ["like", "Marketing Automation: settle%"]})
 		for broken in settle.STEPS:
 			with self.subTest(broken.__name__):
-				done = []
-				patches = [
-					patch.object(settle, step.__name__, lambda name=step.__name__: done.append(name))
-					for step in settle.STEPS
-				]
-				for each in patches:
-					self.enterContext(each)
-				with patch.object(settle, broken.__name__, side_effect=KeyError("oops")):
-					settle.settle()
-					settle.settle()
+				done = self.settled_without(broken.__name__)
 				self.assertEqual(done, [step.__name__ for step in settle.STEPS if step is not broken] * 2)
-				for each in patches:
-					each.stop()
 				logged = frappe.get_all("Error Log", {"method": ["like", f"%settle: {broken.__name__} %"]})
 				self.assertEqual(len(logged), 1)
 
@@ -210,6 +213,7 @@ class TestBrokenRow(FairnessTestCase):
 			retry.retry(names)
 		self.assertEqual([row.status for row in self.ledger()], ["Queued", "Failed", "Queued"])
 		frappe.db.set_value(ledger.DOCTYPE, broken, "status", "Queued")
+		frappe.db.set_value("Email Queue", self.ledger()[1].email_queue, "status", "Not Sent")
 		campaign.reload()
 		campaign.update({"is_active": 0}).save()
 		frappe.db.commit()

@@ -130,6 +130,7 @@ class TestWriting(MarketingTestCase):
 
 	def test_switching_on_and_another_definition_begin_anew(self):
 		campaign, trigger, _action = self.documents()
+		frappe.db.set_single_value(SETTINGS, "cleared_until", in_days(-1000))
 		for doc in (campaign, trigger):
 			frappe.db.set_value(doc.doctype, doc.name, "active_since", LONG_AGO)
 		trigger.reload()
