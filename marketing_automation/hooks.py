@@ -24,7 +24,6 @@ before_uninstall = "marketing_automation.install.before_uninstall"
 scheduler_events = {
 	"cron": {
 		"0 1 * * *": ["marketing_automation.tasks.check_expiring_subscriptions"],
-		"* * * * *": ["marketing_automation.tasks.send_what_waits"],
 	},
 	"all": ["marketing_automation.tasks.settle_deliveries"],
 }

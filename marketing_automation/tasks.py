@@ -1,7 +1,5 @@
 """The scheduler's entry points (see `scheduler_events` in hooks.py). They start the engine and nothing else."""
 
-import frappe
-
 from marketing_automation.engine import run, settle
 
 
@@ -13,15 +11,3 @@ def check_expiring_subscriptions() -> str:
 def settle_deliveries() -> None:
 	"""Read what became of the messages on their way, and take up what was interrupted. Every few minutes."""
 	settle.settle()
-
-
-def send_what_waits() -> None:
-	"""With a throttle, send what has room by now. Every minute; without a throttle it ends at once."""
-	# Of what happens every minute Frappe is to keep no log.
-	frappe.db.set_value(
-		"Scheduled Job Type",
-		{"method": "marketing_automation.tasks.send_what_waits", "create_log": 1},
-		"create_log",
-		0,
-	)
-	settle.send_what_waits()

@@ -4,6 +4,8 @@ Called every few minutes. Finds all that there is to do in the database: nothing
 """
 
 import random
+import time
+from datetime import datetime, timedelta
 
 import frappe
 from frappe.utils import add_to_date, now_datetime
@@ -11,7 +13,6 @@ from rq.timeouts import BaseTimeoutException
 
 from marketing_automation.engine import (
 	deliver,
-	drain,
 	ledger,
 	protection,
 	retry,
@@ -26,6 +27,9 @@ from marketing_automation.engine.settings import limit
 from marketing_automation.engine.transaction import apart, committed, log_once
 
 PAGE_SIZE = 1000
+# How often the scheduler calls, and how often what waits for a throttle is looked at in between.
+A_TICK = timedelta(minutes=4)
+POUR_EVERY = 5
 
 
 @in_the_sites_language
@@ -88,7 +92,7 @@ def close(filters: dict | None = None) -> set[str]:
 			order_by="name asc",
 			limit_page_length=PAGE_SIZE,
 		)
-		for closed, left_behind in apart(_close, rows):
+		for closed, left_behind in apart(_close, rows) if rows else ():
 			runs |= {row.run for row in rows if row.name in closed | left_behind}
 			if left_behind:
 				deliver.enqueue(ledger.pending({"name": ["in", list(left_behind)]}))
@@ -173,28 +177,55 @@ def warn() -> None:
 	committed(watchdog.warn)
 
 
-STEPS = (close_what_ended, take_back_paused, end_runs, resume, retry_failed, warn)
+def send_what_waits() -> bool:
+	"""With a throttle, deliver what has room by now; return whether anything waits, then or now.
 
-
-@in_the_sites_language
-def send_what_waits() -> None:
-	"""With a throttle, deliver what has room by now: of each campaign as much as its account sends in a minute.
-
-	The campaigns in any order, so that each of those that share an account has its turn. 2 queries, and 2 for each
+	The campaigns in any order, so that each of those that share an account has its turn. 2 queries, and some for each
 	campaign that has something to send.
 	"""
-	rate = drain.throttle()
-	if not rate or drain.held_back():
-		return
+	throttled = [channel for channel in channels() if channel.is_throttled()]
+	if not throttled:
+		return False
 	campaigns = frappe.get_all(
 		ledger.DOCTYPE, filters={"status": PENDING}, pluck="campaign", distinct=True, order_by="campaign asc"
 	)
-	for campaign in random.sample(campaigns, len(campaigns)):
-		customers = frappe.get_all(
-			ledger.DOCTYPE,
-			filters={"status": PENDING, "campaign": campaign},
-			pluck="customer",
-			order_by="name asc",
-			limit_page_length=rate,
-		)
-		deliver.enqueue(ledger.pending({"campaign": campaign, "customer": ["in", list(set(customers))]}))
+	for name in random.sample(campaigns, len(campaigns)):
+		campaign = frappe.get_cached_doc("Lifecycle Campaign", name)
+		room = max(channel.room(campaign) for channel in throttled)
+		# It has locked the settings, which the jobs need.
+		frappe.db.rollback()
+		if room:
+			customers = frappe.get_all(
+				ledger.DOCTYPE,
+				filters={"status": PENDING, "campaign": name},
+				pluck="customer",
+				order_by="name asc",
+				limit_page_length=room,
+			)
+			deliver.enqueue(ledger.pending({"campaign": name, "customer": ["in", list(set(customers))]}))
+	return bool(campaigns)
+
+
+def pour() -> None:
+	"""Deliver what a throttle has room for, now and in jobs that go on until this is called again."""
+	if send_what_waits():
+		pour_on(now_datetime() + A_TICK)
+
+
+def pour_on(until: datetime) -> None:
+	"""Have a job look again for what has room."""
+	frappe.enqueue(poured, queue="long", until=until)
+
+
+@in_the_sites_language
+def poured(until: datetime) -> None:
+	"""Wait some seconds for room, deliver what has it, and go on. The entry point of the job.
+
+	So mails leave every minute, where the scheduler calls every few; and no worker is kept for more than some seconds.
+	"""
+	time.sleep(POUR_EVERY)
+	if send_what_waits() and now_datetime() < until:
+		pour_on(until)
+
+
+STEPS = (close_what_ended, take_back_paused, end_runs, resume, retry_failed, pour, warn)

@@ -180,7 +180,7 @@ class TestSteps(FairnessTestCase):
 			self.assertRaises(JobTimeoutException),
 		):
 			settle.settle()
-		self.assertEqual(enqueue.mock_calls[-1].kwargs["steps"], ["retry_failed", "warn"])
+		self.assertEqual(enqueue.mock_calls[-1].kwargs["steps"], ["retry_failed", "pour", "warn"])
 
 
 class TestBrokenRow(FairnessTestCase):

@@ -8,7 +8,6 @@ from frappe.email.doctype.email_queue.email_queue import bulk_retry, send_now
 from frappe.email.queue import get_queue
 from frappe.utils import now_datetime
 
-from marketing_automation import tasks
 from marketing_automation.engine import drain, settle
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.patches import send_our_own_mails
@@ -185,10 +184,9 @@ class TestThrottle(WaitingTestCase):
 		return self.due(count, **campaign)
 
 	def tick(self, minutes: float) -> int:
-		"""Do what is done every minute, so much later; return how many mails there are."""
+		"""Look for what has room, so much later; return how many mails there are."""
 		with self.later(minutes=minutes):
-			tasks.send_what_waits()
-			frappe.db.commit()
+			settle.send_what_waits()
 		return len(self.mails())
 
 	def test_each_account_sends_so_many_a_minute_and_the_rest_waits(self):
@@ -248,10 +246,32 @@ class TestThrottle(WaitingTestCase):
 			self.tick(minute * 1.1)
 		self.assertEqual((len(self.mails()), self.statuses().count("Pending")), (12, 0))
 
-	def test_without_a_throttle_the_minute_costs_nothing(self):
+	def test_it_goes_on_between_the_schedulers_calls_as_long_as_something_waits(self):
+		self.throttled(1, 2)
+		self.run_night()
+		until = now_datetime() + timedelta(minutes=4)
+		with patch.object(frappe, "enqueue") as enqueue, patch.object(settle.time, "sleep") as sleep:
+			settle.pour()
+			(call,) = enqueue.mock_calls
+			self.assertEqual((call.args, call.kwargs["queue"]), ((settle.poured,), "long"))
+			settle.poured(until)
+			self.assertEqual(len(enqueue.mock_calls), 2)
+			# The scheduler has called again by then.
+			settle.poured(now_datetime())
+			self.assertEqual(len(enqueue.mock_calls), 2)
+		self.assertLess(max(call.args[0] for call in sleep.mock_calls), 30)
+		self.tick(1.1)
+		with patch.object(frappe, "enqueue") as enqueue, patch.object(settle.time, "sleep"):
+			settle.pour()
+			settle.poured(until)
+		enqueue.assert_not_called()
+
+	def test_without_a_throttle_nothing_is_looked_for(self):
 		self.due()
-		with patch.object(settle.deliver, "enqueue") as enqueue:
-			tasks.send_what_waits()
+		with patch.object(settle.deliver, "enqueue"):
+			self.run_night()
+		with patch.object(frappe, "enqueue") as enqueue:
+			settle.pour()
 		enqueue.assert_not_called()
 
 

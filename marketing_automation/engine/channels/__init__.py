@@ -12,6 +12,7 @@ A channel module has:
   raises Unsendable.
 - `room(campaign)` returns how many messages of a campaign it takes now: None for any number, 0 while nothing leaves. The
   others stay Pending. Asked inside the transaction of `hand_over`, so what it locks is locked until that is committed.
+- `is_throttled()` says whether `room` is a number that grows again within a minute.
 - `hand_over(composed)` sends a batch inside the caller's transaction; returns the fields of each ledger row, in the same
   order. If it raises, all that it wrote is undone, and it is called again for one at a time.
 - `dispatch(handed_over)` takes such fields when they are committed; what has to happen only then, happens.

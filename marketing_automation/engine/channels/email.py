@@ -233,6 +233,11 @@ def _made_once(key: tuple, make: Callable):
 	return frappe.local.lifecycle_made[key]
 
 
+def is_throttled() -> bool:
+	"""Say whether each account sends only so many mails a minute, and does so now. 2 queries."""
+	return bool(drain.throttle()) and not drain.held_back()
+
+
 def room(campaign: dict) -> int | None:
 	"""Return how many mails the campaign may send now: None for any number, 0 while nothing is sent. 2 queries, and
 	some more with a throttle."""
