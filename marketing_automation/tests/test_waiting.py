@@ -36,6 +36,7 @@ class WaitingTestCase(MarketingTestCase):
 			reference_doctype="Lifecycle Campaign",
 			reference_name=row.campaign,
 		)
+		frappe.db.commit()
 
 
 class TestSuspended(WaitingTestCase):
