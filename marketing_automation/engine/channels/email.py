@@ -301,6 +301,8 @@ def withdraw(rows: list[dict], only_left_behind: bool = False) -> set[str]:
 		.where(table.name.isin(list({row.email_queue for row in rows}) or [""]))
 		.where(table.status == "Not Sent")
 		.where(table.send_after == drain.OUT_OF_REACH)
+		# As in `_is_being_sent`.
+		.where((table.retry == 0) | (table.error != ""))
 		.for_update()
 	).run()
 	if only_left_behind and found and not drain.held_back():
@@ -347,7 +349,7 @@ def outcomes(rows: list[dict]) -> dict[str, dict]:
 		for row in frappe.get_all(
 			"Email Queue",
 			filters={"name": ["in", list(names)]},
-			fields=["name", "status", "error", "modified", "send_after"],
+			fields=["name", "status", "error", "modified", "send_after", "retry"],
 			order_by="name asc",
 		)
 	}
@@ -386,8 +388,12 @@ def outcomes(rows: list[dict]) -> dict[str, dict]:
 
 
 def _is_being_sent(mail: dict) -> bool:
-	"""Say whether a mail is with a sender, or was when its sender died."""
-	return mail.status == "Sending" or (mail.status == "Not Sent" and mail.send_after == drain.TAKEN)
+	"""Say whether a mail is with a sender, or was when its sender died: ours, or whoever pressed "Send Now".
+
+	Newer versions of Frappe make such a mail "Not Sent" again, with an attempt and no error.
+	"""
+	was = mail.send_after == drain.TAKEN or (mail.retry and not mail.error)
+	return mail.status == "Sending" or (mail.status == "Not Sent" and bool(was))
 
 
 def _is_long_ago(moment: datetime) -> bool:
