@@ -21,7 +21,7 @@ from frappe.utils import cint, cstr, get_datetime, get_hook_method, now_datetime
 from rq.timeouts import BaseTimeoutException
 
 from marketing_automation import compat
-from marketing_automation.engine import identity, ledger, settle
+from marketing_automation.engine import audience, identity, ledger, settle
 from marketing_automation.engine.channels import mime, smtp_errors
 from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.settings import SETTINGS
@@ -131,8 +131,8 @@ def drain(names: list[str]) -> None:
 def _leased(names: list[str]) -> dict[str, dict | None]:
 	"""Return each of the rows with its `recipients`, or None if it is not ours to send.
 
-	Those of paused campaigns are not: their batch was under way when what was Queued was taken back. They are taken
-	back next. 3 queries.
+	Those of paused campaigns are not: their batch was under way when what was Queued was taken back. Nor are those of
+	people who have unsubscribed since. Both are taken back by `settle`. 4 queries.
 	"""
 	now = now_datetime()
 	rows = frappe.get_all(
@@ -145,7 +145,7 @@ def _leased(names: list[str]) -> dict[str, dict | None]:
 			[DOCTYPE, "modified", "<", now + LEASE],
 		],
 		fields=[
-			*("name", "sender", "message", "email_account", "reference_doctype"),
+			*("name", "sender", "message", "email_account", "reference_doctype", "reference_name"),
 			*("attachments", "communication"),
 		],
 		order_by="name asc",
@@ -162,8 +162,16 @@ def _leased(names: list[str]) -> dict[str, dict | None]:
 		order_by="name asc",
 	):
 		recipients[str(recipient.parent)].append(recipient)
-	for name, row in found.items():
+	unsubscribes = audience.unsubscribes(
+		{each.recipient for of_mail in recipients.values() for each in of_mail}
+	)
+	for name, row in list(found.items()):
 		row.recipients = recipients[name]
+		if any(
+			unsubscribes.get(each.recipient.lower(), set()) & {None, row.reference_name}
+			for each in row.recipients
+		):
+			del found[name]
 	return {name: found.get(name) for name in names}
 
 

@@ -260,6 +260,23 @@ class TestDrain(DrainTestCase):
 		settle.settle()
 		self.assertEqual((self.mails(), {row.status for row in self.ledger()}), ([], {"Cancelled"}))
 
+	def test_whoever_unsubscribes_before_the_job_begins_gets_nothing(self):
+		names = self.queued()
+		(campaign,) = frappe.get_all("Lifecycle Campaign", pluck="name")
+		factories.make(
+			"Email Unsubscribe",
+			email=self.mails()[0].recipient,
+			reference_doctype="Lifecycle Campaign",
+			reference_name=campaign,
+		)
+		frappe.db.commit()
+		self.drain(names)
+		self.assertEqual((set(self.statuses()), self.sink.mails), ({"Not Sent"}, []))
+		with self.at(str(now_datetime() + timedelta(minutes=20))[:16]):
+			settle.settle()
+		self.assertEqual({row.reason for row in self.ledger()}, {"Unsubscribed"})
+		self.assertEqual(self.mails(), [])
+
 	def test_muted_or_suspended_mail_stays_where_it_is(self):
 		names = self.queued()
 		with sending_suspended():
