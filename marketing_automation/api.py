@@ -12,7 +12,7 @@ from marketing_automation import template_rights as rights_on_templates
 from marketing_automation.engine import campaigns as overviews
 from marketing_automation.engine import forecast as forecasts
 from marketing_automation.engine import health as checks
-from marketing_automation.engine import insight, ledger, run, sample, watchdog
+from marketing_automation.engine import identity, insight, ledger, run, sample, watchdog
 from marketing_automation.engine import language as languages
 from marketing_automation.engine import preview as previews
 from marketing_automation.engine import retry as retrying
@@ -95,6 +95,13 @@ def health(campaign: str | None = None) -> list[dict]:
 			CAMPAIGN, filters={"is_active": 1}, fields=["name", "sender", "is_active"], order_by="name asc"
 		)
 	return checks.problems(docs)
+
+
+@frappe.whitelist(methods=["POST"])
+def bind_site() -> None:
+	"""Say that this is the real site, not a copy of it, so that it sends; see engine.identity."""
+	_require("Marketing Automation Settings", "write")
+	identity.bind()
 
 
 # -- the state of campaigns --------------------------------------------------------------------------------------

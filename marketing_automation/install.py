@@ -9,6 +9,7 @@ from frappe.permissions import add_permission, reset_perms, update_permission_pr
 from frappe.utils import create_batch, now_datetime
 
 from marketing_automation import leftovers
+from marketing_automation.engine import identity
 from marketing_automation.hooks import default_log_clearing_doctypes
 
 # What goes away with the module, and can be named elsewhere.
@@ -30,8 +31,10 @@ TEMPLATE_PERMISSIONS = {
 
 
 def after_install() -> None:
-	"""Store the settings' defaults, have old rows cleared, and let marketers write Email Templates."""
+	"""Store the settings' defaults, bind sending to this site, have old rows cleared, and let marketers write Email
+	Templates."""
 	frappe.get_single("Marketing Automation Settings").save(ignore_permissions=True)
+	identity.bind()
 	register_log_clearing()
 	for role, rights in TEMPLATE_PERMISSIONS.items():
 		add_permission("Email Template", role)

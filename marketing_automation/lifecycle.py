@@ -29,16 +29,16 @@ def only_switched_off(doc, works_by: tuple[str, ...]) -> bool:
 def set_active_since(doc, switch: str, definition: tuple[str, ...] = ()) -> None:
 	"""Keep `active_since`: when `switch` was last turned on, or the fields of `definition` last changed.
 
-	What fell due before is not made up for (see engine.schedule.window).
+	What fell due before is not made up for (see engine.schedule.window). So whatever a request says of it does not count.
 	"""
+	before = doc.get_doc_before_save()
+	was_on = before and before.get(switch) and before.active_since
 	if not doc.get(switch):
 		doc.active_since = None
-	elif (
-		not doc.active_since
-		or doc.has_value_changed(switch)
-		or any(doc.has_value_changed(field) for field in definition)
-	):
+	elif not was_on or any(doc.has_value_changed(field) for field in definition):
 		doc.active_since = now_datetime()
+	else:
+		doc.active_since = before.active_since
 
 
 def refuse_deletion_if_used(doc, field: str, switch_label: str) -> None:

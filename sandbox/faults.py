@@ -1,8 +1,8 @@
 """Break it while it works, and count: who was due, who was told, who was lost, who was told twice, what is stuck.
 
 Run inside a bench by `make faults` (see cli.py), against a MariaDB and a Redis that are its own to restart:
-faults.py SITE FOLDER [--short]. Everything else is real too: RQ workers that are killed, mails that go through
-Email Queue to an SMTP server on loopback, the processes of several nights at once. Only the clock is helped: what the
+faults.py SITE FOLDER [--short]. Everything else is real too: RQ workers that are killed, mails that lie in Email Queue
+and go to an SMTP server on loopback, the processes of several nights at once. Only the clock is helped: what the
 app does "after a quarter of an hour" is made that old. The last line is for machines.
 """
 
@@ -14,17 +14,20 @@ import multiprocessing
 import os
 import random
 import re
+import select
 import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from unittest.mock import patch
 
 import frappe
+import time_machine
 import workers
-from frappe.email.doctype.email_account.email_account import EmailAccount
 from frappe.email.queue import flush
 from frappe.installer import update_site_config
 from frappe.utils import add_days, add_to_date, getdate, now_datetime
@@ -34,6 +37,7 @@ from services import MariaDB, Redis
 from marketing_automation.engine import drain, ledger, retry, run, settle
 from marketing_automation.engine.model import COMPLETED, FAILED, PENDING, QUEUED, Reason
 from marketing_automation.engine.settings import SETTINGS
+from marketing_automation.engine.sources import serial_no
 from marketing_automation.engine.transaction import committed
 from marketing_automation.tests import factories, smtp_sink
 
@@ -109,10 +113,7 @@ class Site:
 			subject="{{ serial_no }}", response="{{ customer_name }} {{ days_left }}"
 		)
 		factories.campaign(email_template=template)
-		# Two rounds instead of four until Email Queue gives up.
-		frappe.db.set_single_value("System Settings", "email_retry_limit", 1)
 		frappe.db.commit()
-		frappe.clear_document_cache("System Settings", "System Settings")
 		return pins
 
 	def reset(self, count: int) -> None:
@@ -143,39 +144,42 @@ class Site:
 	def leased(self) -> list[str]:
 		"""Return the mails that are ours to send."""
 		frappe.db.rollback()
-		filters = {"status": "Not Sent", "send_after": [">", now_datetime()]}
+		filters = {
+			"status": "Not Sent",
+			"send_after": drain.OUT_OF_REACH,
+			"modified": [">", now_datetime() - drain.LEASE],
+		}
 		return [
 			str(name)
 			for name in frappe.get_all("Email Queue", filters=filters, pluck="name", order_by="name asc")
 		]
 
-	def let_time_pass(self, leases: bool = True) -> None:
-		"""Make everything as old as it has to be for `settle` to take it up, and for Frappe to take our mails."""
+	def let_time_pass(self) -> None:
+		"""Make everything as old as it has to be for `settle` to take it up."""
 		# The transaction of a worker that was just killed may hold its locks for a moment yet.
-		committed(self._age, leases)
+		committed(self._age)
 
 	@staticmethod
-	def _age(leases: bool) -> None:
+	def _age() -> None:
 		long_ago = add_to_date(now_datetime(), days=-1)
 		for doctype, filters, field in (
 			(ledger.DOCTYPE, {"status": PENDING}, "modified"),
 			(ledger.RUN, {"status": "Running"}, "modified"),
-			("Email Queue", {"status": "Sending"}, "modified"),
-			*([("Email Queue", {"status": "Not Sent"}, "send_after")] if leases else []),
+			("Email Queue", {"status": ["in", ["Not Sent", "Sending"]]}, "modified"),
 			# Not whether it `is set`: newer versions ask that with <> '', which MariaDB refuses of a date in an UPDATE.
 			(ledger.DOCTYPE, {"next_attempt_at": [">", "1900-01-01"]}, "next_attempt_at"),
 		):
 			frappe.db.set_value(doctype, filters, field, long_ago, update_modified=False)
 
-	def recover(self, send_mails: Callable | None = None, rounds: int = 12) -> None:
-		"""Do what a scheduler and a worker do in the hours after, until nothing is open."""
+	def recover(self, rounds: int = 12) -> None:
+		"""Do what a scheduler and workers do in the hours after, until nothing is open."""
 		for _round in range(rounds):
 			self.connect()
 			self.let_time_pass()
 			settle.settle()
-			if self.pending():
-				self.work_off(ENGINE_QUEUES)
-			(send_mails or self.send_mails)()
+			# Frappe's own queue, too: it is to find nothing of ours.
+			self.flush_mails()
+			self.work_off(ALL_QUEUES)
 			settle.settle()
 			if not self.pending() and not frappe.db.count(ledger.DOCTYPE, {"status": QUEUED}):
 				return
@@ -201,21 +205,11 @@ class Site:
 				os.dup2(log.fileno(), stream.fileno())
 		start_worker(queue=queues, burst=burst)
 
-	def send_mails(self) -> None:
-		"""Send what is in Email Queue from this process."""
-		server = EmailAccount.find_default_outgoing().get_smtp_server()
-		for name in frappe.get_all(
-			"Email Queue", filters={"status": "Not Sent"}, pluck="name", order_by="creation asc"
-		):
-			frappe.get_doc("Email Queue", name).send(smtp_server_instance=server)
-		server.quit()
-
 	def flush_mails(self) -> None:
-		"""Send what is in Email Queue as the scheduler does, by workers where this version has them do it."""
+		"""Send what Email Queue sends by itself as the scheduler does: in this process, or by workers."""
 		with contextlib.suppress(frappe.ValidationError):
 			# Newer versions send in this process, and raise when too many mails fail.
 			flush()
-		self.work_off(MAIL_QUEUE)
 		frappe.db.rollback()
 
 	def told(self) -> Counter:
@@ -282,7 +276,7 @@ def kills(site: Site, result: Result, times: int, rows: int) -> None:
 			# Those whose job was killed, and those whose job is still to come: two jobs for one mail.
 			drain.enqueue(site.leased())
 			if random.random() < 0.5:
-				site.let_time_pass(leases=False)
+				site.let_time_pass()
 				settle.settle()
 		site.recover()
 		look_up_unknown(site)
@@ -421,7 +415,7 @@ def smtp_refuses(site: Site, result: Result, rows: int) -> None:
 
 
 def smtp_greylists(site: Site, result: Result, rows: int) -> None:
-	"""451 for every recipient until Email Queue has given up on all; the ledger's own retry brings them through."""
+	"""451 for every recipient, twice; the ledger's retry brings them through."""
 	site.reset(rows)
 	seen = Counter()
 
@@ -451,55 +445,181 @@ def smtp_drops(site: Site, result: Result, rows: int) -> None:
 
 
 def smtp_down(site: Site, result: Result, rows: int) -> None:
-	"""Nobody answers until Email Queue has given up on every mail, then the server is back."""
+	"""Nobody answers for three rounds, then the server is back."""
 	site.reset(rows)
 	port = frappe.conf.mail_port
 	update_site_config("mail_port", 9, validate=False)
 	run.start()
-	site.work_off(ENGINE_QUEUES)
+	seen = Counter()
 	for _round in range(3):
+		site.work_off(ALL_QUEUES)
 		site.connect()
-		site.flush_mails()
-	settle.settle()
-	failed = frappe.db.count(ledger.DOCTYPE, {"status": FAILED, "next_attempt_at": ["is", "set"]})
+		seen.update(frappe.get_all(ledger.DOCTYPE, pluck="status", order_by="name asc"))
+		site.let_time_pass()
+		settle.settle()
 	update_site_config("mail_port", port, validate=False)
-	site.recover(site.flush_mails)
+	deliver_the_rest(site)
 	result.tried += 1
 	site.count(result, rows)
-	# All must have been seen to fail, or nothing was tried.
-	result.lost += rows - failed
+	# Some must have been seen to fail and none to be sent, or nothing was tried.
+	if seen[COMPLETED] or not seen[FAILED]:
+		result.lost += rows
 
 
 def mail_worker_killed(site: Site, result: Result, times: int, rows: int) -> None:
-	"""Kill the worker that hands mails to the server: ours the first time, then Frappe's."""
+	"""Kill the worker that hands mails to the server, lose its job, and let `settle` find what is left."""
 	site.reset(rows)
 	# So slow that most kills hit a mail in the air.
 	site.sink.reply = lambda recipients, raw: time.sleep(0.2)
 	run.start()
 	site.work_off(ENGINE_QUEUES)
 	while result.tried < times and frappe.db.count("Email Queue", {"status": "Not Sent"}):
-		flush()
 		with site.working(1, MAIL_QUEUE):
 			time.sleep(random.uniform(0.1, 1))
 		result.tried += 1
 		# To Redis the job of a killed worker runs for some minutes yet.
 		site.services["Redis"].flush()
 		frappe.db.rollback()
-		# The mails' lease has ended.
 		site.let_time_pass()
+		settle.settle()
+		site.work_off(ENGINE_QUEUES)
 	site.sink.reply = None
 	site.recover()
 	look_up_unknown(site)
 	site.count(result, rows)
 
 
+def jobs_lost(site: Site, result: Result, times: int, rows: int) -> None:
+	"""The worker dies between two pages of a night, and Redis forgets its jobs; customers with pins on both pages get one
+	mail, also where one page is taken up before the other (every second time)."""
+	pairs = rows // 2
+	for number in range(times):
+		site.reset(rows)
+		customers = share_customers(site.pins[:rows], pairs)
+		with contextlib.suppress(Lost):
+			claim_two_pages(pairs)
+		site.services["Redis"].flush()
+		if number % 2:
+			first_page = frappe.get_all(
+				ledger.DOCTYPE, pluck="name", order_by="name asc", limit_page_length=pairs
+			)
+			long_ago = add_to_date(now_datetime(), days=-1)
+			frappe.db.set_value(
+				ledger.DOCTYPE, {"name": ["in", first_page]}, "modified", long_ago, update_modified=False
+			)
+			frappe.db.commit()
+			settle.settle()
+			site.work_off(ALL_QUEUES)
+		result.tried += 1
+		site.recover()
+		told = Counter(recipients[0] for recipients, _raw in site.sink.mails)
+		completed = frappe.get_all(ledger.DOCTYPE, {"status": COMPLETED}, pluck="name", order_by="name asc")
+		result.due += rows
+		result.told += len(completed)
+		result.lost += rows - len(completed) + len(customers) - len(told)
+		result.doubled += sum(told.values()) - len(told)
+		result.stuck += frappe.db.count(ledger.DOCTYPE, {"status": ["in", [PENDING, QUEUED]]})
+	share_customers(site.pins[:rows], rows)
+	frappe.db.set_value("Lifecycle Campaign", {}, "combine_messages", 0)
+	frappe.db.commit()
+
+
+class Lost(Exception):
+	"""The worker is gone."""
+
+
+def share_customers(pins: list[str], count: int) -> list[str]:
+	"""Let `count` customers have these pins, in turn, and have the campaign combine them; return the customers."""
+	names = [f"customer {pin}" for pin in pins[:count]]
+	for number, pin in enumerate(pins):
+		frappe.db.set_value("Serial No", pin, "customer", names[number % count], update_modified=False)
+	frappe.db.set_value("Lifecycle Campaign", {}, "combine_messages", 1)
+	frappe.db.commit()
+	return names
+
+
+def claim_two_pages(size: int) -> None:
+	"""Execute tonight's run with pages of `size` pins until the second is claimed, and no further."""
+	claim, pages = run._claim, []
+
+	def claiming(messages, name):
+		claimed = claim(messages, name)
+		frappe.db.commit()
+		pages.append(claimed)
+		if len(pages) == 2:
+			raise Lost
+		return claimed
+
+	name = run.begin("Scheduled", None)
+	with patch.object(serial_no, "PAGE_SIZE", size), patch.object(run, "_claim", claiming):
+		run._execute(name)
+
+
+def suspended(site: Site, result: Result, times: int, rows: int) -> None:
+	"""Sending is suspended, before the mails are handed over or after, and resumed."""
+	for number in range(times):
+		site.reset(rows)
+		after = number % 2
+		suspend(site, not after)
+		run.start()
+		site.work_off(ENGINE_QUEUES)
+		suspend(site, True)
+		site.work_off(ALL_QUEUES)
+		site.connect()
+		site.let_time_pass()
+		settle.settle()
+		site.flush_mails()
+		site.work_off(ALL_QUEUES)
+		frappe.db.rollback()
+		sent_meanwhile = len(site.sink.mails)
+		waiting = frappe.db.count(ledger.DOCTYPE, {"status": PENDING})
+		suspend(site, False)
+		result.tried += 1
+		site.recover()
+		site.count(result, rows)
+		result.lost += sent_meanwhile + rows - waiting
+
+
+def suspend(site: Site, suspended: bool) -> None:
+	frappe.db.set_default("suspend_email_queue", int(suspended))
+	frappe.db.commit()
+	frappe.clear_cache()
+	site.connect()
+
+
+def clock_jumps(site: Site, result: Result, times: int, rows: int) -> None:
+	"""Workers whose clock is hours ahead or behind deliver and send, and are killed; then it is right again."""
+	for number in range(times):
+		site.reset(rows)
+		ahead = timedelta(hours=3 if number % 2 else -3)
+		run.start()
+		for queues, shift in ((ENGINE_QUEUES, ahead), (MAIL_QUEUE, -ahead), (ALL_QUEUES, ahead)):
+			with time_machine.travel(datetime.now(timezone.utc) + shift), site.working(1, queues):
+				# The clock of this process has jumped, too.
+				wait_in_truth(1.5)
+			settle.settle()
+		result.tried += 1
+		site.recover()
+		look_up_unknown(site)
+		site.count(result, rows)
+
+
+def wait_in_truth(seconds: float) -> None:
+	"""Wait so long by a clock that does not jump."""
+	select.select([], [], [], seconds)
+
+
 def deliver_tonight(site: Site) -> None:
-	"""Run the night, with mails sent by our job first and then as the scheduler does, through all retries."""
+	"""Run the night, with mails sent by our job, through all retries."""
 	run.start()
 	site.work_off(ALL_QUEUES)
-	site.recover(site.flush_mails, rounds=6)
+	deliver_the_rest(site)
+
+
+def deliver_the_rest(site: Site) -> None:
+	site.recover(rounds=6)
 	while frappe.db.count(ledger.DOCTYPE, {"next_attempt_at": ["is", "set"]}):
-		site.recover(site.flush_mails, rounds=6)
+		site.recover(rounds=6)
 
 
 def fork(work: Callable, site: Site) -> multiprocessing.Process:
@@ -561,6 +681,9 @@ def faults(site: Site, short: bool) -> list[tuple[str, Callable]]:
 			lambda r: our_sender_killed(site, r, 2 if short else 30, 60 if short else 500),
 		),
 		("mail worker killed", lambda r: mail_worker_killed(site, r, 2 if short else 10, mails)),
+		("jobs lost, two pages", lambda r: jobs_lost(site, r, 1 if short else 5, rows)),
+		("sending suspended", lambda r: suspended(site, r, 2 if short else 6, rows)),
+		("the clock jumps", lambda r: clock_jumps(site, r, 2 if short else 6, rows)),
 	]
 
 

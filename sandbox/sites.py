@@ -37,6 +37,11 @@ class Sites:
 		dump = self._dump_of_demonstration() if demonstration else self._dump_with_app()
 		with step(f"Site {site}"):
 			self._restore(site, dump)
+			# A restored site is a copy, and sends nothing before somebody says that it is the real one.
+			self.bench.frappe(
+				*("--site", site, "execute", "marketing_automation.engine.identity.bind"),
+				log=f"bind-{site}.log",
+			)
 
 	def without_app(self, site: str) -> None:
 		"""Make `site` a site with Frappe and ERPNext only."""

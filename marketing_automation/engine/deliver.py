@@ -2,19 +2,22 @@
 
 Each batch, of one campaign, is one transaction: lock its rows and all that go out in one message with them, look again
 at the world, send, write down what happened, commit. A crash loses the whole batch and nothing else: its rows are still
-Pending and `settle` takes them up again.
+Pending and `settle` takes them up again. A batch that fails or takes too long is written down, so that what is wrong in
+it stands alone next time.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from operator import attrgetter
+from operator import itemgetter
 
 import frappe
+from frappe import _
 from frappe.utils import cstr, getdate, now_datetime
 from rq.timeouts import BaseTimeoutException
 
-from marketing_automation.engine import audience, faults, ledger, plan, protection, rules
+from marketing_automation.engine import audience, faults, identity, ledger, plan, protection, rules
 from marketing_automation.engine.channels import Message, Unsendable, channel_for
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
@@ -34,6 +37,9 @@ from marketing_automation.engine.settings import limit
 from marketing_automation.engine.transaction import committed
 
 COMMIT_EVERY = 50
+# RQ gives a job of the default queue five minutes. What begins within these seconds, and is ended by RQ all the same,
+# has taken more than a minute by itself.
+SECONDS_PER_JOB = 200
 
 # Not the message's fault: the batch is given up and its rows stay Pending.
 INTERRUPTIONS = (
@@ -45,17 +51,21 @@ INTERRUPTIONS = (
 
 
 def enqueue(rows: Iterable[dict]) -> int:
-	"""Share Pending rows (name, campaign, customer; sorted by the last two) out in jobs; return how many jobs."""
+	"""Share Pending rows (name, campaign, customer; sorted by the last two) out in jobs; return how many jobs.
+
+	A job has the rows of one campaign, so that what is wrong with it takes its own time and no other's.
+	"""
 	jobs = 0
-	for chunk in cut(rows, limit("chunk_size")):
-		# No deduplicate: to Redis the job of a worker that was killed counts as started for a long time yet.
-		frappe.enqueue(
-			deliver,
-			queue="default",
-			names=[row["name"] for row in chunk],
-			now=frappe.flags.in_test,
-		)
-		jobs += 1
+	for _campaign, of_campaign in groupby(rows, key=itemgetter("campaign")):
+		for chunk in cut(of_campaign, limit("chunk_size")):
+			# No deduplicate: to Redis the job of a worker that was killed counts as started for a long time yet.
+			frappe.enqueue(
+				deliver,
+				queue="default",
+				names=[row["name"] for row in chunk],
+				now=frappe.flags.in_test,
+			)
+			jobs += 1
 	return jobs
 
 
@@ -79,42 +89,103 @@ def _recipient_of(row: dict) -> tuple:
 def deliver(names: list[str]) -> None:
 	"""Send what is still Pending of these ledger rows. The entry point of the background job.
 
-	What a campaign has is left Pending when no Email Account can send it; that is raised once the others are sent.
+	What a campaign has is left Pending when no Email Account can send it, or the channel takes no more at the moment.
+	Whatever goes wrong with one batch is raised when the others are sent.
 	"""
 	rows = ledger.pending({"name": ["in", names]})
 	runs = {row.run for row in rows}
-	handed_over, without_account = defaultdict(list), None
-	for campaign, of_campaign in groupby(rows, key=attrgetter("campaign")):
-		try:
-			for batch in cut(of_campaign, COMMIT_EVERY):
-				customers = {row.customer for row in batch}
-				sent, failed_in, touched = committed(
-					_deliver_batch, [row.name for row in batch], campaign, customers
-				)
+	deadline = time.monotonic() + SECONDS_PER_JOB
+	handed_over, errors, left = defaultdict(list), [], []
+	try:
+		for campaign, of_campaign in groupby(rows, key=itemgetter("campaign")):
+			for number, batch in enumerate(batches := list(_batches(list(of_campaign)))):
+				if number and time.monotonic() > deadline:
+					left += [row for rest in batches[number:] for row in rest]
+					break
+				try:
+					sent, failed_in, touched, is_full = committed(
+						_deliver_batch,
+						[row.name for row in batch],
+						campaign,
+						{row.customer for row in batch},
+					)
+				except frappe.OutgoingEmailError as e:
+					# For `settle`, once there is an account.
+					errors.append(e)
+					break
+				except BaseTimeoutException as e:
+					_write_down(batch, e)
+					left += [row for rest in batches[number + 1 :] for row in rest]
+					raise
+				except (frappe.QueryDeadlockError, frappe.QueryTimeoutError) as e:
+					errors.append(e)
+					continue
+				except Exception as e:
+					_write_down(batch, e)
+					errors.append(e)
+					continue
 				runs |= touched
 				for channel, fields in sent.items():
 					handed_over[channel] += fields
 				if failed_in:
 					committed(protection.pause_failing, failed_in)
-		except frappe.OutgoingEmailError as e:
-			without_account = e
-	for channel, fields in handed_over.items():
-		channel.dispatch(fields)
+				if is_full:
+					break
+	finally:
+		for channel, fields in handed_over.items():
+			channel.dispatch(fields)
+		enqueue(left)
 	committed(ledger.refresh_soon, runs)
-	if without_account:
-		raise without_account
+	if errors:
+		raise errors[-1]
 
 
-def _deliver_batch(names: list[str], campaign: str, customers: set[str]) -> tuple[dict, set[str], set[str]]:
+def _batches(rows: list[dict]) -> Iterator[list[dict]]:
+	"""Cut the rows of a campaign into batches; those of customers with whom something went wrong last, each alone."""
+	apart = {row.customer for row in rows if row.error}
+	yield from cut([row for row in rows if row.customer not in apart], COMMIT_EVERY)
+	yield from cut([row for row in rows if row.customer in apart], 1)
+
+
+def _write_down(batch: list[dict], error: Exception) -> None:
+	"""Keep what went wrong with a whole batch in its rows, which stay Pending. Commits.
+
+	One message that takes too long by itself has Failed, and so has one whose attempts are used up.
+	"""
+	if isinstance(error, BaseTimeoutException):
+		reason = Reason.TEMPLATE_ERROR
+		text = _(
+			"Filling in the template took longer than a background job may take. Simplify it: look for loops within loops. Then retry."
+		)
+	else:
+		reason, text = Reason.SENDING_FAILED, f"{type(error).__name__}: {cstr(error)}"
+	is_alone = len({row.customer for row in batch}) == 1
+	ends = is_alone and (
+		isinstance(error, BaseTimeoutException) or batch[0].attempts + 1 >= limit("max_attempts")
+	)
+	if not ends:
+		committed(ledger.interrupted, [row.name for row in batch], text)
+		return
+	committed(
+		ledger.update,
+		{row.name: {**failed(reason, text), "attempts": row.attempts + 1} for row in batch},
+		PENDING,
+	)
+	committed(protection.pause_failing, {row.run for row in batch})
+
+
+def _deliver_batch(
+	names: list[str], campaign: str, customers: set[str]
+) -> tuple[dict, set[str], set[str], bool]:
 	"""Send the rows of one campaign and these customers; return what was handed over, by channel, the runs whose
-	messages have failed, and the runs of all rows.
+	messages have failed, the runs of all rows, and whether rows are left Pending because a channel takes no more.
 
 	Queries: a fixed number, and what the channel needs for a batch.
 	"""
 	# Whatever brought a row here, from whichever job, page or hand: the rest of its message comes with it.
 	rows = ledger.lock_pending(list({*names, *ledger.pending_together(campaign, customers)}))
 	if not rows:
-		return {}, set(), set()
+		return {}, set(), set(), False
 	today, now = getdate(), now_datetime()
 	changes, sendable = {}, []
 	for row, (rule, action, event, recipient, problem) in zip(rows, look_again(rows), strict=True):
@@ -130,11 +201,19 @@ def _deliver_batch(names: list[str], campaign: str, customers: set[str]) -> tupl
 	changes |= on_their_way
 	sent, handed_over = _send([entry for entry in sendable if entry[0].name not in on_their_way], today)
 	changes |= sent
-	for row in rows:
-		changes[row.name]["attempts"] = row.attempts + 1
-	ledger.move_on(rows, changes)
-	failed_in = {row.run for row in rows if changes[row.name]["status"] == FAILED}
-	return handed_over, failed_in, {row.run for row in rows}
+	# What belongs to a customer who has to wait, waits with it: it may hold the customer's key.
+	waiting = {row.customer for row in rows if row.name not in changes}
+	changed = [
+		row
+		for row in rows
+		if row.name in changes and (row.customer not in waiting or changes[row.name]["status"] == QUEUED)
+	]
+	changes = {
+		row.name: {"error": None, **changes[row.name], "attempts": row.attempts + 1} for row in changed
+	}
+	ledger.move_on(changed, changes)
+	failed_in = {row.run for row in changed if changes[row.name]["status"] == FAILED}
+	return handed_over, failed_in, {row.run for row in rows}, bool(waiting)
 
 
 def judge(rows: list[dict], today) -> list[tuple[str, str | None, str | None]]:
@@ -236,13 +315,20 @@ def _recall(sendable: list[tuple]) -> dict[str, dict]:
 
 
 def _send(sendable: list[tuple], today) -> tuple[dict[str, dict], dict]:
-	"""Hand the messages to their channels; return the changes of their ledger rows, and what each channel has."""
+	"""Hand the messages to their channels; return the changes of their ledger rows, and what each channel has.
+
+	Of what a channel does not take at the moment there is no change. On a copy of a site none takes anything.
+	"""
 	items = item_names({event.item_code for _row, _rule, _action, event, _recipient in sendable})
 	by_channel = defaultdict(list)
 	for message, names in _messages(sendable, items, today):
 		by_channel[channel_for(message.action.action_type)].append((message, names))
 	changes, handed_over = {}, defaultdict(list)
+	is_copy = identity.is_copy()
 	for channel, messages in by_channel.items():
+		messages = messages[: 0 if is_copy else channel.room(messages[0][0].campaign)]
+		if not messages:
+			continue
 		prepared = channel.prepare([message.action for message, _names in messages])
 		composed = []
 		for message, names in messages:

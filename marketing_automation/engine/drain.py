@@ -1,29 +1,27 @@
 """Sends our own mails as soon as they are committed: names of Email Queue rows in, one SMTP session for all of them.
 
-Frappe empties its Email Queue every few minutes, some hundred rows a time. Our rows begin with a lease: a
-`send_after` that keeps Frappe away from them while a job of ours sends them. What the job cannot send, and all of it
-when the job dies, is Frappe's again, with its retries. Nothing is configured.
+Frappe never sends them by itself: they lie in its Email Queue with a `send_after` that never comes. What a job does not
+get to (it dies, nobody answers, sending is suspended), `settle` takes out of Email Queue again, and delivery looks at
+the world anew. Nothing is configured.
 
 A mail that is finished (channels/mime.py) goes to the server as it stands, with one commit: the one that writes
 down that this mail is being sent and that the one before it was. Any other goes by Email Queue's own `send`.
 """
 
 import contextlib
-import itertools
 import smtplib
-import sys
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 
 import frappe
-from frappe.email.doctype.email_queue.email_queue import EmailQueue, SendMailContext
+from frappe.email.doctype.email_queue.email_queue import EmailQueue
 from frappe.model.base_document import get_controller
 from frappe.utils import cint, cstr, get_datetime, get_hook_method, now_datetime
 from rq.timeouts import BaseTimeoutException
 
 from marketing_automation import compat
-from marketing_automation.engine import ledger, settle
+from marketing_automation.engine import audience, identity, ledger, settle
 from marketing_automation.engine.channels import mime, smtp_errors
 from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.settings import SETTINGS
@@ -31,15 +29,26 @@ from marketing_automation.engine.transaction import committed
 
 DOCTYPE = "Email Queue"
 RECIPIENT = "Email Queue Recipient"
+# The `send_after` of a mail that waits for a job of ours, and of one that a job has taken. Frappe sends neither, also
+# when it has made a mail that was being sent "Not Sent" again, of which nobody knows whether it left.
+OUT_OF_REACH = datetime(2999, 12, 31)
+TAKEN = datetime(2999, 12, 30)
+# A mail that is older was looked at too long ago to be sent.
 LEASE = timedelta(minutes=15)
-# A lease about to end is left to Frappe, so that the two never meet on a row.
-MARGIN = timedelta(minutes=1)
 MAILS_PER_JOB = 1000
 READ_AT_ONCE = 50
-# RQ gives a job of the short queue five minutes.
-SECONDS_PER_JOB = 200
-# So many mails in a row without an answer, and the server is not there.
+# RQ gives a job of the short queue five minutes, and Frappe a server two minutes to answer.
+SECONDS_PER_JOB = 150
+# So many mails in a row without an answer, or one that has waited so many seconds for it, and the server is not there.
 GIVE_UP_AFTER = 3
+PATIENCE = 20
+A_MINUTE = timedelta(minutes=1)
+
+
+def held_back() -> bool:
+	"""Say whether this site sends no mail at the moment: muted, suspended, or a copy of another one. 1 query."""
+	suspended = cint(frappe.db.get_default("suspend_email_queue"))
+	return bool(frappe.are_emails_muted() or suspended or identity.is_copy())
 
 
 def throttle() -> int:
@@ -47,32 +56,46 @@ def throttle() -> int:
 	return cint(frappe.db.get_single_value(SETTINGS, "mails_per_minute"))
 
 
-def schedule(accounts: list[str | None]) -> list[datetime]:
-	"""Return for each mail, given the account it is sent from, until when Frappe has to leave it alone.
+def room(account: str) -> int:
+	"""Return how many mails an account may send now, with a throttle; 1 query.
 
-	With a throttle: when it is to be sent, by Frappe, each account's mails after those that wait already. That
-	keeps the settings locked until the caller commits, so that jobs side by side queue up behind each other.
+	Counted by the minute that has just passed. The settings are locked until the caller commits, so that jobs side by
+	side do not both take the last room.
 	"""
-	now, rate = now_datetime(), throttle()
-	if not rate:
-		return [now + LEASE] * len(accounts)
-	paced = frappe.db.get_singles_dict(SETTINGS, for_update=True).get("paced_until")
-	next_free = {
-		account: get_datetime(moment) for account, moment in frappe.parse_json(paced or "{}").items()
+	return max(throttle() - sum(_sent_lately().get(account, {}).values()), 0)
+
+
+def take_room(accounts: list[str]) -> None:
+	"""Write down that so many mails are sent now, given the account of each. The caller commits. 2 queries."""
+	lately, now = _sent_lately(), str(now_datetime().replace(microsecond=0))
+	for account, mails in Counter(accounts).items():
+		of_account = lately.setdefault(account, {})
+		of_account[now] = of_account.get(now, 0) + mails
+	frappe.db.set_single_value(SETTINGS, "sent_lately", frappe.as_json(lately), update_modified=False)
+
+
+def _sent_lately() -> dict[str, dict[str, int]]:
+	"""Return {account: {moment: mails}} of the last minute, locked until the caller commits. 1 query."""
+	text = frappe.db.get_singles_dict(SETTINGS, for_update=True).get("sent_lately")
+	now = now_datetime()
+	return {
+		account: {
+			moment: mails
+			for moment, mails in of_account.items()
+			if abs(now - get_datetime(moment)) <= A_MINUTE
+		}
+		for account, of_account in frappe.parse_json(text or "{}").items()
 	}
-	moments = []
-	for account in accounts:
-		moment = max(next_free.get(account or "", now), now)
-		next_free[account or ""] = moment + timedelta(minutes=1) / rate
-		moments.append(moment)
-	waiting = {account: str(moment) for account, moment in next_free.items() if moment > now}
-	frappe.db.set_single_value(SETTINGS, "paced_until", frappe.as_json(waiting), update_modified=False)
-	return moments
+
+
+def is_left_behind(modified: datetime) -> bool:
+	"""Say whether no job of ours sends a mail of that time any more. A clock that was set back makes it one, too."""
+	return abs(now_datetime() - modified) > LEASE
 
 
 def enqueue(names: list[str]) -> None:
-	"""Have background jobs send these rows now, unless a throttle says when each is sent, or nothing is to be sent."""
-	if throttle() or _held_back():
+	"""Have background jobs send these rows now, unless nothing is to be sent."""
+	if held_back():
 		return
 	for first in range(0, len(names), MAILS_PER_JOB):
 		frappe.enqueue(
@@ -82,52 +105,47 @@ def enqueue(names: list[str]) -> None:
 
 @in_the_sites_language
 def drain(names: list[str]) -> None:
-	"""Send those of the rows that are still leased, and close their ledger rows. The entry point of the job."""
-	# Then the rows stay where they are; the lease ends by itself.
-	if _held_back():
+	"""Send those of the rows that wait for us, and close their ledger rows. The entry point of the job."""
+	if held_back():
 		return
-	sender, left, read = _Sender(), deque(names), {}
+	sender, read, left = _Sender(), {}, []
 	deadline = time.monotonic() + SECONDS_PER_JOB
 	try:
-		while left and sender.unanswered < GIVE_UP_AFTER and time.monotonic() < deadline:
-			if left[0] not in read:
-				read = _leased(list(itertools.islice(left, READ_AT_ONCE)))
-			if mail := read[left[0]]:
+		for number, name in enumerate(names):
+			if time.monotonic() >= deadline:
+				left = names[number:]
+				break
+			if name not in read:
+				read = _leased(names[number : number + READ_AT_ONCE])
+			if mail := read[name]:
 				sender.send(mail)
-			left.popleft()
-		if left and sender.unanswered < GIVE_UP_AFTER:
-			# Out of time, but they are ours yet: another job goes on.
-			enqueue(list(left))
-			left.clear()
 	finally:
 		frappe.db.rollback()
 		sender.write_down()
-		committed(_release, [*sender.failed, *left])
 		sender.quit()
+	# Out of time: another job goes on. What was not sent because nobody answered waits for `settle`.
+	enqueue([name for name in left if name not in sender.unsent])
 	committed(ledger.refresh_soon, settle.close({"email_queue": ["in", names]}))
-
-
-def _held_back() -> bool:
-	"""Say whether this site sends nothing at the moment."""
-	return frappe.are_emails_muted() or bool(cint(frappe.db.get_default("suspend_email_queue")))
-
-
-def _lease_left() -> datetime:
-	"""Return the moment until which a lease has to last for a mail to be sent now."""
-	return now_datetime() + MARGIN
 
 
 def _leased(names: list[str]) -> dict[str, dict | None]:
 	"""Return each of the rows with its `recipients`, or None if it is not ours to send.
 
-	Those of paused campaigns are not: their batch was under way when what was Queued was taken back. They stay
-	leased, and are taken back next. 3 queries.
+	Those of paused campaigns are not: their batch was under way when what was Queued was taken back. Nor are those of
+	people who have unsubscribed since. Both are taken back by `settle`. 4 queries.
 	"""
+	now = now_datetime()
 	rows = frappe.get_all(
 		DOCTYPE,
-		filters={"name": ["in", names], "status": "Not Sent", "send_after": [">", _lease_left()]},
+		filters=[
+			[DOCTYPE, "name", "in", names],
+			[DOCTYPE, "status", "=", "Not Sent"],
+			[DOCTYPE, "send_after", "=", OUT_OF_REACH],
+			[DOCTYPE, "modified", ">", now - LEASE],
+			[DOCTYPE, "modified", "<", now + LEASE],
+		],
 		fields=[
-			*("name", "sender", "message", "email_account", "reference_doctype"),
+			*("name", "sender", "message", "email_account", "reference_doctype", "reference_name"),
 			*("attachments", "communication"),
 		],
 		order_by="name asc",
@@ -144,30 +162,32 @@ def _leased(names: list[str]) -> dict[str, dict | None]:
 		order_by="name asc",
 	):
 		recipients[str(recipient.parent)].append(recipient)
-	for name, row in found.items():
+	unsubscribes = audience.unsubscribes(
+		{each.recipient for of_mail in recipients.values() for each in of_mail}
+	)
+	for name, row in list(found.items()):
 		row.recipients = recipients[name]
+		if any(
+			unsubscribes.get(each.recipient.lower(), set()) & {None, row.reference_name}
+			for each in row.recipients
+		):
+			del found[name]
 	return {name: found.get(name) for name in names}
 
 
-def _release(names: list[str]) -> None:
-	"""Leave what is not sent of these rows to Frappe, at once. 1 query."""
-	table = frappe.qb.DocType(DOCTYPE)
-	if names:
-		frappe.qb.update(table).set(table.send_after, None).where(table.name.isin(names)).where(
-			table.status.isin(["Not Sent", "Partially Sent"])
-		).run()
-
-
 class _Sender:
-	"""Sends rows of `_leased` one after the other; `failed` and `unanswered` say how that went."""
+	"""Sends rows of `_leased` one after the other."""
 
 	def __init__(self):
-		self.failed: list[str] = []
-		# Mails in a row of which the server has said nothing.
-		self.unanswered = 0
+		# Those that nobody has tried, because their account's server does not answer.
+		self.unsent: set[str] = set()
 		# The row that the server has taken and that is not written down as Sent yet.
 		self._accepted: dict | None = None
 		self._accounts, self._servers = {}, {}
+		# Whether the row that is being sent is marked as ours.
+		self._is_taken = False
+		# By account: mails in a row of which the server has said nothing.
+		self._unanswered = Counter()
 		# Whoever has changed how this site sends is asked; in tests Frappe sends nothing.
 		self._frappes_way = (
 			get_hook_method("override_email_send")
@@ -176,28 +196,39 @@ class _Sender:
 		)
 
 	def send(self, mail: dict) -> None:
-		"""Send one row unless somebody else has it by now. Commits.
+		"""Send one row unless somebody else has it by now, or its account's server is not there. Commits.
 
-		What went wrong is written down as Email Queue does it, and as far as that does not, in the ledger.
+		A mail that cannot be sent ends as Error, with the reason; the ledger decides whether it is tried again.
 		"""
+		account = self._account(mail)
+		if not account or self._unanswered[account.name] >= GIVE_UP_AFTER:
+			self.unsent.add(str(mail.name))
+			return
+		self._is_taken = False
+		began = time.monotonic()
 		try:
-			account = self._account(mail)
 			if self._frappes_way or not _is_finished(mail, account):
 				self._send_frappes_way(mail, account)
 			else:
 				# First: an account without its password or token raises here, and then nothing is being sent.
 				server = self._server(account)
 				if self._claim(mail):
-					self._send_finished(mail, server)
-		except BaseTimeoutException:
-			raise
-		except Exception as error:
+					self._is_taken = True
+					server.session.sendmail(mail.sender, mail.recipients[0].recipient, mail.message.encode())
+					self._accepted = mail
+		except BaseException as error:
 			frappe.db.rollback()
+			committed(_fail, mail.name, self._is_taken)
 			compat.keep_mail_error(mail.name, error)
-			self.failed.append(str(mail.name))
-			self.unanswered = 0 if smtp_errors.replies(cstr(error)) else self.unanswered + 1
+			if isinstance(error, BaseTimeoutException) or not isinstance(error, Exception):
+				raise
+			if smtp_errors.replies(cstr(error)):
+				self._unanswered[account.name] = 0
+			else:
+				waited = time.monotonic() - began > PATIENCE
+				self._unanswered[account.name] += GIVE_UP_AFTER if waited else 1
 		else:
-			self.unanswered = 0
+			self._unanswered[account.name] = 0
 
 	def write_down(self) -> None:
 		"""Write down what the server has taken last. 2 queries. Commits."""
@@ -221,43 +252,34 @@ class _Sender:
 		"""3 queries, as text: this is done for each mail, and building them takes longer than they take."""
 		changed = {"now": now_datetime(), "user": frappe.session.user}
 		if self._accepted:
-			for doctype, name in (
-				(RECIPIENT, self._accepted.recipients[0].name),
-				(DOCTYPE, self._accepted.name),
+			for doctype, name, more in (
+				(RECIPIENT, self._accepted.recipients[0].name, ""),
+				(DOCTYPE, self._accepted.name, "send_after = %(now)s,"),
 			):
 				frappe.db.sql(
-					f"update `tab{doctype}` set status = 'Sent', modified = %(now)s, modified_by = %(user)s "
+					f"update `tab{doctype}` set {more} status = 'Sent', modified = %(now)s, modified_by = %(user)s "
 					"where name = %(name)s",
 					{**changed, "name": name},
 				)
 		if not mail:
 			return False
 		frappe.db.sql(
-			f"update `tab{DOCTYPE}` set status = 'Sending', modified = %(now)s, modified_by = %(user)s "
-			"where name = %(name)s and status = 'Not Sent' and send_after > %(lease)s",
-			{**changed, "name": mail.name, "lease": _lease_left()},
+			f"update `tab{DOCTYPE}` set status = 'Sending', send_after = %(taken)s, modified = %(now)s, "
+			"modified_by = %(user)s where name = %(name)s and status = 'Not Sent' and send_after = %(waiting)s",
+			{**changed, "name": mail.name, "waiting": OUT_OF_REACH, "taken": TAKEN},
 		)
 		return bool(frappe.db._cursor.rowcount)
 
-	def _send_finished(self, mail: dict, server) -> None:
-		"""Hand a claimed mail to the server as it stands."""
-		try:
-			server.session.sendmail(mail.sender, mail.recipients[0].recipient, mail.message.encode())
-		except BaseException:
-			# As at the end of Email Queue's `send`: for a next attempt, or as Error.
-			document = frappe.get_doc(DOCTYPE, mail.name)
-			SendMailContext(document, server).__exit__(*sys.exc_info())
-			raise
-		self._accepted = mail
-
 	def _send_frappes_way(self, mail: dict, account) -> None:
-		"""Send by Email Queue's `send`; what goes wrong it has written down before it raises."""
+		"""Send by Email Queue's `send`."""
 		self.write_down()
 		server = None if account.get("service") == "Frappe Mail" else self._server(account)
 		try:
 			# Locked until `send` has marked it as Sending.
-			still = {"name": mail.name, "status": "Not Sent", "send_after": [">", _lease_left()]}
+			still = {"name": mail.name, "status": "Not Sent", "send_after": OUT_OF_REACH}
 			if frappe.db.get_value(DOCTYPE, still, "name", for_update=True):
+				frappe.db.set_value(DOCTYPE, mail.name, "send_after", TAKEN)
+				self._is_taken = True
 				frappe.get_doc(DOCTYPE, mail.name).send(smtp_server_instance=server)
 		finally:
 			frappe.db.rollback()
@@ -276,6 +298,22 @@ class _Sender:
 			self.write_down()
 			self._servers[account.name] = account.get_smtp_server()
 		return self._servers[account.name]
+
+
+def _fail(name: str, is_taken: bool) -> None:
+	"""End a row as Error, with the error that is being handled: one that is ours (`is_taken`), or nobody's. 1 query.
+
+	Not for a next attempt of Email Queue's: before one, delivery looks at the world again.
+	"""
+	table = frappe.qb.DocType(DOCTYPE)
+	row = frappe.qb.update(table).where(table.name == name)
+	if is_taken:
+		row = row.where(table.send_after == TAKEN).where(table.status.isin(["Sending", "Not Sent", "Error"]))
+	else:
+		row = row.where(table.send_after == OUT_OF_REACH).where(table.status == "Not Sent")
+	row.set(table.status, "Error").set(table.error, frappe.get_traceback()).set(
+		table.send_after, OUT_OF_REACH
+	).set(table.modified, now_datetime()).run()
 
 
 def _is_finished(mail: dict, account) -> bool:

@@ -8,11 +8,12 @@ from frappe.query_builder.functions import Count
 from frappe.utils import add_to_date, cint, getdate, now_datetime
 from frappe.utils.scheduler import is_scheduler_inactive
 
-from marketing_automation.engine import faults, ledger, nights, rules, watchdog
+from marketing_automation.engine import faults, identity, ledger, nights, rules, watchdog
 from marketing_automation.engine.channels import channel_for
 from marketing_automation.engine.channels.smtp_errors import fault_of_server
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.model import FAILED, PENDING, QUEUED, Reason
+from marketing_automation.engine.settings import SETTINGS
 
 EMAIL = "Send Email"
 # Where what stands in a channel's way is put right.
@@ -24,14 +25,16 @@ LONGEST_WORDS = 200
 
 
 def problems(campaigns: list) -> list[dict]:
-	"""Return [{"level": "red" or "orange", "text", "route"}], the worst first.
+	"""Return [{"level": "red" or "orange", "text", "route", "may_bind"}], the worst first.
 
 	route: where the user can look at it or put it right, or None. One about a broken trigger names it: `trigger`.
+	may_bind: whether it is that this site is a copy, and the user may say that it is not.
 	campaigns: those to check the triggers and channels of (documents or dicts of name, sender, is_active).
-	Queries: at most 19, for each sender those of the channels' checks, and one for each trigger with filters.
+	Queries: at most 20, for each sender those of the channels' checks, and one for each trigger with filters.
 	"""
 	actions = _actions([campaign.name for campaign in campaigns])
 	found = [
+		*_identity(),
 		*_broken(campaigns),
 		*_channels(campaigns, actions),
 		*_messages(actions),
@@ -42,6 +45,12 @@ def problems(campaigns: list) -> list[dict]:
 		*_paused(campaigns),
 	]
 	return sorted(found, key=lambda problem: problem["level"] != "red")
+
+
+def _identity() -> list[dict]:
+	if not identity.is_copy():
+		return []
+	return [_problem("red", identity.explanation()) | {"may_bind": frappe.has_permission(SETTINGS, "write")}]
 
 
 def _broken(campaigns: list) -> list[dict]:
@@ -285,4 +294,4 @@ def _to_put_right(text: str, route: str | None) -> dict:
 
 def _problem(level: str, text: str, route: str | None = None) -> dict:
 	may_open = route and frappe.has_permission(route.split("/")[1], "read")
-	return {"level": level, "text": text, "route": route if may_open else None}
+	return {"level": level, "text": text, "route": route if may_open else None, "may_bind": False}

@@ -44,10 +44,11 @@ CASES_AT_ONCE = 100
 COUNTED_EVERY_SECONDS = 10
 STATUSES = (PENDING, QUEUED, COMPLETED, FAILED, SKIPPED, CANCELLED)
 
-# From which status a row may go where. What has been sent stays so; what was not can be tried again (`reopen`).
+# From which status a row may go where. What has been sent stays so; what was not can be tried again (`reopen`). What was
+# Queued and is taken out of its queue unsent is Pending again.
 TRANSITIONS = {
 	PENDING: {QUEUED, FAILED, SKIPPED, CANCELLED},
-	QUEUED: {COMPLETED, FAILED, CANCELLED},
+	QUEUED: {COMPLETED, FAILED, CANCELLED, PENDING},
 	FAILED: {PENDING},
 	SKIPPED: {PENDING},
 	CANCELLED: {PENDING},
@@ -482,6 +483,17 @@ def touch(names: list[str]) -> None:
 	).run()
 
 
+def interrupted(names: list[str], error: str) -> None:
+	"""Write down that Pending rows could not be delivered, and why; they stay Pending. 1 query. The caller commits.
+
+	So they are delivered after the others next time, and each by itself (`deliver`).
+	"""
+	table = frappe.qb.DocType(DOCTYPE)
+	frappe.qb.update(table).set(table.attempts, table.attempts + 1).set(table.error, error[:2000]).set(
+		table.modified, now_datetime()
+	).where(table.name.isin(names)).where(table.status == PENDING).run()
+
+
 def refresh_runs(runs: set[str]) -> None:
 	"""Count the rows of runs again, and end those that have nothing Pending any more. The caller commits.
 
@@ -569,25 +581,34 @@ def refresh_soon(runs: set[str]) -> None:
 
 
 def pending(filters: dict) -> list[dict]:
-	"""Return name, campaign, customer and run of the Pending rows, those of one customer together. 1 query."""
-	return frappe.get_all(
+	"""Return name, campaign, customer, run, attempts and error of the Pending rows, those of one customer together. 1 query.
+
+	The campaign with the fewest rows comes first, so that it need not wait for the others.
+	"""
+	rows = frappe.get_all(
 		DOCTYPE,
 		filters={"status": PENDING, **filters},
-		fields=["name", "campaign", "customer", "run"],
+		fields=["name", "campaign", "customer", "run", "attempts", "error"],
 		order_by="campaign asc, customer asc, name asc",
 	)
+	sizes = Counter(row.campaign for row in rows)
+	return sorted(rows, key=lambda row: (sizes[row.campaign], row.campaign))
 
 
 def pending_of_run(run: str) -> Iterator[dict]:
-	"""Yield name, campaign, customer and run of the Pending rows of a run of any size. A query for each READ_AT_ONCE rows and campaign.
+	"""Yield name, campaign, customer and run of what is Pending of a run of any size, in the order of `pending`.
 
-	Along the index on run, status, campaign and customer, so that nothing is sorted.
+	A query for each READ_AT_ONCE rows and campaign, along the index on run, status, campaign and customer, so that
+	nothing is sorted.
 	"""
-	filters = {"run": run, "status": PENDING}
-	for campaign in frappe.get_all(
-		DOCTYPE, filters=filters, pluck="campaign", distinct=True, order_by="campaign asc"
-	):
-		table = frappe.qb.DocType(DOCTYPE)
+	table = frappe.qb.DocType(DOCTYPE)
+	sizes = (
+		frappe.qb.from_(table)
+		.select(table.campaign, Count("*"))
+		.where((table.run == run) & (table.status == PENDING))
+		.groupby(table.campaign)
+	).run()
+	for campaign, _size in sorted(sizes, key=lambda row: (row[1], row[0])):
 		page = (
 			frappe.qb.from_(table)
 			.select(table.name, table.campaign, table.customer, table.run)

@@ -13,7 +13,7 @@ from frappe.utils import create_batch, getdate, now_datetime
 from marketing_automation.engine import deliver, ledger
 from marketing_automation.engine.model import CANCELLED, FAILED, PENDING, SKIPPED, Reason
 from marketing_automation.engine.settings import limit
-from marketing_automation.engine.transaction import committed
+from marketing_automation.engine.transaction import apart, committed
 
 LIMIT_REACHED = "Attempts used up"
 PAGE_SIZE = 1000
@@ -141,7 +141,8 @@ def _reopen(rows: list[dict]) -> tuple[Counter, set[str]]:
 	"""Make rows Pending and have them delivered; return how many are and are not, and the runs of those that are."""
 	reopened = set()
 	for first in range(0, len(rows), PAGE_SIZE):
-		reopened |= committed(ledger.reopen, rows[first : first + PAGE_SIZE])
+		for some in apart(ledger.reopen, rows[first : first + PAGE_SIZE]):
+			reopened |= some
 	# Their customers have been told meanwhile.
 	if lost := [row.name for row in rows if row.name not in reopened and row.next_attempt_at]:
 		committed(ledger.give_up, lost)

@@ -6,7 +6,18 @@ import frappe
 from frappe import _
 from frappe.utils import create_batch, getdate, now_datetime
 
-from marketing_automation.engine import again, deliver, faults, ledger, nights, notify, overlap, plan, rules
+from marketing_automation.engine import (
+	again,
+	deliver,
+	faults,
+	identity,
+	ledger,
+	nights,
+	notify,
+	overlap,
+	plan,
+	rules,
+)
 from marketing_automation.engine.channels import channel_for
 from marketing_automation.engine.faults import Fault, Faults
 from marketing_automation.engine.language import in_the_sites_language
@@ -76,6 +87,16 @@ def execute(run: str) -> None:
 
 def _execute(run: str) -> None:
 	night, campaign = frappe.db.get_value(ledger.RUN, run, ["night", "campaign"])
+	if identity.is_copy():
+		# Its night is not covered: once somebody says that this is the real site, it is caught up on.
+		frappe.db.set_value(
+			ledger.RUN,
+			run,
+			{"status": "Failed", "error": identity.explanation(), "finished_at": now_datetime()},
+		)
+		frappe.db.commit()
+		return
+	identity.bind_if_new()
 	broken = Faults()
 	able = faults.sound(rules.load([campaign] if campaign else None), broken)
 	able = _able_to_send(able, broken)

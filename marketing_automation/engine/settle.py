@@ -3,64 +3,115 @@
 Called every few minutes. Finds all that there is to do in the database: nothing depends on a job having survived.
 """
 
+import random
+import time
+from datetime import datetime, timedelta
+
 import frappe
 from frappe.utils import add_to_date, now_datetime
+from rq.timeouts import BaseTimeoutException
 
-from marketing_automation.engine import deliver, ledger, protection, retry, run, watchdog, withdrawal
-from marketing_automation.engine.channels import by_channel
+from marketing_automation.engine import (
+	deliver,
+	ledger,
+	protection,
+	retry,
+	run,
+	watchdog,
+	withdrawal,
+)
+from marketing_automation.engine.channels import by_channel, channels
 from marketing_automation.engine.language import in_the_sites_language
-from marketing_automation.engine.model import QUEUED
+from marketing_automation.engine.model import FAILED, PENDING, QUEUED
 from marketing_automation.engine.settings import limit
-from marketing_automation.engine.transaction import committed
+from marketing_automation.engine.transaction import apart, committed, log_once
 
 PAGE_SIZE = 1000
 # How many times the settings' patience rows wait for a run of their campaign that is killed again and again.
 GIVE_RUNS = 4
+# How often the scheduler calls, and how often what waits for a throttle is looked at in between.
+A_TICK = timedelta(minutes=4)
+POUR_EVERY = 5
 
 
 @in_the_sites_language
-def settle() -> None:
-	"""Close what has ended, take back what was paused, bring the runs' counts up to date, resume what was interrupted,
-	retry what can be."""
+def settle(steps: list[str] | None = None) -> None:
+	"""Do the STEPS, or some of them, each by itself: one that fails is logged and stops none of the others.
+
+	One that takes longer than the job may leaves those after it to a job of their own.
+	"""
+	steps = steps or [step.__name__ for step in STEPS]
+	for number, step in enumerate(steps):
+		try:
+			globals()[step]()
+		except BaseTimeoutException:
+			frappe.db.rollback()
+			if rest := steps[number + 1 :]:
+				frappe.enqueue(settle, queue="default", steps=rest)
+			raise
+		except Exception:
+			frappe.db.rollback()
+			log_once(
+				f"settle: {step} failed. The other steps went on, and it is tried again in a few minutes"
+			)
+
+
+def close_what_ended() -> None:
+	"""Close what has ended, pause what fails too often, and bring the runs' counts up to date."""
 	touched = close()
 	committed(protection.pause_failing, touched)
-	touched |= withdrawal.withdraw_paused()
-	touched |= set(
-		frappe.get_all(
-			ledger.RUN,
-			filters={"status": ["in", list(ledger.ENDS_AS)], "finished_at": ["is", "not set"]},
-			pluck="name",
-			order_by="name asc",
-		)
-	)
 	committed(ledger.refresh_runs, touched)
-	resume()
-	retry.retry_due()
-	committed(watchdog.warn)
+
+
+def take_back_paused() -> None:
+	"""Take back what was paused."""
+	committed(ledger.refresh_runs, withdrawal.withdraw_paused())
+
+
+def end_runs() -> None:
+	"""End the runs that have nothing Pending any more."""
+	open_runs = frappe.get_all(
+		ledger.RUN,
+		filters={"status": ["in", list(ledger.ENDS_AS)], "finished_at": ["is", "not set"]},
+		pluck="name",
+		order_by="name asc",
+	)
+	committed(ledger.refresh_runs, set(open_runs))
 
 
 def close(filters: dict | None = None) -> set[str]:
 	"""Move Queued rows, or those of them that match, to Completed or Failed as their channels say; return their runs.
 
-	A fixed number of queries for each PAGE_SIZE rows.
+	Those whose sender has died become Pending again, and are delivered anew. A fixed number of queries for each PAGE_SIZE
+	rows.
 	"""
 	runs, last = set(), ""
 	while True:
 		rows = frappe.get_all(
 			ledger.DOCTYPE,
 			filters={"status": QUEUED, "name": [">", last], **(filters or {})},
-			fields=["name", "action", "email_queue", "run", "error", "attempts"],
+			fields=["name", "run"],
 			order_by="name asc",
 			limit_page_length=PAGE_SIZE,
 		)
-		closed = committed(_close, rows)
-		runs |= {row.run for row in rows if row.name in closed}
+		for closed, left_behind in apart(_close, rows) if rows else ():
+			runs |= {row.run for row in rows if row.name in closed | left_behind}
+			if left_behind:
+				deliver.enqueue(ledger.pending({"name": ["in", list(left_behind)]}))
 		if len(rows) < PAGE_SIZE:
 			return runs
 		last = rows[-1].name
 
 
-def _close(rows: list[dict]) -> set[str]:
+def _close(found: list[dict]) -> tuple[set[str], set[str]]:
+	"""Return the names of those that have ended, and of those that are Pending again."""
+	# Read here: each attempt at a transaction sees rows and messages as they are at the same moment.
+	rows = frappe.get_all(
+		ledger.DOCTYPE,
+		filters={"status": QUEUED, "name": ["in", [row.name for row in found]]},
+		fields=[*withdrawal.FIELDS, "error"],
+		order_by="name asc",
+	)
 	types = dict(
 		frappe.get_all(
 			"Lifecycle Action",
@@ -77,7 +128,8 @@ def _close(rows: list[dict]) -> set[str]:
 		if row.name in changes and changes[row.name].pop("temporary", False):
 			changes[row.name]["next_attempt_at"] = retry.next_attempt(row.attempts, now_datetime())
 	ledger.update(changes, was=QUEUED)
-	return set(changes)
+	open_rows = [row for row in rows if row.name not in changes]
+	return set(changes), withdrawal.left_behind(open_rows, types)
 
 
 def resume() -> None:
@@ -110,12 +162,97 @@ def _resume_rows(rows: list[dict], overdue) -> None:
 	They go out in one message with what is claimed, when that is all there. Runs that are killed again and again hold
 	up nothing that has not been moved since `overdue`.
 	"""
-	claiming = set(frappe.get_all(ledger.RUN, {"status": "Running"}, pluck="campaign", order_by="name asc"))
-	if claiming:
-		every = not {None, ""}.isdisjoint(claiming)
+	if claiming := _claiming():
 		tired = {row.name for row in ledger.pending({"modified": ["<", overdue]})}
-		rows = [row for row in rows if row.name in tired or not (every or row.campaign in claiming)]
+		rows = [row for row in rows if row.name in tired or not _is_claimed(row.campaign, claiming)]
 	for first in range(0, len(rows), PAGE_SIZE):
 		# Their patience begins anew, so that what merely waits for a worker is not queued again every few minutes.
 		committed(ledger.touch, [row.name for row in rows[first : first + PAGE_SIZE]])
 	deliver.enqueue(rows)
+
+
+def _claiming() -> set[str | None]:
+	"""Return the campaigns of which a run is claiming at this moment; None stands for all. 1 query."""
+	runs = frappe.get_all(ledger.RUN, {"status": "Running"}, pluck="campaign", order_by="name asc")
+	return {campaign or None for campaign in runs}
+
+
+def _is_claimed(campaign: str, claiming: set[str | None]) -> bool:
+	return None in claiming or campaign in claiming
+
+
+def retry_failed() -> None:
+	"""Retry what failed temporarily, and what somebody has told whatever is behind a channel to send again."""
+	retry.retry_due()
+	for channel in channels():
+		if handles := channel.asked_again():
+			retry.retry(
+				frappe.get_all(
+					ledger.DOCTYPE,
+					filters={"status": FAILED, "email_queue": ["in", list(handles)]},
+					pluck="name",
+					order_by="name asc",
+				)
+			)
+
+
+def warn() -> None:
+	"""Tell the managers when no night succeeds."""
+	committed(watchdog.warn)
+
+
+def send_what_waits() -> bool:
+	"""With a throttle, deliver what has room by now; return whether anything waits, then or now.
+
+	The campaigns in any order, so that each of those that share an account has its turn. 2 queries, and some for each
+	campaign that has something to send.
+	"""
+	throttled = [channel for channel in channels() if channel.is_throttled()]
+	if not throttled:
+		return False
+	campaigns = frappe.get_all(
+		ledger.DOCTYPE, filters={"status": PENDING}, pluck="campaign", distinct=True, order_by="campaign asc"
+	)
+	# They go out in one message with what is claimed, when that is all there.
+	claiming = _claiming()
+	campaigns = [name for name in campaigns if not _is_claimed(name, claiming)]
+	for name in random.sample(campaigns, len(campaigns)):
+		campaign = frappe.get_cached_doc("Lifecycle Campaign", name)
+		room = max(channel.room(campaign) for channel in throttled)
+		# It has locked the settings, which the jobs need.
+		frappe.db.rollback()
+		if room:
+			customers = frappe.get_all(
+				ledger.DOCTYPE,
+				filters={"status": PENDING, "campaign": name},
+				pluck="customer",
+				order_by="name asc",
+				limit_page_length=room,
+			)
+			deliver.enqueue(ledger.pending({"campaign": name, "customer": ["in", list(set(customers))]}))
+	return bool(campaigns)
+
+
+def pour() -> None:
+	"""Deliver what a throttle has room for, now and in jobs that go on until this is called again."""
+	if send_what_waits():
+		pour_on(now_datetime() + A_TICK)
+
+
+def pour_on(until: datetime) -> None:
+	"""Have a job look again for what has room."""
+	frappe.enqueue(poured, queue="long", until=until)
+
+
+@in_the_sites_language
+def poured(until: datetime) -> None:
+	"""Wait some seconds for room, deliver what has it, and go on. The entry point of the job.
+
+	So mails leave every minute, where the scheduler calls every few; and no worker is kept for more than some seconds.
+	"""
+	time.sleep(POUR_EVERY)
+	if send_what_waits() and now_datetime() < until:
+		pour_on(until)
+
+
+STEPS = (close_what_ended, take_back_paused, end_runs, resume, retry_failed, pour, warn)

@@ -1,18 +1,20 @@
-"""What a paused campaign has handed over and not sent yet is taken back.
+"""What was handed over and has not left is taken back: from a paused campaign, and from a sender that has died.
 
-The message and its ledger rows go in one transaction: Queued becomes Cancelled, and can be sent by hand once the
-campaign is on again. What may be leaving at this moment stays, and ends as it ends.
+The message and its ledger rows go in one transaction. Of a paused campaign, Queued becomes Cancelled, and can be sent by
+hand once it is on again; else Queued becomes Pending, and delivery looks at the world anew. What may be leaving at
+this moment stays, and ends as it ends.
 """
 
 import frappe
 
 from marketing_automation.engine import ledger
 from marketing_automation.engine.channels import by_channel
-from marketing_automation.engine.model import CANCELLED, QUEUED, Reason
-from marketing_automation.engine.transaction import committed
+from marketing_automation.engine.model import CANCELLED, PENDING, QUEUED, Reason
+from marketing_automation.engine.transaction import apart, committed
 
 PAGE_SIZE = 1000
-FIELDS = ["name", "action", "email_queue", "run"]
+FIELDS = ["name", "action", "email_queue", "run", "attempts"]
+CANCELLATION = {"status": CANCELLED, "reason": Reason.CAMPAIGN_INACTIVE, "email_queue": None}
 
 
 def enqueue() -> None:
@@ -40,7 +42,8 @@ def withdraw_paused() -> set[str]:
 			order_by="name asc",
 			limit_page_length=PAGE_SIZE,
 		)
-		runs |= committed(_withdraw, rows, types)
+		for withdrawn in apart(_withdraw, rows, types):
+			runs |= withdrawn
 		if len(rows) < PAGE_SIZE:
 			break
 		last = rows[-1].name
@@ -63,7 +66,31 @@ def _actions_of_inactive_campaigns() -> dict[str, str]:
 	)
 
 
-def _withdraw(found: list[dict], types: dict[str, str]) -> set[str]:
+def _withdraw(rows: list[dict], types: dict[str, str]) -> set[str]:
+	withdrawn = take_out(rows, types)
+	ledger.update({row.name: dict(CANCELLATION) for row in withdrawn}, was=QUEUED)
+	return {row.run for row in withdrawn}
+
+
+def left_behind(rows: list[dict], types: dict[str, str]) -> set[str]:
+	"""Make those of the Queued rows (with FIELDS) Pending again that nobody is about to send; return their names.
+
+	types: {action: action type}. Such a handing over was no attempt. The caller commits.
+	"""
+	withdrawn = take_out(rows, types, only_left_behind=True)
+	ledger.update(
+		{
+			row.name: {"status": PENDING, "email_queue": None, "attempts": max(row.attempts - 1, 0)}
+			for row in withdrawn
+		},
+		was=QUEUED,
+	)
+	return {row.name for row in withdrawn}
+
+
+def take_out(found: list[dict], types: dict[str, str], **options) -> list[dict]:
+	"""Have the channels remove the messages of these Queued rows; return those whose message is gone, and the others
+	that shared it. 1 query, and those of the channels."""
 	rows = {row.name: row for row in found}
 	if shared := {row.email_queue for row in found if row.email_queue}:
 		# Those of other pages that share a mail with them.
@@ -72,12 +99,5 @@ def _withdraw(found: list[dict], types: dict[str, str]) -> set[str]:
 		rows |= {row.name: row for row in sharing}
 	withdrawn = set()
 	for channel, of_channel in by_channel(rows.values(), types):
-		withdrawn |= channel.withdraw(of_channel)
-	ledger.update(
-		{
-			name: {"status": CANCELLED, "reason": Reason.CAMPAIGN_INACTIVE, "email_queue": None}
-			for name in withdrawn
-		},
-		was=QUEUED,
-	)
-	return {rows[name].run for name in withdrawn}
+		withdrawn |= channel.withdraw(of_channel, **options)
+	return [row for row in rows.values() if row.name in withdrawn]

@@ -13,7 +13,7 @@ import time_machine
 from frappe.cache_manager import clear_defaults_cache
 from frappe.utils import get_system_timezone, now_datetime
 
-from marketing_automation.engine import drain, run, withdrawal
+from marketing_automation.engine import drain, identity, run, withdrawal
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
 
@@ -34,13 +34,17 @@ USUAL_SETTINGS = {
 	"pause_share": 20,
 	"pause_count": 10,
 	"mails_per_minute": 0,
-	"paced_until": None,
-	"overdue_told_at": None,
-	"cleared_until": None,
 }
+# What the engine keeps there, which no form or request changes.
+FORGOTTEN = ("sent_lately", "overdue_told_at", "cleared_until")
 # In seconds: longer than nearly every test takes.
 TOO_LATE = 30
-MAIL = {"mail_server": "127.0.0.1", "mail_port": 9, "auto_email_id": "shop@company.example"}
+MAIL = {
+	"mail_server": "127.0.0.1",
+	"mail_port": 9,
+	"auto_email_id": "shop@company.example",
+	"mute_emails": 0,
+}
 
 
 class MarketingTestCase(unittest.TestCase):
@@ -107,6 +111,8 @@ class MarketingTestCase(unittest.TestCase):
 		settings = frappe.get_single(SETTINGS)
 		if any(settings.get(field) != value for field, value in USUAL_SETTINGS.items()):
 			settings.update(USUAL_SETTINGS).save()
+		frappe.db.delete("Singles", {"doctype": SETTINGS, "field": ["in", FORGOTTEN]})
+		identity.bind_if_new()
 		frappe.db.commit()
 		frappe.clear_messages()
 
@@ -246,6 +252,8 @@ def sending_suspended():
 	def suspend(suspended: int) -> None:
 		with caches_kept():
 			frappe.db.set_default("suspend_email_queue", suspended)
+		# What happens meanwhile may be committed or rolled back.
+		frappe.db.commit()
 
 	suspend(1)
 	try:

@@ -1,9 +1,9 @@
-"""Our mails leave as soon as they are committed, each by one sender; what cannot leave is Frappe's, at once."""
+"""Our mails leave as soon as they are committed, each by one sender, and by nobody but us."""
 
-import itertools
 import smtplib
 import subprocess
 import sys
+from collections import Counter
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -11,12 +11,11 @@ import frappe
 from frappe.email.doctype.email_account.email_account import EmailAccount
 from frappe.email.doctype.email_queue.email_queue import EmailQueue
 from frappe.email.queue import get_queue
-from frappe.utils import get_datetime, now_datetime
+from frappe.utils import now_datetime
 from rq.timeouts import JobTimeoutException
 
 from marketing_automation.engine import deliver, drain, settle
 from marketing_automation.engine.channels import mime
-from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories, smtp_sink
 from marketing_automation.tests.case import (
 	MarketingTestCase,
@@ -106,14 +105,20 @@ class TestDrain(DrainTestCase):
 			deliver.deliver([row.name for row in self.ledger()])
 		drain.enqueue.assert_not_called()
 
-	def test_frappe_leaves_our_mails_alone_until_the_lease_ends(self):
+	def test_frappe_never_sends_them_by_itself(self):
 		names = self.queued()
+		with self.at(f"{in_days(3650)} 12:00"):
+			self.assertEqual(self.waiting_for_frappe(), set())
+		self.refuse(*[REFUSED] * 3)
+		self.drain(names)
 		self.assertEqual(self.waiting_for_frappe(), set())
-		with self.at(str(now_datetime() + drain.LEASE + timedelta(minutes=1))[:16]):
-			self.assertEqual(self.waiting_for_frappe(), set(names))
-			# Then they are no longer ours.
-			self.drain(names)
-		self.assertEqual(set(self.statuses()), {"Not Sent"})
+
+	def test_a_job_that_comes_too_late_sends_nothing(self):
+		names = self.queued()
+		for minutes in (20, -20):
+			with self.at(str(now_datetime() + timedelta(minutes=minutes))[:16]), outside_test_mode():
+				drain.drain(names)
+			self.assertEqual((self.sink.mails, self.waiting_for_frappe()), ([], set()))
 
 	def test_two_drains_of_the_same_rows_send_each_once(self):
 		names = self.queued()
@@ -137,48 +142,75 @@ class TestDrain(DrainTestCase):
 		self.drain(names)
 		self.assertEqual(self.statuses(), ["Sending", "Sent", "Sent"])
 
-	def test_what_a_mail_is_refused_for_is_kept_and_frappe_tries_it_again(self):
+	def test_what_a_mail_is_refused_for_stands_in_the_ledger(self):
 		names = self.queued()
-		self.refuse(None, REFUSED, None)
+		self.refuse(None, REFUSED, "451 4.7.1 try again later")
 		self.drain(names)
-		self.assertEqual(self.statuses(), ["Sent", "Not Sent", "Sent"])
-		self.assertEqual([mail.retry for mail in self.mails()], [0, 1, 0])
-		self.assertEqual(self.waiting_for_frappe(), {names[1]})
-		(row,) = self.ledger(status="Queued")
-		self.assertIn(REFUSED[4:], (row.error or "") + (self.mails()[1].error or ""))
+		self.assertEqual(self.statuses(), ["Sent", "Error", "Error"])
+		sent, refused, later = self.ledger()
+		self.assertEqual((sent.status, refused.status, later.status), ("Completed", "Failed", "Failed"))
+		self.assertTrue(refused.error.startswith(REFUSED), refused.error)
+		self.assertTrue(later.error.startswith("451 4.7.1 try again later"), later.error)
+		self.assertEqual((refused.next_attempt_at, bool(later.next_attempt_at)), (None, True))
 
-	def test_a_mail_whose_attempts_are_used_up_ends_as_error(self):
-		(name,) = self.queued(1)
-		frappe.db.set_value("Email Queue", name, "retry", 3)
-		frappe.db.commit()
-		self.refuse(REFUSED)
-		self.drain([name])
-		self.assertEqual(self.statuses(), ["Error"])
+	def test_before_the_next_attempt_the_world_is_looked_at_again(self):
+		names = self.queued(1)
+		self.refuse("451 4.7.1 try again later")
+		self.drain(names)
 		(row,) = self.ledger()
-		self.assertEqual((row.status, row.reason), ("Failed", "Sending failed"))
-		self.assertTrue(row.error.startswith(REFUSED), row.error)
+		factories.make(
+			"Email Unsubscribe",
+			email=row.recipient,
+			reference_doctype="Lifecycle Campaign",
+			reference_name=row.campaign,
+		)
+		with self.at(str(row.next_attempt_at + timedelta(minutes=1))[:16]):
+			settle.settle()
+		(row,) = self.ledger()
+		self.assertEqual((row.status, row.reason), ("Skipped", "Unsubscribed"))
+		self.assertEqual((self.statuses(), self.sink.mails), (["Error"], []))
 
 	def test_a_server_that_is_not_there_is_not_asked_for_every_mail(self):
 		names = self.queued(6)
 		with patch.dict(frappe.local.conf, {"mail_port": 9}):
 			self.drain(names)
-		self.assertEqual(set(self.statuses()), {"Not Sent"})
-		self.assertEqual([mail.retry for mail in self.mails()], [1] * drain.GIVE_UP_AFTER + [0] * 3)
-		self.assertEqual(self.waiting_for_frappe(), set(names))
+		self.assertEqual(self.statuses(), ["Error"] * drain.GIVE_UP_AFTER + ["Not Sent"] * 3)
+		self.assertEqual(Counter(row.status for row in self.ledger()), {"Failed": 3, "Queued": 3})
+		self.assertTrue(all(row.next_attempt_at for row in self.ledger(status="Failed")))
+		self.assertEqual(self.waiting_for_frappe(), set())
 
-	def test_an_account_that_cannot_log_in_leaves_its_mails_to_frappe(self):
-		names = self.queued(6)
-		no_token = frappe.ValidationError("no token")
-		with patch.object(EmailAccount, "get_smtp_server", side_effect=no_token):
+	def test_a_server_that_hangs_is_not_waited_for_twice(self):
+		names = self.queued()
+		with patch.object(drain, "PATIENCE", -1), patch.dict(frappe.local.conf, {"mail_port": 9}):
 			self.drain(names)
-		self.assertEqual(set(self.statuses()), {"Not Sent"})
-		self.assertEqual(self.waiting_for_frappe(), set(names))
+		self.assertEqual(self.statuses(), ["Error", "Not Sent", "Not Sent"])
+
+	def test_an_account_that_cannot_send_holds_no_other_up(self):
+		names = self.queued(4)
+		account = self.email_account("offers@company.example").name
+		for name in names[::2]:
+			frappe.db.set_value("Email Queue", name, "email_account", account, update_modified=False)
+		frappe.db.commit()
+		get_smtp_server = EmailAccount.get_smtp_server
+
+		def without_token(email_account):
+			if email_account.name == account:
+				raise frappe.ValidationError("no token")
+			return get_smtp_server(email_account)
+
+		with (
+			patch.object(EmailAccount, "get_smtp_server", without_token),
+			patch.object(drain, "GIVE_UP_AFTER", 1),
+		):
+			self.drain(names)
+		self.assertEqual(self.statuses(), ["Error", "Sent", "Not Sent", "Sent"])
+		self.assertIn("no token", self.ledger()[0].error)
 
 	def test_refusals_do_not_mean_that_the_server_is_not_there(self):
 		names = self.queued(6)
 		self.refuse(*[REFUSED] * 5, None)
 		self.drain(names)
-		self.assertEqual(self.statuses(), ["Not Sent"] * 5 + ["Sent"])
+		self.assertEqual(self.statuses(), ["Error"] * 5 + ["Sent"])
 
 	def test_a_line_that_breaks_is_taken_up_again(self):
 		names = self.queued()
@@ -186,7 +218,8 @@ class TestDrain(DrainTestCase):
 		drops = iter([smtp_sink.DROP, None, None])
 		self.sink.reply = lambda *_mail: next(drops)
 		self.drain(names)
-		self.assertEqual(self.statuses(), ["Not Sent", "Sent", "Sent"])
+		self.assertEqual(self.statuses(), ["Error", "Sent", "Sent"])
+		self.assertTrue(self.ledger()[0].next_attempt_at)
 
 	def test_what_a_job_has_no_time_for_another_job_of_ours_sends(self):
 		names = self.queued()
@@ -198,7 +231,7 @@ class TestDrain(DrainTestCase):
 		self.drain(names)
 		self.assertEqual(set(self.statuses()), {"Sent"})
 
-	def test_a_job_that_is_ended_leaves_the_rest_to_frappe(self):
+	def test_a_job_that_is_ended_leaves_the_rest_to_the_next(self):
 		names = self.queued()
 		sendmail = smtplib.SMTP.sendmail
 
@@ -209,8 +242,13 @@ class TestDrain(DrainTestCase):
 
 		with patch.object(smtplib.SMTP, "sendmail", too_long), self.assertRaises(JobTimeoutException):
 			self.drain(names)
-		self.assertEqual(self.statuses(), ["Sent", "Not Sent", "Not Sent"])
-		self.assertEqual(self.waiting_for_frappe(), set(names[1:]))
+		self.assertEqual(self.statuses(), ["Sent", "Error", "Not Sent"])
+		self.assertEqual(self.waiting_for_frappe(), set())
+		with self.at(str(now_datetime() + timedelta(minutes=20))[:16]):
+			settle.settle()
+		self.assertEqual([row.status for row in self.ledger()], ["Completed", "Failed", "Queued"])
+		self.assertEqual([row.attempts for row in self.ledger()], [1, 1, 1])
+		self.assertNotIn(names[2], [str(mail.name) for mail in self.mails()])
 
 	def test_a_batch_that_was_under_way_when_its_campaign_was_paused_is_taken_back(self):
 		names = self.queued()
@@ -224,13 +262,30 @@ class TestDrain(DrainTestCase):
 		settle.settle()
 		self.assertEqual((self.mails(), {row.status for row in self.ledger()}), ([], {"Cancelled"}))
 
+	def test_whoever_unsubscribes_before_the_job_begins_gets_nothing(self):
+		names = self.queued()
+		(campaign,) = frappe.get_all("Lifecycle Campaign", pluck="name")
+		factories.make(
+			"Email Unsubscribe",
+			email=self.mails()[0].recipient,
+			reference_doctype="Lifecycle Campaign",
+			reference_name=campaign,
+		)
+		frappe.db.commit()
+		self.drain(names)
+		self.assertEqual((set(self.statuses()), self.sink.mails), ({"Not Sent"}, []))
+		with self.at(str(now_datetime() + timedelta(minutes=20))[:16]):
+			settle.settle()
+		self.assertEqual({row.reason for row in self.ledger()}, {"Unsubscribed"})
+		self.assertEqual(self.mails(), [])
+
 	def test_muted_or_suspended_mail_stays_where_it_is(self):
 		names = self.queued()
 		with sending_suspended():
 			self.drain(names)
 		with patch.dict(frappe.conf, {"mute_emails": 1}):
 			self.drain(names)
-		self.assertEqual(set(self.statuses()), {"Not Sent"})
+		self.assertEqual((set(self.statuses()), self.sink.mails), ({"Not Sent"}, []))
 		self.assertEqual(self.waiting_for_frappe(), set())
 
 
@@ -372,43 +427,8 @@ class TestFinished(DrainTestCase):
 				self.assertFalse(drain._is_finished(mail, frappe._dict(change)))
 
 
-class TestThrottle(MarketingTestCase):
-	def throttled(self, rate: int, count: int, **campaign) -> None:
-		frappe.db.set_single_value(SETTINGS, "mails_per_minute", rate)
-		factories.pins(factories.customer(), *[in_days(30)] * count)
-		factories.campaign(**campaign)
-
-	def moments(self, **filters) -> list:
-		rows = frappe.get_all("Email Queue", filters=filters, pluck="send_after", order_by="send_after asc")
-		return [get_datetime(moment) for moment in rows]
-
-	def test_each_account_sends_so_many_a_minute(self):
-		account = self.email_account("offers@company.example").name
-		self.throttled(6, 3)
-		self.run_night()
-		self.throttled(6, 3, sender="offers@company.example")
-		self.run_night()
-		for of_account, mails in ((["is", "not set"], 6), (account, 6)):
-			moments = self.moments(email_account=of_account)
-			gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
-			self.assertEqual(gaps, [timedelta(seconds=10)] * (mails - 1))
-			self.assertLess(moments[0] - now_datetime(), timedelta(minutes=1))
-
-	def test_frappe_sends_them_when_their_time_has_come(self):
-		self.throttled(6, 3)
-		self.run_night()
-		names = {str(mail.name) for mail in self.mails()}
-		with patch.object(frappe, "enqueue") as enqueue:
-			ENQUEUE(sorted(names))
-		enqueue.assert_not_called()
-		with self.at(str(now_datetime() + timedelta(minutes=2))[:16]):
-			self.assertEqual({str(row.name) for row in get_queue()}, names)
-
-	def test_without_a_throttle_nothing_waits(self):
-		factories.pins(factories.customer(), in_days(30), in_days(30))
-		factories.campaign()
-		self.run_night()
-		self.assertEqual(len(set(self.moments())), 1)
+class TestEnqueue(MarketingTestCase):
+	def test_a_job_has_so_many_mails(self):
 		with patch.object(frappe, "enqueue") as enqueue:
 			ENQUEUE(["1"] * (drain.MAILS_PER_JOB + 1))
 		self.assertEqual([len(call.kwargs["names"]) for call in enqueue.mock_calls], [drain.MAILS_PER_JOB, 1])

@@ -125,6 +125,7 @@ class TestRoles(MarketingTestCase):
 			"run_now": [{}, of_campaign],
 			"run_preview": [{}, of_campaign],
 			"run_progress": [{"run": self.run_night().name}],
+			"bind_site": [{}],
 			"health": [{}, of_campaign],
 			"campaign_states": [{"names": [campaign.name]}],
 			"activation": [of_campaign],

@@ -3,8 +3,6 @@
 from unittest.mock import patch
 
 import frappe
-from frappe.email.queue import get_queue
-from frappe.utils import add_to_date, now_datetime
 
 from marketing_automation import api
 from marketing_automation.engine import drain, settle, withdrawal
@@ -60,32 +58,16 @@ class TestWithdrawal(MarketingTestCase):
 	def test_what_may_be_leaving_stays(self):
 		campaign = factories.campaign()
 		self.run_night()
-		sending, chosen, _waiting = self.mails()
+		sending, taken, _waiting = self.mails()
 		frappe.db.set_value("Email Queue", sending.name, "status", "Sending")
-		# Frappe takes it now, and may have begun.
-		frappe.db.set_value("Email Queue", chosen.name, "send_after", add_to_date(now_datetime(), seconds=-1))
+		# Newer versions of Frappe make of one that has been Sending for long "Not Sent" again.
+		frappe.db.set_value("Email Queue", taken.name, "send_after", drain.TAKEN)
 		self.paused(campaign)
 		settle.settle()
 		self.assertEqual(self.statuses(), ["Queued", "Queued", "Cancelled"])
-		self.assertEqual([mail.name for mail in self.mails()], [sending.name, chosen.name])
+		self.assertEqual([mail.name for mail in self.mails()], [sending.name, taken.name])
 		self.mail_sent()
 		self.assertEqual(self.statuses(), ["Completed", "Completed", "Cancelled"])
-
-	def test_what_waits_for_longer_than_its_lease_is_taken_back_too(self):
-		campaign = factories.campaign()
-		self.run_night()
-		# Nobody has sent them: sending was suspended, or no worker was there.
-		frappe.db.set_value("Email Queue", {}, "send_after", add_to_date(now_datetime(), minutes=-5))
-		never, *_others = self.mails()
-		frappe.db.set_value("Email Queue", never.name, "send_after", None)
-		self.paused(campaign)
-		withdrawal.take_back()
-		settle.settle()
-		# Frappe may have chosen them just before, but chooses none of them now.
-		self.assertEqual((self.statuses(), get_queue()), (["Queued"] * 3, []))
-		with self.at(str(add_to_date(now_datetime(), minutes=4))[:16]):
-			settle.settle()
-		self.assertEqual((self.statuses(), self.mails()), (["Cancelled"] * 3, []))
 
 	def test_a_job_that_was_to_send_them_sends_none(self):
 		campaign = factories.campaign()

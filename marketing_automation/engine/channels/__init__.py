@@ -13,13 +13,19 @@ A channel module has:
   wrong with this one message.
 - `render(prepared, message)` returns a message as it reads (`templates.Rendered`) and its language, to be looked at;
   raises Unsendable.
+- `room(campaign)` returns how many messages of a campaign it takes now: None for any number, 0 while nothing leaves. The
+  others stay Pending. Asked inside the transaction of `hand_over`, so what it locks is locked until that is committed.
+- `is_throttled()` says whether `room` is a number that grows again within a minute.
 - `hand_over(composed)` sends a batch inside the caller's transaction; returns the fields of each ledger row, in the same
   order. If it raises, all that it wrote is undone, and it is called again for one at a time.
 - `dispatch(handed_over)` takes such fields when they are committed; what has to happen only then, happens.
 - `recall(rows)` takes ledger rows that are about to be sent again; removes what their last attempt has left, so that
   it cannot leave any more; returns {name: fields} of those that have left, or still may.
-- `withdraw(rows)` takes ledger rows that are Queued and are not to be sent any more; removes what has not left and cannot
-  be leaving, inside the caller's transaction; returns the names of those rows.
+- `withdraw(rows, only_left_behind=False)` takes ledger rows that are Queued and are not to be sent any more; removes what
+  has not left and cannot be leaving, inside the caller's transaction; returns the names of those rows. only_left_behind:
+  only what nobody is about to send any more: its job has died, or nothing leaves at the moment.
+- `asked_again()` returns the handles of messages that have failed and that somebody has told whatever is behind the
+  channel to send again.
 - `outcomes(rows)` takes ledger rows that are Queued, returns {name: fields} of those that have ended. `temporary: True`
   among the fields of one that failed has it tried again.
 """
@@ -63,7 +69,7 @@ class Message:
 
 def channel_for(action_type: str) -> ModuleType:
 	"""Return the channel module of an action type; throws when no installed app has one."""
-	paths = frappe.get_hooks("lifecycle_channels", {}).get(action_type)
+	paths = _served().get(action_type)
 	if not paths:
 		frappe.throw(
 			_(
@@ -74,15 +80,25 @@ def channel_for(action_type: str) -> ModuleType:
 	return frappe.get_module(paths[-1])
 
 
+def channels() -> list[ModuleType]:
+	"""Return the channel modules of all installed apps."""
+	return [frappe.get_module(path) for path in {paths[-1]: None for paths in _served().values()}]
+
+
+def _served() -> dict[str, list[str]]:
+	return frappe.get_hooks("lifecycle_channels", {})
+
+
 def by_channel(rows: Iterable[dict], types: dict[str, str]) -> Iterator[tuple[ModuleType, list[dict]]]:
 	"""Yield each channel with its ledger rows. types: {action: action type}.
 
-	What an app that is gone has sent is left out: it stays as it was, and stops nothing.
+	What an app that is gone has sent is left out, and so is what an action that is gone has: it stays as it was, and
+	stops nothing.
 	"""
 	by_type = defaultdict(list)
 	for row in rows:
-		by_type[types[row.action]].append(row)
-	served = frappe.get_hooks("lifecycle_channels", {})
+		by_type[types.get(row.action)].append(row)
+	served = _served()
 	for action_type, of_type in by_type.items():
 		if action_type in served:
 			yield channel_for(action_type), of_type

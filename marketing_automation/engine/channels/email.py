@@ -7,13 +7,14 @@ together or not at all. The mails are sent when that is committed (engine/drain.
 import dataclasses
 import functools
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from email.utils import getaddresses, parseaddr
 
 import frappe
 from frappe import _
 from frappe.email.doctype.email_account.email_account import EmailAccount
 from frappe.email.queue import get_unsubscribe_message
-from frappe.utils import add_to_date, cint, now_datetime
+from frappe.utils import cint, now_datetime
 
 from marketing_automation import unsubscribe
 from marketing_automation.engine import address as addresses
@@ -313,12 +314,31 @@ def _made_once(key: tuple, make: Callable):
 	return frappe.local.lifecycle_made[key]
 
 
+def is_throttled() -> bool:
+	"""Say whether each account sends only so many mails a minute, and does so now. 2 queries."""
+	return bool(drain.throttle()) and not drain.held_back()
+
+
+def room(campaign: dict) -> int | None:
+	"""Return how many mails the campaign may send now: None for any number, 0 while nothing is sent. 2 queries, and
+	some more with a throttle."""
+	if drain.held_back():
+		return 0
+	if not drain.throttle():
+		return None
+	return drain.room(_throttled(email_queue.account_for(campaign.sender or None, REFERENCE_DOCTYPE)))
+
+
+def _throttled(account: EmailAccount) -> str:
+	"""Return what the throttle knows an account by; the one of the site's configuration has no name."""
+	return account.name if account.is_exists_in_db() else ""
+
+
 def hand_over(composed: list[dict]) -> list[dict]:
 	"""Write the Email Queue rows of a batch and return {"email_queue": name} of each. See email_queue.insert."""
-	moments = drain.schedule([mail["email_account"] for mail in composed])
-	names = email_queue.insert(
-		[{**mail, "send_after": moment} for mail, moment in zip(composed, moments, strict=True)]
-	)
+	if drain.throttle():
+		drain.take_room([mail["email_account"] or "" for mail in composed])
+	names = email_queue.insert([{**mail, "send_after": drain.OUT_OF_REACH} for mail in composed])
 	return [{"email_queue": name} for name in names]
 
 
@@ -349,47 +369,60 @@ def recall(rows: list[dict]) -> dict[str, dict]:
 	return {row.name: {"status": QUEUED} for row in rows if row.email_queue in alive}
 
 
-def withdraw(rows: list[dict]) -> set[str]:
-	"""Delete the mails whose time has not come; return the names of their rows. At most 4 queries.
+def withdraw(rows: list[dict], only_left_behind: bool = False) -> set[str]:
+	"""Delete the mails that nobody has begun to send; return the names of their rows. At most 4 queries.
 
-	Whatever sends one first marks it as Sending, which waits for the lock. Only Frappe, once it has chosen a mail, does not
-	see that it has gone; and it chooses none before its time, by a clock that may be another machine's. One whose time
-	has come gets a new one, so that Frappe does not choose it any more, and is deleted by a later call if it is still there.
+	only_left_behind: only those that no job of ours sends any more, or that are not to be sent at the moment. Whatever
+	sends one of ours marks it first, which waits for the lock, and Frappe chooses none of them.
 	"""
 	table = frappe.qb.DocType("Email Queue")
-	now, waiting, overdue = now_datetime(), set(), []
-	for name, send_after, creation, modified in (
+	found = (
 		frappe.qb.from_(table)
-		.select(table.name, table.send_after, table.creation, table.modified)
+		.select(table.name, table.modified)
 		.where(table.name.isin(list({row.email_queue for row in rows}) or [""]))
 		.where(table.status == "Not Sent")
+		.where(table.send_after == drain.OUT_OF_REACH)
+		# As in `_is_being_sent`.
+		.where((table.retry == 0) | (table.error != ""))
 		.for_update()
-	).run():
-		if not send_after or send_after <= now + drain.MARGIN:
-			overdue.append(name)
-		# What got its new time just now, Frappe may be about to mark.
-		elif modified == creation or modified < now - drain.MARGIN:
-			waiting.add(str(name))
-	if overdue:
-		frappe.qb.update(table).set(table.send_after, now + drain.LEASE).set(table.modified, now).where(
-			table.name.isin(overdue)
-		).run()
-	_delete(waiting)
-	return {row.name for row in rows if row.email_queue in waiting}
+	).run()
+	if only_left_behind and found and not drain.held_back():
+		found = [(name, modified) for name, modified in found if drain.is_left_behind(modified)]
+	names = {str(name) for name, _modified in found}
+	_delete(names)
+	return {row.name for row in rows if row.email_queue in names}
+
+
+def asked_again() -> set[str]:
+	"""Return the Email Queue rows that failed and that somebody has told Email Queue to send again. 1 query."""
+	table = frappe.qb.DocType("Email Queue")
+	rows = (
+		frappe.qb.from_(table)
+		.select(table.name)
+		.where(table.status == "Not Sent")
+		.where(table.send_after == drain.OUT_OF_REACH)
+		.where(table.reference_doctype == REFERENCE_DOCTYPE)
+		# That is written down as a change; whatever waits for its first attempt is as it was made.
+		.where(table.modified > table.creation)
+	).run()
+	return {str(name) for (name,) in rows}
 
 
 def _delete(names: set[str]) -> None:
 	"""Delete mails from Email Queue. 2 queries."""
+	if not names:
+		return
 	for doctype, field in (("Email Queue Recipient", "parent"), ("Email Queue", "name")):
-		frappe.db.delete(doctype, {field: ["in", list(names) or [""]]})
+		frappe.db.delete(doctype, {field: ["in", list(names)]})
 
 
 def outcomes(rows: list[dict]) -> dict[str, dict]:
 	"""Return what became of the Queued rows: {name: fields}; one that is still on its way is left out. 2 queries.
 
-	A mail that has been "Sending" for longer than any worker lives is ended here, as Error: the worker was killed
-	between handing it over and hearing the answer, and nobody can know whether the server took it. (Frappe would
-	leave it so for ever, or, from version 16 on, send it again after 15 minutes.) One more query each.
+	A mail that a job of ours has taken, and that has been so for longer than any worker lives, is ended here, as Error:
+	the worker was killed between handing it over and hearing the answer, and nobody can know whether the server took
+	it. (Frappe would leave it so for ever, or, from version 16 on, make it "Not Sent" again after 15 minutes.) One more
+	query each.
 	"""
 	names = {row.email_queue for row in rows if row.email_queue}
 	queue = {
@@ -397,16 +430,15 @@ def outcomes(rows: list[dict]) -> dict[str, dict]:
 		for row in frappe.get_all(
 			"Email Queue",
 			filters={"name": ["in", list(names)]},
-			fields=["name", "status", "error", "modified"],
+			fields=["name", "status", "error", "modified", "send_after", "retry"],
 			order_by="name asc",
 		)
 	}
 	accepted = _accepted(names)
-	long_ago = add_to_date(now_datetime(), minutes=-SENDING_MINUTES)
 	unknown = {
 		name
 		for name, mail in queue.items()
-		if mail.status == "Sending" and mail.modified < long_ago and name not in accepted and _end(mail)
+		if _is_being_sent(mail) and name not in accepted and _is_long_ago(mail.modified) and _end(mail)
 	}
 	found = {}
 	for row in rows:
@@ -437,6 +469,20 @@ def outcomes(rows: list[dict]) -> dict[str, dict]:
 	return found
 
 
+def _is_being_sent(mail: dict) -> bool:
+	"""Say whether a mail is with a sender, or was when its sender died: ours, or whoever pressed "Send Now".
+
+	Newer versions of Frappe make such a mail "Not Sent" again, with an attempt and no error.
+	"""
+	was = mail.send_after == drain.TAKEN or (mail.retry and not mail.error)
+	return mail.status == "Sending" or (mail.status == "Not Sent" and bool(was))
+
+
+def _is_long_ago(moment: datetime) -> bool:
+	"""Say whether a job of that time has ended by now, also where the clock was set back since."""
+	return abs(now_datetime() - moment) > timedelta(minutes=SENDING_MINUTES)
+
+
 def _accepted(names: set[str]) -> set[str]:
 	"""Return those Email Queue rows whose recipients have all been written down as Sent. 1 query.
 
@@ -462,8 +508,12 @@ def outcome_unknown() -> str:
 
 def _end(mail: dict) -> bool:
 	"""Take a mail out of Email Queue that is still as it was read; return whether it was. 2 queries."""
-	unchanged = {"name": mail.name, "status": "Sending", "modified": mail.modified}
+	unchanged = {"name": mail.name, "status": mail.status, "modified": mail.modified}
 	if not frappe.db.get_value("Email Queue", unchanged, "name", for_update=True):
 		return False
-	frappe.db.set_value("Email Queue", mail.name, {"status": "Error", "error": outcome_unknown()})
+	frappe.db.set_value(
+		"Email Queue",
+		mail.name,
+		{"status": "Error", "error": outcome_unknown(), "send_after": drain.OUT_OF_REACH},
+	)
 	return True

@@ -342,9 +342,24 @@ Object.assign(marketing_automation, {
 			const open = problem.route
 				? ` <a data-route="${this.escape(problem.route)}" href="#">${__("Open It")}</a>`
 				: "";
-			return this.banner(problem.level, problem.text, open);
+			const bind = problem.may_bind
+				? ` <button type="button" class="btn btn-xs btn-default" data-bind>${__(
+						"This is the real site: go on sending"
+				  )}</button>`
+				: "";
+			return this.banner(problem.level, problem.text, open + bind);
 		});
 		wrapper.html(html.join("")).toggle(Boolean(problems.length));
+		wrapper
+			.find("[data-bind]")
+			.on("click", () =>
+				this.call("bind_site", {}, { freeze: true }).then(() =>
+					this.draw_health(
+						wrapper,
+						problems.filter((problem) => !problem.may_bind)
+					)
+				)
+			);
 		wrapper.find("[data-route]").on("click", (e) => {
 			frappe.set_route(...e.currentTarget.dataset.route.split("/"));
 			return false;

@@ -43,8 +43,9 @@ class LifecycleCampaign(Document):
 			self.validate_readiness()
 		set_active_since(self, "is_active")
 		self.set_paused_at()
-		if self.is_active:
-			self.pause_reason = None
+		# The engine writes it when it pauses the campaign, and nobody else.
+		before = self.get_doc_before_save()
+		self.pause_reason = before.pause_reason if before and not self.is_active else None
 
 	def set_paused_at(self):
 		"""Keep `paused_at`: since when a campaign that was active is not any more. One that never was has none."""

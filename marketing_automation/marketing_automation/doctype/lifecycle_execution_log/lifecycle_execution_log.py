@@ -15,7 +15,8 @@ class LifecycleExecutionLog(Document):
 		)
 
 	def on_trash(self):
-		if self.status in (PENDING, QUEUED, COMPLETED):
+		"""Keep what was sent, may have been sent, or is about to be; what was never tried can go."""
+		if self.status in (PENDING, QUEUED, COMPLETED) or self.attempts or self.email_queue:
 			frappe.throw(
 				_(
 					"This row is what keeps {0} from getting the same message again. It cannot be deleted."

@@ -15,6 +15,14 @@ class LifecycleRun(Document):
 			)
 
 	def on_trash(self):
+		if self.status not in ("Failed", "Interrupted"):
+			frappe.throw(
+				_(
+					"This run is what keeps its night from being taken once more, also when the message log is cleared. It cannot be deleted."
+				),
+				frappe.LinkExistsError,
+				title=_("Cannot Delete"),
+			)
 		if ledger.refers_to("run", self.name):
 			frappe.throw(
 				_("The message log refers to this run. It cannot be deleted."),

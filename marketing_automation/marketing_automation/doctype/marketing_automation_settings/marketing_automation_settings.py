@@ -2,6 +2,8 @@ import frappe
 from frappe import _
 from frappe.model.document import Document
 
+# What the engine itself keeps here. It writes them one by one, and no form or request changes them.
+KEPT = ("overdue_told_at", "cleared_until", "sent_lately", "bound_to")
 LIMITS = {
 	"catch_up_nights": (0, 365),
 	"chunk_size": (1, 5000),
@@ -16,6 +18,9 @@ LIMITS = {
 
 class MarketingAutomationSettings(Document):
 	def validate(self):
+		kept = frappe.db.get_singles_dict(self.doctype)
+		for field in KEPT:
+			self.set(field, kept.get(field) or None)
 		for field, (lowest, highest) in LIMITS.items():
 			if not lowest <= (self.get(field) or 0) <= highest:
 				frappe.throw(
@@ -24,3 +29,10 @@ class MarketingAutomationSettings(Document):
 					),
 					title=_("Value Out Of Range"),
 				)
+
+	def on_trash(self):
+		frappe.throw(
+			_("The settings hold what keeps messages from going out twice. They cannot be deleted."),
+			frappe.PermissionError,
+			title=_("Cannot Delete"),
+		)

@@ -1,0 +1,39 @@
+"""Frappe's queue never sends our mails by itself any more, and sending is bound to this site."""
+
+import frappe
+
+from marketing_automation.engine import drain, identity, ledger
+from marketing_automation.engine.model import QUEUED
+from marketing_automation.engine.settings import SETTINGS
+
+PAGE_SIZE = 1000
+
+
+def execute() -> None:
+	"""Take the mails that wait out of the reach of Frappe's queue, and bind the site. Does nothing the second time.
+
+	Those that were to be sent now, or at a time of the throttle's, are looked at again by `settle` a quarter of an hour
+	later, and then sent. Commits after each page.
+	"""
+	identity.bind_if_new()
+	frappe.db.delete("Singles", {"doctype": SETTINGS, "field": "paced_until"})
+	frappe.db.commit()
+	last = ""
+	while rows := frappe.get_all(
+		ledger.DOCTYPE,
+		filters={"status": QUEUED, "name": [">", last]},
+		fields=["name", "email_queue"],
+		order_by="name asc",
+		limit_page_length=PAGE_SIZE,
+	):
+		frappe.db.set_value(
+			drain.DOCTYPE,
+			{
+				"name": ["in", [row.email_queue for row in rows if row.email_queue] or [""]],
+				"status": "Not Sent",
+			},
+			"send_after",
+			drain.OUT_OF_REACH,
+		)
+		frappe.db.commit()
+		last = rows[-1].name
