@@ -9,7 +9,8 @@ from frappe.utils import getdate
 
 from marketing_automation.engine import audience, ledger, rules
 from marketing_automation.engine.items import item_names
-from marketing_automation.engine.model import DueEvent, Reason
+from marketing_automation.engine.model import Reason
+from marketing_automation.engine.names import folded
 from marketing_automation.engine.sources import serial_no as serial_nos
 from marketing_automation.engine.visibility import Visibility
 
@@ -45,7 +46,7 @@ def _page(rows: list[dict], loaded: list, today: date, visible: Visibility) -> I
 	coming = serial_nos.upcoming(loaded, rows, today)
 	told = _told(rows)
 	items = item_names({row.item_code for row in rows})
-	owners = audience.owners([_event(row) for row in rows])
+	owners = serial_nos.owners(rows)
 	reached = audience.reach({customer for customer, _reason in owners if customer})
 	left = audience.unsubscribes({found.email for found in reached.values() if found.email})
 	for row, (customer, reason) in zip(rows, owners, strict=True):
@@ -60,13 +61,13 @@ def _page(rows: list[dict], loaded: list, today: date, visible: Visibility) -> I
 			if not reason and None in left.get(found.email.lower(), ()):
 				reason = Reason.UNSUBSCRIBED
 		rule, next_on = coming.get(row.name, (None, None))
-		status = told.get((row.name, row.occurrence))
+		status = told.get((folded(row.name), row.occurrence))
 		yield {
 			"serial_no": row.name,
 			"item_code": row.item_code,
 			"item_name": items.get(row.item_code) or row.item_code,
 			"company": row.company,
-			"customer": customer,
+			"customer": found.customer if found else customer,
 			"customer_name": found.customer_name if found else None,
 			"recipient": found.email if found else None,
 			"expiry_date": row.occurrence,
@@ -80,21 +81,8 @@ def _page(rows: list[dict], loaded: list, today: date, visible: Visibility) -> I
 		}
 
 
-def _event(row: dict) -> DueEvent:
-	return DueEvent(
-		rule=None,
-		reference_doctype=serial_nos.REFERENCE_DOCTYPE,
-		reference_name=row.name,
-		item_code=row.item_code,
-		company=row.company,
-		customer=row.customer,
-		occurrence=row.occurrence,
-		night=row.occurrence,
-	)
-
-
 def _told(rows: list[dict]) -> dict[tuple, str]:
-	"""Return {(serial number, expiry): status} of the latest row of each in the ledger. 1 query."""
+	"""Return {(folded name, expiry): status} of the latest row of each serial number in the ledger. 1 query."""
 	known = frappe.get_all(
 		ledger.DOCTYPE,
 		filters={
@@ -106,4 +94,4 @@ def _told(rows: list[dict]) -> dict[tuple, str]:
 		fields=["reference_name", "occurrence_date", "status"],
 		order_by="name asc",
 	)
-	return {(row.reference_name, row.occurrence_date): row.status for row in known}
+	return {(folded(row.reference_name), row.occurrence_date): row.status for row in known}

@@ -14,8 +14,9 @@ from pypika import Order
 from marketing_automation.engine import audience, forecast, ledger, plan, rules
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import PENDING, DueEvent, Recipient, Rule
+from marketing_automation.engine.names import folded, same
 from marketing_automation.engine.schedule import Window
-from marketing_automation.engine.sources import source_for
+from marketing_automation.engine.sources import serial_no, source_for
 from marketing_automation.engine.visibility import Visibility
 
 REFERENCE = "Serial No"
@@ -91,15 +92,14 @@ def why_customer(customer: str, campaigns: list[str], visible: Visibility) -> di
 
 	{"customer", "customer_name", "email", "language", "reason" (why nothing can reach them now), "left" (campaigns
 	that they have unsubscribed from; None stands for all mail), "history", "coming", "withheld"}.
-	Queries: at most 20, and those of each source's `about`.
+	Queries: at most 45, for any number of serial numbers, and those of each source's `about`.
 	"""
 	history = _history({"customer": customer}, visible)
-	serial = frappe.qb.DocType(REFERENCE)
-	query = frappe.qb.from_(serial).select(serial.name).where(serial.customer == customer)
-	owned = [name for (name,) in visible.restrict(query, serial).orderby(serial.name).limit(MOST_ROWS).run()]
-	# One that was sold before ERPNext noted the customer on it is known from the ledger at least.
-	names = {*owned, *(row["reference_name"] for row in history if row["reference_doctype"] == REFERENCE)}
-	steps = [step for step in _steps(campaigns, sorted(names), visible) if step["customer"] == customer]
+	names = {
+		*serial_no.owned_by(customer, visible, MOST_ROWS),
+		*(row["reference_name"] for row in history if row["reference_doctype"] == REFERENCE),
+	}
+	steps = [step for step in _steps(campaigns, sorted(names), visible) if same(step["customer"], customer)]
 	return {
 		**_reach(customer),
 		"history": history,
@@ -121,32 +121,28 @@ def _reach(customer: str) -> dict:
 	}
 
 
-def why_serial_no(serial_no: str, campaigns: list[str], visible: Visibility) -> dict:
+def why_serial_no(name: str, campaigns: list[str], visible: Visibility) -> dict:
 	"""Return which triggers a serial number meets and when, and what the ledger knows of it.
 
 	{"serial_no", "item_name", "customer", ..., "history", "steps"}; a step is one action of one campaign, with its
-	`due_on`, `state` and `why` (text). Queries: at most 21, and those of each source's `about`.
+	`due_on`, `state` and `why` (text). Queries: at most 35, and those of each source's `about`.
 	"""
-	found = frappe.db.get_value(
-		REFERENCE, serial_no, ["name", "item_code", "company", "customer", "status"], as_dict=True
-	)
-	if not found or not visible.sees(
-		company=found.company, customer=found.customer, item_code=found.item_code
-	):
+	found = frappe.db.get_value(REFERENCE, name, serial_no.fields(), as_dict=True)
+	owner = serial_no.owners([found])[0][0] if found else None
+	if not found or not visible.sees(company=found.company, customer=owner, item_code=found.item_code):
 		frappe.throw(
 			_("There is no serial number {0} that you may see.").format(
-				frappe.bold(frappe.utils.escape_html(serial_no))
+				frappe.bold(frappe.utils.escape_html(name))
 			),
 			frappe.DoesNotExistError,
 			title=_("Not Found"),
 		)
-	steps = _steps(campaigns, [serial_no], visible, also_unmatched=True)
-	customer = next((step["customer"] for step in steps if step["customer"]), found.customer)
+	steps = _steps(campaigns, [found.name], visible, also_unmatched=True)
 	return {
-		"serial_no": serial_no,
+		"serial_no": found.name,
 		"item_name": item_names({found.item_code}).get(found.item_code) or found.item_code,
-		**(_reach(customer) if customer else {"customer": None, "customer_name": None}),
-		"history": _history({"reference_doctype": REFERENCE, "reference_name": serial_no}, visible),
+		**(_reach(owner) if owner else {"customer": None, "customer_name": None}),
+		"history": _history({"reference_doctype": REFERENCE, "reference_name": found.name}, visible),
 		"steps": steps,
 	}
 
@@ -208,7 +204,7 @@ def _steps(
 	for event, recipient in zip(events, recipients, strict=True):
 		if visible.sees(company=event.company, customer=recipient.customer, item_code=event.item_code):
 			for action in event.rule.actions:
-				key = (action.name, event.reference_name, event.occurrence)
+				key = (action.name, folded(event.reference_name), event.occurrence)
 				if key not in known:
 					window = windows.get(event.rule.trigger.name)
 					state, why = _state(event.rule, action, event, recipient, window)
@@ -225,16 +221,17 @@ def _steps(
 
 
 def _known(names: list[str]) -> set[tuple]:
-	"""Return (action, serial number, expiry) of what the ledger has. 1 query."""
-	return set(
-		frappe.get_all(
+	"""Return (action, folded name of the serial number, expiry) of what the ledger has. 1 query."""
+	return {
+		(action, folded(name), occurrence)
+		for action, name, occurrence in frappe.get_all(
 			ledger.DOCTYPE,
 			filters={"reference_doctype": REFERENCE, "reference_name": ["in", names]},
 			fields=["action", "reference_name", "occurrence_date"],
 			as_list=True,
 			order_by="name asc",
 		)
-	)
+	}
 
 
 def _step(
