@@ -7,7 +7,7 @@ import subprocess
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from bench import HERE, PROJECT, Bench
+from bench import HERE, PROJECT, SOURCES, Bench
 from report import Failed, step
 from services import MariaDB, Redis
 
@@ -26,7 +26,7 @@ class Sites:
 		self.bench = bench
 		self.mariadb = mariadb
 		self.redis = redis
-		self.dumps = bench.folder / "dumps"
+		self.dumps = bench.dumps
 
 	def prepare(self) -> None:
 		"""Make what sites with the app are restored from."""
@@ -101,7 +101,7 @@ class Sites:
 		files = [HERE / "prepare_site.py", HERE / "frappe_wheel.py"]
 		if not self.bench.real_erpnext:
 			files += [
-				path for path in (HERE / "erpnext").rglob("*") if path.suffix in (".py", ".json", ".txt")
+				path for path in (HERE / "erpnext").rglob("*") if path.suffix in SOURCES
 			]
 		return _hash(files)
 

@@ -7,6 +7,7 @@ from frappe import _
 from frappe.utils import cint
 from frappe.utils.scheduler import is_scheduler_inactive
 
+from marketing_automation import erpnext_schema
 from marketing_automation.engine import ledger, watchdog
 from marketing_automation.engine.channels import channel_for
 
@@ -20,10 +21,15 @@ def problems(campaigns: list) -> list[dict]:
 
 	route: where the user can look at it or put it right, or None.
 	campaigns: those to check the channels of (documents or dicts of name, sender, is_active).
-	Queries: at most 7, and for each sender those of the channels' checks, for any number of campaigns.
+	Queries: at most 8, and for each sender those of the channels' checks, for any number of campaigns.
 	"""
-	found = [*_channels(campaigns), *_mail(), *_scheduler(), *_last_run(), *_paused(campaigns)]
+	found = [*_erpnext(), *_channels(campaigns), *_mail(), *_scheduler(), *_last_run(), *_paused(campaigns)]
 	return sorted(found, key=lambda problem: problem["level"] != "red")
+
+
+def _erpnext() -> list[dict]:
+	complaint = erpnext_schema.complaint()
+	return [_problem("red", complaint)] if complaint else []
 
 
 def _channels(campaigns: list) -> list[dict]:

@@ -10,14 +10,15 @@ from functools import lru_cache
 from typing import TypeVar
 
 Value = TypeVar("Value")
-ACCENTS = re.compile("[\u0300-\u036f]")
+# Of other scripts the database tells letters with a mark from those without: й is not и.
+ACCENTS = re.compile("([A-Za-zΑ-Ωα-ω])[\u0300-\u036f]+")
 
 
 @lru_cache(maxsize=50_000)
 def folded(name: str) -> str:
 	"""Return what is the same for names that are one name to the database."""
 	if not name.isascii():
-		name = ACCENTS.sub("", unicodedata.normalize("NFKD", name))
+		name = unicodedata.normalize("NFC", ACCENTS.sub(r"\1", unicodedata.normalize("NFKD", name)))
 	return name.casefold().rstrip(" ")
 
 

@@ -28,6 +28,11 @@ def night_for_occurrence(trigger_type: str, days_offset: int, occurrence: date) 
 	return occurrence - timedelta(days=SIGN[trigger_type] * (days_offset or 0))
 
 
+def days_after(day: date, days: int) -> date:
+	"""Return the date so many days after another (before it, if negative), or the last, or first, that there is."""
+	return date.fromordinal(min(max(day.toordinal() + days, 1), date.max.toordinal()))
+
+
 @dataclass(frozen=True)
 class Window:
 	"""The nights that a run takes for one rule: `first` to `last`, both included.

@@ -331,7 +331,7 @@ def expiring(date_field: str, first: date, last: date, visible: Visibility) -> I
 		frappe.qb.from_(serial)
 		.select(*[serial[field] for field in fields()], serial[date_field].as_("occurrence"))
 		.where(serial[date_field] >= first)
-		.where(serial[date_field] < last + timedelta(days=1))
+		.where(Date(serial[date_field]) <= last)
 		.orderby(serial.name)
 		.limit(PAGE_SIZE)
 	)
