@@ -87,7 +87,9 @@ class Bench:
 			path.mkdir(parents=True, exist_ok=True)
 		for app, path in own.items():
 			_link(self.apps / app, path.resolve())
-		content = "".join(path.read_text() for path in sorted(shapes.STAND_IN.rglob("*")) if path.suffix in SOURCES)
+		content = "".join(
+			path.read_text() for path in sorted(shapes.STAND_IN.rglob("*")) if path.suffix in SOURCES
+		)
 		if self.stamp(f"shape-{self.shape}", content):
 			shapes.make(self.shape, self.apps / "erpnext")
 			self.stamped(f"shape-{self.shape}", content)

@@ -83,7 +83,11 @@ def up(sandbox: Sandbox, _arguments) -> int:
 
 def down(sandbox: Sandbox, _arguments) -> int:
 	"""Stop the services, those of the other benches too."""
-	redis = [Redis(folder) for pattern in ("*/redis", "*/workers/*/redis") for folder in FOLDER.glob(pattern)]
+	redis = [
+		Redis(folder)
+		for pattern in ("*/redis", "*/workers/*/redis", "*/other-shape/redis")
+		for folder in FOLDER.glob(pattern)
+	]
 	for service in (*sandbox.services.values(), *redis):
 		service.stop()
 	return 0

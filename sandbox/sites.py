@@ -100,9 +100,7 @@ class Sites:
 	def _base_key(self) -> str:
 		files = [HERE / "prepare_site.py", HERE / "frappe_wheel.py"]
 		if not self.bench.real_erpnext:
-			files += [
-				path for path in (HERE / "erpnext").rglob("*") if path.suffix in SOURCES
-			]
+			files += [path for path in (HERE / "erpnext").rglob("*") if path.suffix in SOURCES]
 		return _hash(files)
 
 	def _dump_of_base(self) -> Path:

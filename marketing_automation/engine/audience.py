@@ -214,7 +214,10 @@ def _parts(texts: list[str], wanted: ByName) -> dict[str, list[str]]:
 	for part, pieces in list(apart.items()):
 		if there.get(part) or not all(there.get(piece) for piece in pieces):
 			apart[part] = [part]
-	return {text: [name for part in of_text for name in apart.get(part, [part])] for text, of_text in parts.items()}
+	return {
+		text: [name for part in of_text for name in apart.get(part, [part])]
+		for text, of_text in parts.items()
+	}
 
 
 def serial_numbers(text: str | None) -> list[str]:

@@ -91,7 +91,7 @@ class TestText(MarketingTestCase):
 
 	def test_many_are_looked_for_at_once(self):
 		ana = factories.customer()
-		alone, first, second, unsold = names = factories.received(4)
+		alone, first, second, _unsold = names = factories.received(4)
 		self.old_sale(ana, [alone], alone.lower())
 		self.old_sale(ana, [first, second], f"{first}; {second.lower()}")
 		before, audience.FEW = audience.FEW, 2
@@ -177,7 +177,9 @@ class TestLetters(MarketingTestCase):
 		group = factories.item_group("Test Letters")
 		code = factories.item("TEST-LETTERS", group=group)
 		pin = factories.pin(factories.customer(), in_days(30), item_code=code)
-		frappe.db.set_value("Serial No", pin, {"item_code": code.lower(), "company": factories.company().upper()})
+		frappe.db.set_value(
+			"Serial No", pin, {"item_code": code.lower(), "company": factories.company().upper()}
+		)
 		self.addCleanup(
 			frappe.db.set_value, "Serial No", pin, {"item_code": code, "company": factories.company()}
 		)
@@ -194,7 +196,10 @@ class TestLetters(MarketingTestCase):
 			frappe.db.set_value("Email Unsubscribe", left.name, "email", written(factories.address(ana)))
 			factories.campaign()
 			self.run_night()
-			self.assertEqual({(row.status, row.reason) for row in self.ledger(reference_name=pin)}, {("Skipped", "Unsubscribed")})
+			self.assertEqual(
+				{(row.status, row.reason) for row in self.ledger(reference_name=pin)},
+				{("Skipped", "Unsubscribed")},
+			)
 
 	def test_the_contact_that_a_customer_names(self):
 		ana = factories.customer()
@@ -217,7 +222,9 @@ class TestLetters(MarketingTestCase):
 
 	def test_two_names_that_could_both_be_meant_are_not_guessed(self):
 		found = ByName({"Ana": 1, "ANA": 2, "Eva": 3})
-		self.assertEqual([found.get(name) for name in ("Ana", "ANA", "ana", "eva", "", None)], [1, 2, None, 3, None, None])
+		self.assertEqual(
+			[found.get(name) for name in ("Ana", "ANA", "ana", "eva", "", None)], [1, 2, None, 3, None, None]
+		)
 		self.assertEqual(folded("EVA "), "eva")
 
 
@@ -231,7 +238,7 @@ class TestStale(MarketingTestCase):
 
 	def test_there_the_last_movement_decides(self):
 		ana, eva = factories.customer(), factories.customer()
-		resold, given_back, untouched = names = factories.pins(ana, *[in_days(30)] * 3)
+		resold, _given_back, untouched = names = factories.pins(ana, *[in_days(30)] * 3)
 		factories.returned(factories.sale_of(resold))
 		factories.sold(eva, [resold])
 		forget_bundles(untouched)

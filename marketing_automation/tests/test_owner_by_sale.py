@@ -52,7 +52,9 @@ class TestWhy(MarketingTestCase):
 		factories.expire(names, in_days(35))
 		campaign = factories.campaign()
 		self.assertEqual(self.coming(ana), [bought])
-		found = {row["serial_no"]: row["reason"] for row in api.preview(campaign.name, str(in_days(5)))["rows"]}
+		found = {
+			row["serial_no"]: row["reason"] for row in api.preview(campaign.name, str(in_days(5)))["rows"]
+		}
 		self.assertEqual(found, {bought: None, returned: "Returned"})
 
 	def test_it_costs_the_same_for_any_number(self):
@@ -97,7 +99,10 @@ class TestBoundToACustomer(MarketingTestCase):
 		for looked_at in (100, 1):
 			with self.subTest(looked_at), patch.object(serial_no, "EXAMPLES", looked_at):
 				self.assertEqual(api.mail(action)["serial_no"], self.ours_pin)
-		for forbidden in (lambda: api.mail(action, self.theirs_pin), lambda: api.why_serial_no(self.theirs_pin)):
+		for forbidden in (
+			lambda: api.mail(action, self.theirs_pin),
+			lambda: api.why_serial_no(self.theirs_pin),
+		):
 			with self.assertRaises(frappe.DoesNotExistError):
 				forbidden()
 		with self.assertRaises(frappe.PermissionError):
@@ -140,7 +145,10 @@ class TestFilters(MarketingTestCase):
 			("is", "not set", {unsold}),
 		):
 			with self.subTest(operator=operator, value=value):
-				filters = [["Serial No", "customer", operator, value], ["Serial No", "item_code", "=", factories.ITEM]]
+				filters = [
+					["Serial No", "customer", operator, value],
+					["Serial No", "item_code", "=", factories.ITEM],
+				]
 				campaign = factories.campaign({"filters": frappe.as_json(filters)})
 				found = {row["serial_no"] for row in api.preview(campaign.name)["rows"]}
 				self.assertEqual(found, taken)

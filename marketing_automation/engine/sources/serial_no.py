@@ -115,7 +115,9 @@ def _passes(filters: list[list], owner: str | None) -> bool:
 
 	Raises ValueError for an operator that names are not compared by.
 	"""
-	return all(_passes_one(operator.lower(), value, owner or "") for _doctype, _field, operator, value in filters)
+	return all(
+		_passes_one(operator.lower(), value, owner or "") for _doctype, _field, operator, value in filters
+	)
 
 
 def _passes_one(operator: str, value, owner: str) -> bool:
@@ -258,9 +260,7 @@ def owned_by(customer: str, visible: Visibility, most: int) -> list[str]:
 	Queries: those of `audience.sold_to` and `audience.owners`, and 2.
 	"""
 	serial = frappe.qb.DocType(REFERENCE_DOCTYPE)
-	query = _visible(
-		frappe.qb.from_(serial).select(*[serial[field] for field in fields()]), serial, visible
-	)
+	query = _visible(frappe.qb.from_(serial).select(*[serial[field] for field in fields()]), serial, visible)
 	rows = {}
 	if erpnext_schema.has_owner():
 		rows = {row.name: row for row in query.where(serial[OWNER] == customer).run(as_dict=True)}
@@ -492,9 +492,7 @@ def _names_that_pass(rules: dict[str, Rule], rows: list[dict]) -> dict[str, set[
 			owned = owned or {
 				row.name: owner for row, (owner, _reason) in zip(rows, owners(rows), strict=True)
 			}
-			passed[trigger] = {
-				name for name in passed.get(trigger, owned) if _passes(of_owner, owned[name])
-			}
+			passed[trigger] = {name for name in passed.get(trigger, owned) if _passes(of_owner, owned[name])}
 	return passed
 
 

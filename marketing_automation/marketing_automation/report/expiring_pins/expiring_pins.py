@@ -27,9 +27,9 @@ def execute(filters: dict | None = None):
 		frappe.throw(_("The period ends before it starts. Choose another To Date."))
 	if last.year - first.year > MOST_YEARS:
 		frappe.throw(
-			_("The period, {0} to {1}, is longer than {2} years. Look at the year of From Date and To Date.").format(
-				first, last, MOST_YEARS
-			),
+			_(
+				"The period, {0} to {1}, is longer than {2} years. Look at the year of From Date and To Date."
+			).format(first, last, MOST_YEARS),
 			title=_("Period Too Long"),
 		)
 	campaigns = frappe.get_list("Lifecycle Campaign", pluck="name", order_by="name asc")
