@@ -26,7 +26,10 @@ class Sites:
 		self.bench = bench
 		self.mariadb = mariadb
 		self.redis = redis
-		self.dumps = bench.dumps
+
+	@property
+	def dumps(self) -> Path:
+		return self.bench.dumps
 
 	def prepare(self) -> None:
 		"""Make what sites with the app are restored from."""

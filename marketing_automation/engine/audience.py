@@ -20,8 +20,9 @@ from marketing_automation.engine.names import ByName, same
 PACKED_ITEM = "Packed Item"
 # The serial numbers in a text field stand one a line, or with these between them.
 BETWEEN = re.compile(r"[\n\r,;]")
-# Looked for in the database as one pattern each time; more are looked for by what a text is as a whole.
-FEW = 200
+# In characters: as many serial numbers as fit are looked for in the database as one pattern, more by what a text is as a
+# whole. Longer patterns take it longer than that does, and much longer ones it refuses.
+LONGEST_PATTERN = 10_000
 # Of so many of a customer's serial numbers one looks who has them today: those that were sold last.
 MOST_SOLD = 20_000
 
@@ -231,6 +232,8 @@ def _lines_that_name(doctype: str, names: list[str], items: list[str]) -> list[t
 	The database looks through the texts: an item can have been sold on hundreds of thousands of lines.
 	"""
 	found = []
+	# A letter with an accent can be written in two ways.
+	pattern = "|".join(re.sub(r"[^\x00-\x7f]", ".{1,2}", re.escape(name)) for name in names)
 	for line in _lines_of(doctype):
 		query = (
 			frappe.qb.from_(line)
@@ -240,10 +243,9 @@ def _lines_that_name(doctype: str, names: list[str], items: list[str]) -> list[t
 		if line.get_table_name() == f"tab{PACKED_ITEM}":
 			query = query.where(line.parenttype == doctype)
 		given = {"items": items}
-		if len(names) <= FEW:
+		if len(pattern) <= LONGEST_PATTERN:
 			query = query.where(long_lists.matching(line.serial_no, "pattern"))
-			# A letter with an accent can be written in two ways.
-			given["pattern"] = "|".join(re.sub(r"[^\x00-\x7f]", ".{1,2}", re.escape(name)) for name in names)
+			given["pattern"] = pattern
 		else:
 			query = query.where(
 				long_lists.among(line.serial_no, "names") | long_lists.matching(line.serial_no, "several")

@@ -128,7 +128,10 @@ def why_serial_no(name: str, campaigns: list[str], visible: Visibility) -> dict:
 	`due_on`, `state` and `why` (text). Queries: at most 35, and those of each source's `about`.
 	"""
 	found = frappe.db.get_value(REFERENCE, name, serial_no.fields(), as_dict=True)
-	owner = serial_no.owners([found])[0][0] if found else None
+	steps = _steps(campaigns, [found.name], visible, also_unmatched=True) if found else []
+	# Most have a step that says it: a serial number that was never sold is looked for in all sales.
+	said = [step["customer"] for step in steps if step["serial_no"]]
+	owner = said[0] if said else serial_no.owners([found])[0][0] if found else None
 	if not found or not visible.sees(company=found.company, customer=owner, item_code=found.item_code):
 		frappe.throw(
 			_("There is no serial number {0} that you may see.").format(
@@ -137,7 +140,6 @@ def why_serial_no(name: str, campaigns: list[str], visible: Visibility) -> dict:
 			frappe.DoesNotExistError,
 			title=_("Not Found"),
 		)
-	steps = _steps(campaigns, [found.name], visible, also_unmatched=True)
 	return {
 		"serial_no": found.name,
 		"item_name": item_names({found.item_code}).get(found.item_code) or found.item_code,

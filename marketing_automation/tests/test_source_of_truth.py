@@ -32,20 +32,21 @@ TABLE = re.compile(r"`([^`]+)`")
 
 
 QUALIFIED = re.compile(r"`tab([^`]+)`\.`([^`]+)`")
-PLAIN = re.compile(r"(?<!\.)`([^`]+)`(?!\.)")
-ALIAS = re.compile(r"\bas `[^`]+`", re.IGNORECASE)
+TEXT = re.compile(r"'(?:[^'\\]|\\.|'')*'")
+# The query builder writes aliases with and without AS.
+ALIAS = re.compile(r"(?<=[`)])(?: as)? `[^`]+`(?!\.)", re.IGNORECASE)
 FRAPPES_COLUMNS = ("name", "creation", "modified", "owner", "docstatus", "idx", "parent", "parenttype")
 
 
 def columns(query: str) -> set[tuple[str, str]]:
 	"""Return (DocType, column) of what a query reads."""
+	query = ALIAS.sub("", TEXT.sub("", query))
 	tables = {table[3:] for table in TABLE.findall(query) if table.startswith("tab")}
 	found = set(QUALIFIED.findall(query))
 	if len(tables) == 1:
 		(table,) = tables
-		found |= {
-			(table, column) for column in PLAIN.findall(ALIAS.sub("", query)) if not column.startswith("tab")
-		}
+		plain = TABLE.findall(QUALIFIED.sub("", query))
+		found |= {(table, column) for column in plain if not column.startswith("tab")}
 	return found
 
 
@@ -91,6 +92,7 @@ class TestSourceOfTruth(MarketingTestCase):
 			{"item_group": factories.ITEM_GROUP}, {"filters": frappe.as_json(mine)}, combine_messages=1
 		)
 		action = frappe.db.get_value("Lifecycle Action", {"campaign": campaign.name})
+		bound = factories.user("Marketing User", sees={"Customer": ana})
 		frappe.db.commit()
 		with statements() as seen:
 			api.preview(campaign.name)
@@ -105,7 +107,7 @@ class TestSourceOfTruth(MarketingTestCase):
 			for pin in pins:
 				api.why_serial_no(pin)
 			expiring_pins.execute({"show_all": 1})
-			frappe.set_user(factories.user("Marketing User", sees={"Customer": ana}))
+			frappe.set_user(bound)
 			self.assertEqual(api.preview(campaign.name)["counts"]["due"], 7)
 			self.assertEqual(api.mail(action)["serial_no"], known)
 		frappe.set_user("Administrator")
@@ -118,6 +120,8 @@ class TestSourceOfTruth(MarketingTestCase):
 			doctype
 			for doctype, _column in read
 			if frappe.db.get_value("DocType", doctype, "module") in of_erpnext
+			# ERPNext itself looks at more than we do.
+			and (doctype in erpnext_schema.NEEDED or not factories.real_erpnext())
 		}
 		declared = {
 			(doctype, field)

@@ -32,9 +32,12 @@ MOST_DAYS = 5 * 366
 def execute(filters: dict | None = None):
 	"""Return columns, rows, a message when there are none, the chart by day, and the summary."""
 	filters = frappe._dict(filters or {})
-	filters.to_date = getdate(filters.to_date)
+	# Frappe takes the first day of the year 1 for no date.
+	filters.to_date = getdate(filters.to_date) or date.min
 	filters.from_date = (
-		getdate(filters.from_date) if filters.from_date else days_after(filters.to_date, -DEFAULT_DAYS)
+		getdate(filters.from_date) or date.min
+		if filters.from_date
+		else days_after(filters.to_date, -DEFAULT_DAYS)
 	)
 	if filters.to_date < filters.from_date:
 		frappe.throw(_("The period ends before it starts. Choose another To Date."))

@@ -1,5 +1,7 @@
 """Expiring Pins: a period in, its serial numbers out, with who will be told by which trigger, or why nobody will."""
 
+from datetime import date
+
 import frappe
 from frappe import _
 from frappe.utils import getdate
@@ -18,8 +20,9 @@ DEFAULT_DATE_FIELD = "warranty_expiry_date"
 def execute(filters: dict | None = None):
 	"""Return columns, rows, a message when the list was cut or is empty, no chart, and the summary."""
 	filters = frappe._dict(filters or {})
-	first = getdate(filters.from_date)
-	last = getdate(filters.to_date) if filters.to_date else days_after(first, DEFAULT_DAYS)
+	# Frappe takes the first day of the year 1 for no date.
+	first = getdate(filters.from_date) or date.min
+	last = (getdate(filters.to_date) or date.min) if filters.to_date else days_after(first, DEFAULT_DAYS)
 	date_field = filters.date_field or DEFAULT_DATE_FIELD
 	if date_field not in {df.fieldname for df in serial_no.date_fields()}:
 		frappe.throw(_("{0} is not a date field of Serial No.").format(frappe.utils.escape_html(date_field)))
