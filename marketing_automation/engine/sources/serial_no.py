@@ -383,13 +383,19 @@ def _narrower(company: str | None, visible: Visibility) -> list[list]:
 	if company:
 		ours.append([REFERENCE_DOCTYPE, "company", "=", company])
 	for field, names in visible.allowed.items():
-		if field != OWNER:
-			ours.append([REFERENCE_DOCTYPE, field, "in", sorted(names)])
-		elif erpnext_schema.owner_is_kept():
-			ours.append([REFERENCE_DOCTYPE, OWNER, "in", sorted(names)])
-		else:
-			ours.append([REFERENCE_DOCTYPE, "name", "in", audience.sold_to(sorted(names))])
+		if field == OWNER:
+			field, names = "name", _had_by(names)
+		ours.append([REFERENCE_DOCTYPE, field, "in", sorted(names)])
 	return ours
+
+
+def _had_by(customers: set[str]) -> set[str]:
+	"""Return the names of serial numbers that these customers have, or have had."""
+	names = set(audience.sold_to(customers))
+	if erpnext_schema.has_owner():
+		noted = [[REFERENCE_DOCTYPE, OWNER, "in", sorted(customers)]]
+		names.update(frappe.get_all(REFERENCE_DOCTYPE, filters=noted, pluck="name", order_by="name asc"))
+	return names
 
 
 def _pages(date_field: str, dates: list[date]) -> Iterator[list[dict]]:
