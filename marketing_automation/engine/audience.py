@@ -94,9 +94,9 @@ def _owners_by_bundle(serials: Iterable[str]) -> dict[str, tuple[str | None, str
 	entry = frappe.qb.DocType("Serial and Batch Entry")
 	moments = erpnext_schema.moment_fields()
 	query = (
-		# From the serial number on, so that its name comes back as it is there, however the entry writes it.
-		frappe.qb.from_(serial)
-		.join(entry)
+		# With the serial number, so that its name comes back as it is there, however the entry writes it.
+		frappe.qb.from_(entry)
+		.join(serial)
 		.on(entry.serial_no == serial.name)
 		.join(bundle)
 		.on(entry.parent == bundle.name)

@@ -14,12 +14,14 @@ TESTS = PROJECT / "marketing_automation" / "tests"
 # All that asks ERPNext for anything but the name of a customer or an item.
 FILES = (
 	"test_audience.py",
+	"test_delivery.py",
 	"test_insight.py",
 	"test_old_sales.py",
 	"test_owner_by_sale.py",
 	"test_preview.py",
 	"test_renewal.py",
 	"test_reports.py",
+	"test_scale.py",
 	"test_source_of_truth.py",
 	"test_sources.py",
 )
