@@ -1,7 +1,8 @@
 # Nothing is needed before these but python3 and make. FRAPPE= and ERPNEXT= take a path or a git address with
-# @branch, and the same commands then work on a bench with those. ARGS= goes to the command.
+# @branch, and the same commands then work on a bench with those. Without ERPNEXT there is a stand-in for it, with the
+# tables of ERPNext 16, or with SHAPE=15 those of 15. ARGS= goes to the command.
 SANDBOX = python3 sandbox/cli.py
-export FRAPPE ERPNEXT
+export FRAPPE ERPNEXT SHAPE
 
 .PHONY: demo faults benchmark test desk screenshots up down clean test-bench
 

@@ -8,7 +8,7 @@ import os
 import pytest
 
 # They take longest, and mostly wait for processes of their own: whoever begins with them ends early.
-LONG = ("test_faults.py", "test_browser.py", "test_install.py", "test_end_to_end.py")
+LONG = ("test_faults.py", "test_browser.py", "test_other_shape.py", "test_install.py", "test_end_to_end.py")
 
 
 def pytest_configure(config):

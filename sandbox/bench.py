@@ -12,12 +12,14 @@ from pathlib import Path
 
 import frappe_wheel
 import host
+import shapes
 from report import Failed, run, step
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent
 WHEEL_PYTHONS = ("3.11", "3.10")
 COMPARED = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
+SOURCES = (".py", ".json", ".txt")
 SOURCE_PYTHONS = ("3.11", "3.12", "3.10", "3.13", "3.14")
 
 
@@ -25,11 +27,16 @@ class Bench:
 	"""One combination of Frappe and ERPNext below the sandbox's folder.
 
 	frappe, erpnext: where they come from (a path, or a git address with an optional @branch); without them the
-	Frappe of the wheel and the stand-in of ERPNext.
+	Frappe of the wheel and the stand-in of ERPNext. shape: the version of ERPNext that the stand-in looks like.
 	"""
 
-	def __init__(self, folder: Path, frappe: str | None = None, erpnext: str | None = None):
+	def __init__(
+		self, folder: Path, frappe: str | None = None, erpnext: str | None = None, shape: str = "16"
+	):
+		if shape not in shapes.SHAPES:
+			raise Failed(f"SHAPE is one of {', '.join(shapes.SHAPES)}, not {shape}.")
 		self.sources = {"frappe": frappe, "erpnext": erpnext}
+		self.shape = "16" if erpnext else shape
 		self.key = _key(
 			"-".join(f"{app}-{source}" for app, source in self.sources.items() if source) or "wheel"
 		)
@@ -37,6 +44,7 @@ class Bench:
 		self.apps = self.folder / "apps"
 		self.sites = self.folder / "sites"
 		self.logs = self.folder / "logs"
+		self.dumps = self.folder / "dumps"
 		self.python = self.folder / "env" / "bin" / "python"
 
 	@property
@@ -64,7 +72,27 @@ class Bench:
 		self._app("erpnext", HERE / "erpnext")
 		_link(self.apps / "marketing_automation", PROJECT)
 		self._importable()
+		if self.shape != "16":
+			self._reshape()
 		self._configure(services)
+
+	def _reshape(self) -> None:
+		"""Go on as a bench with this environment in which the stand-in has another shape."""
+		self.key = f"{self.key}-{self.shape}"
+		folder = self.folder / f"shape-{self.shape}"
+		own = {app: self.apps / app for app in ("frappe", "marketing_automation")}
+		self.apps, self.sites, self.logs = folder / "apps", folder / "sites", folder / "logs"
+		self.dumps = folder / "dumps"
+		for path in (self.apps, self.sites / "assets", self.logs, folder / "config"):
+			path.mkdir(parents=True, exist_ok=True)
+		for app, path in own.items():
+			_link(self.apps / app, path.resolve())
+		content = "".join(
+			path.read_text() for path in sorted(shapes.STAND_IN.rglob("*")) if path.suffix in SOURCES
+		)
+		if self.stamp(f"shape-{self.shape}", content):
+			shapes.make(self.shape, self.apps / "erpnext")
+			self.stamped(f"shape-{self.shape}", content)
 
 	def twin(self, folder: Path, services: dict) -> "Bench":
 		"""Return a bench with these apps, this environment and these dumps, but with sites and services of its own."""
@@ -188,6 +216,9 @@ class Bench:
 			"PYTHONPYCACHEPREFIX": str(self.folder / "pycache"),
 			"DEV_SERVER": "0",
 		}
+		if self.shape != "16":
+			# Before the stand-in that the environment knows.
+			own["PYTHONPATH"] = str(self.apps / "erpnext")
 		# CI makes newer workers run in test mode.
 		foreign = ("CI", "PYTHONDONTWRITEBYTECODE")
 		return {**{k: v for k, v in os.environ.items() if k not in foreign}, **own, **more}

@@ -3,6 +3,7 @@
 import frappe
 from frappe.utils import add_days, getdate
 
+from marketing_automation import erpnext_schema
 from marketing_automation.tests import factories
 
 ITEM = "BENCH-PIN"
@@ -70,9 +71,11 @@ def customers() -> None:
 
 
 def serial_numbers(first: int, last: int) -> None:
-	"""Make the serial numbers of these places in the table; they expire where nothing looks."""
+	"""Make the serial numbers of these places in the table, each sold by an invoice of its own, with a bundle; they expire
+	where nothing looks."""
 	name = "concat('BENCH-', lpad(seq, 8, '0'))"
 	company = frappe.db.escape(factories.company())
+	customer = f"concat('BENCH-C-', lpad(1 + (seq * 7919) % {CUSTOMERS}, 7, '0'))"
 	_fill(
 		"Serial No",
 		last,
@@ -82,9 +85,31 @@ def serial_numbers(first: int, last: int) -> None:
 			"item_code": f"'{ITEM}'",
 			"company": company,
 			"status": "'Delivered'",
-			"customer": f"concat('BENCH-C-', lpad(1 + (seq * 7919) % {CUSTOMERS}, 7, '0'))",
+			**({"customer": customer} if erpnext_schema.has_owner() else {}),
 			"warranty_expiry_date": f"date_add(curdate(), interval {FAR} + seq % 1000 day)",
 		},
+		first,
+	)
+	sold = {"docstatus": "1", "posting_date": "curdate()", "company": company}
+	_fill("Sales Invoice", last, {**sold, "name": name, "customer": customer}, first)
+	_fill(
+		"Serial and Batch Bundle",
+		last,
+		{
+			**sold,
+			"name": name,
+			"item_code": f"'{ITEM}'",
+			"type_of_transaction": "'Outward'",
+			"voucher_type": "'Sales Invoice'",
+			"voucher_no": name,
+		},
+		first,
+	)
+	entry = {"parenttype": "'Serial and Batch Bundle'", "parentfield": "'entries'", "idx": "1"}
+	_fill(
+		"Serial and Batch Entry",
+		last,
+		{**entry, "docstatus": "1", "name": name, "parent": name, "serial_no": name},
 		first,
 	)
 

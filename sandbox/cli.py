@@ -35,8 +35,10 @@ MARKETER_PASSWORD = "marketer"
 class Sandbox:
 	"""The services and the bench that a command works with."""
 
-	def __init__(self):
-		self.bench = Bench(FOLDER, os.environ.get("FRAPPE") or None, os.environ.get("ERPNEXT") or None)
+	def __init__(self, shape: str | None = None):
+		"""shape: the version of ERPNext that the stand-in looks like; that of the command without it."""
+		sources = os.environ.get("FRAPPE") or None, os.environ.get("ERPNEXT") or None
+		self.bench = Bench(FOLDER, *sources, shape or os.environ.get("SHAPE") or "16")
 		# A Redis for each bench: another version of Frappe cannot read what this one keeps there.
 		self.services = {
 			"mariadb": MariaDB(FOLDER / "mariadb"),
@@ -81,7 +83,11 @@ def up(sandbox: Sandbox, _arguments) -> int:
 
 def down(sandbox: Sandbox, _arguments) -> int:
 	"""Stop the services, those of the other benches too."""
-	redis = [Redis(folder) for pattern in ("*/redis", "*/workers/*/redis") for folder in FOLDER.glob(pattern)]
+	redis = [
+		Redis(folder)
+		for pattern in ("*/redis", "*/workers/*/redis", "*/other-shape/redis")
+		for folder in FOLDER.glob(pattern)
+	]
 	for service in (*sandbox.services.values(), *redis):
 		service.stop()
 	return 0

@@ -34,6 +34,7 @@ from frappe.utils import add_days, add_to_date, getdate, now_datetime
 from frappe.utils.background_jobs import start_worker
 from services import MariaDB, Redis
 
+from marketing_automation import erpnext_schema
 from marketing_automation.engine import drain, ledger, retry, run, settle
 from marketing_automation.engine.model import COMPLETED, FAILED, PENDING, QUEUED, Reason
 from marketing_automation.engine.settings import SETTINGS
@@ -104,11 +105,18 @@ class Site:
 		_bulk(
 			"Serial No",
 			{
-				**{"name": "{0}", "serial_no": "{0}", "customer": "customer {0}", "status": "Delivered"},
+				**{"name": "{0}", "serial_no": "{0}", "status": "Delivered"},
+				**({"customer": "customer {0}"} if erpnext_schema.has_owner() else {}),
 				**{"item_code": item, "company": company},
 			},
 			pins,
 		)
+		sold = {"name": "{0}", "docstatus": 1, "company": company, "posting_date": getdate()}
+		_bulk("Sales Invoice", {**sold, "customer": "customer {0}"}, pins)
+		voucher = {"voucher_type": "Sales Invoice", "voucher_no": "{0}", "type_of_transaction": "Outward"}
+		_bulk("Serial and Batch Bundle", {**sold, **voucher, "item_code": item}, pins)
+		parent = {"parent": "{0}", "parenttype": "Serial and Batch Bundle", "parentfield": "entries"}
+		_bulk("Serial and Batch Entry", {"name": "{0}", **parent, "serial_no": "{0}"}, pins)
 		template = factories.template(
 			subject="{{ serial_no }}", response="{{ customer_name }} {{ days_left }}"
 		)

@@ -22,7 +22,11 @@ def live_through(site: str) -> dict:
 	sink = smtp_sink.Sink()
 	with smtp_sink.listening(sink) as port:
 		demo.connect(site)
-		for key, value in {"mail_server": "127.0.0.1", "mail_port": port, "auto_email_id": demo.SENDER}.items():
+		for key, value in {
+			"mail_server": "127.0.0.1",
+			"mail_port": port,
+			"auto_email_id": demo.SENDER,
+		}.items():
 			update_site_config(key, value)
 		for _round in range(ROUNDS):
 			demo.work(demo.SETTLE)

@@ -7,7 +7,7 @@ import subprocess
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from bench import HERE, PROJECT, Bench
+from bench import HERE, PROJECT, SOURCES, Bench
 from report import Failed, step
 from services import MariaDB, Redis
 
@@ -26,7 +26,10 @@ class Sites:
 		self.bench = bench
 		self.mariadb = mariadb
 		self.redis = redis
-		self.dumps = bench.folder / "dumps"
+
+	@property
+	def dumps(self) -> Path:
+		return self.bench.dumps
 
 	def prepare(self) -> None:
 		"""Make what sites with the app are restored from."""
@@ -116,9 +119,7 @@ class Sites:
 	def _base_key(self) -> str:
 		files = [HERE / "prepare_site.py", HERE / "frappe_wheel.py"]
 		if not self.bench.real_erpnext:
-			files += [
-				path for path in (HERE / "erpnext").rglob("*") if path.suffix in (".py", ".json", ".txt")
-			]
+			files += [path for path in (HERE / "erpnext").rglob("*") if path.suffix in SOURCES]
 		return _hash(files)
 
 	def _dump_of_base(self) -> Path:

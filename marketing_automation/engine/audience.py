@@ -3,27 +3,37 @@
 Every function takes any number of rows and makes a fixed number of queries.
 """
 
+import re
 import string
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import frappe
+from pypika import Order
 
+from marketing_automation import erpnext_schema
 from marketing_automation.engine import address as addresses
 from marketing_automation.engine import long_lists
 from marketing_automation.engine.model import DueEvent, Reason, Recipient
+from marketing_automation.engine.names import ByName, same
 
-# What a serial number can be sold with. POS Invoice is not on every site.
-SALES = ("Sales Invoice", "Delivery Note", "POS Invoice")
 # What looks like nothing at the ends of an address that was pasted.
 BLANKS = string.whitespace + "\xa0\xad\u200b\u200c\u200d\u200e\u200f\u202a\u202c\u2060\u3000\ufeff"
+PACKED_ITEM = "Packed Item"
+# The serial numbers in a text field stand one a line, or with these between them.
+BETWEEN = re.compile(r"[\n\r,;]")
+# In characters: as many serial numbers as fit are looked for in the database as one pattern, more by what a text is as a
+# whole. Longer patterns take it longer than that does, and much longer ones it refuses.
+LONGEST_PATTERN = 10_000
+# Of so many of a customer's serial numbers one looks who has them today: those that were sold last.
+MOST_SOLD = 20_000
 
 
 def recipients(events: list[DueEvent]) -> list[Recipient]:
 	"""Return the recipient of each event, in the same order; one who cannot be told has a `reason`.
 
-	Queries: at most 8, for any number of events.
+	Queries: those of `owners`, and 2, for any number of events.
 	"""
 	owned = owners(events)
 	reached = reach({customer for customer, _reason in owned if customer})
@@ -40,12 +50,12 @@ def _recipient(customer, reason, reached, suppressed, campaign) -> Recipient:
 	found = reached.get(customer)
 	if not found:
 		return Recipient(customer=customer, reason=Reason.CUSTOMER_NOT_FOUND)
-	reason = found.reason
+	reason, left = found.reason, suppressed.get(found.email.lower())
 	# Who has left a campaign has left its copies, too.
-	left = suppressed.get(found.email.lower())
-	if not reason and left and left & {None, campaign.name, *campaign.get("originals", ())}:
+	own = (campaign.name, *campaign.get("originals", ()))
+	if not reason and left and any(one is None or any(same(one, name) for name in own) for one in left):
 		reason = Reason.UNSUBSCRIBED
-	return Recipient(customer, found.customer_name, found.email, found.language, reason, found.error)
+	return Recipient(found.customer, found.customer_name, found.email, found.language, reason, found.error)
 
 
 # -- from the serial number to its owner -------------------------------------------------------------------------
@@ -54,117 +64,268 @@ def _recipient(customer, reason, reached, suppressed, campaign) -> Recipient:
 def owners(events: list[DueEvent]) -> list[tuple[str | None, str | None]]:
 	"""Return (customer, reason) for each event, in the same order; one of the two is None.
 
-	The customer on the serial number counts; else the last movement of the serial number decides, by its bundle;
-	else, for serial numbers that have no bundles (sold before ERPNext 15), the text field of invoices and notes.
+	The customer on the serial number counts where ERPNext keeps it there; else the last movement of the serial number
+	decides, by its bundle; else, for serial numbers that have no bundles (sold before ERPNext 15), the text fields of
+	sales. Queries: none where all events name a customer that counts, else at most 15.
 	"""
-	unknown = {event.reference_name: event for event in events if not event.customer}
-	moved = _owners_by_bundle(unknown) if unknown else {}
-	older = {name: event for name, event in unknown.items() if name not in moved}
+	kept = erpnext_schema.owner_is_kept()
+	open_ones = {
+		event.reference_name: event
+		for event in events
+		if not event.customer or (event.reference_doctype == erpnext_schema.SERIAL_NO and not kept)
+	}
+	moved = _owners_by_bundle(open_ones) if open_ones else {}
+	older = {name: event for name, event in open_ones.items() if name not in moved and not event.customer}
 	moved |= _owners_by_text(older) if older else {}
+	# Of one that is in neither, what stands on it is all there is.
 	return [
-		(event.customer, None)
-		if event.customer
-		else moved.get(event.reference_name, (None, Reason.NO_CUSTOMER))
+		moved.get(event.reference_name)
+		or ((event.customer, None) if event.customer else (None, Reason.NO_CUSTOMER))
 		for event in events
 	]
 
 
 def _owners_by_bundle(serials: Iterable[str]) -> dict[str, tuple[str | None, str | None]]:
 	"""Return (customer, reason) of the serial numbers that have Serial and Batch Bundles. At most 4 queries."""
-	bundle = frappe.qb.DocType("Serial and Batch Bundle")
+	serial = frappe.qb.DocType(erpnext_schema.SERIAL_NO)
+	bundle = frappe.qb.DocType(erpnext_schema.BUNDLE)
 	entry = frappe.qb.DocType("Serial and Batch Entry")
-	moments = _posting_fields()
-	rows = (
+	moments = erpnext_schema.moment_fields()
+	query = (
+		# With the serial number, so that its name comes back as it is there, however the entry writes it.
 		frappe.qb.from_(entry)
+		.join(serial)
+		.on(entry.serial_no == serial.name)
 		.join(bundle)
 		.on(entry.parent == bundle.name)
 		.select(
-			entry.serial_no,
+			serial.name,
 			bundle.type_of_transaction,
 			bundle.voucher_type,
 			bundle.voucher_no,
 			bundle.creation,
 			*[bundle[field] for field in moments],
 		)
-		.where(entry.serial_no.isin(list(serials)))
+		.where(long_lists.among(serial.name, "serials"))
 		.where(bundle.docstatus == 1)
 		.where(bundle.is_cancelled == 0)
 		.where(bundle.type_of_transaction.isin(["Inward", "Outward"]))
-	).run(as_dict=True)
+	)
 	movements = defaultdict(list)
-	for row in rows:
+	for name, direction, voucher_type, voucher_no, *moment in long_lists.run(query, serials=list(serials)):
+		creation, *posted = moment
 		# As they are: as texts, times with microseconds and times without would not sort.
-		row.moment = (*[(row[field] is not None, row[field]) for field in moments], row.creation)
-		movements[row.serial_no].append(row)
-	last = {name: max(of_serial, key=lambda row: row.moment) for name, of_serial in movements.items()}
+		when = (*[(value is not None, value) for value in posted], creation)
+		movements[name].append((when, direction == "Outward", voucher_type, voucher_no))
 	customers = _customers_of_vouchers(
-		{(row.voucher_type, row.voucher_no) for row in rows if row.type_of_transaction == "Outward"}
+		{
+			(voucher_type, voucher_no)
+			for of_serial in movements.values()
+			for _when, outward, voucher_type, voucher_no in of_serial
+			if outward
+		}
 	)
 	found = {}
-	for name, row in last.items():
-		customer = customers.get((row.voucher_type, row.voucher_no))
-		if row.type_of_transaction == "Outward":
+	for name, of_serial in movements.items():
+		_when, outward, *voucher = max(of_serial, key=lambda movement: movement[0])
+		if outward:
+			customer = customers.get(tuple(voucher))
 			found[name] = (customer, None if customer else Reason.NO_CUSTOMER)
 		else:
-			was_sold = any((m.voucher_type, m.voucher_no) in customers for m in movements[name])
+			was_sold = any(tuple(voucher) in customers for _when, _outward, *voucher in of_serial)
 			found[name] = (None, Reason.RETURNED if was_sold else Reason.NO_CUSTOMER)
 	return found
-
-
-def _posting_fields() -> list[str]:
-	"""Return the fields that say when a bundle was posted: ERPNext joined the two into one during version 16."""
-	if frappe.get_meta("Serial and Batch Bundle").has_field("posting_datetime"):
-		return ["posting_datetime"]
-	return ["posting_date", "posting_time"]
 
 
 def _customers_of_vouchers(vouchers: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
 	"""Return the customer of each submitted sale among (doctype, name). One query a doctype."""
 	customers = {}
-	for doctype in SALES:
+	for doctype in erpnext_schema.sales():
 		names = [name for voucher_type, name in vouchers if voucher_type == doctype]
-		if names and frappe.db.table_exists(doctype):
-			rows = frappe.get_all(
-				doctype,
-				filters={"name": ["in", names], "docstatus": 1},
-				fields=["name", "customer"],
-				order_by="name asc",
+		if names:
+			sale = frappe.qb.DocType(doctype)
+			query = (
+				frappe.qb.from_(sale)
+				.select(sale.name, sale.customer)
+				.where(long_lists.among(sale.name, "names"))
+				.where(sale.docstatus == 1)
 			)
-			customers |= {(doctype, row.name): row.customer for row in rows}
+			of_sale = ByName(long_lists.run(query, names=names))
+			customers |= {(doctype, name): of_sale.get(name) for name in names if of_sale.get(name)}
 	return customers
 
 
 def _owners_by_text(events: dict[str, DueEvent]) -> dict[str, tuple[str | None, str | None]]:
-	"""Return (customer, reason) of serial numbers named in the text field of a sale or a return. 2 queries."""
+	"""Return (customer, reason) of serial numbers named in the text field of a sale or a return.
+
+	Queries: for each DocType of sales, two of its lines and packed items, and one of what was found there; and one where
+	serial numbers have nothing but a space between them.
+	"""
+	wanted = ByName(events)
 	items = list({event.item_code for event in events.values() if event.item_code})
+	if not items:
+		return {}
+	lines = [
+		(doctype, parent, text)
+		for doctype in erpnext_schema.sales()
+		for parent, text in _lines_that_name(doctype, list(wanted), items)
+	]
+	parts = _parts([text for _doctype, _parent, text in lines], wanted)
+	named = defaultdict(lambda: defaultdict(set))
+	for doctype, parent, text in lines:
+		names = {own for part in parts[text] if (own := wanted.written(part))}
+		if names:
+			named[doctype][parent] |= names
 	last = {}
-	for doctype in ("Sales Invoice", "Delivery Note"):
-		sale, line = frappe.qb.DocType(doctype), frappe.qb.DocType(f"{doctype} Item")
-		rows = (
-			frappe.qb.from_(line)
-			.join(sale)
-			.on(line.parent == sale.name)
-			.select(line.serial_no, sale.customer, sale.is_return, sale.posting_date, sale.creation)
-			.where(sale.docstatus == 1)
-			.where(line.item_code.isin(items))
-			.where(line.serial_no.notin(["", "\n"]))
-		).run()
-		for text, customer, is_return, posting_date, creation in rows:
-			for name in map(str.strip, text.split("\n")):
-				moment = (posting_date, creation)
-				if name in events and (name not in last or last[name][0] < moment):
-					last[name] = (moment, customer, is_return)
+	for doctype, by_parent in named.items():
+		sales = _sales(doctype, list(by_parent))
+		for parent, names in by_parent.items():
+			if not (sale := sales.get(parent)):
+				continue
+			moment = (sale.posting_date, sale.creation)
+			for name in names:
+				if name not in last or last[name][0] < moment:
+					last[name] = (moment, sale)
 	return {
-		name: (None, Reason.RETURNED) if is_return else (customer, None)
-		for name, (_moment, customer, is_return) in last.items()
+		name: (None, Reason.RETURNED) if sale.is_return else (sale.customer, None)
+		for name, (_moment, sale) in last.items()
 	}
+
+
+def _parts(texts: list[str], wanted: ByName) -> dict[str, list[str]]:
+	"""Return {text: the serial numbers that it names}. 1 query, where spaces could stand between them.
+
+	A serial number may have a space in it, too: "A 1" is one, unless there is none of that name, and there are A and 1.
+	"""
+	parts = {text: serial_numbers(text) for text in set(texts)}
+	apart = {
+		part: part.split()
+		for of_text in parts.values()
+		for part in of_text
+		if len(part.split()) > 1 and any(wanted.written(piece) for piece in part.split())
+	}
+	if not apart:
+		return parts
+	serial = frappe.qb.DocType(erpnext_schema.SERIAL_NO)
+	query = frappe.qb.from_(serial).select(serial.name).where(long_lists.among(serial.name, "names"))
+	names = {*apart, *(piece for pieces in apart.values() for piece in pieces)}
+	there = ByName((name, True) for (name,) in long_lists.run(query, names=names))
+	for part, pieces in list(apart.items()):
+		if there.get(part) or not all(there.get(piece) for piece in pieces):
+			apart[part] = [part]
+	return {
+		text: [name for part in of_text for name in apart.get(part, [part])]
+		for text, of_text in parts.items()
+	}
+
+
+def serial_numbers(text: str | None) -> list[str]:
+	"""Return the serial numbers that a text field names, as they are written there."""
+	return [name for part in BETWEEN.split(text or "") if (name := part.strip())]
+
+
+def _lines_that_name(doctype: str, names: list[str], items: list[str]) -> list[tuple[str, str]]:
+	"""Return (sale, text) of the lines and packed items that can name one of these serial numbers. At most 2 queries.
+
+	The database looks through the texts: an item can have been sold on hundreds of thousands of lines.
+	"""
+	found = []
+	# A letter with an accent can be written in two ways.
+	pattern = "|".join(re.sub(r"[^\x00-\x7f]", ".{1,2}", re.escape(name)) for name in names)
+	for line in _lines_of(doctype):
+		query = (
+			frappe.qb.from_(line)
+			.select(line.parent, line.serial_no)
+			.where(long_lists.among(line.item_code, "items"))
+		)
+		if line.get_table_name() == f"tab{PACKED_ITEM}":
+			query = query.where(line.parenttype == doctype)
+		given = {"items": items}
+		if len(pattern) <= LONGEST_PATTERN:
+			query = query.where(long_lists.matching(line.serial_no, "pattern"))
+			given["pattern"] = pattern
+		else:
+			query = query.where(
+				long_lists.among(line.serial_no, "names") | long_lists.matching(line.serial_no, "several")
+			)
+			given |= {"names": names, "several": "[,;[:space:]]"}
+		found += long_lists.run(query, **given)
+	return found
+
+
+def _lines_of(doctype: str) -> list:
+	"""Return the tables of a sale's lines. What is inside of a product bundle stands in Packed Item alone."""
+	return [frappe.qb.DocType(name) for name in (f"{doctype} Item", PACKED_ITEM) if erpnext_schema.has(name)]
+
+
+def _sales(doctype: str, names: list[str]) -> ByName:
+	"""Return {name: its customer, is_return, posting_date and creation} of submitted sales. 1 query."""
+	if not names:
+		return ByName()
+	sale = frappe.qb.DocType(doctype)
+	query = (
+		frappe.qb.from_(sale)
+		.select(sale.name, sale.customer, sale.is_return, sale.posting_date, sale.creation)
+		.where(long_lists.among(sale.name, "names"))
+		.where(sale.docstatus == 1)
+	)
+	return ByName((row.name, row) for row in long_lists.run(query, as_dict=True, names=names))
+
+
+def sold_to(customers: Iterable[str]) -> list[str]:
+	"""Return the serial numbers that were ever sold to these customers, the MOST_SOLD that were sold last; `owners` says
+	whose they are today. As the sales write them. Queries: for each DocType of sales 1, and 1 for each table of its lines.
+	"""
+	customers, found = list(customers), []
+	if not customers:
+		return []
+	bundle = frappe.qb.DocType(erpnext_schema.BUNDLE)
+	entry = frappe.qb.DocType("Serial and Batch Entry")
+	for doctype in erpnext_schema.sales():
+		sale = frappe.qb.DocType(doctype)
+		of_customers = (
+			frappe.qb.from_(sale)
+			.where(long_lists.among(sale.customer, "customers"))
+			.where(sale.docstatus == 1)
+			.where(sale.is_return == 0)
+			.orderby(sale.posting_date, order=Order.desc)
+			.limit(MOST_SOLD)
+		)
+		moved = (
+			of_customers.join(bundle)
+			.on((bundle.voucher_no == sale.name) & (bundle.voucher_type == doctype))
+			.join(entry)
+			.on(entry.parent == bundle.name)
+			.select(sale.posting_date, entry.serial_no)
+			.where(bundle.docstatus == 1)
+			.where(bundle.is_cancelled == 0)
+			.where(entry.serial_no != "")
+		)
+		found += long_lists.run(moved, customers=customers)
+		for line in _lines_of(doctype):
+			written = (
+				of_customers.join(line)
+				.on((line.parent == sale.name) & (line.parenttype == doctype))
+				.select(sale.posting_date, line.serial_no)
+				.where(line.serial_no != "")
+			)
+			found += [
+				(posting_date, name)
+				for posting_date, text in long_lists.run(written, customers=customers)
+				for part in serial_numbers(text)
+				for name in {part, *part.split()}
+			]
+	found.sort(key=lambda sold: sold[0], reverse=True)
+	return list(dict.fromkeys(name for _posting_date, name in found))[:MOST_SOLD]
 
 
 # -- from the customer to an address -----------------------------------------------------------------------------
 
 
-def reach(customers: set[str]) -> dict[str, Recipient]:
+def reach(customers: set[str]) -> ByName[Recipient]:
 	"""Return how each customer that exists is reached, without regard to unsubscribes. 1 query.
+
+	Each is named as their record is, and found however else their name is written.
 
 	The address is that of the primary contact, else of the billing contact, else of any contact, else
 	Customer.email_id. The first contact that has an address speaks for the customer: if that person has
@@ -175,7 +336,7 @@ def reach(customers: set[str]) -> dict[str, Recipient]:
 		known = best.get(row.customer)
 		if not known or row.rank() < known.rank():
 			best[row.customer] = row
-	return {customer: _reached(row) for customer, row in best.items()}
+	return ByName((row.customer, _reached(row)) for row in best.values())
 
 
 def _reached(row: "_Row") -> Recipient:
@@ -216,7 +377,7 @@ class _Row(NamedTuple):
 		"""Return what is lowest for the address to write to."""
 		return (
 			not self.email,
-			self.contact != self.primary_contact,
+			not same(self.contact, self.primary_contact),
 			not self.is_primary_contact,
 			not self.is_billing_contact,
 			self.contact or "",
@@ -232,7 +393,7 @@ def _contacts(customers: set[str]) -> Iterator[_Row]:
 		return
 	customer, link = frappe.qb.DocType("Customer"), frappe.qb.DocType("Dynamic Link")
 	contact, address = frappe.qb.DocType("Contact"), frappe.qb.DocType("Contact Email")
-	has_billing = frappe.get_meta("Contact").has_field("is_billing_contact")
+	has_billing = erpnext_schema.has("Contact", "is_billing_contact")
 	query = (
 		frappe.qb.from_(customer)
 		.left_join(link)
@@ -300,5 +461,5 @@ def unsubscribes(emails: set[str]) -> dict[str, set[str | None]]:
 	)
 	left = defaultdict(set)
 	for email, campaign, everything in long_lists.run(query, emails=emails):
-		left[email.lower()].add(None if everything else campaign)
+		left[email.strip().lower()].add(None if everything else campaign)
 	return left

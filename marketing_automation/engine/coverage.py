@@ -11,7 +11,8 @@ from frappe.utils import getdate
 from marketing_automation.engine import again, audience, faults, ledger, rules
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
-from marketing_automation.engine.model import COMPLETED, PENDING, QUEUED, DueEvent, Reason
+from marketing_automation.engine.model import COMPLETED, PENDING, QUEUED, Reason
+from marketing_automation.engine.names import folded, same
 from marketing_automation.engine.settings import limit
 from marketing_automation.engine.sources import serial_no as serial_nos
 from marketing_automation.engine.visibility import Visibility
@@ -59,13 +60,13 @@ def _page(
 ) -> Iterator[dict]:
 	known = _known(rows)
 	items = item_names({row.item_code for row in rows})
-	owners = audience.owners([_event(row) for row in rows])
+	owners = serial_nos.owners(rows)
 	# Without an owner it is whoever had it.
 	own_rows = {
 		row.name: [
 			log
-			for log in known.get((row.name, row.occurrence), [])
-			if not customer or (log.customer or customer) == customer
+			for log in known.get((folded(row.name), row.occurrence), [])
+			if not customer or not log.customer or same(log.customer, customer)
 		]
 		for row, (customer, _reason) in zip(rows, owners, strict=True)
 	}
@@ -96,7 +97,7 @@ def _page(
 			reason = found.reason
 			if not reason and None in left.get(found.email.lower(), ()):
 				reason = Reason.UNSUBSCRIBED
-		about = known.get((row.name, row.occurrence), [])
+		about = known.get((folded(row.name), row.occurrence), [])
 		own = own_rows[row.name]
 		rule, next_on = coming.get(row.name, (None, None))
 		if not rule and not reason and (span := _comes_again(about, own, spans, max_attempts, today)):
@@ -110,7 +111,7 @@ def _page(
 			"item_code": row.item_code,
 			"item_name": items.get(row.item_code) or row.item_code,
 			"company": row.company,
-			"customer": customer,
+			"customer": found.customer if found else customer,
 			"customer_name": found.customer_name if found else None,
 			"recipient": found.email if found else None,
 			"expiry_date": row.occurrence,
@@ -150,21 +151,8 @@ def _missing(own: list[dict]) -> str:
 	return _("Was not sent: {0}").format(_(own[-1].reason or own[-1].status))
 
 
-def _event(row: dict) -> DueEvent:
-	return DueEvent(
-		rule=None,
-		reference_doctype=serial_nos.REFERENCE_DOCTYPE,
-		reference_name=row.name,
-		item_code=row.item_code,
-		company=row.company,
-		customer=row.customer,
-		occurrence=row.occurrence,
-		night=row.occurrence,
-	)
-
-
 def _known(rows: list[dict]) -> dict[tuple, list[dict]]:
-	"""Return {(serial number, expiry): what the ledger has about it, the latest last}. 1 query."""
+	"""Return {(folded name, expiry): what the ledger has about the serial number, the latest last}. 1 query."""
 	known = defaultdict(list)
 	for row in frappe.get_all(
 		ledger.DOCTYPE,
@@ -180,5 +168,5 @@ def _known(rows: list[dict]) -> dict[tuple, list[dict]]:
 		],
 		order_by="name asc",
 	):
-		known[row.reference_name, row.occurrence_date].append(row)
+		known[folded(row.reference_name), row.occurrence_date].append(row)
 	return known

@@ -8,6 +8,7 @@ from frappe.query_builder.functions import Count
 from frappe.utils import add_to_date, cint, getdate, now_datetime
 from frappe.utils.scheduler import is_scheduler_inactive
 
+from marketing_automation import erpnext_schema
 from marketing_automation.engine import faults, identity, ledger, nights, rules, watchdog
 from marketing_automation.engine.channels import channel_for
 from marketing_automation.engine.channels.smtp_errors import fault_of_server
@@ -30,10 +31,11 @@ def problems(campaigns: list) -> list[dict]:
 	route: where the user can look at it or put it right, or None. One about a broken trigger names it: `trigger`.
 	may_bind: whether it is that this site is a copy, and the user may say that it is not.
 	campaigns: those to check the triggers and channels of (documents or dicts of name, sender, is_active).
-	Queries: at most 20, for each sender those of the channels' checks, and one for each trigger with filters.
+	Queries: at most 21, for each sender those of the channels' checks, and one for each trigger with filters.
 	"""
 	actions = _actions([campaign.name for campaign in campaigns])
 	found = [
+		*_erpnext(),
 		*_identity(),
 		*_broken(campaigns),
 		*_channels(campaigns, actions),
@@ -45,6 +47,11 @@ def problems(campaigns: list) -> list[dict]:
 		*_paused(campaigns),
 	]
 	return sorted(found, key=lambda problem: problem["level"] != "red")
+
+
+def _erpnext() -> list[dict]:
+	complaint = erpnext_schema.complaint()
+	return [_problem("red", complaint)] if complaint else []
 
 
 def _identity() -> list[dict]:

@@ -23,8 +23,10 @@ from marketing_automation.engine.model import (
 	Recipient,
 	Rule,
 )
+from marketing_automation.engine.names import folded, same
 from marketing_automation.engine.schedule import Window
 from marketing_automation.engine.settings import limit
+from marketing_automation.engine.sources import serial_no
 from marketing_automation.engine.visibility import Visibility
 
 REFERENCE = "Serial No"
@@ -112,15 +114,14 @@ def why_customer(customer: str, campaigns: list[str], visible: Visibility) -> di
 
 	{"customer", "customer_name", "email", "language", "reason" (why nothing can reach them now), "left" (campaigns
 	that they have unsubscribed from; None stands for all mail), "history", "coming", "withheld"}.
-	Queries: at most 20, and those of each source's `about`.
+	Queries: at most 45, for any number of serial numbers, and those of each source's `about`.
 	"""
 	history = _history({"customer": customer}, visible)
-	serial = frappe.qb.DocType(REFERENCE)
-	query = frappe.qb.from_(serial).select(serial.name).where(serial.customer == customer)
-	owned = [name for (name,) in visible.restrict(query, serial).orderby(serial.name).limit(MOST_ROWS).run()]
-	# One that was sold before ERPNext noted the customer on it is known from the ledger at least.
-	names = {*owned, *(row["reference_name"] for row in history if row["reference_doctype"] == REFERENCE)}
-	steps = [step for step in _steps(campaigns, sorted(names), visible) if step["customer"] == customer]
+	names = {
+		*serial_no.owned_by(customer, visible, MOST_ROWS),
+		*(row["reference_name"] for row in history if row["reference_doctype"] == REFERENCE),
+	}
+	steps = [step for step in _steps(campaigns, sorted(names), visible) if same(step["customer"], customer)]
 	return {
 		**_reach(customer),
 		"history": history,
@@ -142,32 +143,30 @@ def _reach(customer: str) -> dict:
 	}
 
 
-def why_serial_no(serial_no: str, campaigns: list[str], visible: Visibility) -> dict:
+def why_serial_no(name: str, campaigns: list[str], visible: Visibility) -> dict:
 	"""Return which triggers a serial number meets and when, and what the ledger knows of it.
 
 	{"serial_no", "item_name", "customer", ..., "history", "steps"}; a step is one action of one campaign, with its
-	`due_on`, `state` and `why` (text). Queries: at most 21, and those of each source's `about`.
+	`due_on`, `state` and `why` (text). Queries: at most 35, and those of each source's `about`.
 	"""
-	found = frappe.db.get_value(
-		REFERENCE, serial_no, ["name", "item_code", "company", "customer", "status"], as_dict=True
-	)
-	if not found or not visible.sees(
-		company=found.company, customer=found.customer, item_code=found.item_code
-	):
+	found = frappe.db.get_value(REFERENCE, name, serial_no.fields(), as_dict=True)
+	steps = _steps(campaigns, [found.name], visible, also_unmatched=True) if found else []
+	# Most have a step that says it: a serial number that was never sold is looked for in all sales.
+	said = [step["customer"] for step in steps if step["serial_no"]]
+	owner = said[0] if said else serial_no.owners([found])[0][0] if found else None
+	if not found or not visible.sees(company=found.company, customer=owner, item_code=found.item_code):
 		frappe.throw(
 			_("There is no serial number {0} that you may see.").format(
-				frappe.bold(frappe.utils.escape_html(serial_no))
+				frappe.bold(frappe.utils.escape_html(name))
 			),
 			frappe.DoesNotExistError,
 			title=_("Not Found"),
 		)
-	steps = _steps(campaigns, [serial_no], visible, also_unmatched=True)
-	customer = next((step["customer"] for step in steps if step["customer"]), found.customer)
 	return {
-		"serial_no": serial_no,
+		"serial_no": found.name,
 		"item_name": item_names({found.item_code}).get(found.item_code) or found.item_code,
-		**(_reach(customer) if customer else {"customer": None, "customer_name": None}),
-		"history": _history({"reference_doctype": REFERENCE, "reference_name": serial_no}, visible),
+		**(_reach(owner) if owner else {"customer": None, "customer_name": None}),
+		"history": _history({"reference_doctype": REFERENCE, "reference_name": found.name}, visible),
 		"steps": steps,
 	}
 
@@ -241,7 +240,7 @@ def _steps(
 	steps = []
 	for message in messages:
 		action, event, recipient = message.action, message.event, message.recipient
-		rows = known.get((action.name, event.reference_name, event.occurrence), [])
+		rows = known.get((action.name, folded(event.reference_name), event.occurrence), [])
 		own = _own(rows, recipient.customer)
 		# What became of it stands in the history. Here is what becomes of it now, if anything can.
 		if (rows and not recipient.customer) or (own and not again.can_pass(own, max_attempts)):
@@ -251,7 +250,7 @@ def _steps(
 			# What has a row is looked at again for longer than what has none.
 			window = Window(span.first, getdate(), span.catch_up_from)
 		state, why, goes_out = _state(message, window, message.suppression_key in told)
-		if goes_out or not own or own.customer != recipient.customer:
+		if goes_out or not own or not same(own.customer, recipient.customer):
 			steps.append(_step(event.rule, action, state, why, event, recipient, items))
 	if also_unmatched:
 		met = {event.rule.trigger.name for event in events}
@@ -265,7 +264,7 @@ def _steps(
 
 
 def _known(names: list[str]) -> dict[tuple, list[dict]]:
-	"""Return {(action, serial number, expiry): rows} of what the ledger has. 1 query."""
+	"""Return {(action, folded name of the serial number, expiry): rows} of what the ledger has. 1 query."""
 	known = defaultdict(list)
 	for row in frappe.get_all(
 		ledger.DOCTYPE,
@@ -276,14 +275,14 @@ def _known(names: list[str]) -> dict[tuple, list[dict]]:
 		],
 		order_by="name asc",
 	):
-		known[row.action, row.reference_name, row.occurrence_date].append(row)
+		known[row.action, folded(row.reference_name), row.occurrence_date].append(row)
 	return known
 
 
 def _own(rows: list[dict], customer: str | None) -> dict | None:
 	"""Return the row of a customer among those about the same; else the one that waits for whoever it will be."""
-	found = {row.customer or None: row for row in rows}
-	return found.get(customer) or found.get(None)
+	found = {folded(row.customer or ""): row for row in rows}
+	return found.get(folded(customer or "")) or found.get("")
 
 
 def _step(

@@ -11,8 +11,10 @@ from frappe.core.doctype.user_permission.user_permission import get_user_permiss
 from frappe.permissions import get_allowed_docs_for_doctype
 
 from marketing_automation.engine.ledger import DOCTYPE
+from marketing_automation.engine.names import same
 
-# The fields by which a user can be restricted: named the same on Serial No, on an event and in the ledger.
+# The fields by which a user can be restricted: named the same on an event and in the ledger, and on Serial No, where it
+# has them.
 FIELDS = {"company": "Company", "customer": "Customer", "item_code": "Item"}
 # No campaign is for some of these only.
 UNDIVIDED = {"customer", "item_code"}
@@ -43,7 +45,7 @@ class Visibility:
 	def sees(self, **values: str | None) -> bool:
 		"""Say whether a row with these values (company, customer, item_code; those that it has) may be seen."""
 		return all(
-			value in self.allowed[field] or (not value and not self.strict)
+			self._is_allowed(field, value) if value else not self.strict
 			for field, value in values.items()
 			if field in self.allowed
 		)
@@ -52,6 +54,10 @@ class Visibility:
 	def reaches_all(self) -> bool:
 		"""Whether the user sees all customers and items, to whom and about which every campaign writes."""
 		return not UNDIVIDED & set(self.allowed)
+
+	def _is_allowed(self, field: str, value: str) -> bool:
+		# Nearly always they are written alike.
+		return value in self.allowed[field] or any(same(value, name) for name in self.allowed[field])
 
 	def restrict(self, query, table, fields: Iterable[str] = tuple(FIELDS)):
 		"""Return a query (frappe.qb) of `table` with the conditions that leave out what may not be seen."""

@@ -9,11 +9,17 @@ import re
 from datetime import date
 
 import frappe
-from frappe.utils import add_days, getdate
+from frappe.utils import add_days, getdate, now_datetime
+from pypika import Order
+
+from marketing_automation import erpnext_schema
 
 COMPANY = "Test Pins Ltd"
 ITEM_GROUP = "Test Pins"
 ITEM = "TEST-PIN"
+SET = "TEST-SET"
+TILL = "Test Till"
+CASH = "Cash"
 SUBJECT = "{{ item_name }} expires on {{ expiry_date }}"
 LIST = "<ul>{% for item in items %}<li>{{ item.item_name }} ({{ item.serial_no }})</li>{% endfor %}</ul>"
 BODY = (
@@ -182,7 +188,7 @@ def received(count: int = 1, item_code: str | None = None, names: list[str] | No
 def sold(
 	customer: str, names: list[str], doctype: str = "Sales Invoice", item_code: str | None = None, **fields
 ):
-	"""Return a submitted Sales Invoice (with update_stock) or Delivery Note of these serial numbers."""
+	"""Return a submitted Sales Invoice (with update_stock), Delivery Note or POS Invoice of these serial numbers."""
 	doc = frappe.new_doc(doctype)
 	doc.update({"customer": customer, "company": company(), "posting_date": getdate(), **fields})
 	if doctype == "Sales Invoice":
@@ -201,10 +207,115 @@ def sold(
 	}
 	if real_erpnext():
 		line["warehouse"] = warehouse()
+		if doctype == "POS Invoice":
+			doc.update({"is_pos": 1, "update_stock": 1, "pos_profile": till(), "due_date": getdate()})
 	doc.append("items", line)
+	doc.flags.ignore_permissions = True
+	if real_erpnext() and doctype == "POS Invoice":
+		doc.set_missing_values()
+		doc.set("payments", [{"mode_of_payment": CASH, "amount": 20 * len(names)}])
+		doc.insert()
+	doc.submit()
+	return doc
+
+
+def till() -> str:
+	"""Return a POS Profile of the company that is open; only where ERPNext is real."""
+	if not frappe.db.exists("POS Profile", TILL):
+		owner = frappe.get_cached_doc("Company", company())
+		cash = frappe.get_doc("Mode of Payment", CASH)
+		if company() not in [row.company for row in cash.accounts]:
+			cash.append("accounts", {"company": company(), "default_account": owner.default_cash_account})
+			cash.save(ignore_permissions=True)
+		make(
+			"POS Profile",
+			name=TILL,
+			company=company(),
+			currency=owner.default_currency,
+			warehouse=warehouse(),
+			write_off_account=owner.write_off_account,
+			write_off_cost_center=owner.cost_center,
+			selling_price_list=frappe.db.get_value("Price List", {"selling": 1}),
+			payments=[{"mode_of_payment": CASH, "default": 1, "allow_in_returns": 1}],
+		)
+	if not frappe.db.exists("POS Opening Entry", {"pos_profile": TILL, "docstatus": 1, "status": "Open"}):
+		opening = {"pos_profile": TILL, "company": company(), "user": frappe.session.user}
+		make(
+			"POS Opening Entry",
+			**opening,
+			period_start_date=now_datetime(),
+			posting_date=getdate(),
+			balance_details=[{"mode_of_payment": CASH, "opening_amount": 0}],
+		).submit()
+	return TILL
+
+
+def sold_in_a_set(customer: str, names: list[str], doctype: str = "Sales Invoice"):
+	"""Return a submitted sale of a product bundle that has these serial numbers inside: they stand in Packed Item alone."""
+	if real_erpnext():
+		return _sold_in_a_real_set(customer, names, doctype)
+	doc = frappe.new_doc(doctype)
+	doc.update({"customer": customer, "company": company(), "posting_date": getdate(), "update_stock": 1})
+	doc.append("items", {"item_code": item(SET, has_serial_no=0), "item_name": SET, "qty": 1})
+	packed = {"parent_item": SET, "item_code": ITEM, "item_name": ITEM, "qty": len(names)}
+	doc.append("packed_items", {**packed, "serial_no": "\n".join(names)})
 	doc.flags.ignore_permissions = True
 	doc.submit()
 	return doc
+
+
+def _sold_in_a_real_set(customer: str, names: list[str], doctype: str):
+	of_set = item(f"{SET}-{len(names)}", is_stock_item=0, has_serial_no=0)
+	if not frappe.db.exists("Product Bundle", {"new_item_code": of_set}):
+		inside = [{"item_code": item(), "qty": len(names)}]
+		make("Product Bundle", new_item_code=of_set, items=inside)
+	doc = frappe.new_doc(doctype)
+	doc.update({"customer": customer, "company": company(), "posting_date": getdate()})
+	if doctype == "Sales Invoice":
+		doc.update({"update_stock": 1, "due_date": add_days(getdate(), 30)})
+	doc.append("items", {"item_code": of_set, "qty": 1, "rate": 20, "warehouse": warehouse()})
+	doc.flags.ignore_permissions = True
+	doc.insert()
+	for packed in doc.packed_items:
+		packed.update({"use_serial_batch_fields": 1, "serial_no": "\n".join(names), "warehouse": warehouse()})
+	doc.submit()
+	return doc
+
+
+def sale_of(name: str):
+	"""Return the Sales Invoice by which a serial number was sold last."""
+	bundle, entry = frappe.qb.DocType("Serial and Batch Bundle"), frappe.qb.DocType("Serial and Batch Entry")
+	((invoice,),) = (
+		frappe.qb.from_(entry)
+		.join(bundle)
+		.on(bundle.name == entry.parent)
+		.select(bundle.voucher_no)
+		.where(entry.serial_no == name)
+		.where(bundle.voucher_type == "Sales Invoice")
+		.where(bundle.type_of_transaction == "Outward")
+		.orderby(bundle.creation, order=Order.desc)
+		.limit(1)
+	).run()
+	return frappe.get_doc("Sales Invoice", invoice)
+
+
+def resold(name: str, customer: str) -> None:
+	"""Take a serial number back and sell it to somebody else; its expiry date stays."""
+	expiry = frappe.db.get_value("Serial No", name, "warranty_expiry_date")
+	returned(sale_of(name))
+	sold(customer, [name])
+	expire(name, expiry)
+
+
+def forget_owner(*names: str) -> None:
+	"""Take the customer off serial numbers, where ERPNext notes it there, so that the sale itself has to be found."""
+	if erpnext_schema.has_owner():
+		frappe.db.set_value("Serial No", {"name": ["in", names]}, "customer", None, update_modified=False)
+
+
+def forget_bundles(*names: str) -> None:
+	"""Make serial numbers look as if sold before ERPNext had bundles."""
+	frappe.db.delete("Serial and Batch Entry", {"serial_no": ["in", names]})
 
 
 def returned(sale):

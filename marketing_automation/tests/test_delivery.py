@@ -50,29 +50,19 @@ class TestLookAgain(MarketingTestCase):
 
 	def test_sold_to_somebody_else(self):
 		other = factories.customer()
-		found = self.outcome_after(lambda: frappe.db.set_value("Serial No", self.pin, "customer", other))
+		found = self.outcome_after(lambda: factories.resold(self.pin, other))
 		self.assertEqual(found, ("Skipped", "Owner changed"))
-
-	def sale(self):
-		"""Return the Sales Invoice of the pin."""
-		parent = frappe.get_all("Serial and Batch Entry", filters={"serial_no": self.pin}, pluck="parent")
-		(invoice,) = frappe.get_all(
-			"Serial and Batch Bundle",
-			filters={"name": ["in", parent], "voucher_type": "Sales Invoice"},
-			pluck="voucher_no",
-		)
-		return frappe.get_doc("Sales Invoice", invoice)
 
 	def test_returned_meanwhile(self):
 		def give_back():
-			factories.returned(self.sale())
+			factories.returned(factories.sale_of(self.pin))
 			factories.expire(self.pin, in_days(30))
 
 		self.assertEqual(self.outcome_after(give_back), ("Skipped", "Returned"))
 
 	def test_the_invoice_was_cancelled(self):
 		def cancel():
-			self.sale().cancel()
+			factories.sale_of(self.pin).cancel()
 			factories.expire(self.pin, in_days(30))
 
 		self.assertEqual(self.outcome_after(cancel), ("Skipped", "No customer"))

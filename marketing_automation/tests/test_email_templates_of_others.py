@@ -92,7 +92,9 @@ class TestEmailTemplatesOfOthers(MarketingTestCase):
 		self.assertFalse(frappe.db.exists("Lifecycle Template", {"email_template": name}))
 
 	def test_nor_what_a_recipe_made_whoever_cooked_it(self):
-		name = api.make_from_recipe("subscription_renewal", factories.unique("Test"), "30", "en", combine_messages=0)
+		name = api.make_from_recipe(
+			"subscription_renewal", factories.unique("Test"), "30", "en", combine_messages=0
+		)
 		(action,) = frappe.get_all("Lifecycle Action", {"campaign": name}, pluck="email_template")
 		self.assertEqual(self.change(action, self.marketer), "Other words")
 

@@ -256,7 +256,7 @@ class TestWhy(MarketingTestCase):
 		with statements() as many:
 			api.why_customer(ana)
 		self.assertEqual(len(few), len(many))
-		self.assertLessEqual(len(many), 22)
+		self.assertLessEqual(len(many), 45)
 
 
 class TestRunProgress(MarketingTestCase):
@@ -344,7 +344,7 @@ class TestHealth(MarketingTestCase):
 		with statements() as many:
 			api.health()
 		self.assertEqual(len(few), len(many))
-		self.assertLessEqual(len(many), 13)
+		self.assertLessEqual(len(many), 18)
 
 	def test_a_run_that_failed_is_named(self):
 		run = self.run_night()

@@ -28,8 +28,8 @@ class TestPreview(MarketingTestCase):
 		mute = factories.pin(factories.customer(email=None), in_days(30))
 		unsold = factories.received()[0]
 		factories.expire(unsold, in_days(30))
-		wrong = factories.pin(factories.customer(email=None), in_days(30))
-		owner = frappe.db.get_value("Serial No", wrong, "customer")
+		owner = factories.customer(email=None)
+		wrong = factories.pin(owner, in_days(30))
 		contact = factories.contact(owner, "eva@home.example")
 		frappe.db.set_value("Contact Email", {"parent": contact}, "email_id", "eva at home")
 		factories.pin(factories.customer(), in_days(31))
@@ -249,7 +249,8 @@ class TestVisibility(MarketingTestCase):
 
 	def setUp(self):
 		super().setUp()
-		self.theirs, self.ours = factories.pins(factories.customer(), in_days(30), in_days(30))
+		self.customer = factories.customer()
+		self.theirs, self.ours = factories.pins(self.customer, in_days(30), in_days(30))
 		frappe.db.set_value("Serial No", self.ours, "company", factories.second_company())
 		self.campaign = factories.campaign()
 		self.other = factories.campaign(company=factories.company())
@@ -327,10 +328,9 @@ class TestVisibility(MarketingTestCase):
 				parent_territory=factories.root("Territory"),
 				is_group=0,
 			)
-		customer = frappe.db.get_value("Serial No", self.ours, "customer")
 		frappe.set_user(factories.user("Marketing User", "Sales User", sees={"Territory": territory}))
 		with self.assertRaises(frappe.PermissionError):
-			api.why_customer(customer)
+			api.why_customer(self.customer)
 
 	def test_the_health_of_what_is_seen(self):
 		for campaign in (self.campaign, self.other):
@@ -360,8 +360,7 @@ class TestVisibility(MarketingTestCase):
 		frappe.set_user(self.bound)
 		(trigger,) = api.journey(self.campaign.name)
 		self.assertEqual(trigger["actions"][0]["counts"]["Queued"], 1)
-		customer = frappe.db.get_value("Serial No", self.ours, "customer")
-		rows = api.why_customer(customer)["history"]
+		rows = api.why_customer(self.customer)["history"]
 		self.assertEqual({row["reference_name"] for row in rows}, {self.ours})
 		with self.assertRaises(frappe.DoesNotExistError):
 			api.why_serial_no(self.theirs)

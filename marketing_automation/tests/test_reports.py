@@ -1,5 +1,9 @@
 """The reports' numbers are the ledger's, and what nobody will hear about is found before it expires."""
 
+import time
+from collections import Counter
+from datetime import date
+
 import frappe
 from frappe.utils import formatdate
 
@@ -58,6 +62,33 @@ class TestCampaignPerformance(MarketingTestCase):
 			chart = self.report(from_date=str(in_days(-back)))[1]
 			self.assertAlmostEqual(len(chart["data"]["labels"]), bars, delta=back > 98)
 			self.assertEqual(chart["data"]["datasets"][0]["values"][-1], 3)
+
+	def test_a_mistyped_year_is_answered_at_once_with_the_days_that_have_messages(self):
+		today = str(in_days(0))
+		for first, last in (
+			("0202-01-01", today),
+			("0001-01-01", "9999-12-31"),
+			(str(in_days(-90)), "9999-12-31"),
+			("2000-01-01", today),
+		):
+			with self.subTest(first=first, last=last):
+				began = time.process_time()
+				rows, chart, summary = self.report(from_date=first, to_date=last)
+				self.assertLess(time.process_time() - began, 0.5)
+				self.assertEqual((len(rows), summary["Told"]), (2, 3))
+				self.assertEqual([sum(d["values"]) for d in chart["data"]["datasets"]], [3, 0, 1, 0, 0])
+				self.assertLessEqual(len(chart["data"]["labels"]), 14)
+		for first, last in (("0202-01-01", "0203-01-01"), ("9999-12-01", "9999-12-31"), (None, "0001-01-02")):
+			rows, chart, _summary = self.report(from_date=first, to_date=last)
+			self.assertEqual((rows, sum(map(sum, (d["values"] for d in chart["data"]["datasets"])))), ([], 0))
+
+	def test_a_chart_of_many_years_has_a_bar_for_each(self):
+		first, last = date(2010, 3, 1), date(2024, 6, 30)
+		chart = campaign_performance.chart(
+			Counter({(first, "Completed"): 2, (last, "Completed"): 1}), date(1990, 1, 1), last
+		)
+		self.assertEqual(chart["data"]["labels"], [str(year) for year in range(2010, 2025)])
+		self.assertEqual(chart["data"]["datasets"][0]["values"], [2, *[0] * 13, 1])
 
 	def test_the_dashboards_chart_has_one_for_each_day(self):
 		data = lifecycle_messages_by_day.get()
@@ -149,7 +180,7 @@ class TestExpiringPins(MarketingTestCase):
 	def test_a_user_sees_only_their_customer_also_where_only_the_sale_knows_the_owner(self):
 		ours, theirs = factories.customer(), factories.customer()
 		ours_pin, theirs_pin = factories.pin(ours, in_days(7)), factories.pin(theirs, in_days(7))
-		frappe.db.set_value("Serial No", {"name": ["in", [ours_pin, theirs_pin]]}, "customer", None)
+		factories.forget_owner(ours_pin, theirs_pin)
 		frappe.set_user(factories.user("Marketing User", sees={"Customer": ours}))
 		self.assertEqual(set(self.report()[0]), {ours_pin})
 
@@ -165,6 +196,21 @@ class TestExpiringPins(MarketingTestCase):
 			self.assertEqual(len(self.report()[0]), 13)
 		self.assertEqual(len(few), len(many))
 		self.assertLessEqual(len(many), 16)
+
+	def test_a_mistyped_year_is_answered_at_once(self):
+		pin = factories.pin(factories.customer(), date(9999, 12, 31))
+		with statements() as seen, self.refused("longer than 10 years", "year of From Date"):
+			self.report(from_date="0202-01-01", to_date=str(in_days(30)))
+		self.assertEqual([query for query in seen if "tabSerial No" in query], [])
+		with self.refused("longer than 10 years"):
+			self.report(from_date=str(in_days(0)), to_date="9999-12-31")
+		for first, last, found in (
+			("0202-01-01", None, set()),
+			("0202-01-01", "0203-01-01", set()),
+			("9999-12-20", None, {pin}),
+			("9999-12-31", "9999-12-31", {pin}),
+		):
+			self.assertEqual(set(self.report(from_date=first, to_date=last)[0]), found)
 
 	def test_a_date_field_that_is_none_is_refused(self):
 		with self.refused("not a date field"):

@@ -100,4 +100,6 @@ def test_every_message_that_was_under_way_has_an_end(life):
 		if not set(statuses) <= {"Completed", "Skipped", "Failed"}
 	}
 	assert left == {}
-	assert {pin for pin, outcome in life["expected"].items() if outcome != "skipped"} <= set(life["after"]["rows"])
+	assert {pin for pin, outcome in life["expected"].items() if outcome != "skipped"} <= set(
+		life["after"]["rows"]
+	)

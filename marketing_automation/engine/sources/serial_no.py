@@ -4,6 +4,7 @@ ERPNext's Serial No has no index on its dates and we add none, so the table is r
 the triggers together, page by page along its primary key.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -17,17 +18,25 @@ from frappe.utils import getdate
 from pypika import Criterion
 from pypika.functions import Date
 
-from marketing_automation.engine import schedule
+from marketing_automation import erpnext_schema
+from marketing_automation.engine import audience, long_lists, schedule
 from marketing_automation.engine.model import DueEvent, Rule
+from marketing_automation.engine.names import ByName, folded, same
 from marketing_automation.engine.schedule import Window
 from marketing_automation.engine.visibility import Visibility
 
 TRIGGER_TYPES = (schedule.BEFORE, schedule.ON, schedule.AFTER)
-REFERENCE_DOCTYPE = "Serial No"
-FIELDS = ["name", "item_code", "company", "customer"]
+REFERENCE_DOCTYPE = erpnext_schema.SERIAL_NO
+# A filter on it is judged by who owns the serial number, also where Serial No has no such field.
+OWNER = "customer"
 PAGE_SIZE = 5000
 # Of so many serial numbers, one is most likely of the company that is looked for.
 EXAMPLES = 100
+
+
+def fields() -> list[str]:
+	"""Return the fields of Serial No that events are made of: name, item_code, company and, where there is one, customer."""
+	return ["name", "item_code", "company", *([OWNER] if erpnext_schema.has_owner() else [])]
 
 
 def date_fields() -> list:
@@ -72,7 +81,7 @@ def validate(trigger) -> None:
 
 def _validate_filters(trigger) -> None:
 	try:
-		filters = parse_filters(trigger.filters)
+		filters, of_owner = _apart(parse_filters(trigger.filters))
 		if filters:
 			# Of one name, so that the database looks at the filters and not at the table.
 			frappe.get_all(
@@ -81,6 +90,7 @@ def _validate_filters(trigger) -> None:
 				limit_page_length=1,
 				order_by="name asc",
 			)
+		_passes(of_owner, None)
 	except Exception as e:
 		frappe.throw(
 			_("The filters cannot be used: {0}. Remove them and choose them again.").format(
@@ -102,7 +112,7 @@ def parse_filters(text: str | None) -> list[list]:
 	if not filters:
 		return []
 	# get_all takes an expression for a field.
-	columns = {*frappe.get_meta(REFERENCE_DOCTYPE).get_valid_columns(), *optional_fields}
+	columns = {*frappe.get_meta(REFERENCE_DOCTYPE).get_valid_columns(), *optional_fields, OWNER}
 	for row in filters:
 		if not isinstance(row, list) or len(row) < 4 or row[0] != REFERENCE_DOCTYPE:
 			raise ValueError(_("each filter is [{0}, field, operator, value]").format(REFERENCE_DOCTYPE))
@@ -134,6 +144,38 @@ def unreadable(fields: set[str]) -> set[str]:
 		if (needs_role and level not in levels) or (df and df.fieldtype == "Password"):
 			closed.add(name)
 	return closed
+
+
+def _apart(filters: list[list]) -> tuple[list[list], list[list]]:
+	"""Return the filters that are the database's to judge, and those on the owner, who need not stand on Serial No."""
+	return [row for row in filters if row[1] != OWNER], [row for row in filters if row[1] == OWNER]
+
+
+def _passes(filters: list[list], owner: str | None) -> bool:
+	"""Say whether an owner passes filters as the name in a column would in any list; None is nobody, as an empty column.
+
+	Raises ValueError for an operator that names are not compared by.
+	"""
+	return all(
+		_passes_one(operator.lower(), value, owner or "") for _doctype, _field, operator, value in filters
+	)
+
+
+def _passes_one(operator: str, value, owner: str) -> bool:
+	if operator == "is":
+		return bool(owner) == (value == "set")
+	positive = operator.removeprefix("not ").replace("!=", "=")
+	if positive == "=":
+		met = same(owner, value)
+	elif positive == "in":
+		listed = value.split(",") if isinstance(value, str) else value
+		met = any(same(owner, str(one or "").strip()) for one in listed)
+	elif positive == "like":
+		pattern = re.escape(folded(value or "")).replace("%", ".*").replace("_", ".")
+		met = bool(re.fullmatch(pattern, folded(owner), re.DOTALL))
+	else:
+		raise ValueError(_("Customer cannot be compared by {0}").format(operator))
+	return met == (positive == operator)
 
 
 def due(windows: list[tuple[Rule, Window]]) -> Iterator[list[DueEvent]]:
@@ -181,7 +223,7 @@ def counts(windows: list[tuple[Rule, Window]], visible: Visibility) -> dict[tupl
 				if (
 					due_on
 					and window.first <= due_on <= window.last
-					and rule.campaign.company in (None, "", company)
+					and (not rule.campaign.company or same(rule.campaign.company, company))
 					and groups.contains(rule.trigger.item_group, item_groups.get(item))
 				):
 					found[rule.trigger.name, due_on] += count
@@ -197,8 +239,8 @@ def _counted(date_field: str, of_field: list[tuple], visible: Visibility) -> dic
 		for night, beyond in ((window.first, date.min), (window.last, date.max))
 	]
 	first, last = min(days), max(days)
-	filters = of_field[0][2]
-	if not filters:
+	filters, of_owner = _apart(of_field[0][2])
+	if not (filters or of_owner or OWNER in visible.allowed):
 		serial = frappe.qb.DocType(REFERENCE_DOCTYPE)
 		day = Date(serial[date_field])
 		query = (
@@ -207,7 +249,7 @@ def _counted(date_field: str, of_field: list[tuple], visible: Visibility) -> dic
 			.where(_between(serial[date_field], first, last))
 			.groupby(day, serial.company, serial.item_code)
 		)
-		return {tuple(key): count for *key, count in visible.restrict(query, serial).run()}
+		return {tuple(key): count for *key, count in _visible(query, serial, visible).run()}
 	# The filter builder's filters are for get_all, and not every version of it can count.
 	rows = frappe.get_all(
 		REFERENCE_DOCTYPE,
@@ -217,14 +259,63 @@ def _counted(date_field: str, of_field: list[tuple], visible: Visibility) -> dic
 			*_before(date_field, schedule.shifted(last, 1)),
 			*filters,
 		],
-		fields=[f"{date_field} as occurrence", "company", "item_code", "customer"],
+		fields=[*fields(), f"{date_field} as occurrence"],
 		order_by="name asc",
 	)
 	return Counter(
 		(getdate(row.occurrence), row.company, row.item_code)
-		for row in rows
-		if visible.sees(company=row.company, customer=row.customer, item_code=row.item_code)
+		for row in _whose_owner(rows, lambda owner: _passes(of_owner, owner), visible, bool(of_owner))
 	)
+
+
+def _visible(query, serial, visible: Visibility):
+	"""Return a query of Serial No that leaves out what the user may not see, as far as the table can tell."""
+	known = [OWNER] if erpnext_schema.owner_is_kept() else []
+	return visible.restrict(query, serial, ["company", "item_code", *known])
+
+
+def _whose_owner(
+	rows: list[dict], passes: Callable[[str | None], bool], visible: Visibility, asked: bool
+) -> Iterator[dict]:
+	"""Yield the rows (with `fields`) that the user may see and whose owner passes.
+
+	asked: whether it matters who owns them. Queries: those of `audience.owners` for each PAGE_SIZE rows where it does, or
+	where the user may see some customers only; else none.
+	"""
+	seen = [row for row in rows if visible.sees(company=row.company, item_code=row.item_code)]
+	if not asked and OWNER not in visible.allowed:
+		yield from seen
+		return
+	for start in range(0, len(seen), PAGE_SIZE):
+		some = seen[start : start + PAGE_SIZE]
+		for row, (owner, _reason) in zip(some, owners(some), strict=True):
+			if visible.sees(customer=owner) and passes(owner):
+				yield row
+
+
+def owners(rows: list[dict]) -> list[tuple[str | None, str | None]]:
+	"""Return (customer, reason) of serial numbers (rows with `fields`); see `audience.owners`."""
+	return audience.owners([_event(row, None, None, None) for row in rows])
+
+
+def owned_by(customer: str, visible: Visibility, most: int) -> list[str]:
+	"""Return the names of the serial numbers that a customer has today, the first `most` by name.
+
+	Queries: those of `audience.sold_to` and `audience.owners`, and 2.
+	"""
+	serial = frappe.qb.DocType(REFERENCE_DOCTYPE)
+	query = _visible(frappe.qb.from_(serial).select(*[serial[field] for field in fields()]), serial, visible)
+	rows = {}
+	if erpnext_schema.has_owner():
+		rows = {row.name: row for row in query.where(serial[OWNER] == customer).run(as_dict=True)}
+	# Where it does not stand on the serial number, the sales know.
+	if sold := [name for name in audience.sold_to([customer]) if name not in rows]:
+		of_sales = query.where(long_lists.among(serial.name, "sold"))
+		rows |= {row.name: row for row in long_lists.run(of_sales, as_dict=True, sold=sold)}
+	found = [rows[name] for name in sorted(rows)]
+	return [
+		row.name for row, (owner, _reason) in zip(found, owners(found), strict=True) if same(owner, customer)
+	][:most]
 
 
 def about(rules: list[Rule], names: list[str]) -> list[DueEvent]:
@@ -242,7 +333,7 @@ def about(rules: list[Rule], names: list[str]) -> list[DueEvent]:
 	for date_field, of_field in by_field.items():
 		rows = frappe.get_all(
 			REFERENCE_DOCTYPE,
-			fields=[*FIELDS, f"{date_field} as occurrence"],
+			fields=[*fields(), f"{date_field} as occurrence"],
 			filters=[[REFERENCE_DOCTYPE, "name", "in", names], [REFERENCE_DOCTYPE, date_field, "is", "set"]],
 			order_by="name asc",
 		)
@@ -285,19 +376,19 @@ def upcoming(
 
 
 def expiring(date_field: str, first: date, last: date, visible: Visibility) -> Iterator[list[dict]]:
-	"""Yield the serial numbers that expire between two dates: FIELDS and `occurrence`, PAGE_SIZE at a time by name.
+	"""Yield the serial numbers that expire between two dates: `fields` and `occurrence`, PAGE_SIZE at a time by name.
 
-	One query a page.
+	Where the table does not know the owner, also those of customers that the user may not see. One query a page.
 	"""
 	serial = frappe.qb.DocType(REFERENCE_DOCTYPE)
 	query = (
 		frappe.qb.from_(serial)
-		.select(*[serial[field] for field in FIELDS], serial[date_field].as_("occurrence"))
+		.select(*[serial[field] for field in fields()], serial[date_field].as_("occurrence"))
 		.where(_between(serial[date_field], first, last))
 		.orderby(serial.name)
 		.limit(PAGE_SIZE)
 	)
-	query, after = visible.restrict(query, serial), ""
+	query, after = _visible(query, serial, visible), ""
 	while rows := query.where(serial.name > after).run(as_dict=True):
 		yield rows
 		if len(rows) < PAGE_SIZE:
@@ -314,56 +405,68 @@ def example(rule: Rule, visible: Visibility) -> str | None:
 	"""Return a serial number that the rule takes, to show a message with: of those with a customer the next to be due,
 	else the last that was; else the same of those without one. None when the rule takes none.
 
-	2 to 8 queries, and 2 where the rule has an item group.
+	2 to 8 queries, 2 where the rule has an item group, and as often those of `audience.owners`.
 	"""
-	groups = _ItemGroups([rule.trigger.item_group])
-	items = groups.items_in(rule.trigger.item_group)
+	items = _ItemGroups([rule.trigger.item_group]).items_in(rule.trigger.item_group)
 	if items == []:
 		return None
-	# Who bought one before ERPNext noted the customer on it is found out later.
-	for sold in ("set", "not set"):
-		if found := _example(rule, visible, sold, items):
+	filters, of_owner = _apart(parse_filters(rule.trigger.filters))
+	filters.append([REFERENCE_DOCTYPE, rule.trigger.date_field, "is", "set"])
+	if items is not None:
+		filters.append([REFERENCE_DOCTYPE, "item_code", "in", items])
+	for sold in (True, False):
+		if found := _example(rule, visible, filters, of_owner, sold):
 			return found
 	return None
 
 
-def _example(rule: Rule, visible: Visibility, sold: str, items: list[str] | None) -> str | None:
-	"""Return the next to be due, else the last that was, of those with a customer (`sold`: set) or without (not set).
+def _example(rule: Rule, visible: Visibility, filters: list, of_owner: list, sold: bool) -> str | None:
+	"""Return the next to be due, else the last that was, of those with an owner (`sold`) or without.
 
-	items: only of these; None for all. 1 to 4 queries.
+	filters, of_owner: see `_apart`. 1 to 4 queries, and as often those of `audience.owners`.
 	"""
 	date_field, company = rule.trigger.date_field, rule.campaign.company
-	filters = [
-		[REFERENCE_DOCTYPE, date_field, "is", "set"],
-		[REFERENCE_DOCTYPE, "customer", "is", sold],
-		*parse_filters(rule.trigger.filters),
-	]
-	if items is not None:
-		filters.append([REFERENCE_DOCTYPE, "item_code", "in", items])
-	ours = [[REFERENCE_DOCTYPE, field, "in", sorted(names)] for field, names in visible.allowed.items()]
-	if company:
-		ours.append([REFERENCE_DOCTYPE, "company", "=", company])
 	today = schedule.occurrence_for_night(rule.trigger.trigger_type, rule.trigger.days_offset, getdate())
 	for operator, order in ((">=", "asc"), ("<", "desc")):
-		query = {
-			"filters": [[REFERENCE_DOCTYPE, date_field, operator, str(today)], *filters],
-			"fields": FIELDS,
-			"order_by": f"{date_field} {order}, name asc",
-		}
 		# Asked for a company, the database goes by its index and looks up each row by itself: the table is read sooner.
-		rows = frappe.get_all(REFERENCE_DOCTYPE, **query, limit_page_length=EXAMPLES)
-		found = [
-			row.name
-			for row in rows
-			if company in (None, "", row.company)
-			and visible.sees(company=row.company, customer=row.customer, item_code=row.item_code)
-		]
-		if not found and len(rows) == EXAMPLES:
-			query["filters"] += ours
-			found = [row.name for row in frappe.get_all(REFERENCE_DOCTYPE, **query, limit_page_length=1)]
-		if found:
-			return found[0]
+		for narrower in ([], _narrower(company, visible, sold)):
+			rows = frappe.get_all(
+				REFERENCE_DOCTYPE,
+				filters=[[REFERENCE_DOCTYPE, date_field, operator, str(today)], *filters, *narrower],
+				fields=fields(),
+				order_by=f"{date_field} {order}, name asc",
+				limit_page_length=EXAMPLES,
+			)
+			ours = [row for row in rows if not company or same(company, row.company)]
+			found = _whose_owner(
+				ours, lambda owner: bool(owner) == sold and _passes(of_owner, owner), visible, True
+			)
+			if example := next(found, None):
+				return example.name
+			if len(rows) < EXAMPLES:
+				break
 	return None
+
+
+def _narrower(company: str | None, visible: Visibility, sold: bool) -> list[list]:
+	"""Return filters on Serial No for what was most likely sold, or not, by a company, and may be seen."""
+	ours = [[REFERENCE_DOCTYPE, "status", "=" if sold else "!=", "Delivered"]]
+	if company:
+		ours.append([REFERENCE_DOCTYPE, "company", "=", company])
+	for field, names in visible.allowed.items():
+		if field == OWNER:
+			field, names = "name", _had_by(names)
+		ours.append([REFERENCE_DOCTYPE, field, "in", sorted(names)])
+	return ours
+
+
+def _had_by(customers: set[str]) -> set[str]:
+	"""Return the names of serial numbers that these customers have, or have had."""
+	names = set(audience.sold_to(customers))
+	if erpnext_schema.has_owner():
+		noted = [[REFERENCE_DOCTYPE, OWNER, "in", sorted(customers)]]
+		names.update(frappe.get_all(REFERENCE_DOCTYPE, filters=noted, pluck="name", order_by="name asc"))
+	return names
 
 
 def _pages(date_field: str, dates: list[date]) -> Iterator[list[dict]]:
@@ -373,7 +476,7 @@ def _pages(date_field: str, dates: list[date]) -> Iterator[list[dict]]:
 	serial = frappe.qb.DocType(REFERENCE_DOCTYPE)
 	query = (
 		frappe.qb.from_(serial)
-		.select(*[serial[field] for field in FIELDS], serial[date_field].as_("occurrence"))
+		.select(*[serial[field] for field in fields()], serial[date_field].as_("occurrence"))
 		# The date first: most rows fail on it, and to compare their names would take the database as long again.
 		.where(_on_dates(serial[date_field], date_field, dates))
 		.orderby(serial.name)
@@ -437,7 +540,7 @@ def _event(serial: dict, rule: Rule, occurrence: date | None, night: date, misse
 		reference_name=serial["name"],
 		item_code=serial["item_code"],
 		company=serial["company"],
-		customer=serial["customer"],
+		customer=serial.get(OWNER),
 		occurrence=occurrence,
 		night=night,
 		missed=missed,
@@ -455,7 +558,7 @@ def _judge(rules: list[Rule], rows: list[dict], groups: "_ItemGroups") -> Callab
 	def takes(rule: Rule, row: dict) -> bool:
 		company, trigger = rule.campaign["company"], rule.trigger
 		return (
-			(not company or company == row["company"])
+			(not company or same(company, row["company"]))
 			and groups.contains(trigger["item_group"], item_groups.get(row["item_code"]))
 			and (trigger["name"] not in passed or row["name"] in passed[trigger["name"]])
 		)
@@ -464,19 +567,26 @@ def _judge(rules: list[Rule], rows: list[dict], groups: "_ItemGroups") -> Callab
 
 
 def _names_that_pass(rules: dict[str, Rule], rows: list[dict]) -> dict[str, set[str]]:
-	"""Return, for each rule with filters, which of the rows pass them. The database judges, as in any list."""
-	names = [row.name for row in rows]
-	passed = {}
+	"""Return, for each rule with filters, which of the rows pass them.
+
+	The database judges, as in any list; but who owns a serial number is for `audience.owners` to say.
+	"""
+	passed, owned = {}, None
 	for trigger, rule in rules.items():
-		if filters := parse_filters(rule.trigger.filters):
-			passed[trigger] = set(
-				frappe.get_all(
-					REFERENCE_DOCTYPE,
-					filters=[[REFERENCE_DOCTYPE, "name", "in", names], *filters],
-					pluck="name",
-					order_by="name asc",
-				)
+		filters, of_owner = _apart(parse_filters(rule.trigger.filters))
+		if filters:
+			found = frappe.get_all(
+				REFERENCE_DOCTYPE,
+				filters=[[REFERENCE_DOCTYPE, "name", "in", [row.name for row in rows]], *filters],
+				pluck="name",
+				order_by="name asc",
 			)
+			passed[trigger] = set(found)
+		if of_owner:
+			owned = owned or {
+				row.name: owner for row, (owner, _reason) in zip(rows, owners(rows), strict=True)
+			}
+			passed[trigger] = {name for name in passed.get(trigger, owned) if _passes(of_owner, owned[name])}
 	return passed
 
 
@@ -485,22 +595,22 @@ class _ItemGroups:
 
 	def __init__(self, wanted):
 		self.needed = any(wanted)
-		self.bounds = {}
+		self.bounds = ByName()
 		if self.needed:
 			rows = frappe.get_all("Item Group", fields=["name", "lft", "rgt"], order_by="name asc")
-			self.bounds = {row.name: (row.lft, row.rgt) for row in rows}
+			self.bounds = ByName((row.name, (row.lft, row.rgt)) for row in rows)
 
-	def of_items(self, items: set[str]) -> dict[str, str]:
+	def of_items(self, items: set[str]) -> ByName[str]:
 		"""Return each item's group. From Item: the copy on Serial No is usually empty."""
 		if not self.needed:
-			return {}
+			return ByName()
 		rows = frappe.get_all(
 			"Item",
 			filters={"name": ["in", list(items)]},
 			fields=["name", "item_group"],
 			order_by="name asc",
 		)
-		return {row.name: row.item_group for row in rows}
+		return ByName((row.name, row.item_group) for row in rows)
 
 	def items_in(self, group: str | None) -> list[str] | None:
 		"""Return the items of a group and of those below it; None without a group. 1 query."""
@@ -515,12 +625,8 @@ class _ItemGroups:
 		"""Say whether `group` is `ancestor` or below it. Without an ancestor everything is in."""
 		if not ancestor:
 			return True
-		if group not in self.bounds or ancestor not in self.bounds:
-			return False
-		return (
-			self.bounds[ancestor][0] <= self.bounds[group][0]
-			and self.bounds[group][1] <= self.bounds[ancestor][1]
-		)
+		outer, inner = self.bounds.get(ancestor), self.bounds.get(group)
+		return bool(outer and inner) and outer[0] <= inner[0] and inner[1] <= outer[1]
 
 
 def current(claimed: list[tuple[Rule, dict]]) -> list[DueEvent | None]:
@@ -534,10 +640,10 @@ def current(claimed: list[tuple[Rule, dict]]) -> list[DueEvent | None]:
 	serials = frappe.get_all(
 		REFERENCE_DOCTYPE,
 		filters={"name": ["in", sorted({row.reference_name for _rule, row in claimed})]},
-		fields=[*FIELDS, *date_fields],
+		fields=[*fields(), *date_fields],
 		order_by="name asc",
 	)
-	by_name = {serial.name: serial for serial in serials}
+	by_name = ByName((serial.name, serial) for serial in serials)
 	takes = _judge(
 		list(rules.values()), serials, _ItemGroups(rule.trigger.item_group for rule in rules.values())
 	)

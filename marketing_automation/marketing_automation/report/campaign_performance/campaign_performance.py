@@ -9,7 +9,7 @@ from datetime import date
 import frappe
 from frappe import _
 from frappe.query_builder.functions import Count
-from frappe.utils import add_days, date_diff, formatdate, getdate
+from frappe.utils import date_diff, formatdate
 
 from marketing_automation.days import asked
 from marketing_automation.engine import ledger
@@ -26,6 +26,8 @@ LEVELS = {
 LINKS = {"campaign": "Lifecycle Campaign", "trigger": "Lifecycle Trigger", "action": "Lifecycle Action"}
 DEFAULT_DAYS = 30
 MOST_BARS = 14
+# Five years.
+MOST_DAYS = 5 * 366
 
 
 def execute(filters: dict | None = None):
@@ -173,18 +175,24 @@ def _columns(level: tuple[str, ...]) -> list[dict]:
 
 
 def chart(by_day: Counter, first: date, last: date) -> dict:
-	"""Return the stacked outcomes of a period: by day, by week when it is longer than 14 days, by month from 14 weeks.
+	"""Return the stacked outcomes of a period: by day, by week when it is longer than 14 days, by month from 14 weeks, by
+	year from 5 years.
 
-	Days without a message are in it too. A report's chart has room for so many labels and no more.
+	Days without a message are in it too, but of more than 5 years only those from the first message to the last: that
+	much is asked for to see all there is, or by a mistyped year. A report's chart has room for so many labels and no more.
 	"""
-	length = date_diff(last, first) + 1
-	days = [getdate(add_days(first, ahead)) for ahead in range(length)]
-	if length <= MOST_BARS:
+	if date_diff(last, first) >= MOST_DAYS:
+		first, last = min(by_day, default=(last,))[0], max(by_day, default=(last,))[0]
+	days = [date.fromordinal(day) for day in range(first.toordinal(), last.toordinal() + 1)]
+	if len(days) > MOST_DAYS:
+		bars = {day: str(day.year) for day in days}
+	elif len(days) <= MOST_BARS:
 		bars = {day: formatdate(day, "d MMM") for day in days}
-	elif length <= 7 * MOST_BARS:
+	elif len(days) <= 7 * MOST_BARS:
 		bars = {day: formatdate(days[7 * (ahead // 7)], "d MMM") for ahead, day in enumerate(days)}
 	else:
-		bars = {day: formatdate(day, "MMM yyyy") for day in days}
+		months = {day: formatdate(day, "MMM yyyy") for day in days if day.day == 1 or day == first}
+		bars = {day: months[max(day.replace(day=1), first)] for day in days}
 	return {
 		"data": {"labels": list(dict.fromkeys(bars.values())), "datasets": datasets(by_day, bars)},
 		"type": "bar",

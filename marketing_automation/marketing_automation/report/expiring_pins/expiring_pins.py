@@ -12,6 +12,8 @@ from marketing_automation.engine.sources import serial_no
 from marketing_automation.engine.visibility import Visibility
 
 DEFAULT_DAYS = 30
+# A longer period is a mistyped year, and reads the whole table of serial numbers.
+MOST_YEARS = 10
 DEFAULT_DATE_FIELD = "warranty_expiry_date"
 
 
@@ -25,6 +27,13 @@ def execute(filters: dict | None = None):
 		frappe.throw(_("{0} is not a date field of Serial No.").format(frappe.utils.escape_html(date_field)))
 	if last < first:
 		frappe.throw(_("The period ends before it starts. Choose another To Date."))
+	if last.year - first.year > MOST_YEARS:
+		frappe.throw(
+			_(
+				"The period, {0} to {1}, is longer than {2} years. Look at the year of From Date and To Date."
+			).format(first, last, MOST_YEARS),
+			title=_("Period Too Long"),
+		)
 	campaigns = frappe.get_list("Lifecycle Campaign", pluck="name", order_by="name asc")
 	found = list(coverage.expiring(first, last, date_field, campaigns, Visibility()))
 	rows = found if filters.show_all else [row for row in found if row["problem"]]

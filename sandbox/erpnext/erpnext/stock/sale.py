@@ -8,23 +8,35 @@ from frappe.utils import add_days, cint
 
 
 def serial_numbers(text: str | None) -> list[str]:
-	"""Return the serial numbers of a text field, one a line."""
-	return [line.strip() for line in (text or "").split("\n") if line.strip()]
+	"""Return the serial numbers of a text field."""
+	return [name.strip() for name in (text or "").replace(",", "\n").split("\n") if name.strip()]
 
 
 def submit(doc) -> None:
 	"""Move the serial numbers of a submitted sale out, or those of a return in, with a bundle for each line."""
-	for line in doc.items:
-		names = serial_numbers(line.serial_no)
-		if not names:
-			continue
-		_refuse_what_is_elsewhere(doc, names)
-		line.db_set("serial_and_batch_bundle", _bundle(doc, line, names), update_modified=False)
-		move(names, doc, line.item_code, outward=not doc.is_return)
+	for line in make_bundles(doc):
+		move(serial_numbers(line.serial_no), doc, line.item_code, outward=not doc.is_return)
 
 
 def cancel(doc) -> None:
 	"""Take the movements of a cancelled document back."""
+	cancel_bundles(doc)
+	for line in _lines(doc):
+		move(serial_numbers(line.serial_no), doc, line.item_code, outward=bool(doc.is_return))
+
+
+def make_bundles(doc) -> list:
+	"""Make the bundles of a submitted sale or return; return the lines that have one."""
+	lines = _lines(doc)
+	for line in lines:
+		names = serial_numbers(line.serial_no)
+		_refuse_what_is_elsewhere(doc, names)
+		line.db_set("serial_and_batch_bundle", _bundle(doc, line, names), update_modified=False)
+	return lines
+
+
+def cancel_bundles(doc) -> None:
+	"""Mark the bundles of a document as cancelled."""
 	bundles = frappe.get_all(
 		"Serial and Batch Bundle",
 		filters={"voucher_type": doc.doctype, "voucher_no": doc.name, "is_cancelled": 0},
@@ -36,24 +48,28 @@ def cancel(doc) -> None:
 		{"is_cancelled": 1, "docstatus": 2},
 		update_modified=False,
 	)
-	for line in doc.items:
-		if names := serial_numbers(line.serial_no):
-			move(names, doc, line.item_code, outward=bool(doc.is_return))
+
+
+def _lines(doc) -> list:
+	return [line for line in (*doc.items, *doc.packed_items) if serial_numbers(line.serial_no)]
 
 
 def move(names: list[str], doc, item_code: str, outward: bool) -> None:
-	"""Set what a movement decides on Serial No: status, customer and warranty."""
-	values = {"status": "Active", "customer": None, "warranty_expiry_date": None, "warranty_period": 0}
+	"""Set what a movement decides on Serial No: status, warranty and, in the shape of 16, customer."""
+	values = {"status": "Active", "warranty_expiry_date": None, "warranty_period": 0}
 	if outward:
 		days = cint(frappe.get_cached_value("Item", item_code, "warranty_period"))
-		values = {"status": "Delivered", "customer": doc.customer}
+		values = {"status": "Delivered"}
 		if days:
 			values |= {"warranty_expiry_date": add_days(doc.posting_date, days), "warranty_period": days}
+	if frappe.get_meta("Serial No").has_field("customer"):
+		values["customer"] = doc.customer if outward else None
 	frappe.db.set_value("Serial No", {"name": ["in", names]}, values, update_modified=False)
 
 
 def _refuse_what_is_elsewhere(doc, names: list[str]) -> None:
-	wanted = "Delivered" if doc.is_return else "Active"
+	# Of what goes back to the till nothing has moved before it is closed.
+	wanted = "Delivered" if doc.is_return and doc.doctype != "POS Invoice" else "Active"
 	there = set(frappe.get_all("Serial No", filters={"name": ["in", names], "status": wanted}, pluck="name"))
 	if absent := [name for name in names if name not in there]:
 		frappe.throw(_("Serial numbers that are not {0}: {1}").format(wanted, ", ".join(absent)))

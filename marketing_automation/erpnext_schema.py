@@ -1,0 +1,108 @@
+"""Which DocTypes and fields of ERPNext are read, and what is done on a site that lacks one. Imports nothing of the engine.
+
+ERPNext 15 and 16 differ, and so do sites. Nobody asks for a version: the meta says what there is. It is asked each
+time, for Frappe keeps it and forgets it when a site is upgraded.
+"""
+
+import frappe
+from frappe import _
+
+SERIAL_NO = "Serial No"
+BUNDLE = "Serial and Batch Bundle"
+# What a serial number can be sold with.
+SALES = ("Sales Invoice", "Delivery Note", "POS Invoice")
+
+_SALE = ("customer", "is_return", "posting_date")
+_LINE = ("item_code", "serial_no")
+# Without these nothing works: `missing` says which are not there.
+NEEDED = {
+	"Serial No": ("item_code", "company", "status"),
+	"Serial and Batch Bundle": ("type_of_transaction", "voucher_type", "voucher_no", "is_cancelled"),
+	"Serial and Batch Entry": ("serial_no",),
+	"Sales Invoice": _SALE,
+	"Sales Invoice Item": _LINE,
+	"Delivery Note": _SALE,
+	"Delivery Note Item": _LINE,
+	"Customer": (
+		"customer_name",
+		"language",
+		"disabled",
+		"is_frozen",
+		"email_id",
+		"customer_primary_contact",
+	),
+	"Item": ("item_name", "item_group"),
+	"Item Group": ("lft", "rgt"),
+	"Company": (),
+}
+# These are used where they are; the functions below say what happens without.
+OPTIONAL = {
+	"Serial No": ("customer",),
+	"Serial and Batch Bundle": ("posting_datetime", "posting_date", "posting_time"),
+	"POS Invoice": _SALE,
+	"POS Invoice Item": _LINE,
+	"Packed Item": _LINE,
+	"Contact": ("is_billing_contact",),
+}
+# Serial No had it until ERPNext 14. Columns stay in the table when their fields go.
+OF_ERPNEXT_14 = "delivery_document_no"
+
+
+def has(doctype: str, field: str | None = None) -> bool:
+	"""Say whether the site has a DocType, and this field of it. At most 1 query a request."""
+	if not frappe.db.exists("DocType", doctype, cache=True):
+		return False
+	return not field or frappe.get_meta(doctype).has_field(field)
+
+
+def has_owner() -> bool:
+	"""Say whether Serial No names its customer, as in ERPNext 16. Where it does not, the last movement decides."""
+	return has(SERIAL_NO, "customer")
+
+
+def owner_is_kept() -> bool:
+	"""Say whether the customer on Serial No, where there is one, is surely the owner of today.
+
+	Not where the site comes from ERPNext 14: what 14 had written stood still in its column under 15, where the field was
+	unknown, and is shown again by 16. There the last movement decides, and the column only where there is none.
+	"""
+	return has_owner() and not frappe.db.has_column(SERIAL_NO, OF_ERPNEXT_14)
+
+
+def sales() -> list[str]:
+	"""Return the DocTypes by which a serial number can be sold on this site. POS Invoice is not on every one."""
+	return [doctype for doctype in SALES if has(doctype)]
+
+
+def moment_fields() -> list[str]:
+	"""Return the fields that say when a bundle was posted: ERPNext joined the two into one during version 16."""
+	for fields in (["posting_datetime"], ["posting_date", "posting_time"]):
+		if all(has(BUNDLE, field) for field in fields):
+			return fields
+	# The order in which they were made is the next best.
+	return []
+
+
+def missing() -> list[str]:
+	"""Return what the app cannot do without and the site has not: DocTypes, and fields as "DocType: field". 1 query,
+	beside those of the metas."""
+	there = set(
+		frappe.get_all("DocType", filters={"name": ["in", list(NEEDED)]}, pluck="name", order_by="name asc")
+	)
+	found = []
+	for doctype, fields in NEEDED.items():
+		if doctype not in there:
+			found.append(doctype)
+			continue
+		meta = frappe.get_meta(doctype)
+		found += [f"{doctype}: {field}" for field in fields if not meta.has_field(field)]
+	return found
+
+
+def complaint() -> str | None:
+	"""Return what to say about what is missing, or None when all is there."""
+	if absent := missing():
+		return _(
+			"This ERPNext lacks {0}. No message can be sent without it. Use ERPNext 15 or 16, and run bench migrate."
+		).format(", ".join(absent))
+	return None

@@ -1,0 +1,18 @@
+from erpnext.stock import sale
+from frappe.model.document import Document
+from frappe.utils import getdate, nowdate, nowtime
+
+
+class POSInvoice(Document):
+	def validate(self):
+		if not self.set_posting_time:
+			self.posting_date, self.posting_time = nowdate(), nowtime()
+		self.posting_date = getdate(self.posting_date)
+
+	def on_submit(self):
+		# The stock, and with it Serial No, moves when the till is closed.
+		sale.make_bundles(self)
+
+	def on_cancel(self):
+		self.ignore_linked_doctypes = ("Serial and Batch Bundle",)
+		sale.cancel_bundles(self)
