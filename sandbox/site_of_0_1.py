@@ -1,8 +1,8 @@
 """Fill a site of version 0.1 as it looks in the middle of a day's work: site_of_0_1.py SITE. Run inside the bench.
 
-Our own tables are written by SQL as version 0.1 wrote them, since its code is not here. Prints as JSON, by pin, what
-must have become of it once the site has been migrated and a night has passed: "kept" (its mail had left before, no
-other follows), "mailed" (exactly one mail), "skipped" (nobody to write to).
+Our own tables are written by SQL as version 0.1 wrote them, since its code is not here. Prints as JSON, by pin,
+its customer's address and what must have become of it once the site has been migrated and a night has passed: "kept"
+(its mail had left before, no other follows), "mailed" (exactly one mail), "skipped" (nobody to write to).
 """
 
 import json
@@ -23,8 +23,8 @@ LONG_AGO = "2024-01-01 01:00:00"
 KEY = "left(sha2(concat_ws(char(31), '{action}', 'Serial No', {name}, {day}), 256), 32)"
 
 
-def fill() -> dict[str, str]:
-	"""Fill the site; return what must become of each pin."""
+def fill() -> dict[str, tuple[str, str]]:
+	"""Fill the site; return each pin's address, and what must become of it."""
 	_campaign()
 	_old_rows()
 	day = getdate(add_days(getdate(), DAYS))
@@ -40,7 +40,8 @@ def fill() -> dict[str, str]:
 			_row(row, customer, pin, day, status, reason, queue)
 		sent = status == "Completed" or (mail and mail[0] == "Sent")
 		kept = sent or reason in ("Outcome unknown", "Template error")
-		expected[pin] = "kept" if kept else "skipped" if email is None else "mailed"
+		outcome = "kept" if kept else "skipped" if email is None else "mailed"
+		expected[pin] = factories.address(customer), outcome
 	return expected
 
 

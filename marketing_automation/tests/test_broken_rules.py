@@ -463,7 +463,7 @@ class TestAnotherAppsSource(MarketingTestCase):
 		self.enterContext(patch.object(frappe, "get_hooks", replaced_hooks(lifecycle_sources=sources)))
 		self.enterContext(patch("frappe.model.base_document.BaseDocument._validate_selects"))
 		names = factories.pins(factories.customer(), *[in_days(500)] * 6)
-		rows = frappe.get_all("Serial No", {"name": ["in", names]}, serial_no.FIELDS, order_by="name asc")
+		rows = frappe.get_all("Serial No", {"name": ["in", names]}, serial_no.fields(), order_by="name asc")
 		for row in rows:
 			row.occurrence = in_days(500)
 		self.source.pages = [rows[:2], rows[2:4], rows[4:]]

@@ -20,6 +20,7 @@ from marketing_automation.engine import (
 	run,
 	settle,
 )
+from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.model import (
 	COMPLETED,
 	PENDING,
@@ -400,7 +401,7 @@ class TestIndexes(MarketingTestCase):
 		for doctype in ("Lifecycle Campaign", "Lifecycle Trigger", "Lifecycle Action"):
 			frappe.db.set_value(doctype, {"name": ["is", "set"]}, "active_since", in_days(-30))
 		with explained(ledger.DOCTYPE) as found:
-			list(again.pages(rules.load(), in_days(0)))
+			list(again.pages(rules.load(), in_days(0), Faults()))
 		self.assertGreaterEqual(len(found), 8)
 		for query, explanation in found:
 			with self.subTest(query):
