@@ -140,21 +140,21 @@ def mailbox(name: str | None, address: str) -> str:
 		return formataddr((name, address))
 	# Python writes an encoded name out again without the quotes that it needs.
 	whole = f'"{_escaped(name)}" <{address}>'
-	if _stays_one(whole):
+	if _stays_one(whole, address):
 		return whole
 	plain = " ".join(PARTING.sub(" ", name).split())
 	return f'"{plain}" <{address}>'
 
 
-def _stays_one(whole: str) -> bool:
-	"""Say whether a mailbox is still one in a header as Frappe 15 and 16 write it: encoded, and broken into lines."""
+def _stays_one(whole: str, address: str) -> bool:
+	"""Say whether a mailbox is still this one address in a header as Frappe 15 and 16 write it: encoded, and broken into lines."""
 	for header in ("From", "Reply-To"):
 		message = Message(policy.SMTP)
 		message[header] = whole
 		# Once for Email Queue, in one line, and once more from there for the server, broken into several.
 		for _time in range(2):
 			message = message_from_string(message.as_string(), policy=policy.SMTP)
-		if len(message[header].addresses) != 1:
+		if [box.addr_spec for box in message[header].addresses] != [address]:
 			return False
 	return True
 
