@@ -47,7 +47,7 @@ class TestJourney(MarketingTestCase):
 		campaign = factories.campaign({"days_offset": 30})
 		found = api.coming(campaign.name)
 		action = action_of(campaign)
-		self.assertEqual(found["actions"], {action: {"tell": 2, "skip": 1, "fail": 0, "known": 0}})
+		self.assertEqual(found["actions"], {action: {"send": 2, "skip": 1, "fail": 0, "known": 0}})
 		self.assertEqual(
 			[(row["serial_no"], row["due_on"], row["customer_name"]) for row in found["next"]],
 			[(today, in_days(0), "Test Ana"), (later, in_days(5), "Test Ana")],

@@ -19,7 +19,7 @@ from marketing_automation.tests.factories import forget_owner, in_days
 
 
 def told(preview: dict) -> set[str]:
-	return {row["serial_no"] for row in preview["rows"] if row["outcome"] == "tell"}
+	return {row["serial_no"] for row in preview["rows"] if row["outcome"] == "send"}
 
 
 class TestWhy(MarketingTestCase):
