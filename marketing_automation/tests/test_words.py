@@ -11,6 +11,7 @@ from marketing_automation.engine.model import Reason
 from marketing_automation.marketing_automation.report.expiring_pins import expiring_pins
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
+from marketing_automation.tests.factories import in_days
 from marketing_automation.tests.test_translations import (
 	APP,
 	words_of_code,
