@@ -51,9 +51,9 @@ def warn() -> None:
 	frappe.db.set_single_value(SETTINGS, "overdue_told_at", now_datetime())
 	notify.managers(
 		lambda: (
-			_(
-				"No run has succeeded since {0}, although campaigns are active. No messages are sent."
-			).format(frappe.utils.format_datetime(last_success or overdue_since - PATIENCE))
+			_("No run has succeeded since {0}, although campaigns are active. No messages are sent.").format(
+				frappe.utils.format_datetime(last_success or overdue_since - PATIENCE)
+			)
 			+ " "
 			+ _("Look at the last run, at the background workers and at the scheduler.")
 		),

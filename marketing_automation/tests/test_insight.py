@@ -1,4 +1,4 @@
-"""What the marketer sees of what happened: the journey's numbers, the mail itself, and why somebody was told or not."""
+"""What the marketer sees of what happened: the journey's numbers, the mail itself, and why somebody got a message or not."""
 
 import sys
 from types import SimpleNamespace
@@ -229,7 +229,7 @@ class TestWhy(MarketingTestCase):
 		campaign = factories.campaign()
 		self.on_since(campaign, 20)
 		missed, made_up_for = factories.pins(factories.customer(), in_days(20), in_days(27))
-		self.assertEqual(self.step(missed), ("Withheld", "Would not go out: Missed."))
+		self.assertEqual(self.step(missed), ("Withheld", "Would not go out: Night missed."))
 		self.assertEqual(self.step(made_up_for), ("Coming", "Goes out with the next run."))
 		self.run_night()
 		self.assertEqual(self.outcome_of(missed), ("Skipped", Reason.MISSED))

@@ -170,7 +170,7 @@ class TestLetters(MarketingTestCase):
 		campaign = factories.campaign(duplicate_policy="Once per customer")
 		self.run_night()
 		(row,) = self.ledger()
-		# One name a customer: by another one they could be told once more.
+		# One name a customer: by another one they could get the message once more.
 		self.assertEqual((row.status, row.customer), ("Queued", ana))
 		self.assertEqual(api.why_customer(ana.lower())["customer_name"], "Test Letters Ana")
 		self.assertEqual(campaign.name, row.campaign)

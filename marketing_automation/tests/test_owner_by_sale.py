@@ -1,4 +1,4 @@
-"""Where Serial No does not name its customer, as in ERPNext 15, the sale does: the same is told, shown, counted and hidden.
+"""Where Serial No does not name its customer, as in ERPNext 15, the sale does: the same is sent, shown, counted and hidden.
 
 In each test the customer is taken off the serial numbers, which changes nothing where there is no such field.
 """

@@ -1,4 +1,4 @@
-"""Looking ahead: who would be told, who would not and why, and how many in the days to come. Looking writes nothing."""
+"""Looking ahead: who would get a message, who would not and why, and how many in the days to come. Looking writes nothing."""
 
 from unittest.mock import patch
 
