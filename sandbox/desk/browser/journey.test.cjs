@@ -80,7 +80,7 @@ test("from a recipe to the answer why", async () => {
 		await until(page, () => window.cur_list?.doctype === "Lifecycle Execution Log");
 		await settled(page);
 		assert.equal(await page.locator(".list-row-container:visible .list-row").count(), 1);
-		await page.locator(".list-row:visible", { hasText: "Ana Browser" }).waitFor();
+		await page.locator(".list-row:visible", { hasText: "Ana Browser" }).getByText("Sent", { exact: true }).waitFor();
 		// What is chosen there can be tried again.
 		await page.locator(".list-row:visible .list-row-checkbox").check();
 		await page.getByRole("button", { name: "Actions" }).click();
