@@ -180,7 +180,7 @@ def pause(campaign: str) -> dict:
 def preview(
 	campaign: str | None = None, date: str | None = None, to_export: int = 0, at_once: int = 0
 ) -> dict:
-	"""Return who would be told on a date (today without it) and who would not, and why; see engine.preview.
+	"""Return who would get a message on a date (today without it), who would not, and why; see engine.preview.
 
 	to_export: 1 for more rows than anyone reads. at_once: 1 for an answer within a second, complete or not.
 	"""
@@ -209,7 +209,7 @@ def journey(campaign: str) -> list[dict]:
 
 @frappe.whitelist(methods=["GET", "POST"])
 def coming(campaign: str) -> dict:
-	"""Return how many each action of a campaign would tell in the next 7 days, and who is next; see engine.preview."""
+	"""Return how many messages each action of a campaign would send in the next 7 days, and who is next; see engine.preview."""
 	_require(ledger.DOCTYPE, "read")
 	loaded = previews.enabled_rules([_campaign(campaign).name])
 	return previews.of_days(loaded, getdate(), insight.DAYS_AHEAD, Visibility())
@@ -464,7 +464,7 @@ def _names(names: str | list) -> list[str]:
 @frappe.whitelist(methods=["GET", "POST"])
 def due_next_week(filters: str | dict | list | None = None) -> int:
 	"""Return how many messages fall due in the next 7 days, for the number card. Counted by the database: who of them
-	cannot be told is seen on each campaign."""
+	cannot be reached is seen on each campaign."""
 	found = forecasts.of_campaigns(_campaigns(None), getdate(), insight.DAYS_AHEAD, Visibility())
 	return found["total"]
 

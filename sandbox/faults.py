@@ -1,4 +1,4 @@
-"""Break it while it works, and count: who was due, who was told, who was lost, who was told twice, what is stuck.
+"""Break it while it works, and count: who was due, who was sent a mail, who was lost, who got it twice, what is stuck.
 
 Run inside a bench by `make faults` (see cli.py), against a MariaDB and a Redis that are its own to restart:
 faults.py SITE FOLDER [--short]. Everything else is real too: RQ workers that are killed, mails that lie in Email Queue
@@ -54,12 +54,12 @@ SUBJECT = re.compile(rb"^Subject: (FAULT-\d+)\r?$", re.MULTILINE)
 
 @dataclass
 class Result:
-	"""What a fault did. failed: not told, and the ledger says why in the server's words."""
+	"""What a fault did. failed: not sent, and the ledger says why in the server's words."""
 
 	fault: str
 	tried: int = 0
 	due: int = 0
-	told: int = 0
+	sent: int = 0
 	failed: int = 0
 	lost: int = 0
 	doubled: int = 0
@@ -220,29 +220,29 @@ class Site:
 			flush()
 		frappe.db.rollback()
 
-	def told(self) -> Counter:
+	def sent(self) -> Counter:
 		"""Return how many mails about each pin the mail server has taken."""
 		return Counter(SUBJECT.search(raw).group(1).decode() for _recipients, raw in self.sink.mails)
 
 	def count(self, result: Result, due: int) -> None:
 		"""Add up what became of the pins that were due."""
 		frappe.db.rollback()
-		told = self.told()
+		sent = self.sent()
 		rows = frappe.get_all(
 			ledger.DOCTYPE, fields=["reference_name", "status", "reason", "error"], order_by="name asc"
 		)
 		failed = {
 			row.reference_name
 			for row in rows
-			if row.status == FAILED and row.error and row.reference_name not in told
+			if row.status == FAILED and row.error and row.reference_name not in sent
 		}
 		completed = {row.reference_name for row in rows if row.status == COMPLETED}
 		result.due += due
-		result.told += len(told)
+		result.sent += len(sent)
 		result.failed += len(failed)
-		# Told means both: the server has it, and the ledger says so.
-		result.lost += len(set(self.pins[:due]) - failed - (set(told) & completed))
-		result.doubled += sum(told.values()) - len(told) + self.twice_in_the_queue()
+		# Sent means both: the server has it, and the ledger says so.
+		result.lost += len(set(self.pins[:due]) - failed - (set(sent) & completed))
+		result.doubled += sum(sent.values()) - len(sent) + self.twice_in_the_queue()
 		result.stuck += sum(row.status in (PENDING, QUEUED) for row in rows)
 		result.stuck += frappe.db.count(ledger.RUN, {"status": ["in", ["Running", "Delivering"]]})
 
@@ -318,7 +318,7 @@ def look_up_unknown(site: Site) -> None:
 
 	They are looked up in the server's log by their Message-ID, and retried if they are not there.
 	"""
-	taken = site.told()
+	taken = site.sent()
 	unknown = frappe.get_all(
 		ledger.DOCTYPE,
 		filters={"reason": Reason.OUTCOME_UNKNOWN},
@@ -332,7 +332,7 @@ def look_up_unknown(site: Site) -> None:
 	site.recover()
 	for row in unknown:
 		if row.reference_name in taken:
-			# Told, as the server's log shows; the ledger cannot know.
+			# Sent, as the server's log shows; the ledger cannot know.
 			frappe.db.set_value(ledger.DOCTYPE, row.name, "status", COMPLETED)
 	frappe.db.commit()
 
@@ -520,12 +520,12 @@ def jobs_lost(site: Site, result: Result, times: int, rows: int) -> None:
 			site.work_off(ALL_QUEUES)
 		result.tried += 1
 		site.recover()
-		told = Counter(recipients[0] for recipients, _raw in site.sink.mails)
+		sent = Counter(recipients[0] for recipients, _raw in site.sink.mails)
 		completed = frappe.get_all(ledger.DOCTYPE, {"status": COMPLETED}, pluck="name", order_by="name asc")
 		result.due += rows
-		result.told += len(completed)
-		result.lost += rows - len(completed) + len(customers) - len(told)
-		result.doubled += sum(told.values()) - len(told)
+		result.sent += len(completed)
+		result.lost += rows - len(completed) + len(customers) - len(sent)
+		result.doubled += sum(sent.values()) - len(sent)
 		result.stuck += frappe.db.count(ledger.DOCTYPE, {"status": ["in", [PENDING, QUEUED]]})
 	share_customers(site.pins[:rows], rows)
 	frappe.db.set_value("Lifecycle Campaign", {}, "combine_messages", 0)
@@ -695,11 +695,11 @@ def faults(site: Site, short: bool) -> list[tuple[str, Callable]]:
 	]
 
 
-COLUMNS = ("tried", "due", "told", "failed", "lost", "doubled", "stuck")
+COLUMNS = ("tried", "due", "sent", "failed", "lost", "doubled", "stuck")
 
 
 def main() -> int:
-	"""Do every fault; 0 when nobody was lost, nobody told twice, and nothing is stuck."""
+	"""Do every fault; 0 when nobody was lost, nobody got a mail twice, and nothing is stuck."""
 	parser = argparse.ArgumentParser(description=__doc__)
 	parser.add_argument("site")
 	parser.add_argument("folder", type=Path)

@@ -143,7 +143,7 @@ def _reopen(rows: list[dict]) -> tuple[Counter, set[str]]:
 	for first in range(0, len(rows), PAGE_SIZE):
 		for some in apart(ledger.reopen, rows[first : first + PAGE_SIZE]):
 			reopened |= some
-	# Their customers have been told meanwhile.
+	# Their customers have got the message meanwhile.
 	if lost := [row.name for row in rows if row.name not in reopened and row.next_attempt_at]:
 		committed(ledger.give_up, lost)
 	deliver.enqueue(ledger.pending({"name": ["in", list(reopened)]}))

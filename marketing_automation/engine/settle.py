@@ -182,7 +182,7 @@ def _is_claimed(campaign: str, claiming: set[str | None]) -> bool:
 
 
 def retry_failed() -> None:
-	"""Retry what failed temporarily, and what somebody has told whatever is behind a channel to send again."""
+	"""Retry what failed temporarily, and what somebody has let whatever is behind a channel send again."""
 	retry.retry_due()
 	for channel in channels():
 		if handles := channel.asked_again():
@@ -197,7 +197,7 @@ def retry_failed() -> None:
 
 
 def warn() -> None:
-	"""Tell the managers when no night succeeds."""
+	"""Warn the managers when no night succeeds."""
 	committed(watchdog.warn)
 
 

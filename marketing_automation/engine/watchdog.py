@@ -40,20 +40,20 @@ def overdue() -> tuple[datetime | None, datetime | None]:
 
 
 def warn() -> None:
-	"""Tell the Marketing Managers, once an outage, that no run has succeeded. The caller commits."""
+	"""Warn the Marketing Managers, once an outage, that no run has succeeded. The caller commits."""
 	last_success, overdue_since = overdue()
 	if not overdue_since:
 		return
-	# Locked, so that of several workers one tells of it.
-	told_at = moment("overdue_told_at", for_update=True)
-	if told_at and told_at >= overdue_since:
+	# Locked, so that of several workers one warns them.
+	warned_at = moment("overdue_told_at", for_update=True)
+	if warned_at and warned_at >= overdue_since:
 		return
 	frappe.db.set_single_value(SETTINGS, "overdue_told_at", now_datetime())
 	notify.managers(
 		lambda: (
-			_(
-				"No run has succeeded since {0}, although campaigns are active. Customers are not told."
-			).format(frappe.utils.format_datetime(last_success or overdue_since - PATIENCE))
+			_("No run has succeeded since {0}, although campaigns are active. No messages are sent.").format(
+				frappe.utils.format_datetime(last_success or overdue_since - PATIENCE)
+			)
 			+ " "
 			+ _("Look at the last run, at the background workers and at the scheduler.")
 		),

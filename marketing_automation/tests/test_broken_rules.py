@@ -263,13 +263,13 @@ class TestTheDesk(BrokenTestCase):
 					frappe.db.set_value("Lifecycle Campaign", self.broken.name, "is_active", active)
 					found = api.preview()
 					self.assertEqual(
-						[row["campaign"] for row in found["rows"] if row["outcome"] == "tell"],
+						[row["campaign"] for row in found["rows"] if row["outcome"] == "send"],
 						[self.fine.name],
 					)
 					(fault,) = found["broken"]
 					self.assert_named(fault["text"], words)
-					self.assertEqual(api.preview(self.broken.name)["counts"]["tell"], 0)
-					self.assertEqual(api.run_preview()["counts"]["tell"], 1)
+					self.assertEqual(api.preview(self.broken.name)["counts"]["send"], 0)
+					self.assertEqual(api.run_preview()["counts"]["send"], 1)
 					api.run_preview(self.broken.name)
 					self.assertEqual(api.forecast()["total"], 1)
 					(fault,) = api.forecast(self.broken.name)["broken"]

@@ -22,7 +22,7 @@ class TestOverlaps(MarketingTestCase):
 		self.renewal = factories.campaign(campaign_name=factories.unique("Test Renewal"))
 
 	def other(self, *triggers: dict, **fields):
-		"""Return another campaign, on the other date of a pin: what is due by it is told apart."""
+		"""Return another campaign, on the other date of a pin: what is due by it is known apart."""
 		return factories.campaign(
 			*(
 				{"date_field": "amc_expiry_date", "days_offset": 0, "trigger_type": "On Expiration", **one}

@@ -1,4 +1,4 @@
-"""What failed can be tried again, by itself or by hand, and is still told once."""
+"""What failed can be tried again, by itself or by hand, and is still sent once."""
 
 from datetime import datetime, timedelta
 from unittest.mock import patch

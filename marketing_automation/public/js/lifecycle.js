@@ -33,13 +33,24 @@ Object.assign(marketing_automation, {
 	},
 
 	// Why a message was not sent, in words. What the ledger calls Returned and Missed could as well be said of the mail.
+	// engine/words.py says the same where the server writes the text.
 	reason(reason) {
 		const words = {
+			"Already told": __("Already sent"),
 			Returned: __("Product returned"),
 			Missed: __("Night missed"),
 			Unsubscribed: __("Unsubscribed", null, "Lifecycle"),
 		};
 		return words[reason] || __(reason);
+	},
+
+	// What became of a message, in words. The ledger's Completed, which is good for every channel, is Sent on screens.
+	status_words(status) {
+		const words = {
+			Completed: __("Sent", null, "Lifecycle Execution Log"),
+			Failed: __("Failed", null, "Lifecycle Execution Log"),
+		};
+		return words[status] || __(status);
 	},
 
 	// So many of something. one, many: that in words; of many the number is a part.
@@ -265,7 +276,7 @@ Object.assign(marketing_automation, {
 	},
 
 	status(status) {
-		return this.pill(__(status), this.STATUS_COLORS[status] || "gray");
+		return this.pill(this.status_words(status), this.STATUS_COLORS[status] || "gray");
 	},
 
 	// Where the user may not open a document, its name is shown and leads nowhere.

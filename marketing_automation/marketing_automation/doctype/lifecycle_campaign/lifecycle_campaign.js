@@ -180,7 +180,7 @@ frappe.ui.form.on("Lifecycle Campaign", {
 				fieldtype: "Data",
 				// A name can have 140 characters, and the ending says what it is.
 				default: __("{0} (Copy)", [frm.doc.name.slice(0, 140 - __("{0} (Copy)", [""]).length)]),
-				description: __("With its triggers and actions, not active. The messages are shared by both."),
+				description: __("With triggers, actions and messages of its own, not active."),
 				reqd: 1,
 			},
 			({ campaign_name }) =>

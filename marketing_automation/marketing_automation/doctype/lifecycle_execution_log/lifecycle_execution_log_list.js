@@ -5,7 +5,7 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 	// There is room for one of them: the colour says the status too.
 	get_indicator(doc) {
 		return [
-			doc.reason ? marketing_automation.reason(doc.reason) : __(doc.status),
+			doc.reason ? marketing_automation.reason(doc.reason) : marketing_automation.status_words(doc.status),
 			marketing_automation.STATUS_COLORS[doc.status],
 			`status,=,${doc.status}`,
 		];
@@ -24,7 +24,8 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 			listview.link_field_title_fields.customer = "customer_name";
 		}
 		marketing_automation.columns(listview, this.columns(listview));
-		this.name_reasons(listview);
+		this.name_values(listview, "status", (value) => marketing_automation.status_words(value));
+		this.name_values(listview, "reason", (value) => marketing_automation.reason(value));
 		const names = () => listview.get_checked_items(true);
 		listview.page.add_actions_menu_item(__("Retry Failed"), () =>
 			marketing_automation.run.again("retry", { names: names() }, () => listview.refresh())
@@ -71,14 +72,18 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 		)}</span>`;
 	},
 
-	// In the filter, too.
-	name_reasons(listview) {
-		const filter = listview.page.fields_dict.reason;
+	// In the filter, and in the columns of a report view, too.
+	name_values(listview, field, words) {
+		const df = frappe.meta.get_docfield(listview.doctype, field);
+		df.formatter = (value) => marketing_automation.escape(words(value));
+		const filter = listview.page.fields_dict[field];
 		if (!filter) return;
-		const reasons = frappe.meta.get_docfield(listview.doctype, "reason").options.split("\n").filter(Boolean);
 		filter.df.options = [
 			{ value: "", label: "" },
-			...reasons.map((value) => ({ value, label: marketing_automation.reason(value) })),
+			...df.options
+				.split("\n")
+				.filter(Boolean)
+				.map((value) => ({ value, label: words(value) })),
 		];
 		filter.set_options();
 	},

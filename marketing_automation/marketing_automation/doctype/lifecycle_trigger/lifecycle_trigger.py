@@ -18,7 +18,7 @@ from marketing_automation.lifecycle import (
 	set_active_since,
 )
 
-# A trigger that waits for other dates is a new one: what it would have told in the past is not made up for.
+# A trigger that waits for other dates is a new one: what it would have sent in the past is not made up for.
 DEFINITION = ("trigger_type", "days_offset", "date_field")
 WORKS_BY = (*DEFINITION, "item_group", "filters")
 
@@ -84,7 +84,7 @@ class LifecycleTrigger(Document):
 			)
 
 	def validate_memory(self):
-		"""An existing trigger cannot be turned to expiries so old that the ledger has forgotten who was told."""
+		"""An existing trigger cannot be turned to expiries so old that the ledger has forgotten who got a message."""
 		if (
 			not self.is_new()
 			and any(self.has_value_changed(field) for field in DEFINITION)
@@ -92,13 +92,13 @@ class LifecycleTrigger(Document):
 		):
 			frappe.throw(
 				_(
-					"The message log no longer knows who was told about expiries of {0} days ago. Add a new trigger instead of changing this one."
+					"The message log no longer knows what was sent about expiries of {0} days ago. Add a new trigger instead of changing this one."
 				).format(self.days_offset),
 				title=_("Too Long Ago"),
 			)
 
 	def validate_what_is_read(self):
-		"""Refuse a date field or a filter on fields that the user may not read: the preview would tell their values."""
+		"""Refuse a date field or a filter on fields that the user may not read: the preview would give their values away."""
 		if self.flags.ignore_permissions:
 			return
 		before = self.get_doc_before_save() or frappe._dict()
