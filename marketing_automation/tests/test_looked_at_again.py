@@ -65,10 +65,10 @@ class TestAReasonThatPasses(AgainTestCase):
 		self.night(8)
 		self.assertEqual(self.outcome_of(pin), ("Skipped", "No e-mail address"))
 		frappe.db.set_single_value(SETTINGS, "catch_up_nights", 0)
-		other = factories.pin(factories.customer(email=None), in_days(60))
+		eva = factories.customer(email=None)
+		other = factories.pin(eva, in_days(60))
 		self.night(30)
-		owner = frappe.db.get_value("Serial No", other, "customer")
-		factories.contact(owner, "eva@customers.example", is_primary_contact=1)
+		factories.contact(eva, "eva@customers.example", is_primary_contact=1)
 		self.night(30)
 		self.assertEqual(self.outcome_of(other), ("Queued", None), "tonight is no night before")
 
@@ -88,8 +88,8 @@ class TestAReasonThatPasses(AgainTestCase):
 		def flagged(field):
 			def make():
 				customer = factories.customer()
-				frappe.db.set_value("Customer", customer, field, 1)
 				pin = factories.pin(customer, in_days(30))
+				frappe.db.set_value("Customer", customer, field, 1)
 				return pin, lambda: frappe.db.set_value("Customer", customer, field, 0)
 
 			return make
@@ -365,8 +365,8 @@ class TestWhatTheScreensSay(AgainTestCase):
 			self.assertEqual(api.run_preview()["counts"]["send"], 1)
 			self.run_night()
 			self.assertEqual([row.customer for row in self.ledger(status="Queued")], [eva])
+		factories.handed_over(resale, factories.customer())
 		with self.on(12):
-			factories.handed_over(resale, factories.customer())
 			row = self.report(pin)
 			self.assertEqual((row["handled"], row["problem"]), (None, "No trigger catches it"))
 			self.assertEqual(

@@ -21,7 +21,8 @@ class TogetherTestCase(MarketingTestCase):
 
 	def setUp(self):
 		super().setUp()
-		self.pins = factories.pins(factories.customer(), in_days(30), in_days(30), in_days(30))
+		self.customer = factories.customer()
+		self.pins = factories.pins(self.customer, in_days(30), in_days(30), in_days(30))
 		# Of another customer, and of a campaign that does not combine: they go their own way.
 		self.other = factories.pin(factories.customer(), in_days(30))
 		self.campaign = factories.campaign(combine_messages=1, duplicate_policy=self.POLICY)
@@ -106,12 +107,11 @@ class TestWhateverBringsThem(TogetherTestCase):
 		self.assertEqual(self.outcome_of(first.reference_name), ("Failed", "Outcome unknown"))
 
 	def test_two_that_were_skipped_and_are_sent_by_hand(self):
-		owner = frappe.db.get_value("Serial No", self.pins[0], "customer")
-		frappe.db.set_value("Customer", owner, "disabled", 1)
+		frappe.db.set_value("Customer", self.customer, "disabled", 1)
 		self.claimed()
 		rows = self.ledger(reference_name=["in", self.pins])
 		self.assertEqual({row.reason for row in rows}, {"Customer disabled"})
-		frappe.db.set_value("Customer", owner, "disabled", 0)
+		frappe.db.set_value("Customer", self.customer, "disabled", 0)
 		api.send_skipped([rows[0].name])
 		self.assert_together()
 
