@@ -264,7 +264,19 @@ class TestTemplateLimits(MarketingTestCase):
 		self.assertGreater(kept, 40)
 
 	def test_html_that_nothing_closes_is_read_as_soon_as_any_other(self):
-		for piece in ("<!--[if", "<![if ", "<b></i>", "<div>", "<", "<a ", "b ", "&#123;", "\ufdfa", "{ ", "[ your "):
+		for piece in (
+			"<!--[if",
+			"<![if ",
+			"<b></i>",
+			"<div>",
+			"<",
+			"<a ",
+			"b ",
+			"&#123;",
+			"\ufdfa",
+			"{ ",
+			"[ your ",
+		):
 			text = piece * (template_syntax.MOST_SOURCE // len(piece))
 			for body in (text, f"<a {text}", piece * 9_000):
 				began = time.monotonic()
