@@ -139,6 +139,17 @@ def before_rename(doc, method, old: str, new: str, merge: bool = False) -> None:
 	_refuse_name(new)
 
 
+def after_rename(doc, method, old: str, new: str, merge: bool = False) -> None:
+	"""Ask once more (hook): a request can leave out what comes before (see `lifecycle.refuse_rename`).
+
+	Whatever named the old template, and whatever waited for the new name, names this one by now.
+	"""
+	if not is_bound(frappe.session.user, "write", doc):
+		return
+	if why := (merge and _("Two templates cannot become one.")) or obstacle(doc, frappe.session.user):
+		_refuse(new, why)
+
+
 def _refuse_name(name: str) -> None:
 	"""Refuse a name that something waits for: whoever takes it writes the mail."""
 	if places := named_elsewhere(name):

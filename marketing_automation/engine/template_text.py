@@ -12,7 +12,8 @@ from urllib.parse import unquote
 
 # What stands where a tag of ours was: a letter that no text has.
 FILLED_IN = "\ue000"
-CONDITIONAL_COMMENT = re.compile(r"<!(?:--)?\[(?:if[^\]]*|endif)\](?:--)?>", re.IGNORECASE)
+# Of many that do not end each is read to the next one, not to the end of the text.
+CONDITIONAL_COMMENT = re.compile(r"<!(?:--)?\[(?:if[^\]<]*|endif)\](?:--)?>", re.IGNORECASE)
 HIDDEN = re.compile(r"display:none|visibility:hidden|font-size:0(?:px|pt|em|%)?(?:;|$)")
 MAY_HIDE = re.compile(
 	r"display:\s*none|visibility:\s*hidden|font-size:\s*0(?![.\d])|\bhidden\b|<\s*(?:style|script|title|head|!)",
@@ -170,7 +171,9 @@ def visible(body: str) -> str:
 
 def is_right_to_left(text: str) -> bool:
 	"""Say whether most letters of a text are of a script that is written from right to left."""
-	directions = Counter(unicodedata.bidirectional(char) for char in text)
+	directions = Counter()
+	for char, count in Counter(text).items():
+		directions[unicodedata.bidirectional(char)] += count
 	return directions["R"] + directions["AL"] > directions["L"]
 
 
@@ -182,7 +185,7 @@ def as_read(text: str) -> str:
 			break
 		text = plain
 	text = unicodedata.normalize("NFKC", text).translate(BRACES)
-	return "".join(char for char in text if unicodedata.category(char) != "Cf")
+	return text.translate({ord(char): None for char in {*text} if unicodedata.category(char) == "Cf"})
 
 
 def braces(subject: str, body: str, names: set[str]) -> tuple[list[str], list[str]]:

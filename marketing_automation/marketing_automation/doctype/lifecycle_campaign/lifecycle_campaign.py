@@ -172,12 +172,20 @@ class LifecycleCampaign(Document):
 			frappe.msgprint(frappe.utils.escape_html(text), alert=True, indicator="orange")
 
 	def before_rename(self, old: str, new: str, merge: bool = False):
+		self.validate_rename(old, merge)
+
+	def after_rename(self, old: str, new: str, merge: bool = False):
+		"""Ask once more: a request can leave out what comes before (see `lifecycle.refuse_rename`)."""
+		self.validate_rename(new, merge)
+
+	def validate_rename(self, name: str, merge: bool):
+		"""Refuse what would go on under another campaign, or leave links behind. name: what the ledger calls it."""
 		refuse_merge(self, merge)
-		if ledger.refers_to("campaign", old):
+		if ledger.refers_to("campaign", name):
 			frappe.throw(
 				_(
 					"{0} cannot be renamed any more: the links to unsubscribe in the mails that it has sent carry its name."
-				).format(frappe.bold(frappe.utils.escape_html(old))),
+				).format(frappe.bold(frappe.utils.escape_html(name))),
 				title=_("Cannot Rename"),
 			)
 
