@@ -77,7 +77,8 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 		if (!filter) return;
 		const reasons = frappe.meta.get_docfield(listview.doctype, "reason").options.split("\n").filter(Boolean);
 		filter.df.options = [
-			{ value: "", label: "" },
+			// Frappe makes an option of an empty value and label "[object Object]", and then filters by that.
+			"",
 			...reasons.map((value) => ({ value, label: marketing_automation.reason(value) })),
 		];
 		filter.set_options();
