@@ -50,9 +50,9 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 				plain: true,
 				html: (doc) => {
 					const [words, color, filter] = this.get_indicator(doc);
-					return `<span class="indicator-pill ${color} filterable ellipsis" data-filter="${ma.escape(
-						filter
-					)}"><span class="ellipsis">${ma.escape(words)}</span></span>`;
+					return `<span class="indicator-pill ${color} filterable ellipsis" title="${ma.escape(
+						words
+					)}" data-filter="${ma.escape(filter)}"><span class="ellipsis">${ma.escape(words)}</span></span>`;
 				},
 			},
 			{
