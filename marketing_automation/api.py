@@ -12,7 +12,7 @@ from marketing_automation import template_rights as rights_on_templates
 from marketing_automation.engine import campaigns as overviews
 from marketing_automation.engine import forecast as forecasts
 from marketing_automation.engine import health as checks
-from marketing_automation.engine import identity, insight, ledger, run, sample, watchdog
+from marketing_automation.engine import identity, insight, ledger, overlap, run, sample, watchdog
 from marketing_automation.engine import language as languages
 from marketing_automation.engine import preview as previews
 from marketing_automation.engine import retry as retrying
@@ -129,18 +129,27 @@ def campaign_states(names: str | list) -> dict[str, dict]:
 
 @frappe.whitelist(methods=["GET", "POST"])
 def activation(campaign: str) -> dict:
-	"""Return what the next night would do if a campaign were activated now; as `run_preview`, and `night`, its day."""
+	"""Return what the next night would do if a campaign were activated now; as `run_preview`, and `night`, its day.
+
+	overlaps: not of that night alone, but of the next days, see `overlap.of_campaign`.
+	"""
 	# What cannot be activated is refused before anyone is asked.
 	_campaign(campaign, "write").validate_readiness()
 	# As in `run_preview`.
 	found = previews.of_activation(campaign, Visibility("Administrator"))
-	wanted = ("night", "counts", "reasons", "overlaps")
-	return {**{key: found[key] for key in wanted if key in found}, "problems": health(campaign)}
+	return {
+		"night": found["night"],
+		"counts": found["counts"],
+		"reasons": found["reasons"],
+		"overlaps": overlap.of_campaign(campaign),
+		"problems": health(campaign),
+	}
 
 
 @frappe.whitelist(methods=["POST"])
 def activate(campaign: str, modified: str) -> dict:
-	"""Activate a campaign that is as its user has seen it: modified is when that was.
+	"""Activate a campaign whose user has been asked with what `activation` says, if it is as they have seen it: modified is
+	when that was.
 
 	Returns {"activated"}, or, when somebody has changed it since, {"changed_by": their name}, and leaves it.
 	"""
@@ -148,6 +157,8 @@ def activate(campaign: str, modified: str) -> dict:
 	if get_datetime(doc.modified) != get_datetime(modified):
 		return {"activated": False, "changed_by": frappe.utils.get_fullname(doc.modified_by)}
 	doc.is_active = 1
+	# `activation` has said them.
+	doc.flags.overlaps_said = True
 	doc.save()
 	return {"activated": True}
 

@@ -63,13 +63,13 @@ def of_run(campaign: str | None, visible: Visibility) -> dict:
 
 def of_activation(campaign: str, visible: Visibility) -> dict:
 	"""Return what the next night would do if a campaign were activated now: of today, which is not made up for before,
-	and of that night's own day. Queries: as `of_day`."""
+	and of that night's own day. Without overlaps. Queries: as `of_day`, less those of `overlap.find`."""
 	today = getdate()
 	night = next_night(now_datetime())
 	broken = Faults()
 	loaded = faults.sound(enabled_rules([campaign]), broken)
 	windows = [(rule, window) for rule in loaded if (window := plan.within(rule, today, night))]
-	return _looked_at(windows, night, visible, broken)
+	return _looked_at(windows, night, visible, broken, with_overlaps=False)
 
 
 def next_night(now: datetime) -> date:
@@ -124,6 +124,7 @@ def _looked_at(
 	most: int = MOST_ROWS,
 	patience: float = float("inf"),
 	unplanned: Iterable[list[tuple[PlannedMessage, dict | None]]] = (),
+	with_overlaps: bool = True,
 ) -> dict:
 	"""Return {"night", "complete", "counts", "reasons", "rows", "left_out", "broken", "overlaps"}.
 
@@ -131,7 +132,7 @@ def _looked_at(
 	campaign combines) and products (fewer where several actions write about one). reasons: {reason: count} of what is
 	skipped or fails. rows: one dict a message, at most `most`, those to be sent first; its `log` is the ledger row of one
 	that is known. left_out: how many rows are too many. broken: the rules that were left out, see `faults.Fault.as_dict`.
-	overlaps: who hears from another campaign too, see `overlap.find`.
+	overlaps: who hears from another campaign too, see `overlap.find`; none if they are not asked for.
 	unplanned: pages of messages that are looked at besides, with their ledger rows if they have one.
 	patience: after so many seconds it is what has been looked at by then, a page at least, and `complete` is False.
 	"""
@@ -156,7 +157,7 @@ def _looked_at(
 			complete = False
 			break
 	overlaps = []
-	if complete:
+	if complete and with_overlaps:
 		overlaps, complete = overlap.find(written_to, night, began + patience)
 	rows = [row for rows in by_outcome.values() for row in rows][:most]
 	_add_item_names(rows)

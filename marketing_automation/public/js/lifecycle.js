@@ -315,27 +315,25 @@ Object.assign(marketing_automation, {
 		return `<div class="lifecycle-banner ${level}" role="alert">${this.escape(text)}${html}</div>`;
 	},
 
-	// Who hears from another campaign too: [{campaign, customers, examples}], see engine/overlap.py.
-	overlap_banners(overlaps) {
-		return (overlaps || [])
-			.map(({ campaign, customers, examples }) =>
-				this.banner(
-					"orange",
-					customers === 1
-						? __("1 customer also hears from the campaign {0} within {1} days: {2}.", [
-								campaign,
-								7,
-								examples.join(", "),
-						  ])
-						: __("{3} customers also hear from the campaign {0} within {1} days, among them {2}.", [
-								campaign,
-								7,
-								examples.join(", "),
-								customers,
-						  ])
-				)
-			)
-			.join("");
+	// Who hears from another campaign too: [{campaign, customers, examples}], see engine/overlap.py. One banner, for there
+	// may be many of them.
+	overlap_banner(overlaps) {
+		if (!overlaps.length) return "";
+		const lines = overlaps.map(({ campaign, customers, examples }) =>
+			customers === 1
+				? __("1 customer also hears from the campaign {0} within {1} days: {2}.", [
+						campaign,
+						7,
+						examples.join(", "),
+				  ])
+				: __("{3} customers also hear from the campaign {0} within {1} days, among them {2}.", [
+						campaign,
+						7,
+						examples.join(", "),
+						customers,
+				  ])
+		);
+		return this.banner("orange", "", lines.map((line) => `<div>${this.escape(line)}</div>`).join(""));
 	},
 
 	// Triggers that cannot work and were left out: [{trigger, text}], see engine/faults.py.
@@ -480,7 +478,7 @@ Object.assign(marketing_automation, {
 			);
 		}
 		const banners = problems.map((problem) => this.banner(problem.level, problem.text)).join("");
-		return banners + this.overlap_banners(overlaps) + lines.map((line) => `<p>${line}</p>`).join("");
+		return banners + this.overlap_banner(overlaps) + lines.map((line) => `<p>${line}</p>`).join("");
 	},
 
 	// Let an Autocomplete field offer these: [{value, label}]. Tab takes the one that is marked, as in newer versions of

@@ -154,7 +154,7 @@ marketing_automation.preview = {
 						"Show More"
 				  )}</button>`
 				: "";
-		const banners = ma.broken_banners(found.broken) + ma.overlap_banners(found.overlaps);
+		const banners = ma.broken_banners(found.broken) + ma.overlap_banner(found.overlaps);
 		wrapper.html(
 			`${banners}<div class="lifecycle-counts">${chips}</div>
 			<div class="lifecycle-notes text-muted">${notes.map((note) => ma.escape(note)).join(" · ")}</div>

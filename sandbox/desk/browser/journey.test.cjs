@@ -88,7 +88,7 @@ test("from a recipe to the answer why", async () => {
 		await page.keyboard.press("Escape");
 		await page.getByRole("button", { name: "Why?" }).first().click();
 		await dialog(page).getByText("Messages to Ana Browser").waitFor();
-		await dialog(page).locator("tr", { hasText: /Queued|Sent/ }).first().waitFor();
+		await dialog(page).locator("tr", { hasText: CAMPAIGN }).filter({ hasText: /Queued|Sent/ }).waitFor();
 		await dialog(page).locator("tr", { hasText: "Coming" }).first().waitFor();
 	}, { as: MARKETER });
 });

@@ -163,7 +163,7 @@ class LifecycleCampaign(Document):
 		before = self.get_doc_before_save()
 		if before and before.is_active and not self.is_active:
 			withdrawal.enqueue()
-		elif before and self.is_active and not before.is_active:
+		elif before and self.is_active and not before.is_active and not self.flags.overlaps_said:
 			self.warn_of_overlaps()
 
 	def warn_of_overlaps(self):

@@ -51,9 +51,9 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 				plain: true,
 				html: (doc) => {
 					const [words, color, filter] = this.get_indicator(doc);
-					return `<span class="indicator-pill ${color} filterable ellipsis" data-filter="${ma.escape(
-						filter
-					)}"><span class="ellipsis">${ma.escape(words)}</span></span>`;
+					return `<span class="indicator-pill ${color} filterable ellipsis" title="${ma.escape(
+						words
+					)}" data-filter="${ma.escape(filter)}"><span class="ellipsis">${ma.escape(words)}</span></span>`;
 				},
 			},
 			{
@@ -79,7 +79,8 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 		const filter = listview.page.fields_dict[field];
 		if (!filter) return;
 		filter.df.options = [
-			{ value: "", label: "" },
+			// Frappe makes an option of an empty value and label "[object Object]", and then filters by that.
+			"",
 			...df.options
 				.split("\n")
 				.filter(Boolean)
