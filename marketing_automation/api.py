@@ -130,8 +130,10 @@ def campaign_states(names: str | list) -> dict[str, dict]:
 @frappe.whitelist(methods=["GET", "POST"])
 def activation(campaign: str) -> dict:
 	"""Return what the next night would do if a campaign were activated now; as `run_preview`, and `night`, its day."""
+	doc = _campaign(campaign, "write")
+	_require(ledger.DOCTYPE, "read")
 	# What cannot be activated is refused before anyone is asked.
-	_campaign(campaign, "write").validate_readiness()
+	doc.validate_readiness()
 	# As in `run_preview`.
 	found = previews.of_activation(campaign, Visibility("Administrator"))
 	wanted = ("night", "counts", "reasons", "overlaps")

@@ -133,7 +133,9 @@ class Killed(BaseException):
 class TestKilledWorker(FairnessTestCase):
 	def taken_up(self) -> None:
 		"""Settle as after the settings' patience, with a worker of its own for each job."""
-		frappe.db.set_value(ledger.DOCTYPE, {"status": "Pending"}, "modified", "2020-01-01", update_modified=False)
+		frappe.db.set_value(
+			ledger.DOCTYPE, {"status": "Pending"}, "modified", "2020-01-01", update_modified=False
+		)
 		frappe.db.commit()
 		jobs = []
 

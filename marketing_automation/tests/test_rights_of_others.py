@@ -144,6 +144,7 @@ class TestShares(MarketingTestCase):
 			(api.journey, {"campaign": campaign.name}),
 			(api.coming, {"campaign": campaign.name}),
 			(api.run_preview, {"campaign": campaign.name}),
+			(api.activation, {"campaign": campaign.name}),
 			(api.mail, {"action": row.action}),
 			(api.why_customer, {"customer": row.customer}),
 			(api.why_serial_no, {"serial_no": row.reference_name}),

@@ -134,7 +134,9 @@ class LifecycleCampaign(Document):
 		"""
 		broken = faults.Faults()
 		loaded = faults.sound(rules.load([self.name], active_only=False), broken)
-		sound = {name for rule in loaded for name in (rule.trigger.name, *[action.name for action in rule.actions])}
+		sound = {
+			name for rule in loaded for name in (rule.trigger.name, *[action.name for action in rule.actions])
+		}
 		copy = frappe.copy_doc(self, ignore_no_copy=False)
 		copy.campaign_name = campaign_name
 		copy.duplicated_from = self.name
