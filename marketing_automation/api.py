@@ -133,8 +133,10 @@ def activation(campaign: str) -> dict:
 
 	overlaps: not of that night alone, but of the next days, see `overlap.of_campaign`.
 	"""
+	doc = _campaign(campaign, "write")
+	_require(ledger.DOCTYPE, "read")
 	# What cannot be activated is refused before anyone is asked.
-	_campaign(campaign, "write").validate_readiness()
+	doc.validate_readiness()
 	# As in `run_preview`.
 	found = previews.of_activation(campaign, Visibility("Administrator"))
 	return {

@@ -37,7 +37,7 @@ from services import MariaDB, Redis
 from marketing_automation import erpnext_schema
 from marketing_automation.engine import drain, ledger, retry, run, settle
 from marketing_automation.engine.model import COMPLETED, FAILED, PENDING, QUEUED, Reason
-from marketing_automation.engine.settings import SETTINGS
+from marketing_automation.engine.settings import SETTINGS, limit
 from marketing_automation.engine.sources import serial_no
 from marketing_automation.engine.transaction import committed
 from marketing_automation.tests import factories, smtp_sink
@@ -149,13 +149,13 @@ class Site:
 			ledger.RUN, {"status": "Running"}
 		)
 
-	def leased(self) -> list[str]:
+	def unsent(self) -> list[str]:
 		"""Return the mails that are ours to send."""
 		frappe.db.rollback()
 		filters = {
 			"status": "Not Sent",
 			"send_after": drain.OUT_OF_REACH,
-			"modified": [">", now_datetime() - drain.LEASE],
+			"modified": [">", now_datetime() - drain.FRESH_FOR],
 		}
 		return [
 			str(name)
@@ -275,14 +275,14 @@ def kills(site: Site, result: Result, times: int, rows: int) -> None:
 	while result.tried < times:
 		site.reset(rows)
 		run.start()
-		while result.tried < times and (site.pending() or site.leased()):
+		while result.tried < times and (site.pending() or site.unsent()):
 			# Sometimes mails are sent as soon as there are some, sometimes when all are delivered.
 			queues = random.choice([ALL_QUEUES, f"{MAIL_QUEUE},{ENGINE_QUEUES}"])
 			with site.working(1, queues):
 				time.sleep(random.uniform(0.05, 2))
 			result.tried += 1
 			# Those whose job was killed, and those whose job is still to come: two jobs for one mail.
-			drain.enqueue(site.leased())
+			drain.enqueue(site.unsent())
 			if random.random() < 0.5:
 				site.let_time_pass()
 				settle.settle()
@@ -299,8 +299,8 @@ def our_sender_killed(site: Site, result: Result, times: int, rows: int) -> None
 		site.work_off(ENGINE_QUEUES)
 		# So slow that a kill hits a mail in the air, or the commit between two.
 		site.sink.reply = lambda recipients, raw: time.sleep(0.01)
-		while result.tried < times and (leased := site.leased()):
-			drain.enqueue(leased)
+		while result.tried < times and (unsent := site.unsent()):
+			drain.enqueue(unsent)
 			before = len(site.sink.mails)
 			with site.working(1, MAIL_QUEUE):
 				wait_until(lambda before=before: len(site.sink.mails) > before, 30)
@@ -378,7 +378,7 @@ def restarts_while_sending(site: Site, result: Result, times: int, rows: int) ->
 		run.start()
 		site.work_off(ENGINE_QUEUES)
 		site.sink.reply = lambda recipients, raw: time.sleep(0.01)
-		drain.enqueue(site.leased())
+		drain.enqueue(site.unsent())
 		with site.working(1, MAIL_QUEUE):
 			wait_until(lambda: len(site.sink.mails) > rows // 10, 30)
 			with contextlib.redirect_stdout(io.StringIO()):
@@ -511,9 +511,11 @@ def jobs_lost(site: Site, result: Result, times: int, rows: int) -> None:
 			first_page = frappe.get_all(
 				ledger.DOCTYPE, pluck="name", order_by="name asc", limit_page_length=pairs
 			)
-			long_ago = add_to_date(now_datetime(), days=-1)
+			# Longer ago than rows are left alone, and not so long that the run counts as killed again and again.
+			age = -limit("resume_after_minutes") * settle.GIVE_RUNS // 2
+			before = add_to_date(now_datetime(), minutes=age)
 			frappe.db.set_value(
-				ledger.DOCTYPE, {"name": ["in", first_page]}, "modified", long_ago, update_modified=False
+				ledger.DOCTYPE, {"name": ["in", first_page]}, "modified", before, update_modified=False
 			)
 			frappe.db.commit()
 			settle.settle()
@@ -689,7 +691,7 @@ def faults(site: Site, short: bool) -> list[tuple[str, Callable]]:
 			lambda r: our_sender_killed(site, r, 2 if short else 30, 60 if short else 500),
 		),
 		("mail worker killed", lambda r: mail_worker_killed(site, r, 2 if short else 10, mails)),
-		("jobs lost, two pages", lambda r: jobs_lost(site, r, 1 if short else 5, rows)),
+		("jobs lost, two pages", lambda r: jobs_lost(site, r, 2 if short else 5, rows)),
 		("sending suspended", lambda r: suspended(site, r, 2 if short else 6, rows)),
 		("the clock jumps", lambda r: clock_jumps(site, r, 2 if short else 6, rows)),
 	]

@@ -494,6 +494,14 @@ def interrupted(names: list[str], error: str) -> None:
 	).where(table.name.isin(names)).where(table.status == PENDING).run()
 
 
+def put_back(rows: list[dict]) -> None:
+	"""Give Pending rows the attempts and the error that they had when they were read; queries as `update`.
+
+	Takes back `interrupted`. The caller commits.
+	"""
+	_write({row.name: {"attempts": row.attempts, "error": row.error} for row in rows}, was=[PENDING])
+
+
 def refresh_runs(runs: set[str]) -> None:
 	"""Count the rows of runs again, and end those that have nothing Pending any more. The caller commits.
 

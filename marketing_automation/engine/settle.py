@@ -168,7 +168,7 @@ def _resume_rows(rows: list[dict], overdue) -> None:
 	for first in range(0, len(rows), PAGE_SIZE):
 		# Their patience begins anew, so that what merely waits for a worker is not queued again every few minutes.
 		committed(ledger.touch, [row.name for row in rows[first : first + PAGE_SIZE]])
-	deliver.enqueue(rows)
+	deliver.enqueue(rows, again=True)
 
 
 def _claiming() -> set[str | None]:

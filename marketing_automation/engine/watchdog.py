@@ -34,8 +34,13 @@ def overdue() -> tuple[datetime | None, datetime | None]:
 	).run()
 	if not active_since:
 		return last_success, None
-	# A campaign that was switched on just now has not missed anything yet.
-	overdue_since = max(filter(None, (last_success, active_since))) + PATIENCE
+	# A campaign that was switched on just now has not missed anything yet; by a clock that was ahead, nobody knows when.
+	if active_since > now_datetime():
+		active_since = None
+	known = [moment for moment in (last_success, active_since) if moment]
+	if not known:
+		return None, None
+	overdue_since = max(known) + PATIENCE
 	return last_success, overdue_since if overdue_since < now_datetime() else None
 
 

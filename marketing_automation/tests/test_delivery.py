@@ -502,7 +502,7 @@ class TestMail(MarketingTestCase):
 		self.assertIn("X-Brand: Pins", mail.message)
 
 	def test_the_row_is_the_one_that_sendmail_writes(self):
-		"""Field by field, but for what is new in each: names, times, and the lease until which Frappe waits."""
+		"""Field by field, but for what is new in each: names, and times."""
 		customer = factories.customer("Test José")
 		campaign, ours = self.mail_to(customer)
 		frappe.db.delete("Email Queue")

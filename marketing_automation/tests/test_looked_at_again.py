@@ -450,6 +450,13 @@ class TestAClockThatWasAhead(AgainTestCase):
 		with self.on(3):
 			self.assertIsNotNone(watchdog.overdue()[1])
 
+	def test_nor_does_a_campaign_that_was_switched_on_in_the_future(self):
+		campaign = factories.campaign()
+		self.night(0)
+		campaign.db_set("active_since", in_days(300))
+		with self.on(3):
+			self.assertIsNotNone(watchdog.overdue()[1])
+
 	def test_what_was_switched_on_meanwhile_is_on(self):
 		pin = factories.pin(factories.customer(), in_days(30))
 		with self.on(30):

@@ -130,18 +130,27 @@ class LifecycleCampaign(Document):
 		"""Insert a copy with its triggers, actions and Email Templates, inactive, and return it.
 
 		Who has unsubscribed from this campaign, or will by a mail of it, gets nothing from the copy either
-		(engine/rules.py).
+		(engine/rules.py). What is broken is left out, and the user is told so.
 		"""
+		broken = faults.Faults()
+		loaded = faults.sound(rules.load([self.name], active_only=False), broken)
+		sound = {
+			name for rule in loaded for name in (rule.trigger.name, *[action.name for action in rule.actions])
+		}
 		copy = frappe.copy_doc(self, ignore_no_copy=False)
 		copy.campaign_name = campaign_name
 		copy.duplicated_from = self.name
 		copy.insert()
 		templates = {}
 		for trigger in _documents("Lifecycle Trigger", {"campaign": self.name}):
+			if trigger.name not in sound:
+				continue
 			new = frappe.copy_doc(trigger, ignore_no_copy=False)
 			new.campaign = copy.name
 			new.insert()
 			for action in _documents("Lifecycle Action", {"trigger": trigger.name}):
+				if action.name not in sound:
+					continue
 				of_new = frappe.copy_doc(action, ignore_no_copy=False)
 				of_new.trigger = new.name
 				for row in (of_new, *of_new.translations):
@@ -149,6 +158,9 @@ class LifecycleCampaign(Document):
 						templates[row.email_template] = self._copied_template(row.email_template, copy.name)
 					row.email_template = templates.get(row.email_template)
 				of_new.insert()
+		for text in broken.texts():
+			text = _("Left out of the copy: {0}").format(text)
+			frappe.msgprint(frappe.utils.escape_html(text), indicator="orange")
 		return copy
 
 	def _copied_template(self, name: str, campaign: str) -> str:
