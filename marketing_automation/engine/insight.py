@@ -311,6 +311,16 @@ def _step(
 	}
 
 
+def reason_in_words(reason: str) -> str:
+	"""Return a reason of the ledger as screens say it, in the user's language: there "Returned" would read as a mail's."""
+	words = {
+		Reason.RETURNED: _("Product returned"),
+		Reason.MISSED: _("Night missed"),
+		Reason.UNSUBSCRIBED: _("Unsubscribed", context="Lifecycle"),
+	}
+	return words.get(reason) or _(reason)
+
+
 def _state(message: PlannedMessage, window: Window | None, told: bool) -> tuple[str, str, bool]:
 	"""Return (state, why, whether it goes out) of a message that was not sent.
 
@@ -343,7 +353,7 @@ def _state(message: PlannedMessage, window: Window | None, told: bool) -> tuple[
 		status, reason = SKIPPED, Reason.ALREADY_TOLD
 	if status != PENDING:
 		state = COMING if night >= today else WITHHELD
-		return state, _("Would not go out: {0}.").format(_(reason)), False
+		return state, _("Would not go out: {0}.").format(reason_in_words(reason)), False
 	if night > today:
 		return COMING, _("Goes out on that day."), True
 	return COMING, _("Goes out with the next run."), True

@@ -229,7 +229,7 @@ class TestWhy(MarketingTestCase):
 		campaign = factories.campaign()
 		self.on_since(campaign, 20)
 		missed, made_up_for = factories.pins(factories.customer(), in_days(20), in_days(27))
-		self.assertEqual(self.step(missed), ("Withheld", "Would not go out: Missed."))
+		self.assertEqual(self.step(missed), ("Withheld", "Would not go out: Night missed."))
 		self.assertEqual(self.step(made_up_for), ("Coming", "Goes out with the next run."))
 		self.run_night()
 		self.assertEqual(self.outcome_of(missed), ("Skipped", Reason.MISSED))
