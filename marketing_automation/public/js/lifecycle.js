@@ -532,12 +532,15 @@ Object.assign(marketing_automation, {
 });
 
 // What Frappe says while a dialog of ours is open, such as why the server refused what was typed there, stands over it:
-// Escape closes that message, and the dialog below stays with all that was typed.
-$(document).on("show.bs.modal", ({ target }) => {
-	const said = frappe.msg_dialog;
-	if (said?.$wrapper[0] !== target || said.$wrapper.hasClass("lifecycle-dialog")) return;
-	if ($(".modal.lifecycle-dialog.show").length) marketing_automation.adopt(said);
-});
+// Escape closes that message, and the dialog below stays with all that was typed, and with the keyboard where it was.
+$(document)
+	.on("focusin", ".modal.lifecycle-dialog", (e) => $(e.currentTarget).data("lifecycle-focus", e.target))
+	.on("shown.bs.modal", ({ target }) => {
+		const said = frappe.msg_dialog;
+		if (said?.$wrapper[0] !== target || said.$wrapper.hasClass("lifecycle-dialog")) return;
+		const below = $(".modal.lifecycle-dialog.show").last();
+		if (below.length) marketing_automation.adopt(said, below.data("lifecycle-focus"));
+	});
 
 // Older versions of Frappe make a number of whatever has the focus a tenth of a second after a number field had it: who
 // tabs on finds the next field empty. On our forms a number field only marks what is in it, as in newer versions.
