@@ -80,7 +80,8 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 		if (!filter) return;
 		const reasons = frappe.meta.get_docfield(listview.doctype, "reason").options.split("\n").filter(Boolean);
 		filter.df.options = [
-			{ value: "", label: "" },
+			// As text: of an option without value and label Frappe makes "[object Object]", and asks for such rows.
+			"",
 			...reasons.map((value) => ({ value, label: marketing_automation.reason(value) })),
 		];
 		filter.set_options();
