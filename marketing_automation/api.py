@@ -1,5 +1,6 @@
 """What the Desk calls. Each method checks a permission and hands on; what a user may not see is left out."""
 
+import re
 from collections import Counter
 
 import frappe
@@ -19,6 +20,7 @@ from marketing_automation.engine import retry as retrying
 from marketing_automation.engine.channels import email
 from marketing_automation.engine.model import FAILED
 from marketing_automation.engine.sources import serial_no as serial_nos
+from marketing_automation.engine.templates import template_for
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.permissions import by_role
 
@@ -234,7 +236,7 @@ def coming(campaign: str) -> dict:
 @frappe.whitelist(methods=["GET", "POST"])
 def mail(action: str, serial_no: str | None = None, language: str | None = None) -> dict:
 	"""Return the rendered mail of an action: {"serial_no", "subject", "html", "text", "recipient", "reason", ...}, and
-	`languages`, in which it can be looked at: [{"value", "label"}].
+	`languages`, in which it can be looked at: [{"value", "label"}], and `template`, the Email Template that it reads.
 
 	serial_no: without it an example that the action's trigger takes (see the source). When there is none, there are
 	only `serial_no`, which is None, and `wanted`: which ones the trigger takes, in words. The same words are in `wanted`
@@ -257,6 +259,7 @@ def mail(action: str, serial_no: str | None = None, language: str | None = None)
 		"due_on": found.message.today,
 		"reason": found.reason,
 		"languages": sample.languages(found.message.action),
+		"template": template_for(found.message.action, found.message.recipient.language),
 	}
 
 
@@ -329,7 +332,7 @@ def make_from_recipe(
 	if not found:
 		frappe.throw(_("There is no recipe {0}.").format(frappe.bold(frappe.utils.escape_html(recipe))))
 	try:
-		numbers = [int(text) for text in days.split(",") if text.strip()]
+		numbers = [int(text) for text in re.split(r"[,;\s]+", days) if text]
 	except ValueError:
 		frappe.throw(_("Give the days as numbers with commas between, for example: 30, 7, 1."))
 	of_trigger = {"date_field": date_field}
@@ -360,9 +363,10 @@ def duplicate(campaign: str, campaign_name: str) -> str:
 
 @frappe.whitelist(methods=["GET", "POST"])
 def template_rights(template: str) -> dict:
-	"""Return what the form of an Email Template says about marketers: {"obstacle", "may_release", "released"}.
+	"""Return what the form of an Email Template says about marketers: {"obstacle", "may_release", "released", "actions"}.
 
 	obstacle: why the session's user may not edit it, or None. released: whether a System Manager has let marketers.
+	actions: those that send it, as far as the user may see them: [{"name", "action_name", "campaign"}].
 	"""
 	_require(CAMPAIGN, "read")
 	doc = frappe.get_doc(rights_on_templates.DOCTYPE, template)
@@ -371,6 +375,7 @@ def template_rights(template: str) -> dict:
 		"obstacle": rights_on_templates.obstacle(doc, frappe.session.user),
 		"may_release": _may_release(),
 		"released": rights_on_templates.is_released(template),
+		"actions": rights_on_templates.actions_of(template),
 	}
 
 

@@ -82,16 +82,27 @@ Object.assign(marketing_automation, {
 		}
 		return frappe
 			.call({ method: `marketing_automation.api.${method}`, args, ...options })
-			.fail((xhr) => xhr.status || this.say(this.trouble(xhr)))
+			.fail((xhr) => {
+				const trouble = this.trouble(xhr);
+				if (!xhr.status) this.say(trouble);
+				// Of a lost session Frappe says that something is not permitted, or not allowed. When it has said it:
+				else if (trouble.login) setTimeout(() => this.say(trouble));
+			})
 			.then((r) => r.message);
 	},
 
-	say(trouble) {
+	say({ title, text, login }) {
 		frappe.msgprint({
-			title: trouble.title,
+			title,
 			indicator: "red",
-			message: `<p>${this.escape(trouble.text)}</p>`,
+			message: `<p>${this.escape(text)}</p>${login ? `<p>${this.way_in()}</p>` : ""}`,
+			clear: true,
 		});
+	},
+
+	way_in() {
+		const route = `/login?redirect-to=${encodeURIComponent(location.pathname + location.search)}`;
+		return `<a href="${this.escape(route)}">${__("Log In Again")}</a>`;
 	},
 
 	// Ask the server something, without a word on the screen; a promise that fails with jQuery's request. By GET: that
@@ -137,12 +148,11 @@ Object.assign(marketing_automation, {
 	},
 
 	failed(place, { title, text, login }, again) {
-		const way_in = `/login?redirect-to=${encodeURIComponent(location.pathname + location.search)}`;
 		place.html(`<div class="lifecycle-banner red lifecycle-failed" role="alert">
 				<strong>${this.escape(title)}</strong> ${this.escape(text)}
 				<div class="lifecycle-failed-actions">
 					<button type="button" class="btn btn-default btn-xs" data-retry="1">${__("Retry")}</button>
-					${login ? `<a href="${this.escape(way_in)}">${__("Log In Again")}</a>` : ""}
+					${login ? this.way_in() : ""}
 				</div>
 			</div>`);
 		place.find("[data-retry]").one("click", () => {
@@ -428,7 +438,7 @@ Object.assign(marketing_automation, {
 			return `<div class="list-row-col ellipsis lifecycle-cell ${numeric ? "text-right" : ""}"
 				${plain ? "" : `data-label="${this.escape(label)}"`}>${html(doc)}</div>`;
 		};
-		listview.$result.addClass("lifecycle-list");
+		listview.$result.addClass("lifecycle-list").attr("data-list", listview.doctype);
 		listview.setup_columns();
 		listview.render_header(true);
 	},
@@ -529,6 +539,17 @@ Object.assign(marketing_automation, {
 		);
 	},
 });
+
+// What Frappe says while a dialog of ours is open, such as why the server refused what was typed there, stands over it:
+// Escape closes that message, and the dialog below stays with all that was typed, and with the keyboard where it was.
+$(document)
+	.on("focusin", ".modal.lifecycle-dialog", (e) => $(e.currentTarget).data("lifecycle-focus", e.target))
+	.on("shown.bs.modal", ({ target }) => {
+		const said = frappe.msg_dialog;
+		if (said?.$wrapper[0] !== target || said.$wrapper.hasClass("lifecycle-dialog")) return;
+		const below = $(".modal.lifecycle-dialog.show").last();
+		if (below.length) marketing_automation.adopt(said, below.data("lifecycle-focus"));
+	});
 
 // Older versions of Frappe make a number of whatever has the focus a tenth of a second after a number field had it: who
 // tabs on finds the next field empty. On our forms a number field only marks what is in it, as in newer versions.

@@ -1,5 +1,8 @@
 frappe.listview_settings["Lifecycle Execution Log"] = {
-	add_fields: ["status", "reason", "customer", "action", "due_on", "executed_at"],
+	add_fields: [
+		...["status", "reason", "customer", "action", "due_on", "executed_at"],
+		...["reference_doctype", "reference_name"],
+	],
 	hide_name_column: true,
 
 	// There is room for one of them: the colour says the status too.
@@ -90,9 +93,16 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 	},
 
 	button: {
-		show: (doc) => Boolean(doc.customer),
+		// Where no customer is known, the serial number says why.
+		show: (doc) => Boolean(doc.customer || doc.reference_doctype === "Serial No"),
 		get_label: () => __("Why?"),
-		get_description: () => __("What this customer was sent, and what is coming"),
-		action: (doc) => marketing_automation.why.customer(doc.customer),
+		get_description: (doc) =>
+			doc.customer
+				? __("What this customer was sent, and what is coming")
+				: __("What became of this serial number, and what is coming"),
+		action: (doc) =>
+			doc.customer
+				? marketing_automation.why.customer(doc.customer)
+				: marketing_automation.why.serial_no(doc.reference_name),
 	},
 };

@@ -6,7 +6,7 @@ from frappe import _
 from frappe.model.document import Document
 
 from marketing_automation.engine import faults, retention
-from marketing_automation.engine.language import in_language
+from marketing_automation.engine.language import in_language, written
 from marketing_automation.engine.schedule import BEFORE, SIGN
 from marketing_automation.engine.sources import source_for
 from marketing_automation.engine.sources.serial_no import parse_filters, unreadable
@@ -131,9 +131,10 @@ class LifecycleTrigger(Document):
 
 
 def _made_names(trigger) -> list[str]:
-	"""Return how a trigger is named by itself: in the language of the site, and in English, which it may have been."""
+	"""Return how a trigger is named by itself: in the language of its user, as its action and templates are, and in all
+	others that it may have been named in."""
 	names = []
-	for language in (frappe.db.get_system_setting("language") or "en", "en"):
+	for language in dict.fromkeys((frappe.local.lang or "en", *written())):
 		with in_language(language):
 			names.append(_made_name(trigger.trigger_type, trigger.days_offset))
 	return names

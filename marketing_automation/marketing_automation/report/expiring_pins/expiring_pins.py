@@ -83,7 +83,12 @@ def _summary(found: list[dict]) -> list[dict]:
 		for label, value, indicator in (
 			(_("Expiring"), len(found), "Blue"),
 			(_("All Is Well"), sum(not row["problem"] for row in found), "Green"),
-			(_("No Trigger Catches It"), sum(not row["covered"] for row in found), "Orange"),
+			(
+				_("No Trigger Catches It"),
+				# Each is counted once, by the problem that its row shows.
+				sum(row["reachable"] and not row["covered"] for row in found),
+				"Orange",
+			),
 			(_("Cannot Be Reached"), sum(not row["reachable"] for row in found), "Red"),
 		)
 	]
