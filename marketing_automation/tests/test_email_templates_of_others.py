@@ -72,6 +72,19 @@ class TestEmailTemplatesOfOthers(MarketingTestCase):
 						call()
 				frappe.set_user("Administrator")
 
+	def test_a_mistyped_variable_is_no_matter_of_rights(self):
+		frappe.set_user(self.marketer)
+		self.addCleanup(frappe.set_user, "Administrator")
+		with self.assertRaisesRegex(TemplateInvalid, "costumer_name.* typing mistake.*customer_name"):
+			frappe.get_doc(
+				{
+					"doctype": "Email Template",
+					"name": factories.unique("Mistyped"),
+					"subject": "Hi",
+					"response": "Dear {{ costumer_name }}",
+				}
+			).insert()
+
 	def test_what_an_administrator_wrote_is_not_theirs(self):
 		self.assert_closed(self.written().name)
 

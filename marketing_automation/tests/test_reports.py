@@ -135,6 +135,14 @@ class TestExpiringPins(MarketingTestCase):
 		_columns, rows, _message, _chart, summary = expiring_pins.execute({"show_all": 1, **filters})
 		return {row["serial_no"]: row for row in rows}, {entry["label"]: entry["value"] for entry in summary}
 
+	def test_its_sums_count_each_pin_once(self):
+		factories.campaign({"days_offset": 14})
+		factories.pin(factories.customer(), in_days(20))
+		# Neither caught nor to be reached.
+		factories.pin(factories.customer(email=None), in_days(3))
+		_rows, summary = self.report()
+		self.assertEqual(list(summary.values()), [2, 1, 0, 1])
+
 	def test_each_pin_says_who_will_hear_of_it_or_why_nobody_will(self):
 		ana = factories.customer()
 		caught, too_late = factories.pins(ana, in_days(20), in_days(3))
