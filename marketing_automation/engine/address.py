@@ -6,7 +6,10 @@ stop at the end, a domain in its own script. Two addresses are never one: nobody
 
 import re
 import unicodedata
+from email import message_from_string, policy
+from email.message import Message
 from email.utils import formataddr
+from functools import lru_cache
 from urllib.parse import unquote
 
 import idna
@@ -15,6 +18,8 @@ from frappe.utils import validate_email_address
 
 MOST_CHARACTERS = 140
 MOST_OF_NAME = 60
+# What has a meaning of its own in a header.
+PARTING = re.compile(r'["\\,;:<>@()\[\]]')
 # Nearly every address, and nothing that Frappe refuses.
 PLAIN = re.compile(
 	r"[a-z0-9]+(?:[._+-][a-z0-9]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]{2,}", re.ASCII | re.IGNORECASE
@@ -123,6 +128,7 @@ def problem(text: str) -> str | None:
 	return _("This is no address that mail can be sent to: {0}").format(text)
 
 
+@lru_cache(maxsize=256)
 def mailbox(name: str | None, address: str) -> str:
 	"""Return a mailbox for a header, in which no character of the name parts it in two.
 
@@ -133,7 +139,24 @@ def mailbox(name: str | None, address: str) -> str:
 	if name.isascii():
 		return formataddr((name, address))
 	# Python writes an encoded name out again without the quotes that it needs.
-	return f'"{_escaped(name)}" <{address}>'
+	whole = f'"{_escaped(name)}" <{address}>'
+	if _stays_one(whole):
+		return whole
+	plain = " ".join(PARTING.sub(" ", name).split())
+	return f'"{plain}" <{address}>'
+
+
+def _stays_one(whole: str) -> bool:
+	"""Say whether a mailbox is still one in a header as Frappe 15 and 16 write it: encoded, and broken into lines."""
+	for header in ("From", "Reply-To"):
+		message = Message(policy.SMTP)
+		message[header] = whole
+		# Once for Email Queue, in one line, and once more from there for the server, broken into several.
+		for _time in range(2):
+			message = message_from_string(message.as_string(), policy=policy.SMTP)
+		if len(message[header].addresses) != 1:
+			return False
+	return True
 
 
 def _escaped(name: str) -> str:
