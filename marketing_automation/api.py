@@ -1,5 +1,6 @@
 """What the Desk calls. Each method checks a permission and hands on; what a user may not see is left out."""
 
+import re
 from collections import Counter
 
 import frappe
@@ -12,13 +13,14 @@ from marketing_automation import template_rights as rights_on_templates
 from marketing_automation.engine import campaigns as overviews
 from marketing_automation.engine import forecast as forecasts
 from marketing_automation.engine import health as checks
-from marketing_automation.engine import identity, insight, ledger, run, sample, watchdog
+from marketing_automation.engine import identity, insight, ledger, overlap, run, sample, watchdog
 from marketing_automation.engine import language as languages
 from marketing_automation.engine import preview as previews
 from marketing_automation.engine import retry as retrying
 from marketing_automation.engine.channels import email
 from marketing_automation.engine.model import FAILED
 from marketing_automation.engine.sources import serial_no as serial_nos
+from marketing_automation.engine.templates import template_for
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.permissions import by_role
 
@@ -129,18 +131,29 @@ def campaign_states(names: str | list) -> dict[str, dict]:
 
 @frappe.whitelist(methods=["GET", "POST"])
 def activation(campaign: str) -> dict:
-	"""Return what the next night would do if a campaign were activated now; as `run_preview`, and `night`, its day."""
+	"""Return what the next night would do if a campaign were activated now; as `run_preview`, and `night`, its day.
+
+	overlaps: not of that night alone, but of the next days, see `overlap.of_campaign`.
+	"""
+	doc = _campaign(campaign, "write")
+	_require(ledger.DOCTYPE, "read")
 	# What cannot be activated is refused before anyone is asked.
-	_campaign(campaign, "write").validate_readiness()
+	doc.validate_readiness()
 	# As in `run_preview`.
 	found = previews.of_activation(campaign, Visibility("Administrator"))
-	wanted = ("night", "counts", "reasons", "overlaps")
-	return {**{key: found[key] for key in wanted if key in found}, "problems": health(campaign)}
+	return {
+		"night": found["night"],
+		"counts": found["counts"],
+		"reasons": found["reasons"],
+		"overlaps": overlap.of_campaign(campaign),
+		"problems": health(campaign),
+	}
 
 
 @frappe.whitelist(methods=["POST"])
 def activate(campaign: str, modified: str) -> dict:
-	"""Activate a campaign that is as its user has seen it: modified is when that was.
+	"""Activate a campaign whose user has been asked with what `activation` says, if it is as they have seen it: modified is
+	when that was.
 
 	Returns {"activated"}, or, when somebody has changed it since, {"changed_by": their name}, and leaves it.
 	"""
@@ -148,6 +161,8 @@ def activate(campaign: str, modified: str) -> dict:
 	if get_datetime(doc.modified) != get_datetime(modified):
 		return {"activated": False, "changed_by": frappe.utils.get_fullname(doc.modified_by)}
 	doc.is_active = 1
+	# `activation` has said them.
+	doc.flags.overlaps_said = True
 	doc.save()
 	return {"activated": True}
 
@@ -180,7 +195,7 @@ def pause(campaign: str) -> dict:
 def preview(
 	campaign: str | None = None, date: str | None = None, to_export: int = 0, at_once: int = 0
 ) -> dict:
-	"""Return who would be told on a date (today without it) and who would not, and why; see engine.preview.
+	"""Return who would get a message on a date (today without it), who would not, and why; see engine.preview.
 
 	to_export: 1 for more rows than anyone reads. at_once: 1 for an answer within a second, complete or not.
 	"""
@@ -209,7 +224,7 @@ def journey(campaign: str) -> list[dict]:
 
 @frappe.whitelist(methods=["GET", "POST"])
 def coming(campaign: str) -> dict:
-	"""Return how many each action of a campaign would tell in the next 7 days, and who is next; see engine.preview."""
+	"""Return how many messages each action of a campaign would send in the next 7 days, and who is next; see engine.preview."""
 	_require(ledger.DOCTYPE, "read")
 	loaded = previews.enabled_rules([_campaign(campaign).name])
 	return previews.of_days(loaded, getdate(), insight.DAYS_AHEAD, Visibility())
@@ -221,7 +236,7 @@ def coming(campaign: str) -> dict:
 @frappe.whitelist(methods=["GET", "POST"])
 def mail(action: str, serial_no: str | None = None, language: str | None = None) -> dict:
 	"""Return the rendered mail of an action: {"serial_no", "subject", "html", "text", "recipient", "reason", ...}, and
-	`languages`, in which it can be looked at: [{"value", "label"}].
+	`languages`, in which it can be looked at: [{"value", "label"}], and `template`, the Email Template that it reads.
 
 	serial_no: without it an example that the action's trigger takes (see the source). When there is none, there are
 	only `serial_no`, which is None, and `wanted`: which ones the trigger takes, in words. The same words are in `wanted`
@@ -244,6 +259,7 @@ def mail(action: str, serial_no: str | None = None, language: str | None = None)
 		"due_on": found.message.today,
 		"reason": found.reason,
 		"languages": sample.languages(found.message.action),
+		"template": template_for(found.message.action, found.message.recipient.language),
 	}
 
 
@@ -316,7 +332,7 @@ def make_from_recipe(
 	if not found:
 		frappe.throw(_("There is no recipe {0}.").format(frappe.bold(frappe.utils.escape_html(recipe))))
 	try:
-		numbers = [int(text) for text in days.split(",") if text.strip()]
+		numbers = [int(text) for text in re.split(r"[,;\s]+", days) if text]
 	except ValueError:
 		frappe.throw(_("Give the days as numbers with commas between, for example: 30, 7, 1."))
 	of_trigger = {"date_field": date_field}
@@ -347,9 +363,10 @@ def duplicate(campaign: str, campaign_name: str) -> str:
 
 @frappe.whitelist(methods=["GET", "POST"])
 def template_rights(template: str) -> dict:
-	"""Return what the form of an Email Template says about marketers: {"obstacle", "may_release", "released"}.
+	"""Return what the form of an Email Template says about marketers: {"obstacle", "may_release", "released", "actions"}.
 
 	obstacle: why the session's user may not edit it, or None. released: whether a System Manager has let marketers.
+	actions: those that send it, as far as the user may see them: [{"name", "action_name", "campaign"}].
 	"""
 	_require(CAMPAIGN, "read")
 	doc = frappe.get_doc(rights_on_templates.DOCTYPE, template)
@@ -358,6 +375,7 @@ def template_rights(template: str) -> dict:
 		"obstacle": rights_on_templates.obstacle(doc, frappe.session.user),
 		"may_release": _may_release(),
 		"released": rights_on_templates.is_released(template),
+		"actions": rights_on_templates.actions_of(template),
 	}
 
 
@@ -464,7 +482,7 @@ def _names(names: str | list) -> list[str]:
 @frappe.whitelist(methods=["GET", "POST"])
 def due_next_week(filters: str | dict | list | None = None) -> int:
 	"""Return how many messages fall due in the next 7 days, for the number card. Counted by the database: who of them
-	cannot be told is seen on each campaign."""
+	cannot be reached is seen on each campaign."""
 	found = forecasts.of_campaigns(_campaigns(None), getdate(), insight.DAYS_AHEAD, Visibility())
 	return found["total"]
 

@@ -62,7 +62,7 @@ def _uses(doc) -> list[dict]:
 
 
 def after_rename(doc, method, old: str, new: str, merge: bool = False) -> None:
-	"""Keep the ledger's keys true, so that nobody is told again because of a new name."""
+	"""Keep the ledger's keys true, so that nobody gets a message again because of a new name."""
 	if doc.doctype == "Customer":
 		merging.after_customer(old, new)
 	else:

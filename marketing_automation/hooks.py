@@ -120,6 +120,7 @@ doc_events = {
 		"on_update": "marketing_automation.events.check_email_template",
 		"after_insert": "marketing_automation.template_rights.after_insert",
 		"before_rename": "marketing_automation.template_rights.before_rename",
+		"after_rename": "marketing_automation.template_rights.after_rename",
 		"on_trash": "marketing_automation.template_rights.on_trash",
 	},
 	"Customer": {

@@ -67,3 +67,16 @@ def refuse_merge(doc, merge: bool) -> None:
 		)
 	# Some versions ask for the right on the DocType only.
 	doc.check_permission("write")
+
+
+def refuse_rename(doc) -> None:
+	"""Throw after a document was renamed that keeps its name: the ledger's keys are made of it, or others point at it.
+
+	Frappe asks whether a DocType may be renamed, and who may, unless the request says that it need not (`validate_rename`
+	of `Document.rename`, which anybody who may read a document may call). This is asked in any case.
+	"""
+	frappe.throw(
+		_("A document of the type {0} keeps its name.").format(frappe.bold(_(doc.doctype))),
+		frappe.PermissionError,
+		title=_("Cannot Rename"),
+	)

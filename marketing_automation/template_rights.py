@@ -113,6 +113,19 @@ def _campaigns_of(template: str) -> list[str]:
 	return [campaign for (campaign,) in rows if campaign]
 
 
+def actions_of(template: str) -> list[dict]:
+	"""Return the actions that send an Email Template and that the session's user may see. 2 queries."""
+	named = frappe.get_all(
+		"Lifecycle Action Translation", {"email_template": template}, pluck="parent", order_by="name asc"
+	)
+	return frappe.get_list(
+		"Lifecycle Action",
+		or_filters=[["email_template", "=", template], ["name", "in", named]],
+		fields=["name", "action_name", "campaign"],
+		order_by="campaign asc, name asc",
+	)
+
+
 def check(doc) -> None:
 	"""Throw PermissionError when the session's user may not save an Email Template as it stands (hook validate).
 
@@ -137,6 +150,17 @@ def before_rename(doc, method, old: str, new: str, merge: bool = False) -> None:
 	if why := (merge and _("Two templates cannot become one.")) or obstacle(doc, frappe.session.user):
 		_refuse(old, why)
 	_refuse_name(new)
+
+
+def after_rename(doc, method, old: str, new: str, merge: bool = False) -> None:
+	"""Ask once more (hook): a request can leave out what comes before (see `lifecycle.refuse_rename`).
+
+	Whatever named the old template, and whatever waited for the new name, names this one by now.
+	"""
+	if not is_bound(frappe.session.user, "write", doc):
+		return
+	if why := (merge and _("Two templates cannot become one.")) or obstacle(doc, frappe.session.user):
+		_refuse(new, why)
 
 
 def _refuse_name(name: str) -> None:
@@ -229,6 +253,18 @@ def refuse_names(doc) -> None:
 				title=_("Not In An Email Template"),
 			)
 		names = unknown_names(tree) if bound else {node.name for node in tree.find_all(nodes.Name)} & offered
+		if bound and names and not names & offered and not tree.find(OTHER_TEMPLATES):
+			# Frappe has none of that name either: it is mistyped.
+			frappe.throw(
+				_(
+					"{0} does not exist. Look for a typing mistake. These are filled in for each customer: {1}."
+				).format(
+					frappe.bold(frappe.utils.escape_html(", ".join(sorted(names)))),
+					", ".join(templates.VARIABLES),
+				),
+				templates.TemplateInvalid,
+				title=_("Not In An Email Template"),
+			)
 		if names or tree.find(OTHER_TEMPLATES):
 			frappe.throw(
 				_(

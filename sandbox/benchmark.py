@@ -92,7 +92,7 @@ def connect(site: str) -> None:
 
 
 def forget() -> None:
-	"""Remove all that was told."""
+	"""Remove all that was sent."""
 	frappe.db.rollback()
 	for doctype in OURS:
 		frappe.db.sql_ddl(f"truncate table `tab{doctype}`")

@@ -89,7 +89,7 @@ def lists() -> dict:
 	filters = {
 		"all": [],
 		"failed": [["status", "=", "Failed"]],
-		"told": [["status", "=", "Completed"]],
+		"sent": [["status", "=", "Completed"]],
 		"waiting": [["status", "in", ["Pending", "Queued"]]],
 		"campaign": [["campaign", "=", newest.campaign]],
 		"action_skipped": [["action", "=", newest.action], ["status", "=", "Skipped"]],
@@ -101,7 +101,7 @@ def lists() -> dict:
 		"unused_reason": [["reason", "=", "Outcome unknown"]],
 	}
 	cards = {
-		"told_this_month": [["status", "=", "Completed"], ["due_on", "between", month]],
+		"sent_this_month": [["status", "=", "Completed"], ["due_on", "between", month]],
 		"failed_this_month": [["status", "=", "Failed"], ["due_on", "between", month]],
 		"waiting": filters["waiting"],
 	}

@@ -1,4 +1,4 @@
-"""What the browser tests look at: one customer who is told tonight and one who cannot be: browser_data.py SITE.
+"""What the browser tests look at: one customer who gets a message tonight and one who cannot: browser_data.py SITE.
 
 Run inside the bench.
 """

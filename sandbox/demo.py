@@ -129,8 +129,8 @@ def reconcile(expected: int, rows: list, runs: list, sink: smtp_sink.Sink, secon
 				first.failed,
 			)
 			!= (len(rows), count["Completed"], count["Skipped"], count["Failed"]),
-			"the second run told somebody again": second_run_new != 0,
-			"nobody was told": not count["Completed"],
+			"the second run wrote to somebody again": second_run_new != 0,
+			"nobody was sent anything": not count["Completed"],
 		}.items()
 		if wrong
 	]

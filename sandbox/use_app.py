@@ -1,6 +1,6 @@
 """Use the app as people do, so that there is something to leave behind: use_app.py SITE. Run inside the bench.
 
-A night tells two customers; one mail leaves and one still waits. Somebody comments on the campaign, shares it and
+A night writes to two customers; one mail leaves and one still waits. Somebody comments on the campaign, shares it and
 gives it to somebody to do, and the managers are notified of it. Others have unsubscribed. And whatever Frappe lets users
 build round a DocType has been built round ours: what is about nothing else, and what has a life of its own.
 """

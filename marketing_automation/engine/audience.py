@@ -31,7 +31,7 @@ MOST_SOLD = 20_000
 
 
 def recipients(events: list[DueEvent]) -> list[Recipient]:
-	"""Return the recipient of each event, in the same order; one who cannot be told has a `reason`.
+	"""Return the recipient of each event, in the same order; one who cannot be reached has a `reason`.
 
 	Queries: those of `owners`, and 2, for any number of events.
 	"""
@@ -434,7 +434,7 @@ def _seen(text: str | None) -> str:
 
 
 def _unreachable(row: _Row, email: str) -> str | None:
-	"""Return why a customer cannot be told, or None. row: the best of the customer's; email: its address, cleaned."""
+	"""Return why a customer cannot be reached, or None. row: the best of the customer's; email: its address, cleaned."""
 	if row.disabled:
 		return Reason.CUSTOMER_DISABLED
 	if row.is_frozen:

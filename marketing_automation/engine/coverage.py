@@ -8,7 +8,7 @@ import frappe
 from frappe import _
 from frappe.utils import getdate
 
-from marketing_automation.engine import again, audience, faults, ledger, rules
+from marketing_automation.engine import again, audience, faults, ledger, rules, words
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import COMPLETED, PENDING, QUEUED, Reason
@@ -28,9 +28,9 @@ def expiring(
 ) -> Iterator[dict]:
 	"""Yield one dict for each serial number whose `date_field` lies between two dates, the first MOST_ROWS by name.
 
-	Its `told` is the status of the latest message in the ledger about this expiry to whoever owns it now, `next_on`,
-	`campaign` and `trigger_name` say which trigger of an active campaign meets it next, or looks at it again, and `problem`
-	why its owner will not be told (None when all is well). A broken trigger catches nothing.
+	Its `handled` is what became of the latest message in the ledger about this expiry to whoever owns it now (in words),
+	`next_on`, `campaign` and `trigger_name` say which trigger of an active campaign meets it next, or looks at it again, and
+	`problem` why its owner will get no message (in words; None when all is well). A broken trigger catches nothing.
 	Queries: 10, one for each trigger with filters, and about 14 for each 5,000 serial numbers.
 	"""
 	loaded = [
@@ -102,7 +102,6 @@ def _page(
 		rule, next_on = coming.get(row.name, (None, None))
 		if not rule and not reason and (span := _comes_again(about, own, spans, max_attempts, today)):
 			rule, next_on = span.rule, today
-		status = own[-1].status if own else None
 		handled = any(
 			log.status in HANDLED or log.next_attempt_at or log.reason == Reason.ALREADY_TOLD for log in own
 		)
@@ -115,11 +114,11 @@ def _page(
 			"customer_name": found.customer_name if found else None,
 			"recipient": found.email if found else None,
 			"expiry_date": row.occurrence,
-			"told": status,
+			"handled": words.of_status(own[-1].status) if own else None,
 			"campaign": rule.campaign.name if rule else None,
 			"trigger_name": rule.trigger.trigger_name if rule else None,
 			"next_on": next_on,
-			"problem": reason or (None if rule or handled else _missing(own)),
+			"problem": words.of_reason(reason) if reason else None if rule or handled else _missing(own),
 			"reachable": not reason,
 			"covered": bool(rule or handled),
 		}
@@ -148,7 +147,9 @@ def _missing(own: list[dict]) -> str:
 	"""Return why somebody who can be reached gets nothing."""
 	if not own:
 		return _("No trigger catches it")
-	return _("Was not sent: {0}").format(_(own[-1].reason or own[-1].status))
+	last = own[-1]
+	why = words.of_reason(last.reason) if last.reason else words.of_status(last.status)
+	return _("Was not sent: {0}").format(why)
 
 
 def _known(rows: list[dict]) -> dict[tuple, list[dict]]:

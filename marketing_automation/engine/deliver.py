@@ -3,7 +3,7 @@
 Each batch, of one campaign, is one transaction: lock its rows and all that go out in one message with them, look again
 at the world, send, write down what happened, commit. A crash loses the whole batch and nothing else: its rows are still
 Pending and `settle` takes them up again. A batch that fails or takes too long is written down, so that what is wrong in
-it stands alone next time.
+it stands alone next time. What is taken up again is written down before it begins, in case it kills its worker.
 """
 
 import time
@@ -50,10 +50,11 @@ INTERRUPTIONS = (
 )
 
 
-def enqueue(rows: Iterable[dict]) -> int:
+def enqueue(rows: Iterable[dict], again: bool = False) -> int:
 	"""Share Pending rows (name, campaign, customer; sorted by the last two) out in jobs; return how many jobs.
 
 	A job has the rows of one campaign, so that what is wrong with it takes its own time and no other's.
+	again: their jobs have not got to them, or not to their end: see `deliver`.
 	"""
 	jobs = 0
 	for _campaign, of_campaign in groupby(rows, key=itemgetter("campaign")):
@@ -63,6 +64,7 @@ def enqueue(rows: Iterable[dict]) -> int:
 				deliver,
 				queue="default",
 				names=[row["name"] for row in chunk],
+				again=again,
 				now=frappe.flags.in_test,
 			)
 			jobs += 1
@@ -86,8 +88,12 @@ def _recipient_of(row: dict) -> tuple:
 
 
 @in_the_sites_language
-def deliver(names: list[str]) -> None:
+def deliver(names: list[str], again: bool = False) -> None:
 	"""Send what is still Pending of these ledger rows. The entry point of the background job.
+
+	again: a job before this one may have been killed by something among them, such as a template that fills the memory.
+	So each batch is written down before it begins: what its worker does not survive stands alone next time, and has
+	Failed when its attempts are used up. One short transaction more for each batch.
 
 	What a campaign has is left Pending when no Email Account can send it, or the channel takes no more at the moment.
 	Whatever goes wrong with one batch is raised when the others are sent.
@@ -102,13 +108,10 @@ def deliver(names: list[str]) -> None:
 				if number and time.monotonic() > deadline:
 					left += [row for rest in batches[number:] for row in rest]
 					break
+				if again and _is_given_up(batch):
+					continue
 				try:
-					sent, failed_in, touched, is_full = committed(
-						_deliver_batch,
-						[row.name for row in batch],
-						campaign,
-						{row.customer for row in batch},
-					)
+					sent, failed_in, touched, is_full = _attempt(batch, campaign, again)
 				except frappe.OutgoingEmailError as e:
 					# For `settle`, once there is an account.
 					errors.append(e)
@@ -134,17 +137,53 @@ def deliver(names: list[str]) -> None:
 	finally:
 		for channel, fields in handed_over.items():
 			channel.dispatch(fields)
-		enqueue(left)
+		enqueue(left, again)
 	committed(ledger.refresh_soon, runs)
 	if errors:
 		raise errors[-1]
 
 
 def _batches(rows: list[dict]) -> Iterator[list[dict]]:
-	"""Cut the rows of a campaign into batches; those of customers with whom something went wrong last, each alone."""
-	apart = {row.customer for row in rows if row.error}
-	yield from cut([row for row in rows if row.customer not in apart], COMMIT_EVERY)
-	yield from cut([row for row in rows if row.customer in apart], 1)
+	"""Cut the rows of a campaign into batches; those of customers with whom something went wrong last, each alone.
+
+	Of these the one that has been tried most comes last: what kills its worker holds up nobody for long.
+	"""
+	tried = {}
+	for row in rows:
+		if row.error:
+			tried[row.customer] = max(row.attempts, tried.get(row.customer, 0))
+	yield from cut([row for row in rows if row.customer not in tried], COMMIT_EVERY)
+	suspects = [row for row in rows if row.customer in tried]
+	# Sorting keeps the rows of one customer together.
+	yield from cut(sorted(suspects, key=lambda row: (tried[row.customer], row.customer or "")), 1)
+
+
+def _attempt(batch: list[dict], campaign: str, again: bool) -> tuple[dict, set[str], set[str], bool]:
+	"""Deliver a batch in one transaction; returns as `_deliver_batch`. again: see `deliver`."""
+	names, customers = [row.name for row in batch], {row.customer for row in batch}
+	if not again:
+		return committed(_deliver_batch, names, campaign, customers)
+	committed(ledger.interrupted, names, _("The background job that delivers this message has not ended."))
+	try:
+		result = committed(_deliver_batch, names, campaign, customers, frozenset(names))
+	except Exception:
+		# The worker is alive, so whatever it was is dealt with as in any other job.
+		committed(ledger.put_back, batch)
+		raise
+	if result[3]:
+		committed(ledger.put_back, batch)
+	return result
+
+
+def _is_given_up(batch: list[dict]) -> bool:
+	"""Say whether this one message has killed its worker until its attempts were used up. It has Failed then. Commits."""
+	if not batch[0].error or max(row.attempts for row in batch) < limit("max_attempts"):
+		return False
+	text = _(
+		"The background worker was killed each time it delivered this message. Simplify the template; if it is simple, look at the memory of the server."
+	)
+	_give_up(batch, failed(Reason.SENDING_FAILED, text))
+	return True
 
 
 def _write_down(batch: list[dict], error: Exception) -> None:
@@ -163,22 +202,25 @@ def _write_down(batch: list[dict], error: Exception) -> None:
 	ends = is_alone and (
 		isinstance(error, BaseTimeoutException) or batch[0].attempts + 1 >= limit("max_attempts")
 	)
-	if not ends:
+	if ends:
+		_give_up(batch, {**failed(reason, text), "attempts": batch[0].attempts + 1})
+	else:
 		committed(ledger.interrupted, [row.name for row in batch], text)
-		return
-	committed(
-		ledger.update,
-		{row.name: {**failed(reason, text), "attempts": row.attempts + 1} for row in batch},
-		PENDING,
-	)
+
+
+def _give_up(batch: list[dict], fields: dict) -> None:
+	"""Let the Pending rows of a batch fail. Commits."""
+	committed(ledger.update, {row.name: dict(fields) for row in batch}, PENDING)
 	committed(protection.pause_failing, {row.run for row in batch})
 
 
 def _deliver_batch(
-	names: list[str], campaign: str, customers: set[str]
+	names: list[str], campaign: str, customers: set[str], counted: frozenset[str] = frozenset()
 ) -> tuple[dict, set[str], set[str], bool]:
 	"""Send the rows of one campaign and these customers; return what was handed over, by channel, the runs whose
 	messages have failed, the runs of all rows, and whether rows are left Pending because a channel takes no more.
+
+	counted: the rows that have this attempt written down already.
 
 	Queries: a fixed number, and what the channel needs for a batch.
 	"""
@@ -209,7 +251,12 @@ def _deliver_batch(
 		if row.name in changes and (row.customer not in waiting or changes[row.name]["status"] == QUEUED)
 	]
 	changes = {
-		row.name: {"error": None, **changes[row.name], "attempts": row.attempts + 1} for row in changed
+		row.name: {
+			"error": None,
+			**changes[row.name],
+			"attempts": row.attempts + (row.name not in counted),
+		}
+		for row in changed
 	}
 	ledger.move_on(changed, changes)
 	failed_in = {row.run for row in changed if changes[row.name]["status"] == FAILED}

@@ -34,7 +34,7 @@ RECIPIENT = "Email Queue Recipient"
 OUT_OF_REACH = datetime(2999, 12, 31)
 TAKEN = datetime(2999, 12, 30)
 # A mail that is older was looked at too long ago to be sent.
-LEASE = timedelta(minutes=15)
+FRESH_FOR = timedelta(minutes=15)
 MAILS_PER_JOB = 1000
 READ_AT_ONCE = 50
 # RQ gives a job of the short queue five minutes, and Frappe a server two minutes to answer.
@@ -90,7 +90,7 @@ def _sent_lately() -> dict[str, dict[str, int]]:
 
 def is_left_behind(modified: datetime) -> bool:
 	"""Say whether no job of ours sends a mail of that time any more. A clock that was set back makes it one, too."""
-	return abs(now_datetime() - modified) > LEASE
+	return abs(now_datetime() - modified) > FRESH_FOR
 
 
 def enqueue(names: list[str]) -> None:
@@ -116,7 +116,7 @@ def drain(names: list[str]) -> None:
 				left = names[number:]
 				break
 			if name not in read:
-				read = _leased(names[number : number + READ_AT_ONCE])
+				read = _ours(names[number : number + READ_AT_ONCE])
 			if mail := read[name]:
 				sender.send(mail)
 	finally:
@@ -128,7 +128,7 @@ def drain(names: list[str]) -> None:
 	committed(ledger.refresh_soon, settle.close({"email_queue": ["in", names]}))
 
 
-def _leased(names: list[str]) -> dict[str, dict | None]:
+def _ours(names: list[str]) -> dict[str, dict | None]:
 	"""Return each of the rows with its `recipients`, or None if it is not ours to send.
 
 	Those of paused campaigns are not: their batch was under way when what was Queued was taken back. Nor are those of
@@ -141,8 +141,8 @@ def _leased(names: list[str]) -> dict[str, dict | None]:
 			[DOCTYPE, "name", "in", names],
 			[DOCTYPE, "status", "=", "Not Sent"],
 			[DOCTYPE, "send_after", "=", OUT_OF_REACH],
-			[DOCTYPE, "modified", ">", now - LEASE],
-			[DOCTYPE, "modified", "<", now + LEASE],
+			[DOCTYPE, "modified", ">", now - FRESH_FOR],
+			[DOCTYPE, "modified", "<", now + FRESH_FOR],
 		],
 		fields=[
 			*("name", "sender", "message", "email_account", "reference_doctype", "reference_name"),
@@ -176,7 +176,7 @@ def _leased(names: list[str]) -> dict[str, dict | None]:
 
 
 class _Sender:
-	"""Sends rows of `_leased` one after the other."""
+	"""Sends rows of `_ours` one after the other."""
 
 	def __init__(self):
 		# Those that nobody has tried, because their account's server does not answer.

@@ -59,7 +59,7 @@ def bind_if_new() -> None:
 
 
 def explanation() -> str:
-	"""Return what a person is told on a copy."""
+	"""Return what a screen says on a copy."""
 	return _(
 		"This site is a copy of another one, restored from a backup or moved, so it sends nothing to customers. On a copy for trials leave it like this. If this is now the real site, say so in the bar of a campaign."
 	)

@@ -1,5 +1,5 @@
-"""What happened and what will: a campaign's journey with its numbers; why a customer, or a serial number, was told
-or not. Only reads.
+"""What happened and what will: a campaign's journey with its numbers; why a customer got a message, or a
+serial number had one, or not. Only reads.
 """
 
 from collections import Counter, defaultdict
@@ -11,7 +11,7 @@ from frappe.query_builder.functions import Count
 from frappe.utils import getdate
 from pypika import Order
 
-from marketing_automation.engine import again, audience, faults, forecast, ledger, plan, rules
+from marketing_automation.engine import again, audience, faults, forecast, ledger, plan, rules, words
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import (
@@ -236,7 +236,7 @@ def _steps(
 		if visible.sees(company=event.company, customer=recipient.customer, item_code=event.item_code)
 		for action in event.rule.actions
 	]
-	told = ledger.held({key for message in messages if (key := message.suppression_key)})
+	taken = ledger.held({key for message in messages if (key := message.suppression_key)})
 	steps = []
 	for message in messages:
 		action, event, recipient = message.action, message.event, message.recipient
@@ -249,7 +249,7 @@ def _steps(
 		if rows and (span := spans.get(action.name)) and span.first <= event.night:
 			# What has a row is looked at again for longer than what has none.
 			window = Window(span.first, getdate(), span.catch_up_from)
-		state, why, goes_out = _state(message, window, message.suppression_key in told)
+		state, why, goes_out = _state(message, window, message.suppression_key in taken)
 		if goes_out or not own or not same(own.customer, recipient.customer):
 			steps.append(_step(event.rule, action, state, why, event, recipient, items))
 	if also_unmatched:
@@ -311,11 +311,11 @@ def _step(
 	}
 
 
-def _state(message: PlannedMessage, window: Window | None, told: bool) -> tuple[str, str, bool]:
+def _state(message: PlannedMessage, window: Window | None, taken: bool) -> tuple[str, str, bool]:
 	"""Return (state, why, whether it goes out) of a message that was not sent.
 
-	window: the nights that a run takes for the rule now; None where it takes none. told: the customer has been told by
-	another message, and is told once.
+	window: the nights that a run takes for the rule now; None where it takes none. taken: the customer gets this
+	message once, and has it by another one.
 	"""
 	event, rule, action = message.event, message.event.rule, message.action
 	today, night = getdate(), event.night
@@ -339,11 +339,11 @@ def _state(message: PlannedMessage, window: Window | None, told: bool) -> tuple[
 			return WITHHELD, _("Its day had passed before the trigger took it."), False
 		event = event._replace(missed=night < window.catch_up_from)
 	status, reason = plan.verdict(event, message.recipient, max(night, today))
-	if status == PENDING and told:
+	if status == PENDING and taken:
 		status, reason = SKIPPED, Reason.ALREADY_TOLD
 	if status != PENDING:
 		state = COMING if night >= today else WITHHELD
-		return state, _("Would not go out: {0}.").format(_(reason)), False
+		return state, _("Would not go out: {0}.").format(words.of_reason(reason)), False
 	if night > today:
 		return COMING, _("Goes out on that day."), True
 	return COMING, _("Goes out with the next run."), True

@@ -5,6 +5,7 @@ import contextlib
 import functools
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import frappe
 from frappe import _
@@ -16,6 +17,13 @@ CODE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}")
 def of_the_site() -> str:
 	"""Return the code of the site's language (System Settings)."""
 	return frappe.db.get_system_setting("language") or "en"
+
+
+@functools.cache
+def written() -> tuple[str, ...]:
+	"""Return the codes of the languages that this app's texts are written in."""
+	files = Path(frappe.get_app_path("marketing_automation", "translations")).glob("*.csv")
+	return tuple(sorted({"en", *(file.stem for file in files)}))
 
 
 def known(code: str | None) -> str | None:

@@ -1,7 +1,7 @@
 """The ledger: planned messages in, claimed rows out. The only module that writes Lifecycle Execution Log.
 
 Two unique indexes of the database decide what may be sent: `message_key` (this action, this reference, this
-occurrence, this customer; no customer while nobody knows one) and, where a campaign tells each customer once,
+occurrence, this customer; no customer while nobody knows one) and, where a campaign sends each customer each message once,
 `suppression_key` (this action, this customer). A row is claimed by an INSERT IGNORE that did not lose on either; no
 SELECT is asked first.
 """
@@ -104,7 +104,7 @@ def claim(messages: list[PlannedMessage], run: str) -> int:
 	"""Write the messages that no run has written yet; return how many. 1 to 5 queries. The caller commits.
 
 	A message whose customer nobody knows is written only if there is none about the same yet, whoever that was for.
-	One that loses on its suppression key gets a row too: Skipped (Already told), or, where the campaign
+	One that loses on its suppression key gets a row too: Skipped (Reason.ALREADY_TOLD), or, where the campaign
 	combines, a place in the message that the same run is about to send to that customer.
 	"""
 	known = latest_of_events([message for message in messages if not message.recipient.customer])
@@ -210,7 +210,7 @@ def _insert(rows: list[_Row], run: str) -> int:
 		parameters.update(zip(keys, group, strict=True))
 		shared.append(f"({number},%({')s,%('.join(keys)})s)")
 	own, common = (", ".join(f"`{column}`" for column in columns) for columns in (OWN, COMMON))
-	# What rows share is told to the database once for all of them: to read it for each took a sixth of its time.
+	# What rows share goes to the database once for all of them: to read it for each took a sixth of its time.
 	frappe.db.sql(
 		f"""insert ignore into `tab{DOCTYPE}`
 			({own}, {common}, creation, modified, owner, modified_by, run, executed_at)
@@ -245,7 +245,7 @@ def _winners(keys: list[str]) -> dict[str, tuple[str, str]]:
 
 
 def held(keys: set[str]) -> set[str]:
-	"""Return which of these suppression keys some row holds: their customers have been told. At most 1 query."""
+	"""Return which of these suppression keys some row holds: their customers have the message, or are to get it. At most 1 query."""
 	return set(_winners(list(keys)))
 
 
@@ -291,7 +291,7 @@ def update(changes: dict[str, dict], was: str) -> None:
 	"""Move rows on from status `was`: {name: {"status": ..., field: value}}. The caller commits.
 
 	Rows that have left `was` meanwhile stay as they are. A row that is not going to be sent gives its suppression
-	key back, so that the customer's next product can be told; not one that may have been sent. Raises ValueError on a
+	key back, so that the message can go out for the customer's next product; not one that may have been sent. Raises ValueError on a
 	step that does not exist. Queries: one for all the rows that get the same, or for CASES_AT_ONCE that do not.
 	"""
 	for values in changes.values():
@@ -370,9 +370,9 @@ def move_on(rows: list[dict], changes: dict[str, dict]) -> None:
 def reopen(rows: list[dict]) -> set[str]:
 	"""Make Failed, Skipped or Cancelled rows Pending again; return the names of those that now are.
 
-	rows: all their fields, with the customer who it goes to now. What the customer has been told meanwhile loses on
+	rows: all their fields, with the customer who it goes to now. What the customer has been sent meanwhile loses on
 	one of the two keys, as it would have when it was claimed, and stays as it is. Queries: 3, and one for each
-	CASES_AT_ONCE rows, or twice that where customers are told once. The caller commits.
+	CASES_AT_ONCE rows, or twice that where customers get a message once. The caller commits.
 	"""
 	campaigns = {
 		row.name: row
@@ -492,6 +492,14 @@ def interrupted(names: list[str], error: str) -> None:
 	frappe.qb.update(table).set(table.attempts, table.attempts + 1).set(table.error, error[:2000]).set(
 		table.modified, now_datetime()
 	).where(table.name.isin(names)).where(table.status == PENDING).run()
+
+
+def put_back(rows: list[dict]) -> None:
+	"""Give Pending rows the attempts and the error that they had when they were read; queries as `update`.
+
+	Takes back `interrupted`. The caller commits.
+	"""
+	_write({row.name: {"attempts": row.attempts, "error": row.error} for row in rows}, was=[PENDING])
 
 
 def refresh_runs(runs: set[str]) -> None:
@@ -631,7 +639,7 @@ def pending_of_run(run: str) -> Iterator[dict]:
 def clear(until: date) -> None:
 	"""Delete the rows that guard nothing any more, of expiries and nights before `until`. Commits.
 
-	Never rows of campaigns that tell each customer once: those guard for ever.
+	Never rows of campaigns that send each customer each message once: those guard for ever.
 	"""
 	campaigns = frappe.get_all(
 		"Lifecycle Campaign",

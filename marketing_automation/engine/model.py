@@ -30,6 +30,7 @@ class Reason:
 	NO_ADDRESS = "No e-mail address"
 	INVALID_ADDRESS = "Invalid e-mail address"
 	UNSUBSCRIBED = "Unsubscribed"
+	# Stored; screens say "Already sent" (engine/words.py).
 	ALREADY_TOLD = "Already told"
 	MISSED = "Missed"
 	EXPIRED_MEANWHILE = "Expired meanwhile"
@@ -102,7 +103,7 @@ class DueEvent(NamedTuple):
 
 @dataclass(slots=True)
 class Recipient:
-	"""Who a message goes to. `reason` is empty when the customer can be told; `error` says more of it, if there is more."""
+	"""Who a message goes to. `reason` is empty when it can go to the customer; `error` says more of it, if there is more."""
 
 	customer: str | None = None
 	customer_name: str | None = None
@@ -148,7 +149,7 @@ class PlannedMessage:
 
 	@property
 	def suppression_key(self) -> str | None:
-		"""The customer's key where the campaign tells each customer once; None where it does not."""
+		"""The customer's key where the campaign sends each customer each message once; None where it does not."""
 		if self.campaign["duplicate_policy"] == ONCE_PER_CUSTOMER and self.recipient.customer:
 			return suppression_key(self.action["name"], self.recipient.customer)
 		return None

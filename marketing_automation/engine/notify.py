@@ -1,4 +1,4 @@
-"""Telling the Marketing Managers in the Desk. Never by e-mail: it may be e-mail that does not work."""
+"""Notifications to the Marketing Managers in the Desk. Never by e-mail: it may be e-mail that does not work."""
 
 from collections.abc import Callable
 

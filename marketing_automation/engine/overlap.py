@@ -30,28 +30,28 @@ HEARD = (PENDING, QUEUED, COMPLETED)
 
 
 def find(
-	told: dict[str, set[str]], day: date, until: float = float("inf"), last: date | None = None
+	written_to: dict[str, set[str]], day: date, until: float = float("inf"), last: date | None = None
 ) -> tuple[list[dict], bool]:
 	"""Return who hears from another active campaign within DAYS before or after, and whether that is all of it.
 
-	told: {customer: the campaigns that write to them on `day`, or from then to `last`}.
+	written_to: {customer: the campaigns that write to them on `day`, or from then to `last`}.
 	until: the moment (time.monotonic) after which no more is looked at.
 	Returns [{"campaign", "customers", "examples"}], most customers first: the other campaign, of those that the
 	session's user may see; how many hear from it; the names of some. Queries: at most 12, and for each 5,000 serial
 	numbers that are about to be due by another campaign, at most 6, and one for each rule with filters.
 	"""
-	if not told:
+	if not written_to:
 		return [], True
 	names = frappe.get_list(CAMPAIGN, filters={"is_active": 1}, pluck="name", order_by="name asc")
 	others = set(names)
-	if len(campaigns := set.union(*told.values())) == 1:
+	if len(campaigns := set.union(*written_to.values())) == 1:
 		others -= campaigns
 	if not others:
 		return [], True
 	first = schedule.shifted(day, -DAYS) or date.min
 	last = schedule.shifted(last or day, DAYS) or date.max
 	heard, complete, today = defaultdict(set), True, getdate()
-	for campaign, customer in _heard(others, set(told), first, min(last, today)):
+	for campaign, customer in _heard(others, set(written_to), first, min(last, today)):
 		heard[campaign].add(customer)
 	for events in _to_come(others, first, last):
 		if time.monotonic() > until:
@@ -61,14 +61,14 @@ def find(
 		due = [
 			(event, customer)
 			for event, (customer, _reason) in owned
-			if customer in told and customer not in heard[event.rule.campaign.name]
+			if customer in written_to and customer not in heard[event.rule.campaign.name]
 		]
 		written = _written([event for event, _customer in due if event.night <= today])
 		for event, customer in due:
 			if any(_key(action.name, event) not in written for action in event.rule.actions):
 				heard[event.rule.campaign.name].add(customer)
 	twice = {
-		campaign: {customer for customer in customers if told[customer] - {campaign}}
+		campaign: {customer for customer in customers if written_to[customer] - {campaign}}
 		for campaign, customers in heard.items()
 	}
 	return _described({campaign: customers for campaign, customers in twice.items() if customers}), complete
@@ -78,7 +78,7 @@ def of_campaign(campaign: str) -> list[dict]:
 	"""Return as `find` who of those that a campaign would write to in the next DAYS days hears from another too."""
 	today = getdate()
 	last = schedule.shifted(today, DAYS) or date.max
-	told = defaultdict(set)
+	written_to = defaultdict(set)
 	loaded = rules.load([campaign], active_only=False)
 	loaded = [
 		rule for rule in loaded if rule.trigger.enabled and any(action.enabled for action in rule.actions)
@@ -87,8 +87,8 @@ def of_campaign(campaign: str) -> list[dict]:
 	for events in faults.stream([(rule, window) for rule, window in windows if window], Faults()):
 		for customer, _reason in audience.owners(events):
 			if customer:
-				told[customer].add(campaign)
-	found, _complete = find(told, today, last=last)
+				written_to[customer].add(campaign)
+	found, _complete = find(written_to, today, last=last)
 	return found
 
 

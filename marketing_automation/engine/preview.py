@@ -1,4 +1,4 @@
-"""The preview: a day in, who would be told on it and who would not and why out. Writes nothing.
+"""The preview: a day in, who would get a message on it, who would not, and why out. Writes nothing.
 
 It is the plan of that day beside what the ledger already knows.
 """
@@ -63,13 +63,13 @@ def of_run(campaign: str | None, visible: Visibility) -> dict:
 
 def of_activation(campaign: str, visible: Visibility) -> dict:
 	"""Return what the next night would do if a campaign were activated now: of today, which is not made up for before,
-	and of that night's own day. Queries: as `of_day`."""
+	and of that night's own day. Without overlaps. Queries: as `of_day`, less those of `overlap.find`."""
 	today = getdate()
 	night = next_night(now_datetime())
 	broken = Faults()
 	loaded = faults.sound(enabled_rules([campaign]), broken)
 	windows = [(rule, window) for rule in loaded if (window := plan.within(rule, today, night))]
-	return _looked_at(windows, night, visible, broken)
+	return _looked_at(windows, night, visible, broken, with_overlaps=False)
 
 
 def next_night(now: datetime) -> date:
@@ -80,7 +80,7 @@ def next_night(now: datetime) -> date:
 def of_days(loaded: list[Rule], first: date, days: int, visible: Visibility) -> dict:
 	"""Return what rules would do on the days from `first` on.
 
-	{"actions": {action: {"tell", "skip", "fail", "known"}}, "next": [...]}; next: the first NEXT_ROWS to be told, rows
+	{"actions": {action: {"send", "skip", "fail", "known"}}, "next": [...]}; next: the first NEXT_ROWS to be sent, rows
 	as in `_looked_at`. Broken rules are left out: health names them. Queries: those of the plan, see `of_day`, for any
 	number of days.
 	"""
@@ -89,19 +89,19 @@ def of_days(loaded: list[Rule], first: date, days: int, visible: Visibility) -> 
 	windows = [(rule, window) for rule in loaded if (window := plan.within(rule, first, last))]
 	actions = {}
 
-	def told() -> Iterator[PlannedMessage]:
+	def to_send() -> Iterator[PlannedMessage]:
 		for message, _key, log in chain.from_iterable(_judged(windows, first, visible, broken)):
 			outcome = _outcome(message, log)
-			counts = actions.setdefault(message.action.name, Counter(tell=0, skip=0, fail=0, known=0))
+			counts = actions.setdefault(message.action.name, Counter(send=0, skip=0, fail=0, known=0))
 			counts[outcome] += 1
-			if outcome == "tell":
+			if outcome == "send":
 				yield message
 
 	# Keeps no more than it returns, however many are to come.
 	coming = heapq.nsmallest(
-		NEXT_ROWS, told(), key=lambda m: (m.event.night, m.recipient.customer_name or "")
+		NEXT_ROWS, to_send(), key=lambda m: (m.event.night, m.recipient.customer_name or "")
 	)
-	rows = [_row(message, None, "tell") for message in coming]
+	rows = [_row(message, None, "send") for message in coming]
 	_add_item_names(rows)
 	return {"actions": actions, "next": rows}
 
@@ -124,21 +124,22 @@ def _looked_at(
 	most: int = MOST_ROWS,
 	patience: float = float("inf"),
 	unplanned: Iterable[list[tuple[PlannedMessage, dict | None]]] = (),
+	with_overlaps: bool = True,
 ) -> dict:
 	"""Return {"night", "complete", "counts", "reasons", "rows", "left_out", "broken", "overlaps"}.
 
-	counts: due; of these tell, skip, fail and known (in the ledger already); of those to be told mails (fewer where a
+	counts: due; of these send, skip, fail and known (in the ledger already); of those to be sent mails (fewer where a
 	campaign combines) and products (fewer where several actions write about one). reasons: {reason: count} of what is
-	skipped or fails. rows: one dict a message, at most `most`, those to be told first; its `log` is the ledger row of one
+	skipped or fails. rows: one dict a message, at most `most`, those to be sent first; its `log` is the ledger row of one
 	that is known. left_out: how many rows are too many. broken: the rules that were left out, see `faults.Fault.as_dict`.
-	overlaps: who hears from another campaign too, see `overlap.find`.
+	overlaps: who hears from another campaign too, see `overlap.find`; none if they are not asked for.
 	unplanned: pages of messages that are looked at besides, with their ledger rows if they have one.
 	patience: after so many seconds it is what has been looked at by then, a page at least, and `complete` is False.
 	"""
 	began, complete = time.monotonic(), True
-	counts = Counter(due=0, tell=0, skip=0, fail=0, known=0)
-	reasons, mails, products, told = Counter(), set(), set(), defaultdict(set)
-	by_outcome = {"tell": [], "fail": [], "skip": [], "known": []}
+	counts = Counter(due=0, send=0, skip=0, fail=0, known=0)
+	reasons, mails, products, written_to = Counter(), set(), set(), defaultdict(set)
+	by_outcome = {"send": [], "fail": [], "skip": [], "known": []}
 	for page in _judged(windows, night, visible, broken, unplanned):
 		for message, key, log in page:
 			outcome = _outcome(message, log)
@@ -146,9 +147,9 @@ def _looked_at(
 			counts["due"] += 1
 			if outcome in ("skip", "fail"):
 				reasons[message.reason] += 1
-			if outcome == "tell":
+			if outcome == "send":
 				mails.add(_mail(message) if message.campaign.combine_messages else key)
-				told[message.recipient.customer].add(message.campaign.name)
+				written_to[message.recipient.customer].add(message.campaign.name)
 				products.add((message.event.reference_doctype, message.event.reference_name))
 			if len(by_outcome[outcome]) < most:
 				by_outcome[outcome].append(_row(message, log, outcome))
@@ -156,8 +157,8 @@ def _looked_at(
 			complete = False
 			break
 	overlaps = []
-	if complete:
-		overlaps, complete = overlap.find(told, night, began + patience)
+	if complete and with_overlaps:
+		overlaps, complete = overlap.find(written_to, night, began + patience)
 	rows = [row for rows in by_outcome.values() for row in rows][:most]
 	_add_item_names(rows)
 	return {
@@ -175,7 +176,7 @@ def _looked_at(
 def _outcome(message: PlannedMessage, log: dict | None) -> str:
 	if log and not (log.comes_again and message.status == PENDING):
 		return "known"
-	return {PENDING: "tell", SKIPPED: "skip", FAILED: "fail"}[message.status]
+	return {PENDING: "send", SKIPPED: "skip", FAILED: "fail"}[message.status]
 
 
 def _judged(
@@ -245,7 +246,7 @@ def _known(messages: list[PlannedMessage]) -> dict[str, dict]:
 
 
 def _suppress(messages: dict[str, PlannedMessage], taken: set[str]) -> None:
-	"""Mark those whose customer is told once and has been, or is by another of them, as the ledger would. 1 query.
+	"""Mark those whose customer gets the message once and has it, or gets it by another of them, as the ledger would. 1 query.
 
 	messages: by message key. taken: the suppression keys that this preview has given away; grows.
 	"""
@@ -261,9 +262,9 @@ def _suppress(messages: dict[str, PlannedMessage], taken: set[str]) -> None:
 	query = (
 		frappe.qb.from_(log).select(log.suppression_key).where(long_lists.among(log.suppression_key, "keys"))
 	)
-	told = {key for (key,) in long_lists.run(query, keys=[key for _message, key in keyed])}
+	sent = {key for (key,) in long_lists.run(query, keys=[key for _message, key in keyed])}
 	for message, key in keyed:
-		if key in told or (key in taken and not message.campaign.combine_messages):
+		if key in sent or (key in taken and not message.campaign.combine_messages):
 			message.status, message.reason = SKIPPED, Reason.ALREADY_TOLD
 		taken.add(key)
 

@@ -1,4 +1,4 @@
-"""Self-protection: a campaign whose messages keep failing pauses itself, and the managers are told once."""
+"""Self-protection: a campaign whose messages keep failing pauses itself, and the managers are warned once."""
 
 from collections import Counter
 
@@ -62,7 +62,7 @@ def _counts(runs: set[str]) -> tuple[Counter, Counter]:
 
 
 def _pause(campaign: str, run: str, failed: int, tried: int) -> None:
-	# Locked, so that of several workers one pauses it and tells of it.
+	# Locked, so that of several workers one pauses it and warns of it.
 	if not frappe.db.get_value(CAMPAIGN, campaign, "is_active", for_update=True):
 		return
 

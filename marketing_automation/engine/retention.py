@@ -1,4 +1,4 @@
-"""How long the ledger remembers: long enough that nobody is told twice, and no longer than Log Settings say."""
+"""How long the ledger remembers: long enough that nobody gets a message twice, and no longer than Log Settings say."""
 
 from datetime import date, timedelta
 
@@ -12,9 +12,9 @@ from marketing_automation.engine.sources import source_for
 
 
 def clear(days: int) -> None:
-	"""Delete rows that are older than `days` and can never again keep anybody from being told twice. Commits.
+	"""Delete rows that are older than `days` and can never again keep anybody from getting a message twice. Commits.
 
-	What can go: rows of campaigns that tell once per expiry, whose expiry and whose night are that long ago, and
+	What can go: rows of campaigns that send once per expiry, whose expiry and whose night are that long ago, and
 	earlier than any night that the next run takes. A trigger cannot be turned to such old expiries afterwards
 	(`is_forgotten`), and what a campaign missed while it was off is not made up for.
 	"""

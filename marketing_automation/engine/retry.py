@@ -57,9 +57,16 @@ def _retry(names: Iterable[str]) -> tuple[Counter, set[str]]:
 	return +(result + Counter(left.values())), runs
 
 
+def _longest_delay() -> timedelta:
+	return timedelta(minutes=limit("retry_after_minutes") * 2 ** limit("max_attempts"))
+
+
 def retry_due() -> None:
-	"""Try again what failed temporarily and whose time has come, PAGE_SIZE rows at a time."""
-	last, runs = "", set()
+	"""Try again what failed temporarily and whose time has come, PAGE_SIZE rows at a time.
+
+	So has that of what should wait longer than anything does: a clock that was ahead has written it.
+	"""
+	now, last, runs = now_datetime(), "", set()
 	while names := frappe.get_all(
 		ledger.DOCTYPE,
 		# Older versions of get_all take an empty date for a very early one.
@@ -67,8 +74,11 @@ def retry_due() -> None:
 			[ledger.DOCTYPE, "status", "=", FAILED],
 			[ledger.DOCTYPE, "campaign", "in", _active_campaigns()],
 			[ledger.DOCTYPE, "next_attempt_at", "is", "set"],
-			[ledger.DOCTYPE, "next_attempt_at", "<=", now_datetime()],
 			[ledger.DOCTYPE, "name", ">", last],
+		],
+		or_filters=[
+			[ledger.DOCTYPE, "next_attempt_at", "<=", now],
+			[ledger.DOCTYPE, "next_attempt_at", ">", now + _longest_delay()],
 		],
 		pluck="name",
 		order_by="name asc",
@@ -143,7 +153,7 @@ def _reopen(rows: list[dict]) -> tuple[Counter, set[str]]:
 	for first in range(0, len(rows), PAGE_SIZE):
 		for some in apart(ledger.reopen, rows[first : first + PAGE_SIZE]):
 			reopened |= some
-	# Their customers have been told meanwhile.
+	# Their customers have got the message meanwhile.
 	if lost := [row.name for row in rows if row.name not in reopened and row.next_attempt_at]:
 		committed(ledger.give_up, lost)
 	deliver.enqueue(ledger.pending({"name": ["in", list(reopened)]}))

@@ -133,7 +133,7 @@ def _do_again(page: again.Page, run: str) -> tuple[set[str], int]:
 
 
 def _end_claiming(run: str, night, counts: dict[str, int], broken: Faults) -> None:
-	"""Write down that a run is claimed to its end, and what it has left out; tell the managers what is newly broken.
+	"""Write down that a run is claimed to its end, and what it has left out; warn the managers of what is newly broken.
 
 	Its nights are taken then: by all rules but those that it left out, which a later run makes up for.
 	"""

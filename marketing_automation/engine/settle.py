@@ -168,7 +168,7 @@ def _resume_rows(rows: list[dict], overdue) -> None:
 	for first in range(0, len(rows), PAGE_SIZE):
 		# Their patience begins anew, so that what merely waits for a worker is not queued again every few minutes.
 		committed(ledger.touch, [row.name for row in rows[first : first + PAGE_SIZE]])
-	deliver.enqueue(rows)
+	deliver.enqueue(rows, again=True)
 
 
 def _claiming() -> set[str | None]:
@@ -182,7 +182,7 @@ def _is_claimed(campaign: str, claiming: set[str | None]) -> bool:
 
 
 def retry_failed() -> None:
-	"""Retry what failed temporarily, and what somebody has told whatever is behind a channel to send again."""
+	"""Retry what failed temporarily, and what somebody has let whatever is behind a channel send again."""
 	retry.retry_due()
 	for channel in channels():
 		if handles := channel.asked_again():
@@ -197,7 +197,7 @@ def retry_failed() -> None:
 
 
 def warn() -> None:
-	"""Tell the managers when no night succeeds."""
+	"""Warn the managers when no night succeeds."""
 	committed(watchdog.warn)
 
 

@@ -16,6 +16,8 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 # In characters, pictures that stand in the text itself not counted: they become files when it is saved.
 MOST_SOURCE = 200_000
 MOST_TAGS = 1_000
+# A newsletter has some three thousand. To read so many, as often as it takes, is a matter of a second or two.
+MOST_ELEMENTS = 10_000
 MOST_IN_TAGS = 50_000
 MOST_DEPTH = 40
 MOST_BLOCKS = 12
@@ -281,6 +283,12 @@ def scan(source: str) -> None:
 	if length > MOST_SOURCE:
 		raise Refused(
 			_("It has {0} characters; a message may have {1}. Shorten it.").format(length, MOST_SOURCE)
+		)
+	if (elements := source.count("<")) > MOST_ELEMENTS:
+		raise Refused(
+			_("It has {0} tags, such as {1}; a message may have {2}. Shorten it.").format(
+				elements, "<p>", MOST_ELEMENTS
+			)
 		)
 	starts = [match.start() for match in TAG.finditer(source)]
 	if len(starts) > MOST_TAGS:

@@ -12,10 +12,16 @@ from urllib.parse import unquote
 
 # What stands where a tag of ours was: a letter that no text has.
 FILLED_IN = "\ue000"
-CONDITIONAL_COMMENT = re.compile(r"<!(?:--)?\[(?:if[^\]]*|endif)\](?:--)?>", re.IGNORECASE)
-HIDDEN = re.compile(r"display:none|visibility:hidden|font-size:0(?:px|pt|em|%)?(?:;|$)")
+# Of many that do not end each is read to the next one, not to the end of the text.
+CONDITIONAL_COMMENT = re.compile(r"<!(?:--)?\[(?:if[^\]<]*|endif)\](?:--)?>", re.IGNORECASE)
+# In a style without blanks. What has no height is hidden where nothing flows out of it.
+HIDDEN = re.compile(
+	r"display:none|visibility:hidden|(?:font-size|opacity):0(?:\.0*)?(?:px|pt|em|%)?(?:[;!]|$)"
+)
+FLAT = re.compile(r"(?:^|;)(?:max-)?height:0(?:px|pt|em|%)?(?:[;!]|$)")
 MAY_HIDE = re.compile(
-	r"display:\s*none|visibility:\s*hidden|font-size:\s*0(?![.\d])|\bhidden\b|<\s*(?:style|script|title|head|!)",
+	r"display\s*:\s*none|visibility\s*:\s*hidden|(?:font-size|opacity|height)\s*:\s*0|\bhidden\b"
+	r"|<\s*(?:style|script|title|head|!)",
 	re.IGNORECASE,
 )
 NEVER_SHOWN = {"style", "script", "head", "title", "template", "noscript"}
@@ -42,6 +48,14 @@ OTHER_TOOLS = re.compile(
 			r"<%[^%\n]{1,60}%>",
 			rf"[$#@!]\{{\s*{WORDS}\s*\}}",
 			r"\{\s*[!$@]?[A-Za-z_][\w.|]{0,60}\s*\}",
+			r"\{!![^{}\n]{1,60}\}",
+			r"%%=[^\n]{1,60}?=%%",
+			r"\[%[^%\n]{1,60}%\]",
+			r"%[A-Za-z_]\w{0,30}\.[\w.]{1,30}%",
+			r"##[A-Za-z_]\w{1,60}##",
+			r"\$[A-Z][A-Z_]{2,60}\$",
+			r"\|[A-Z][A-Z_]{2,60}\|",
+			r"\[[a-z]{2,30}:[a-z_]{2,30}\]",
 			r"%%[A-Za-z_][\w .]{0,60}%%",
 			r"\[?%[A-Za-z_]\w{2,60}%\]?",
 			r"\[[A-Z][A-Z0-9_]{2,60}\]",
@@ -52,6 +66,7 @@ OTHER_TOOLS = re.compile(
 		)
 	)
 )
+BARE = re.compile(r"\b[a-z]+_[a-z_]+\b")
 # Before a browser takes them for tags of HTML.
 AS_TAGS = re.compile(r"<<?\s*([A-Za-z]\w{1,60})\s*>>|<([A-Za-z]+_\w{1,60})\s*>")
 # In an address, where a percent sign begins a character.
@@ -72,7 +87,7 @@ class _Reader(HTMLParser):
 	def handle_starttag(self, tag, attrs):
 		values = {name: value or "" for name, value in attrs}
 		style = re.sub(r"\s", "", values.get("style", "")).lower()
-		hidden = tag in NEVER_SHOWN or "hidden" in values or bool(HIDDEN.search(style))
+		hidden = tag in NEVER_SHOWN or "hidden" in values or _hides(style)
 		if tag not in VOID:
 			self.open.append((tag, hidden))
 			self.names[tag] += 1
@@ -82,7 +97,7 @@ class _Reader(HTMLParser):
 				self.addresses.append(value)
 			elif name not in ("style", "class", "id"):
 				self.values.append(value)
-		if tag in SHOWN and not hidden and not self.hidden and not _is_pixel(values):
+		if tag in SHOWN and not hidden and not self.hidden and not _is_pixel(values, style):
 			self.pictures += tag != "img" or bool(values.get("src", "").strip())
 
 	def handle_startendtag(self, tag, attrs):
@@ -103,8 +118,17 @@ class _Reader(HTMLParser):
 			self.seen.append(data)
 
 
-def _is_pixel(values: dict) -> bool:
-	return values.get("width") in ("0", "1") and values.get("height") in ("0", "1")
+def _hides(style: str) -> bool:
+	return bool(HIDDEN.search(style) or (FLAT.search(style) and "overflow:hidden" in style))
+
+
+def _is_pixel(values: dict, style: str) -> bool:
+	"""Say whether a picture has no size, or that of a dot, by its attributes or its style without blanks."""
+	sides = []
+	for side in ("width", "height"):
+		styled = re.search(rf"(?:^|;)(?:max-)?{side}:([^;!]*)", style)
+		sides.append((styled.group(1) if styled else values.get(side, "")).strip().removesuffix("px"))
+	return "0" in sides or sides == ["1", "1"]
 
 
 class _Seen(Exception):
@@ -125,7 +149,8 @@ class _Looker(_Reader):
 
 
 def _read(source: str, reader: _Reader | None = None) -> _Reader:
-	source = _without_comments(CONDITIONAL_COMMENT.sub("", source))
+	"""Read HTML. Without a reader of its own also what Outlook alone shows, in conditional comments."""
+	source = _without_comments(source if reader else CONDITIONAL_COMMENT.sub("", source))
 	reader = reader or _Reader()
 	# A tag that does not end is read again and again, from each of its letters.
 	reader.feed(f"{source}>" if source.rfind("<") > source.rfind(">") else source)
@@ -170,7 +195,9 @@ def visible(body: str) -> str:
 
 def is_right_to_left(text: str) -> bool:
 	"""Say whether most letters of a text are of a script that is written from right to left."""
-	directions = Counter(unicodedata.bidirectional(char) for char in text)
+	directions = Counter()
+	for char, count in Counter(text).items():
+		directions[unicodedata.bidirectional(char)] += count
 	return directions["R"] + directions["AL"] > directions["L"]
 
 
@@ -182,7 +209,7 @@ def as_read(text: str) -> str:
 			break
 		text = plain
 	text = unicodedata.normalize("NFKC", text).translate(BRACES)
-	return "".join(char for char in text if unicodedata.category(char) != "Cf")
+	return text.translate({ord(char): None for char in {*text} if unicodedata.category(char) == "Cf"})
 
 
 def braces(subject: str, body: str, names: set[str]) -> tuple[list[str], list[str]]:
@@ -192,7 +219,8 @@ def braces(subject: str, body: str, names: set[str]) -> tuple[list[str], list[st
 	"""
 	reader = _read(body)
 	texts = [as_read(text) for text in (subject, "".join(reader.seen), *reader.values)]
-	addresses = [as_read(unquote(value)) for value in reader.addresses]
+	# An address inside of an address is encoded twice.
+	addresses = [as_read(unquote(unquote(value))) for value in reader.addresses]
 	broken, others = [], []
 	for match in AS_TAGS.finditer(body):
 		(broken if _is_ours(match.group(), names) else others).append(match.group())
@@ -205,8 +233,13 @@ def braces(subject: str, body: str, names: set[str]) -> tuple[list[str], list[st
 		broken += found
 		if found:
 			continue
+		marked = []
 		for match in OTHER_TOOLS.finditer(text):
+			marked.append(match.group())
 			(broken if _is_ours(match.group(), names) else others).append(match.group())
+		# The name of a variable without any marks.
+		if text not in addresses and not marked:
+			others += [word for word in BARE.findall(text) if word in names]
 	for value in reader.addresses:
 		for match in IN_ADDRESSES.finditer(value):
 			(broken if _is_ours(match.group(), names) else others).append(match.group())

@@ -306,6 +306,8 @@ def validate(doc, combines: bool = False, after: bool = False) -> list[str]:
 	template = compile_template(doc)
 	other_tools = _check_braces(template, doc)
 	warnings, blank, untitled, cases = [], [], [], 0
+	# {body: whether it is empty}: most examples make the same one.
+	looked_at = {}
 	for position, (case, example) in enumerate(examples()):
 		cases += 1
 		try:
@@ -316,8 +318,10 @@ def validate(doc, combines: bool = False, after: bool = False) -> list[str]:
 				raise
 			warnings.append(f"{case}: {e}")
 			continue
-		_check_files(template, body)
-		if not template.says and template_text.is_blank(body):
+		if body not in looked_at:
+			_check_files(template, body)
+			looked_at[body] = not template.says and template_text.is_blank(body)
+		if looked_at[body]:
 			blank.append(case)
 		if not template_text.is_seen(one_line(subject)):
 			untitled.append(case)

@@ -34,26 +34,31 @@ def overdue() -> tuple[datetime | None, datetime | None]:
 	).run()
 	if not active_since:
 		return last_success, None
-	# A campaign that was switched on just now has not missed anything yet.
-	overdue_since = max(filter(None, (last_success, active_since))) + PATIENCE
+	# A campaign that was switched on just now has not missed anything yet; by a clock that was ahead, nobody knows when.
+	if active_since > now_datetime():
+		active_since = None
+	known = [moment for moment in (last_success, active_since) if moment]
+	if not known:
+		return None, None
+	overdue_since = max(known) + PATIENCE
 	return last_success, overdue_since if overdue_since < now_datetime() else None
 
 
 def warn() -> None:
-	"""Tell the Marketing Managers, once an outage, that no run has succeeded. The caller commits."""
+	"""Warn the Marketing Managers, once an outage, that no run has succeeded. The caller commits."""
 	last_success, overdue_since = overdue()
 	if not overdue_since:
 		return
-	# Locked, so that of several workers one tells of it.
-	told_at = moment("overdue_told_at", for_update=True)
-	if told_at and told_at >= overdue_since:
+	# Locked, so that of several workers one warns them.
+	warned_at = moment("overdue_told_at", for_update=True)
+	if warned_at and warned_at >= overdue_since:
 		return
 	frappe.db.set_single_value(SETTINGS, "overdue_told_at", now_datetime())
 	notify.managers(
 		lambda: (
-			_(
-				"No run has succeeded since {0}, although campaigns are active. Customers are not told."
-			).format(frappe.utils.format_datetime(last_success or overdue_since - PATIENCE))
+			_("No run has succeeded since {0}, although campaigns are active. No messages are sent.").format(
+				frappe.utils.format_datetime(last_success or overdue_since - PATIENCE)
+			)
 			+ " "
 			+ _("Look at the last run, at the background workers and at the scheduler.")
 		),

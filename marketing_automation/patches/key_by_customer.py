@@ -17,6 +17,7 @@ ROWS_AT_ONCE = 10_000
 
 def execute() -> None:
 	"""Make the keys, in steps that can be interrupted anywhere and taken again. Does nothing where that has been done."""
+	_wait()
 	columns = _columns()
 	if OLD in columns and NEW not in columns:
 		if IN_THE_MAKING not in columns:
@@ -33,6 +34,12 @@ def execute() -> None:
 	if OLD in _columns():
 		frappe.db.sql_ddl(f"alter table `{TABLE}` drop column {OLD}")
 	_part_twins()
+
+
+def _wait() -> None:
+	"""Wait until the database has ended what a migration that was killed has asked of it: it goes on with that."""
+	for statement in (f"lock tables `{TABLE}` write", "unlock tables"):
+		frappe.db.sql_ddl(statement)
 
 
 def _columns() -> set[str]:

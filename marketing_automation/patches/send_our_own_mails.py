@@ -12,8 +12,8 @@ PAGE_SIZE = 1000
 def execute() -> None:
 	"""Take the mails that wait out of the reach of Frappe's queue, and bind the site. Does nothing the second time.
 
-	Those that were to be sent now, or at a time of the throttle's, are looked at again by `settle` a quarter of an hour
-	later, and then sent. Commits after each page.
+	Those that were to be sent now, or at a time of the throttle's, are looked at again by `settle` once nobody has moved
+	them for a quarter of an hour, and then sent. Commits after each page.
 	"""
 	identity.bind_if_new()
 	frappe.db.delete("Singles", {"doctype": SETTINGS, "field": "paced_until"})
@@ -34,6 +34,8 @@ def execute() -> None:
 			},
 			"send_after",
 			drain.OUT_OF_REACH,
+			# It says since when nobody has moved the mail, and so when its job must be over.
+			update_modified=False,
 		)
 		frappe.db.commit()
 		last = rows[-1].name

@@ -11,7 +11,6 @@ import re
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
@@ -53,13 +52,6 @@ class Sink:
 	def messages(self) -> list[EmailMessage]:
 		"""Return the mails, parsed."""
 		return [message_from_bytes(raw, policy=policy.default) for _recipients, raw in self.mails]
-
-	def wait_for(self, count: int, seconds: float) -> bool:
-		"""Wait until `count` mails have come; return whether they have within so many seconds."""
-		deadline = time.monotonic() + seconds
-		while len(self.mails) < count and time.monotonic() < deadline:
-			time.sleep(0.05)
-		return len(self.mails) >= count
 
 
 class _Session(asyncio.Protocol):

@@ -1,4 +1,4 @@
-"""Whoever bought the pin is told, at the address that ERPNext knows; nobody whose sale was undone."""
+"""Whoever bought the pin gets the message, at the address that ERPNext knows; nobody whose sale was undone."""
 
 import unittest
 

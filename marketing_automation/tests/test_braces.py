@@ -42,6 +42,7 @@ BROKEN = (
 	"{% raw %}{{ customer_name }}{% endraw %}",
 	'<a href="https://shop.example/?n=%7B%7Bcustomer_name%7D%7D">Renew</a>',
 	'<a href="https://shop.example/?n=%7Bcustomer_name%7D">Renew</a>',
+	'<a href="https://shop.example/?u=https%3A%2F%2Fx.example%2F%257B%257Bcustomer_name%257D%257D">Renew</a>',
 	'<a href="https://shop.example/?n={customer_name}">Renew</a>',
 	'<img src="https://shop.example/a.png" alt="{customer_name}">',
 	"customer_name }}",
@@ -62,6 +63,14 @@ OTHER_TOOLS = (
 	"[company]",
 	"<%= name %>",
 	"@@name@@",
+	"{!! name !!}",
+	"%%=v(@name)=%%",
+	"[% name %]",
+	"%recipient.name%",
+	"##name##",
+	"$NAME$",
+	"|FNAME|",
+	"[subscriber:firstname]",
 	'<a href="https://shop.example/?n=%FIRSTNAME%">Renew</a>',
 	'<a href="https://shop.example/?n=*|EMAIL|*">Renew</a>',
 )
@@ -95,6 +104,11 @@ class TestBraces(MarketingTestCase):
 			if not subject.startswith(("<", "{<")):
 				with self.subTest(subject), self.assertRaises(templates.TemplateInvalid):
 					templates.validate(document("", subject))
+
+	def test_the_name_of_a_variable_without_braces_is_pointed_out(self):
+		for doc in (document("<p>Hello customer_name, hello</p>"), document("", "Hello customer_name")):
+			(warning,) = templates.validate(doc)
+			self.assertIn("customer_name", warning)
 
 	def test_the_refusal_shows_what_a_customer_would_read_and_what_to_write(self):
 		with self.assertRaises(templates.TemplateInvalid) as caught:

@@ -263,13 +263,13 @@ class TestTheDesk(BrokenTestCase):
 					frappe.db.set_value("Lifecycle Campaign", self.broken.name, "is_active", active)
 					found = api.preview()
 					self.assertEqual(
-						[row["campaign"] for row in found["rows"] if row["outcome"] == "tell"],
+						[row["campaign"] for row in found["rows"] if row["outcome"] == "send"],
 						[self.fine.name],
 					)
 					(fault,) = found["broken"]
 					self.assert_named(fault["text"], words)
-					self.assertEqual(api.preview(self.broken.name)["counts"]["tell"], 0)
-					self.assertEqual(api.run_preview()["counts"]["tell"], 1)
+					self.assertEqual(api.preview(self.broken.name)["counts"]["send"], 0)
+					self.assertEqual(api.run_preview()["counts"]["send"], 1)
 					api.run_preview(self.broken.name)
 					self.assertEqual(api.forecast()["total"], 1)
 					(fault,) = api.forecast(self.broken.name)["broken"]
@@ -308,6 +308,18 @@ class TestTheDesk(BrokenTestCase):
 				doc.is_active = 1
 				with self.refused(self.trigger_name, words):
 					doc.save()
+
+	def test_a_copy_of_its_campaign_is_made_without_it(self):
+		fine = factories.trigger(self.broken.name, days_offset=7)
+		factories.action(fine.name)
+		for kind, words in self.kinds():
+			with self.subTest(kind):
+				frappe.clear_messages()
+				copy = api.duplicate(self.broken.name, factories.unique("Test"))
+				copied = frappe.get_all("Lifecycle Trigger", {"campaign": copy}, pluck="days_offset")
+				self.assertEqual(copied, [7])
+				self.assertEqual(frappe.db.count("Lifecycle Action", {"campaign": copy}), 1)
+				self.assert_named(str(frappe.message_log), words)
 
 	def test_it_can_be_switched_off_and_not_on_again(self):
 		for fields in ({"date_field": "x_gone"}, {"filters": GONE}, {"days_offset": 20261231}):
@@ -389,6 +401,17 @@ class TestClaimedRows(BrokenTestCase):
 		self.mended()
 		self.assertEqual(api.retry(names), {"Pending": 1})
 		self.assertEqual({row.status for row in self.ledger()}, {"Queued"})
+
+	def test_once_it_is_mended_the_next_run_sends_them_by_itself(self):
+		names = self.claimed()
+		self.breaks(date_field="x_gone")
+		deliver.deliver(names)
+		self.run_night()
+		self.assertEqual(self.ledger(campaign=self.broken.name)[0].reason, "Trigger broken", "still broken")
+		self.mended()
+		self.run_night()
+		self.assertEqual({row.status for row in self.ledger()}, {"Queued"})
+		self.assertEqual(len(self.mails()), 2, "one of each campaign")
 
 	def test_skipped_rows_of_it_stay_skipped_and_others_are_sent(self):
 		names = self.claimed()

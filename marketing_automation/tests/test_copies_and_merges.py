@@ -8,6 +8,8 @@ from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.factories import in_days
 
+REFUSED = (frappe.ValidationError, frappe.PermissionError)
+
 
 class TestCopies(MarketingTestCase):
 	def templates_of(self, campaign: str) -> set[str]:
@@ -135,6 +137,49 @@ class TestMerges(MarketingTestCase):
 					self.assertTrue(frappe.db.exists(doctype, old))
 		with self.assertRaises(frappe.ValidationError):
 			rename_doc("Lifecycle Campaign", other.name, one.name)
+
+	def test_nothing_takes_another_name_by_a_request_that_leaves_frappes_checks_out(self):
+		customer = factories.customer()
+		factories.pin(customer, in_days(30))
+		campaign = factories.campaign()
+		self.run_night()
+		(before,) = self.ledger()
+		readers = factories.user("Marketing User"), factories.user("Marketing Manager")
+		frappe.db.commit()
+		for doctype in (
+			*("Lifecycle Campaign", "Lifecycle Trigger", "Lifecycle Action"),
+			*("Lifecycle Execution Log", "Lifecycle Run"),
+		):
+			(name,) = frappe.get_all(doctype, pluck="name")
+			for user in (*readers, "Administrator"):
+				frappe.set_user(user)
+				with self.subTest(doctype, user=user), self.assertRaises(REFUSED):
+					# What Frappe calls last, also where a request leaves out all that it asks before.
+					frappe.get_doc(doctype, name).run_method("after_rename", "Another", name, False)
+				frappe.set_user("Administrator")
+				frappe.db.rollback()
+		for doctype in ("Lifecycle Trigger", "Lifecycle Action", "Lifecycle Execution Log"):
+			(name,) = frappe.get_all(doctype, pluck="name")
+			with self.subTest(doctype), self.assertRaises(REFUSED):
+				rename_doc(doctype, name, factories.unique("Test"), force=True)
+			frappe.db.rollback()
+		self.run_night(campaign.name)
+		(after,) = self.ledger()
+		self.assertEqual((after.name, after.action), (before.name, before.action))
+
+	def test_nor_is_a_campaign_that_a_user_may_only_read_renamed_by_one(self):
+		unused = factories.campaign(active=False)
+		reader = factories.user("Sales User")
+		frappe.share.add("Lifecycle Campaign", unused.name, reader)
+		frappe.db.commit()
+		self.addCleanup(frappe.share.remove, "Lifecycle Campaign", unused.name, reader)
+		self.addCleanup(frappe.set_user, "Administrator")
+		self.addCleanup(frappe.db.rollback)
+		frappe.set_user(reader)
+		with self.assertRaises(frappe.PermissionError):
+			frappe.get_doc("Lifecycle Campaign", unused.name).run_method(
+				"after_rename", "Another", unused.name, False
+			)
 
 	def test_nobody_renames_another_companys_campaign(self):
 		theirs = factories.campaign(company=factories.company(), active=False)

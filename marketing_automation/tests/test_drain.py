@@ -407,7 +407,7 @@ class TestFinished(DrainTestCase):
 
 	def test_a_row_with_more_to_do_is_not_finished(self):
 		(name,) = self.queued(1)
-		mail = drain._leased([name])[name]
+		mail = drain._ours([name])[name]
 		account = drain._Sender()._account(mail)
 		self.assertTrue(drain._is_finished(mail, account))
 		for change in (

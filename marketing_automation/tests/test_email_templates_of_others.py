@@ -72,6 +72,19 @@ class TestEmailTemplatesOfOthers(MarketingTestCase):
 						call()
 				frappe.set_user("Administrator")
 
+	def test_a_mistyped_variable_is_no_matter_of_rights(self):
+		frappe.set_user(self.marketer)
+		self.addCleanup(frappe.set_user, "Administrator")
+		with self.assertRaisesRegex(TemplateInvalid, "costumer_name.* typing mistake.*customer_name"):
+			frappe.get_doc(
+				{
+					"doctype": "Email Template",
+					"name": factories.unique("Mistyped"),
+					"subject": "Hi",
+					"response": "Dear {{ costumer_name }}",
+				}
+			).insert()
+
 	def test_what_an_administrator_wrote_is_not_theirs(self):
 		self.assert_closed(self.written().name)
 
@@ -244,6 +257,22 @@ class TestEmailTemplatesOfOthers(MarketingTestCase):
 			for text in allowed:
 				with self.subTest(text, user=user):
 					self.written(user, response_html=text)
+
+	def test_no_request_that_leaves_frappes_checks_out_renames_or_merges_one(self):
+		for user in (self.marketer, self.manager):
+			theirs, own = self.written().name, self.written(user).name
+			frappe.db.commit()
+			# What Frappe calls last, also where a request leaves out all that it asks before.
+			for new, old, merge in ((theirs, "Another", False), (theirs, own, True), (own, theirs, True)):
+				frappe.set_user(user)
+				with self.subTest(user=user, old=old, merge=merge):
+					with self.assertRaises(frappe.PermissionError):
+						frappe.get_doc("Email Template", new).run_method("after_rename", old, new, merge)
+				frappe.set_user("Administrator")
+			frappe.set_user(user)
+			rename_doc("Email Template", own, renamed := factories.unique("Test"))
+			frappe.set_user("Administrator")
+			self.assertTrue(frappe.db.exists("Lifecycle Template", {"email_template": renamed}))
 
 	def test_the_form_says_why_and_a_stranger_asks_in_vain(self):
 		doc = self.written()

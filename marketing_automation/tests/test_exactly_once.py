@@ -1,4 +1,4 @@
-"""Nobody is told twice: the database's unique indexes decide, whoever runs, however often."""
+"""Nobody gets a message twice: the database's unique indexes decide, whoever runs, however often."""
 
 from unittest.mock import patch
 

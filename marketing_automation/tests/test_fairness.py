@@ -126,6 +126,71 @@ class TestTimeOut(FairnessTestCase):
 		self.assertEqual(frappe.db.get_value("Lifecycle Campaign", slow.name, "is_active"), 0)
 
 
+class Killed(BaseException):
+	"""What nothing catches, as a worker that is killed catches nothing."""
+
+
+class TestKilledWorker(FairnessTestCase):
+	def taken_up(self) -> None:
+		"""Settle as after the settings' patience, with a worker of its own for each job."""
+		frappe.db.set_value(
+			ledger.DOCTYPE, {"status": "Pending"}, "modified", "2020-01-01", update_modified=False
+		)
+		frappe.db.commit()
+		jobs = []
+
+		def queued(method, **options):
+			if method == deliver.deliver:
+				jobs.append({key: options[key] for key in ("names", "again")})
+
+		with patch.object(frappe, "enqueue", queued):
+			settle.resume()
+			for job in jobs:
+				with contextlib.suppress(Killed):
+					deliver.deliver(**job)
+				frappe.db.rollback()
+
+	def test_what_kills_its_worker_stands_alone_and_has_failed_in_the_end(self):
+		frappe.db.set_single_value(SETTINGS, "max_attempts", 3)
+		deadly, other = self.claimed(4)
+		culprit = sorted(row.customer for row in self.ledger(campaign=deadly.name))[1]
+		with self.trouble(Killed(), deadly, culprit):
+			seen = []
+			for _ in range(4):
+				self.taken_up()
+				seen.append(sorted(self.statuses(deadly)))
+		self.assertEqual(self.statuses(other), ["Queued"] * 4)
+		self.assertEqual(
+			seen,
+			[
+				# All are in one batch.
+				["Pending"] * 4,
+				["Pending", "Pending", "Pending", "Queued"],
+				["Pending", "Queued", "Queued", "Queued"],
+				["Failed", "Queued", "Queued", "Queued"],
+			],
+		)
+		(failed,) = self.ledger(status="Failed")
+		self.assertEqual((failed.customer, failed.reason, failed.attempts), (culprit, "Sending failed", 3))
+		self.assertIn("killed", failed.error)
+		self.assertEqual({row.error for row in self.ledger(status="Queued")}, {None})
+
+	def test_what_merely_waits_has_no_attempts_used_up(self):
+		waiting, _other = self.claimed(3)
+		full = patch.object(email, "room", lambda campaign: 0 if campaign.name == waiting.name else 99)
+		gone = patch.object(email, "prepare", side_effect=frappe.OutgoingEmailError("no account"))
+		for trouble in (full, gone):
+			with trouble:
+				for _ in range(5):
+					with contextlib.suppress(frappe.OutgoingEmailError):
+						self.taken_up()
+		rows = self.ledger(campaign=waiting.name)
+		self.assertEqual({(row.status, row.attempts, row.error) for row in rows}, {("Pending", 0, None)})
+		self.taken_up()
+		self.assertEqual(self.statuses(waiting), ["Queued"] * 3)
+		self.assertEqual({row.attempts for row in self.ledger(campaign=waiting.name)}, {1})
+
+
 class TestChannelThatRaises(FairnessTestCase):
 	def test_it_costs_the_others_nothing_and_does_not_go_on_for_ever(self):
 		frappe.db.set_single_value(SETTINGS, "max_attempts", 3)

@@ -1,4 +1,4 @@
-"""What the marketer sees of what happened: the journey's numbers, the mail itself, and why somebody was told or not."""
+"""What the marketer sees of what happened: the journey's numbers, the mail itself, and why somebody got a message or not."""
 
 import sys
 from types import SimpleNamespace
@@ -47,7 +47,7 @@ class TestJourney(MarketingTestCase):
 		campaign = factories.campaign({"days_offset": 30})
 		found = api.coming(campaign.name)
 		action = action_of(campaign)
-		self.assertEqual(found["actions"], {action: {"tell": 2, "skip": 1, "fail": 0, "known": 0}})
+		self.assertEqual(found["actions"], {action: {"send": 2, "skip": 1, "fail": 0, "known": 0}})
 		self.assertEqual(
 			[(row["serial_no"], row["due_on"], row["customer_name"]) for row in found["next"]],
 			[(today, in_days(0), "Test Ana"), (later, in_days(5), "Test Ana")],
@@ -229,7 +229,7 @@ class TestWhy(MarketingTestCase):
 		campaign = factories.campaign()
 		self.on_since(campaign, 20)
 		missed, made_up_for = factories.pins(factories.customer(), in_days(20), in_days(27))
-		self.assertEqual(self.step(missed), ("Withheld", "Would not go out: Missed."))
+		self.assertEqual(self.step(missed), ("Withheld", "Would not go out: Night missed."))
 		self.assertEqual(self.step(made_up_for), ("Coming", "Goes out with the next run."))
 		self.run_night()
 		self.assertEqual(self.outcome_of(missed), ("Skipped", Reason.MISSED))

@@ -323,15 +323,15 @@ class TestWhatTheScreensSay(AgainTestCase):
 		with self.on(3):
 			row = self.report(pin)
 			self.assertEqual(
-				(row["problem"], row["told"], row["next_on"], row["campaign"]),
+				(row["problem"], row["handled"], row["next_on"], row["campaign"]),
 				(None, "Skipped", in_days(0), campaign.name),
 			)
 			self.assertEqual(self.step(api.why_serial_no(pin)), [("Coming", "Goes out with the next run.")])
 			counts = api.run_preview()["counts"]
-			self.assertEqual((counts["tell"], counts["known"], counts["mails"]), (1, 0, 1))
+			self.assertEqual((counts["send"], counts["known"], counts["mails"]), (1, 0, 1))
 			self.run_night()
 			self.assertEqual(self.outcome_of(pin), ("Queued", None))
-			self.assertEqual(api.run_preview()["counts"]["tell"], 0)
+			self.assertEqual(api.run_preview()["counts"]["send"], 0)
 			self.assertEqual(self.step(api.why_serial_no(pin)), [])
 
 	def test_beyond_the_catch_up_it_is_not_caught(self):
@@ -344,7 +344,7 @@ class TestWhatTheScreensSay(AgainTestCase):
 			row = self.report(pin)
 			self.assertEqual((row["problem"], row["covered"]), ("Was not sent: No e-mail address", False))
 			self.assertEqual(self.step(api.why_serial_no(pin)), [])
-			self.assertEqual(api.run_preview()["counts"]["tell"], 0)
+			self.assertEqual(api.run_preview()["counts"]["send"], 0)
 
 	def test_a_new_owner_is_not_told_because_the_one_before_was(self):
 		ana, eva = factories.customer(), factories.customer()
@@ -357,18 +357,18 @@ class TestWhatTheScreensSay(AgainTestCase):
 		resale = factories.handed_over(sale, eva)
 		with self.on(2):
 			row = self.report(pin)
-			self.assertEqual((row["told"], row["problem"], row["next_on"]), (None, None, in_days(0)))
+			self.assertEqual((row["handled"], row["problem"], row["next_on"]), (None, None, in_days(0)))
 			self.assertEqual(
 				[(step["state"], step["why"]) for step in api.why_customer(eva)["coming"]],
 				[("Coming", "Goes out with the next run.")],
 			)
-			self.assertEqual(api.run_preview()["counts"]["tell"], 1)
+			self.assertEqual(api.run_preview()["counts"]["send"], 1)
 			self.run_night()
 			self.assertEqual([row.customer for row in self.ledger(status="Queued")], [eva])
 		factories.handed_over(resale, factories.customer())
 		with self.on(12):
 			row = self.report(pin)
-			self.assertEqual((row["told"], row["problem"]), (None, "No trigger catches it"))
+			self.assertEqual((row["handled"], row["problem"]), (None, "No trigger catches it"))
 			self.assertEqual(
 				self.step(api.why_serial_no(pin)),
 				[("Withheld", "Its day had passed before the trigger took it.")],
@@ -386,7 +386,7 @@ class TestWhatTheScreensSay(AgainTestCase):
 		with self.on(1):
 			self.assertIsNone(self.report(pin)["problem"])
 			self.assertEqual(len(api.why_customer(ana)["coming"]), 1)
-			self.assertEqual(api.run_preview()["counts"]["tell"], 1)
+			self.assertEqual(api.run_preview()["counts"]["send"], 1)
 
 	def test_who_is_told_once_and_has_been_is_not_promised_anything(self):
 		ana = factories.customer()
@@ -396,7 +396,7 @@ class TestWhatTheScreensSay(AgainTestCase):
 		(skipped,) = self.ledger(status="Skipped")
 		with self.on(1):
 			self.assertEqual(self.step(api.why_serial_no(skipped.reference_name)), [])
-			self.assertEqual(api.run_preview()["counts"]["tell"], 0)
+			self.assertEqual(api.run_preview()["counts"]["send"], 0)
 			self.assertIsNone(self.report(skipped.reference_name)["problem"])
 
 	def test_a_message_that_failed_for_good_is_a_problem(self):
@@ -447,6 +447,13 @@ class TestAClockThatWasAhead(AgainTestCase):
 		factories.campaign()
 		self.night(0)
 		self.night(30)
+		with self.on(3):
+			self.assertIsNotNone(watchdog.overdue()[1])
+
+	def test_nor_does_a_campaign_that_was_switched_on_in_the_future(self):
+		campaign = factories.campaign()
+		self.night(0)
+		campaign.db_set("active_since", in_days(300))
 		with self.on(3):
 			self.assertIsNotNone(watchdog.overdue()[1])
 

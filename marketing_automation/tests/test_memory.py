@@ -1,4 +1,4 @@
-"""The ledger forgets what is old and what somebody wants forgotten, and still nobody is told twice."""
+"""The ledger forgets what is old and what somebody wants forgotten, and still nobody gets a message twice."""
 
 import frappe
 from frappe.core.doctype.log_settings.log_settings import run_log_clean_up

@@ -170,7 +170,7 @@ class TestLetters(MarketingTestCase):
 		campaign = factories.campaign(duplicate_policy="Once per customer")
 		self.run_night()
 		(row,) = self.ledger()
-		# One name a customer: by another one they could be told once more.
+		# One name a customer: by another one they could get the message once more.
 		self.assertEqual((row.status, row.customer), ("Queued", ana))
 		self.assertEqual(api.why_customer(ana.lower())["customer_name"], "Test Letters Ana")
 		self.assertEqual(campaign.name, row.campaign)
@@ -188,7 +188,7 @@ class TestLetters(MarketingTestCase):
 		campaign = factories.campaign({"item_group": group}, company=factories.company())
 		self.assertEqual(api.forecast(campaign.name)["total"], 1)
 		(row,) = api.preview(campaign.name)["rows"]
-		self.assertEqual((row["item_name"], row["outcome"]), ("TEST-LETTERS subscription", "tell"))
+		self.assertEqual((row["item_name"], row["outcome"]), ("TEST-LETTERS subscription", "send"))
 
 	def test_an_unsubscribe_with_other_letters_or_a_space(self):
 		for written in (str.upper, lambda email: f"{email} "):

@@ -22,7 +22,7 @@ class TestOverlaps(MarketingTestCase):
 		self.renewal = factories.campaign(campaign_name=factories.unique("Test Renewal"))
 
 	def other(self, *triggers: dict, **fields):
-		"""Return another campaign, on the other date of a pin: what is due by it is told apart."""
+		"""Return another campaign, on the other date of a pin: what is due by it is known apart."""
 		return factories.campaign(
 			*(
 				{"date_field": "amc_expiry_date", "days_offset": 0, "trigger_type": "On Expiration", **one}
@@ -139,6 +139,20 @@ class TestOverlaps(MarketingTestCase):
 		frappe.clear_messages()
 		doc.save()
 		self.assertEqual(frappe.message_log, [], "only what is switched on is asked about")
+
+	def test_who_is_asked_before_activating_reads_it_in_the_question_and_only_there(self):
+		other = self.other()
+		frappe.db.set_value("Lifecycle Campaign", self.renewal.name, "is_active", 0)
+		self.due(self.ana, 5, 12)
+		self.due(self.mia, 9, 9)
+		found = api.activation(self.renewal.name)["overlaps"]
+		self.assertEqual(
+			found, [{"campaign": other.name, "customers": 1, "examples": [self.names[self.ana]]}]
+		)
+		frappe.clear_messages()
+		modified = frappe.db.get_value("Lifecycle Campaign", self.renewal.name, "modified")
+		self.assertTrue(api.activate(self.renewal.name, str(modified))["activated"])
+		self.assertEqual(frappe.message_log, [])
 
 	def test_a_run_notes_whom_others_write_to_that_night_or_have_in_the_week_before(self):
 		other = self.other()

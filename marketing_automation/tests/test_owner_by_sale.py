@@ -1,4 +1,4 @@
-"""Where Serial No does not name its customer, as in ERPNext 15, the sale does: the same is told, shown, counted and hidden.
+"""Where Serial No does not name its customer, as in ERPNext 15, the sale does: the same is sent, shown, counted and hidden.
 
 In each test the customer is taken off the serial numbers, which changes nothing where there is no such field.
 """
@@ -19,7 +19,7 @@ from marketing_automation.tests.factories import forget_owner, in_days
 
 
 def told(preview: dict) -> set[str]:
-	return {row["serial_no"] for row in preview["rows"] if row["outcome"] == "tell"}
+	return {row["serial_no"] for row in preview["rows"] if row["outcome"] == "send"}
 
 
 class TestWhy(MarketingTestCase):

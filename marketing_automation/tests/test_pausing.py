@@ -58,8 +58,8 @@ class TestActivating(MarketingTestCase):
 		factories.pin(factories.customer(email=None), in_days(30))
 		found = api.activation(campaign.name)
 		self.assertEqual(
-			{key: found["counts"][key] for key in ("tell", "mails", "products", "skip")},
-			{"tell": 3, "mails": 2, "products": 3, "skip": 1},
+			{key: found["counts"][key] for key in ("send", "mails", "products", "skip")},
+			{"send": 3, "mails": 2, "products": 3, "skip": 1},
 		)
 		self.assertEqual(found["reasons"], {Reason.NO_ADDRESS: 1})
 		self.assertEqual((is_active(campaign), self.ledger()), (0, []))

@@ -1,4 +1,4 @@
-"""Looking ahead: who would be told, who would not and why, and how many in the days to come. Looking writes nothing."""
+"""Looking ahead: who would get a message, who would not and why, and how many in the days to come. Looking writes nothing."""
 
 from unittest.mock import patch
 
@@ -39,7 +39,7 @@ class TestPreview(MarketingTestCase):
 		self.assertEqual(
 			outcomes(found),
 			{
-				told: ("tell", None),
+				told: ("send", None),
 				mute: ("skip", Reason.NO_ADDRESS),
 				unsold: ("skip", Reason.NO_CUSTOMER),
 				wrong: ("fail", Reason.INVALID_ADDRESS),
@@ -47,7 +47,7 @@ class TestPreview(MarketingTestCase):
 		)
 		self.assertEqual(
 			found["counts"],
-			{"due": 4, "tell": 1, "skip": 2, "fail": 1, "known": 0, "mails": 1, "products": 1},
+			{"due": 4, "send": 1, "skip": 2, "fail": 1, "known": 0, "mails": 1, "products": 1},
 		)
 		self.assertEqual(found["reasons"][Reason.NO_ADDRESS], 1)
 		row = found["rows"][0]
@@ -60,18 +60,18 @@ class TestPreview(MarketingTestCase):
 		pin = factories.pin(factories.customer(), in_days(30))
 		campaign = factories.campaign(end_date=in_days(0))
 		self.assertEqual(api.preview(campaign.name, str(in_days(1)))["rows"], [])
-		self.assertEqual(outcomes(api.preview(campaign.name, str(in_days(0)))), {pin: ("tell", None)})
+		self.assertEqual(outcomes(api.preview(campaign.name, str(in_days(0)))), {pin: ("send", None)})
 		later = factories.pin(factories.customer(), in_days(45))
 		other = factories.campaign()
-		self.assertEqual(outcomes(api.preview(other.name, str(in_days(15)))), {later: ("tell", None)})
+		self.assertEqual(outcomes(api.preview(other.name, str(in_days(15)))), {later: ("send", None)})
 
 	def test_what_is_too_much_to_read_is_counted_and_exported(self):
 		pins = factories.pins(factories.customer(), *[in_days(30)] * 3)
 		campaign = factories.campaign()
 		with patch.object(previews, "MOST_ROWS", 2):
 			found, all_of_it = (api.preview(campaign.name, to_export=export) for export in (0, 1))
-		self.assertEqual((found["counts"]["tell"], len(found["rows"]), found["left_out"]), (3, 2, 1))
-		self.assertEqual(outcomes(all_of_it), dict.fromkeys(pins, ("tell", None)))
+		self.assertEqual((found["counts"]["send"], len(found["rows"]), found["left_out"]), (3, 2, 1))
+		self.assertEqual(outcomes(all_of_it), dict.fromkeys(pins, ("send", None)))
 		self.assertEqual(all_of_it["left_out"], 0)
 
 	def test_a_big_night_is_answered_at_once_with_its_beginning(self):
@@ -80,15 +80,15 @@ class TestPreview(MarketingTestCase):
 		with patch.object(serial_no, "PAGE_SIZE", 1), patch.object(previews, "PATIENCE", 0):
 			found, all_of_it = (api.preview(campaign.name, at_once=at_once) for at_once in (1, 0))
 		self.assertFalse(found["complete"])
-		self.assertEqual(outcomes(found), {first: ("tell", None)})
+		self.assertEqual(outcomes(found), {first: ("send", None)})
 		self.assertTrue(all_of_it["complete"])
-		self.assertEqual(outcomes(all_of_it), dict.fromkeys((first, second), ("tell", None)))
+		self.assertEqual(outcomes(all_of_it), dict.fromkeys((first, second), ("send", None)))
 		self.assertTrue(api.preview(campaign.name, at_once=1)["complete"])
 
 	def test_yesterday_is_shown_as_it_would_have_been(self):
 		pin = factories.pin(factories.customer(), in_days(29))
 		campaign = factories.campaign()
-		self.assertEqual(outcomes(api.preview(campaign.name, str(in_days(-1)))), {pin: ("tell", None)})
+		self.assertEqual(outcomes(api.preview(campaign.name, str(in_days(-1)))), {pin: ("send", None)})
 
 	def test_what_the_ledger_knows_is_marked_as_known(self):
 		pin = factories.pin(factories.customer(), in_days(30))
@@ -96,7 +96,7 @@ class TestPreview(MarketingTestCase):
 		self.run_night()
 		later = factories.pin(factories.customer(), in_days(30))
 		found = api.preview(campaign.name)
-		self.assertEqual(outcomes(found), {later: ("tell", None), pin: ("known", None)})
+		self.assertEqual(outcomes(found), {later: ("send", None), pin: ("known", None)})
 		(row,) = (row for row in found["rows"] if row["serial_no"] == pin)
 		self.assertEqual((row["status"], row["log"]), ("Queued", self.ledger()[0].name))
 
@@ -105,12 +105,12 @@ class TestPreview(MarketingTestCase):
 		factories.pins(ana, in_days(30), in_days(30))
 		campaign = factories.campaign(duplicate_policy="Once per customer")
 		counts = api.preview(campaign.name)["counts"]
-		self.assertEqual((counts["tell"], counts["skip"]), (1, 1))
+		self.assertEqual((counts["send"], counts["skip"]), (1, 1))
 		self.run_night()
 		self.assertEqual([row.status for row in self.ledger()].count("Queued"), 1)
 		factories.pin(ana, in_days(30))
 		found = api.preview(campaign.name)
-		self.assertEqual(found["counts"]["tell"], 0)
+		self.assertEqual(found["counts"]["send"], 0)
 		self.assertEqual(found["reasons"], {Reason.ALREADY_TOLD: 1})
 
 	def test_it_counts_the_mails_of_a_campaign_that_combines(self):
@@ -118,7 +118,7 @@ class TestPreview(MarketingTestCase):
 		factories.pins(ana, in_days(30), in_days(30), in_days(30))
 		campaign = factories.campaign(combine_messages=1)
 		counts = api.preview(campaign.name)["counts"]
-		self.assertEqual((counts["tell"], counts["mails"]), (3, 1))
+		self.assertEqual((counts["send"], counts["mails"]), (3, 1))
 		self.run_night()
 		self.assertEqual(len(self.mails()), 1)
 
@@ -134,10 +134,10 @@ class TestPreview(MarketingTestCase):
 		promised = api.run_preview(campaign.name)["counts"]
 		self.run_night(campaign.name)
 		statuses = [row.status for row in self.ledger()]
-		self.assertEqual((promised["tell"], promised["skip"]), (2, 1))
+		self.assertEqual((promised["send"], promised["skip"]), (2, 1))
 		self.assertEqual((statuses.count("Queued"), statuses.count("Skipped")), (2, 1))
 		again = api.run_preview(campaign.name)["counts"]
-		self.assertEqual((again["tell"], again["known"]), (0, 3))
+		self.assertEqual((again["send"], again["known"]), (0, 3))
 
 	def test_looking_writes_nothing_and_costs_the_same_for_any_number(self):
 		campaign = factories.campaign(
@@ -258,7 +258,7 @@ class TestVisibility(MarketingTestCase):
 
 	def test_previews_and_forecasts(self):
 		frappe.set_user(self.bound)
-		self.assertEqual(outcomes(api.preview(self.campaign.name)), {self.ours: ("tell", None)})
+		self.assertEqual(outcomes(api.preview(self.campaign.name)), {self.ours: ("send", None)})
 		self.assertEqual(api.forecast(self.campaign.name)["total"], 1)
 		self.assertEqual(api.due_next_week(), 1)
 		for call in (api.preview, api.forecast, api.journey, api.coming, api.health):

@@ -1,4 +1,4 @@
-"""Whoever is renamed, or merged into another, is told once: what was sent under either name counts."""
+"""Whoever is renamed, or merged into another, gets a message once: what was sent under either name counts."""
 
 from unittest.mock import patch
 

@@ -34,15 +34,15 @@ class TestCampaignPerformance(MarketingTestCase):
 	def test_it_counts_by_action_trigger_and_campaign(self):
 		rows, chart, summary = self.report()
 		self.assertEqual(
-			sorted((row["due"], row["told"], row["skipped"]) for row in rows), [(1, 1, 0), (3, 2, 1)]
+			sorted((row["due"], row["sent"], row["skipped"]) for row in rows), [(1, 1, 0), (3, 2, 1)]
 		)
-		self.assertEqual({row["delivered"] for row in rows}, {100})
+		self.assertEqual({row["sent_percent"] for row in rows}, {100})
 		(row,) = self.report(group_by="Campaign")[0]
-		self.assertEqual((row["campaign"], row["due"], row["told"]), (self.campaign.name, 4, 3))
+		self.assertEqual((row["campaign"], row["due"], row["sent"]), (self.campaign.name, 4, 3))
 		self.assertEqual(len(self.report(group_by="Trigger")[0]), 2)
 		self.assertEqual(len(chart["data"]["labels"]), 5)
 		self.assertEqual([sum(d["values"]) for d in chart["data"]["datasets"]], [3, 0, 1, 0, 0])
-		self.assertEqual((summary["Told"], summary["Skipped"]), (3, 1))
+		self.assertEqual((summary["Sent"], summary["Skipped"]), (3, 1))
 
 	def test_what_was_cancelled_has_not_failed_and_the_share_is_of_all(self):
 		failed, *others = self.ledger(status="Completed")
@@ -50,12 +50,12 @@ class TestCampaignPerformance(MarketingTestCase):
 		frappe.db.set_value("Lifecycle Execution Log", others[0].name, "status", "Cancelled")
 		_rows, chart, summary = self.report()
 		self.assertEqual([sum(d["values"]) for d in chart["data"]["datasets"]], [1, 0, 1, 1, 1])
-		self.assertEqual((summary["Failed"], summary["Cancelled"], summary["Delivered"]), (1, 1, 50))
+		self.assertEqual((summary["Failed"], summary["Cancelled"], summary["Sent (%)"]), (1, 1, 50))
 
 	def test_only_what_has_happened_has_a_colour(self):
 		*_rest, summary = campaign_performance.execute({})
 		colours = {entry["label"]: entry["indicator"] for entry in summary}
-		self.assertEqual((colours["Told"], colours["Failed"]), ("Green", "Grey"))
+		self.assertEqual((colours["Sent"], colours["Failed"]), ("Green", "Grey"))
 
 	def test_its_chart_has_bars_for_days_weeks_or_months(self):
 		for back, bars in ((13, 14), (14, 3), (97, 14), (364, 13)):
@@ -75,7 +75,7 @@ class TestCampaignPerformance(MarketingTestCase):
 				began = time.process_time()
 				rows, chart, summary = self.report(from_date=first, to_date=last)
 				self.assertLess(time.process_time() - began, 0.5)
-				self.assertEqual((len(rows), summary["Told"]), (2, 3))
+				self.assertEqual((len(rows), summary["Sent"]), (2, 3))
 				self.assertEqual([sum(d["values"]) for d in chart["data"]["datasets"]], [3, 0, 1, 0, 0])
 				self.assertLessEqual(len(chart["data"]["labels"]), 14)
 		for first, last in (("0202-01-01", "0203-01-01"), ("9999-12-01", "9999-12-31"), (None, "0001-01-02")):
@@ -135,6 +135,14 @@ class TestExpiringPins(MarketingTestCase):
 		_columns, rows, _message, _chart, summary = expiring_pins.execute({"show_all": 1, **filters})
 		return {row["serial_no"]: row for row in rows}, {entry["label"]: entry["value"] for entry in summary}
 
+	def test_its_sums_count_each_pin_once(self):
+		factories.campaign({"days_offset": 14})
+		factories.pin(factories.customer(), in_days(20))
+		# Neither caught nor to be reached.
+		factories.pin(factories.customer(email=None), in_days(3))
+		_rows, summary = self.report()
+		self.assertEqual(list(summary.values()), [2, 1, 0, 1])
+
 	def test_each_pin_says_who_will_hear_of_it_or_why_nobody_will(self):
 		ana = factories.customer()
 		caught, too_late = factories.pins(ana, in_days(20), in_days(3))
@@ -163,12 +171,12 @@ class TestExpiringPins(MarketingTestCase):
 		self.assertIn("Nothing to do", expiring_pins.execute({})[2])
 		self.assertIsNone(expiring_pins.execute({"show_all": 1})[2])
 
-	def test_who_has_been_told_already_is_no_problem(self):
+	def test_who_has_a_message_already_is_no_problem(self):
 		pin = factories.pin(factories.customer(), in_days(7))
 		factories.campaign({"days_offset": 7})
 		self.run_night()
 		row = self.report()[0][pin]
-		self.assertEqual((row["told"], row["problem"]), ("Queued", None))
+		self.assertEqual((row["handled"], row["problem"]), ("Queued", None))
 
 	def test_a_user_sees_only_their_company(self):
 		factories.pin(factories.customer(), in_days(7))

@@ -1,4 +1,4 @@
-"""What failed can be tried again, by itself or by hand, and is still told once."""
+"""What failed can be tried again, by itself or by hand, and is still sent once."""
 
 from datetime import datetime, timedelta
 from unittest.mock import patch
@@ -86,6 +86,13 @@ class TestByItself(MarketingTestCase):
 					self.assertEqual((self.row().status, self.row().next_attempt_at), ("Queued", None))
 		self.assertEqual(delays, [30, 60])
 		self.assertEqual((self.row().attempts, self.row().next_attempt_at), (3, None))
+
+	def test_what_a_clock_that_was_ahead_put_off_for_a_year_is_tried_now(self):
+		self.mail_sent("Error", error=GREYLISTED)
+		frappe.db.set_value(ledger.DOCTYPE, self.row().name, "next_attempt_at", in_days(365))
+		frappe.db.commit()
+		settle.settle()
+		self.assertEqual((self.row().status, self.row().next_attempt_at), ("Queued", None))
 
 	def test_a_permanent_failure_is_not(self):
 		self.mail_sent("Error", error=REFUSED)

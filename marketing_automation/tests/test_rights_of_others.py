@@ -72,15 +72,29 @@ class TestFields(MarketingTestCase):
 			(SECRET, "like", "1%"),
 			("amc_expiry_date", ">", "2026-01-01"),
 			("_comments", "like", "%a%"),
+			# They may not read Serial No at all.
+			("item_name", "like", "a%"),
+			("owner", "like", "a%"),
+			("_user_tags", "like", "%a%"),
 		):
 			with self.subTest(field), self.refused(field, error=frappe.PermissionError):
 				filters = frappe.as_json([["Serial No", field, operator, value]])
 				frappe.client.set_value("Lifecycle Trigger", self.trigger.name, "filters", filters)
 			frappe.set_user(self.marketer)
-		for field in ("status", "name", "owner"):
+		self.asks_by("status", "name", "item_code", "company", "customer")
+
+	def asks_by(self, *fields: str):
+		for field in fields:
 			with self.subTest(field):
 				filters = frappe.as_json([["Serial No", field, "like", "2%"]])
 				frappe.client.set_value("Lifecycle Trigger", self.trigger.name, "filters", filters)
+
+	def test_who_reads_serial_numbers_by_another_role_asks_by_what_that_role_reads(self):
+		frappe.set_user(factories.user("Marketing User", "Stock User"))
+		self.asks_by("item_name", "owner", "_comments")
+		filters = frappe.as_json([["Serial No", SECRET, "like", "1%"]])
+		with self.refused(SECRET, error=frappe.PermissionError):
+			frappe.client.set_value("Lifecycle Trigger", self.trigger.name, "filters", filters)
 
 	def test_nor_is_it_the_date_that_a_preview_shows(self):
 		frappe.set_user(self.marketer)
@@ -130,6 +144,7 @@ class TestShares(MarketingTestCase):
 			(api.journey, {"campaign": campaign.name}),
 			(api.coming, {"campaign": campaign.name}),
 			(api.run_preview, {"campaign": campaign.name}),
+			(api.activation, {"campaign": campaign.name}),
 			(api.mail, {"action": row.action}),
 			(api.why_customer, {"customer": row.customer}),
 			(api.why_serial_no, {"serial_no": row.reference_name}),

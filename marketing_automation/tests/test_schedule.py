@@ -143,7 +143,7 @@ def histories(draw):
 
 
 class TestAnyHistory(unittest.TestCase):
-	"""Whatever nights ran, crashed or were missed: what is due is told on the first run that can, and once."""
+	"""Whatever nights ran, crashed or were missed: what is due is sent on the first run that can, and once."""
 
 	@settings(ANY_SPEED, max_examples=300)
 	@given(

@@ -1,5 +1,6 @@
 """No template keeps a server busy, whoever writes it: it is refused before anything compiles it, or it is small work."""
 
+import contextlib
 import time
 from datetime import date, timedelta
 from unittest.mock import patch
@@ -261,6 +262,33 @@ class TestTemplateLimits(MarketingTestCase):
 
 		check()
 		self.assertGreater(kept, 40)
+
+	def test_html_that_nothing_closes_is_read_as_soon_as_any_other(self):
+		for piece in (
+			"<!--[if",
+			"<![if ",
+			"<b></i>",
+			"<div>",
+			"<",
+			"<a ",
+			"b ",
+			"&#123;",
+			"\ufdfa",
+			"{ ",
+			"[ your ",
+		):
+			text = piece * (template_syntax.MOST_SOURCE // len(piece))
+			for body in (text, f"<a {text}", piece * 9_000):
+				began = time.monotonic()
+				with self.subTest(piece, size=len(body)):
+					with contextlib.suppress(templates.TemplateInvalid):
+						templates.validate(document(body))
+					self.assertLess(time.monotonic() - began, 2 * SOON)
+
+	def test_a_message_of_too_many_elements_is_refused(self):
+		templates.validate(document("<p>Hello</p>" * (template_syntax.MOST_ELEMENTS // 2)))
+		with self.assertRaisesRegex(templates.TemplateInvalid, "10002 tags"):
+			templates.validate(document("<p>Hello</p>" * (template_syntax.MOST_ELEMENTS // 2 + 1)))
 
 	def test_and_so_is_what_is_no_template_at_all(self):
 		pieces = st.sampled_from(

@@ -199,7 +199,7 @@ class TestFiles(MarketingTestCase):
 					campaign = factories.campaign(email_template=factories.template(response=source))
 					self.run_night(campaign.name)
 					self.assertNothingAttached()
-		# Each campaign tells all who were there before it, too.
+		# Each campaign writes to all who were there before it, too.
 		self.assertEqual(len(self.mails()), 1 + 2 + 3 + 4 + 5 + 6)
 
 	def test_a_template_attaches_none(self):

@@ -1,4 +1,4 @@
-"""A trigger that nobody names is named by what it waits for, in the language of the site."""
+"""A trigger that nobody names is named by what it waits for, in the language of its marketer."""
 
 import frappe
 
@@ -56,17 +56,16 @@ class TestTriggerNames(MarketingTestCase):
 		trigger.save()
 		self.assertEqual(name_of(trigger), "20 days before")
 
-	def test_it_is_in_the_language_of_the_site_not_of_who_made_it(self):
+	def test_it_is_in_the_language_of_who_made_it_and_follows_in_that_of_who_changes_it(self):
+		self.addCleanup(setattr, frappe.local, "lang", frappe.local.lang)
 		frappe.local.lang = "es"
-		self.addCleanup(setattr, frappe.local, "lang", "en")
-		self.assertEqual(name_of(self.made()), "30 days before")
-		language = frappe.get_system_settings("language")
-		frappe.get_system_settings("name")
-		frappe.local.system_settings.language = "es"
-		self.addCleanup(setattr, frappe.local.system_settings, "language", language)
-		frappe.local.lang = "en"
 		trigger = self.made()
 		self.assertEqual(name_of(trigger), "30 días antes")
+		frappe.local.lang = "en"
 		trigger.days_offset = 1
 		trigger.save()
-		self.assertEqual(name_of(trigger), "1 día antes")
+		self.assertEqual(name_of(trigger), "1 day before")
+		frappe.local.lang = "es"
+		trigger.days_offset = 25
+		trigger.save()
+		self.assertEqual(name_of(trigger), "25 días antes")

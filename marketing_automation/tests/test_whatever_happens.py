@@ -1,4 +1,4 @@
-"""Whatever happens to pins, customers and nights, in any order: each owner is told once, and nobody is forgotten."""
+"""Whatever happens to pins, customers and nights, in any order: each owner gets a message once, and nobody is forgotten."""
 
 from collections import Counter
 from unittest.mock import patch

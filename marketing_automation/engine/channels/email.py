@@ -444,8 +444,14 @@ def outcomes(rows: list[dict]) -> dict[str, dict]:
 	for row in rows:
 		mail = queue.get(row.email_queue)
 		if not mail:
-			error = _("The Email Queue row was deleted before the mail was sent.")
-			found[row.name] = {"status": FAILED, "reason": Reason.SENDING_FAILED, "error": error}
+			# Somebody deleted it, perhaps while it was being sent.
+			found[row.name] = {
+				"status": FAILED,
+				"reason": Reason.OUTCOME_UNKNOWN,
+				"error": _(
+					"The mail was deleted from the Email Queue before its outcome was written down, so nobody knows whether it left. The mail server's log knows, by the Message-ID. Retry if it has not."
+				),
+			}
 		elif mail.status == "Sent" or row.email_queue in accepted:
 			found[row.name] = {"status": COMPLETED, "error": None, "executed_at": mail.modified}
 		elif mail.status == "Error":

@@ -29,6 +29,8 @@ TRIGGER_TYPES = (schedule.BEFORE, schedule.ON, schedule.AFTER)
 REFERENCE_DOCTYPE = erpnext_schema.SERIAL_NO
 # A filter on it is judged by who owns the serial number, also where Serial No has no such field.
 OWNER = "customer"
+# What previews say of a serial number, besides its dates, and what follows from it.
+SHOWN = ("name", "item_code", "company", OWNER, "status")
 PAGE_SIZE = 5000
 # Of so many serial numbers, one is most likely of the company that is looked for.
 EXAMPLES = 100
@@ -125,7 +127,7 @@ def parse_filters(text: str | None) -> list[list]:
 def unreadable(fields: set[str]) -> set[str]:
 	"""Return those of the fields that the session's user may not read, by the permission levels of their roles.
 
-	What a serial number has at level 0 is what every preview is made of, so it needs no role in ERPNext. No query.
+	SHOWN and the dates need no role in ERPNext as long as they are at level 0: they are in every preview. No query.
 	"""
 	if frappe.session.user == "Administrator":
 		return set()
@@ -133,15 +135,14 @@ def unreadable(fields: set[str]) -> set[str]:
 	levels = {
 		permission.permlevel
 		for permission in meta.permissions
-		if permission.read and permission.role in roles
+		if permission.read and not permission.get("if_owner") and permission.role in roles
 	}
 	closed = set()
 	for name in fields:
 		df = meta.get_field(name)
 		level = df.permlevel if df else 0
-		# What people have written about it, which is no field.
-		needs_role = level or name == "_comments"
-		if (needs_role and level not in levels) or (df and df.fieldtype == "Password"):
+		is_shown = not level and (name in SHOWN or (df and df.fieldtype in ("Date", "Datetime")))
+		if not (is_shown or level in levels) or (df and df.fieldtype == "Password"):
 			closed.add(name)
 	return closed
 

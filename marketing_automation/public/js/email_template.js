@@ -14,6 +14,7 @@ frappe.ui.form.on("Email Template", {
 				"blue"
 			);
 		}
+		if (rights.actions.length) frm.events.explain_campaign(frm, rights.actions);
 		if (rights.may_release) {
 			const label = rights.released
 				? __("No Longer Let Marketers Edit")
@@ -26,5 +27,44 @@ frappe.ui.form.on("Email Template", {
 				frm.refresh();
 			});
 		}
+	},
+
+	// The words of a campaign's message, in the place of Frappe's help, which is about those of other documents; and the
+	// way to see it, and back.
+	explain_campaign(frm, actions) {
+		const ma = marketing_automation;
+		const [action] = actions;
+		frm.add_custom_button(__("See the Message"), () => {
+			if (frm.is_dirty()) frappe.show_alert({ message: __("Save first."), indicator: "orange" });
+			else ma.mail.show(action.name, action.action_name);
+		});
+		frm.add_custom_button(__("Campaign"), () =>
+			frappe.set_route("Form", "Lifecycle Campaign", action.campaign)
+		);
+		const words = [
+			["{{ customer_name }}", __("the customer's name")],
+			["{{ item_name }}", __("the product")],
+			["{{ serial_no }}", __("its serial number")],
+			["{{ expiry_date }}", __("when it expires, as the customer's language writes it")],
+			["{{ days_left }}", __("the days until then")],
+			["{{ company }}", __("your company")],
+			[
+				"{% for item in items %}{{ item.item_name }}{% endfor %}",
+				__("each product, where one message is about several"),
+			],
+		];
+		const used = actions
+			.map((row) => ma.link("Lifecycle Action", row.name, `${row.campaign}: ${row.action_name}`))
+			.join(", ");
+		frm.fields_dict.email_reply_help?.$wrapper.html(`<div class="lifecycle-words">
+			<p>${__("Sent by: {0}", [used])}</p>
+			<p>${__("Change the words as you like. These are filled in for each customer, each with its braces:")}</p>
+			${ma.table(
+				[
+					{ label: __("Write", null, "Lifecycle"), html: (row) => `<code>${ma.escape(row[0])}</code>` },
+					{ label: __("Becomes"), html: (row) => ma.escape(row[1]) },
+				],
+				words
+			)}</div>`);
 	},
 });

@@ -42,18 +42,18 @@ marketing_automation.journey = {
 		ma.load(wrapper, () => ma.ask("journey", { campaign }), draw, { keep });
 	},
 
-	// Who will be told is known only after each customer has been looked at: it comes when the rest is on the screen.
+	// Who will get a message is known only after each customer has been looked at: it comes when the rest is on the screen.
 	look_ahead(frm, wrapper) {
 		const ma = marketing_automation;
 		const campaign = frm.doc.name;
 		const ask = () => ma.ask("coming", { campaign });
 		const draw = ({ actions, next }) => {
 			if (frm.doc.name !== campaign) return;
-			for (const [action, { tell, skip, fail }] of Object.entries(actions)) {
+			for (const [action, { send, skip, fail }] of Object.entries(actions)) {
 				const left_out = skip + fail;
 				const button = wrapper.find(`[data-coming="${CSS.escape(action)}"]`);
 				button.attr("title", [
-					this.will(frm, tell),
+					this.will(frm, send),
 					...(left_out
 						? [
 								ma.count(
@@ -64,8 +64,8 @@ marketing_automation.journey = {
 						  ]
 						: []),
 				].join(" "));
-				button.toggleClass("zero", !tell).toggleClass("blue", Boolean(tell));
-				button.find("strong").html(ma.number(tell));
+				button.toggleClass("zero", !send).toggleClass("blue", Boolean(send));
+				button.find("strong").html(ma.number(send));
 				button
 					.find("small")
 					.html(
@@ -138,7 +138,7 @@ marketing_automation.journey = {
 
 	nothing(frm) {
 		return `${marketing_automation.empty(
-			__("This campaign has no trigger yet. A trigger says when somebody is told; its action says what.")
+			__("This campaign has no trigger yet. A trigger says when a message is sent; its action says which one.")
 		)}
 			<button type="button" class="btn btn-primary btn-sm" data-add="Lifecycle Trigger">${__(
 				"Add a Trigger"

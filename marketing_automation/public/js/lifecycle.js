@@ -33,13 +33,24 @@ Object.assign(marketing_automation, {
 	},
 
 	// Why a message was not sent, in words. What the ledger calls Returned and Missed could as well be said of the mail.
+	// engine/words.py says the same where the server writes the text.
 	reason(reason) {
 		const words = {
+			"Already told": __("Already sent"),
 			Returned: __("Product returned"),
 			Missed: __("Night missed"),
 			Unsubscribed: __("Unsubscribed", null, "Lifecycle"),
 		};
 		return words[reason] || __(reason);
+	},
+
+	// What became of a message, in words. The ledger's Completed, which is good for every channel, is Sent on screens.
+	status_words(status) {
+		const words = {
+			Completed: __("Sent", null, "Lifecycle Execution Log"),
+			Failed: __("Failed", null, "Lifecycle Execution Log"),
+		};
+		return words[status] || __(status);
 	},
 
 	// So many of something. one, many: that in words; of many the number is a part.
@@ -71,16 +82,27 @@ Object.assign(marketing_automation, {
 		}
 		return frappe
 			.call({ method: `marketing_automation.api.${method}`, args, ...options })
-			.fail((xhr) => xhr.status || this.say(this.trouble(xhr)))
+			.fail((xhr) => {
+				const trouble = this.trouble(xhr);
+				if (!xhr.status) this.say(trouble);
+				// Of a lost session Frappe says that something is not permitted, or not allowed. When it has said it:
+				else if (trouble.login) setTimeout(() => this.say(trouble));
+			})
 			.then((r) => r.message);
 	},
 
-	say(trouble) {
+	say({ title, text, login }) {
 		frappe.msgprint({
-			title: trouble.title,
+			title,
 			indicator: "red",
-			message: `<p>${this.escape(trouble.text)}</p>`,
+			message: `<p>${this.escape(text)}</p>${login ? `<p>${this.way_in()}</p>` : ""}`,
+			clear: true,
 		});
+	},
+
+	way_in() {
+		const route = `/login?redirect-to=${encodeURIComponent(location.pathname + location.search)}`;
+		return `<a href="${this.escape(route)}">${__("Log In Again")}</a>`;
 	},
 
 	// Ask the server something, without a word on the screen; a promise that fails with jQuery's request. By GET: that
@@ -126,12 +148,11 @@ Object.assign(marketing_automation, {
 	},
 
 	failed(place, { title, text, login }, again) {
-		const way_in = `/login?redirect-to=${encodeURIComponent(location.pathname + location.search)}`;
 		place.html(`<div class="lifecycle-banner red lifecycle-failed" role="alert">
 				<strong>${this.escape(title)}</strong> ${this.escape(text)}
 				<div class="lifecycle-failed-actions">
 					<button type="button" class="btn btn-default btn-xs" data-retry="1">${__("Retry")}</button>
-					${login ? `<a href="${this.escape(way_in)}">${__("Log In Again")}</a>` : ""}
+					${login ? this.way_in() : ""}
 				</div>
 			</div>`);
 		place.find("[data-retry]").one("click", () => {
@@ -265,7 +286,7 @@ Object.assign(marketing_automation, {
 	},
 
 	status(status) {
-		return this.pill(__(status), this.STATUS_COLORS[status] || "gray");
+		return this.pill(this.status_words(status), this.STATUS_COLORS[status] || "gray");
 	},
 
 	// Where the user may not open a document, its name is shown and leads nowhere.
@@ -304,27 +325,25 @@ Object.assign(marketing_automation, {
 		return `<div class="lifecycle-banner ${level}" role="alert">${this.escape(text)}${html}</div>`;
 	},
 
-	// Who hears from another campaign too: [{campaign, customers, examples}], see engine/overlap.py.
-	overlap_banners(overlaps) {
-		return (overlaps || [])
-			.map(({ campaign, customers, examples }) =>
-				this.banner(
-					"orange",
-					customers === 1
-						? __("1 customer also hears from the campaign {0} within {1} days: {2}.", [
-								campaign,
-								7,
-								examples.join(", "),
-						  ])
-						: __("{3} customers also hear from the campaign {0} within {1} days, among them {2}.", [
-								campaign,
-								7,
-								examples.join(", "),
-								customers,
-						  ])
-				)
-			)
-			.join("");
+	// Who hears from another campaign too: [{campaign, customers, examples}], see engine/overlap.py. One banner, for there
+	// may be many of them.
+	overlap_banner(overlaps) {
+		if (!overlaps.length) return "";
+		const lines = overlaps.map(({ campaign, customers, examples }) =>
+			customers === 1
+				? __("1 customer also hears from the campaign {0} within {1} days: {2}.", [
+						campaign,
+						7,
+						examples.join(", "),
+				  ])
+				: __("{3} customers also hear from the campaign {0} within {1} days, among them {2}.", [
+						campaign,
+						7,
+						examples.join(", "),
+						customers,
+				  ])
+		);
+		return this.banner("orange", "", lines.map((line) => `<div>${this.escape(line)}</div>`).join(""));
 	},
 
 	// Triggers that cannot work and were left out: [{trigger, text}], see engine/faults.py.
@@ -419,7 +438,7 @@ Object.assign(marketing_automation, {
 			return `<div class="list-row-col ellipsis lifecycle-cell ${numeric ? "text-right" : ""}"
 				${plain ? "" : `data-label="${this.escape(label)}"`}>${html(doc)}</div>`;
 		};
-		listview.$result.addClass("lifecycle-list");
+		listview.$result.addClass("lifecycle-list").attr("data-list", listview.doctype);
 		listview.setup_columns();
 		listview.render_header(true);
 	},
@@ -469,7 +488,7 @@ Object.assign(marketing_automation, {
 			);
 		}
 		const banners = problems.map((problem) => this.banner(problem.level, problem.text)).join("");
-		return banners + this.overlap_banners(overlaps) + lines.map((line) => `<p>${line}</p>`).join("");
+		return banners + this.overlap_banner(overlaps) + lines.map((line) => `<p>${line}</p>`).join("");
 	},
 
 	// Let an Autocomplete field offer these: [{value, label}]. Tab takes the one that is marked, as in newer versions of
@@ -520,6 +539,17 @@ Object.assign(marketing_automation, {
 		);
 	},
 });
+
+// What Frappe says while a dialog of ours is open, such as why the server refused what was typed there, stands over it:
+// Escape closes that message, and the dialog below stays with all that was typed, and with the keyboard where it was.
+$(document)
+	.on("focusin", ".modal.lifecycle-dialog", (e) => $(e.currentTarget).data("lifecycle-focus", e.target))
+	.on("shown.bs.modal", ({ target }) => {
+		const said = frappe.msg_dialog;
+		if (said?.$wrapper[0] !== target || said.$wrapper.hasClass("lifecycle-dialog")) return;
+		const below = $(".modal.lifecycle-dialog.show").last();
+		if (below.length) marketing_automation.adopt(said, below.data("lifecycle-focus"));
+	});
 
 // Older versions of Frappe make a number of whatever has the focus a tenth of a second after a number field had it: who
 // tabs on finds the next field empty. On our forms a number field only marks what is in it, as in newer versions.

@@ -45,6 +45,7 @@ marketing_automation.mail = {
 			primary_action: () => this.send_test(dialog, action),
 		});
 		dialog.lifecycle = {};
+		dialog.$wrapper.on("click", "a[href]", () => dialog.hide());
 		dialog.show();
 		this.load(dialog, action);
 		return dialog;
@@ -113,6 +114,7 @@ marketing_automation.mail = {
 				<div><span class="text-muted">${__("Subject")}</span> <strong>${ma.escape(
 			found.subject
 		)}</strong></div>
+				${this.template_link(found.template)}
 				<div class="text-muted">${__("As it would read on {0}, when it is due.", [
 					ma.date(found.due_on),
 				])}</div>
@@ -127,6 +129,13 @@ marketing_automation.mail = {
 		$('<iframe sandbox="" referrerpolicy="no-referrer"></iframe>')
 			.attr({ title: __("Message"), srcdoc: found.html })
 			.appendTo(body);
+	},
+
+	// Where the words are changed.
+	template_link(template) {
+		const ma = marketing_automation;
+		if (!template || !frappe.model.can_read("Email Template")) return "";
+		return `<div>${ma.link("Email Template", template, __("Change the Text"))}</div>`;
 	},
 
 	send_test(dialog, action) {

@@ -1,4 +1,4 @@
-// The preview of a day: who would be told, who would not, and why.
+// The preview of a day: who would get a message, who would not, and why.
 
 marketing_automation.preview = {
 	PAGE: 100,
@@ -75,7 +75,7 @@ marketing_automation.preview = {
 
 	outcomes(counts) {
 		return [
-			["tell", __("Would Be Told"), counts.tell, "green"],
+			["send", __("Would Be Sent"), counts.send, "green"],
 			["skip", __("Would Be Skipped"), counts.skip, "gray"],
 			["fail", __("Would Fail"), counts.fail, "red"],
 			["known", __("Already Handled"), counts.known, "blue"],
@@ -154,7 +154,7 @@ marketing_automation.preview = {
 						"Show More"
 				  )}</button>`
 				: "";
-		const banners = ma.broken_banners(found.broken) + ma.overlap_banners(found.overlaps);
+		const banners = ma.broken_banners(found.broken) + ma.overlap_banner(found.overlaps);
 		wrapper.html(
 			`${banners}<div class="lifecycle-counts">${chips}</div>
 			<div class="lifecycle-notes text-muted">${notes.map((note) => ma.escape(note)).join(" · ")}</div>
@@ -180,7 +180,7 @@ marketing_automation.preview = {
 
 	what(row) {
 		const ma = marketing_automation;
-		if (row.outcome === "tell") return ma.pill(__("Would Be Told"), "green");
+		if (row.outcome === "send") return ma.pill(__("Would Be Sent"), "green");
 		const why = this.why(row);
 		const reason = why ? ` <span class="text-muted">${ma.escape(why)}</span>` : "";
 		if (row.outcome === "known") {

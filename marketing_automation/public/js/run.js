@@ -116,7 +116,7 @@ marketing_automation.run = {
 			? 100
 			: 0;
 		const words = {
-			Running: __("Finding out who is to be told…"),
+			Running: __("Finding out who is to get a message…"),
 			Delivering: __("Writing the mails…"),
 			Completed: Queued ? __("All mails are written, and on their way.") : __("Done."),
 			Failed: progress.partly

@@ -1,4 +1,4 @@
-// Why was somebody told, or not? A customer's, or a serial number's, past and future messages.
+// Why was a message sent, or not? A customer's, or a serial number's, past and future messages.
 
 marketing_automation.why = {
 	customer(customer) {
@@ -50,14 +50,14 @@ marketing_automation.why = {
 		if (!found.customer) {
 			return ma.banner(
 				"orange",
-				__("No customer is known for this serial number, so nobody can be told.")
+				__("No customer is known for this serial number, so no message can be sent.")
 			);
 		}
 		const who = `${ma.link("Customer", found.customer, found.customer_name)} · ${ma.escape(
 			found.email || __("no e-mail address")
 		)}`;
 		const troubles = [];
-		if (found.reason) troubles.push(__("Cannot be told at present: {0}.", [ma.reason(found.reason)]));
+		if (found.reason) troubles.push(__("Nothing can be sent at present: {0}.", [ma.reason(found.reason)]));
 		(found.left || []).forEach((campaign) =>
 			troubles.push(
 				campaign ? __("Has unsubscribed from {0}.", [campaign]) : __("Has unsubscribed from all mail.")

@@ -194,7 +194,7 @@ test("where one reads from the right, our screens run from the right", async () 
 		async (page) => {
 			await page.route(/api\.health/, (route) => route.fulfill({ json: { message: [{ level: "red", text: "In the way." }] } }));
 			await openNew(page, "From the right");
-			await page.locator(".lifecycle-banner").waitFor();
+			await page.locator(".lifecycle-banner", { hasText: "In the way." }).waitFor();
 			await page.getByRole("button", { name: "Preview", exact: true }).click();
 			await dialog(page).locator(".lifecycle-count").first().waitFor();
 			const found = await page.evaluate(() => {

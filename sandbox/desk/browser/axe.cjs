@@ -3,15 +3,19 @@
 const fs = require("node:fs");
 
 const AXE = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf-8");
-// What we draw, and the dialogs that we open.
-const OURS = '[class*="lifecycle-"], .modal.show.lifecycle-dialog';
+// What we draw, and the dialogs that we open. Of a list, that is our cells: its rows are Frappe's.
+const OURS = '[class*="lifecycle-"]:not(.lifecycle-list), .modal.show.lifecycle-dialog';
 // Frappe's own within them: the theme's blue buttons, whose letters are too faint on some versions; the parts of its
 // filter builder; and those of its fields that it draws over and over.
 const FRAPPES = [".btn-primary", ".filter-box", ".awesomplete ul", ".datepicker"];
 
 // Return what axe has against our part of the page in this theme, in words. seen: whether there is any such part.
 async function faults(page, theme) {
-	if (!(await page.evaluate(() => Boolean(window.axe)))) await page.evaluate(AXE);
+	if (!(await page.evaluate(() => Boolean(window.axe)))) {
+		await page.evaluate(AXE);
+		// The colours of a theme are there at once, and not half those of the other.
+		await page.addStyleTag({ content: "* { transition: none !important; }" });
+	}
 	return page.evaluate(
 		async ([ours, frappes, theme]) => {
 			document.documentElement.setAttribute("data-theme", theme);

@@ -121,6 +121,27 @@ test("a message is read on a phone and as plain text", async () => {
 	);
 });
 
+test("a message leads to its text, and the text says which words there are", async () => {
+	await inBrowser(
+		async (page) => {
+			await openNew(page, "To be reworded");
+			await page.locator("[data-mail]").first().click();
+			await dialog(page).getByRole("link", { name: "Change the Text" }).click();
+			await formOf(page, "Email Template");
+			await page.locator(".lifecycle-words").getByText("{{ customer_name }}", { exact: true }).waitFor();
+			assert.equal(await page.locator(".modal.show").count(), 0);
+			assert.equal(await page.getByText("Email Reply Example").count(), 0);
+			await page.locator(".page-head:visible").getByRole("button", { name: "See the Message" }).click();
+			await dialog(page).locator(".lifecycle-mail iframe").waitFor();
+			await closeDialog(page);
+			await page.locator(".page-head:visible").getByRole("button", { name: "Campaign", exact: true }).click();
+			await formOf(page, "Lifecycle Campaign");
+			assert.equal(await page.evaluate(() => cur_frm.doc.name), "To be reworded");
+		},
+		{ as: MARKETER }
+	);
+});
+
 test("whatever others have named is text", async () => {
 	const name = '"<img src=x onerror=alert(1)>"';
 	const found = { customer: "C", customer_name: name, email: null, left: [], history: [], coming: [], withheld: [] };

@@ -55,15 +55,26 @@ for (const phone of [false, true]) {
 				await openList(page, "Lifecycle Execution Log");
 				await page.evaluate(() => cur_list.filter_area.clear());
 				await settled(page);
-				const row = page.locator(".list-row:visible", { hasText: "Mute Browser" }).first();
-				for (const text of ["Mute Browser", "Renewal offer", "No e-mail address"]) {
-					const cell = row.locator(".lifecycle-cell", { hasText: text });
-					await cell.waitFor();
-					const { x, width } = await cell.boundingBox();
-					assert.ok(x >= 0 && x + width <= (phone ? 390 : 1280), `${text} is within the screen`);
-				}
-				const when = await row.locator(".lifecycle-cell").last().innerText();
-				assert.match(when, /^\s*[\d./-]{8,10} \d{1,2}:\d\d\s*$/);
+				// All at once: the list may be drawn anew between two questions.
+				const cells = await page.waitForFunction(() => {
+					const rows = [...document.querySelectorAll(".list-row")].filter((row) => row.getClientRects().length);
+					const row = rows.find((row) => row.textContent.includes("Mute Browser"));
+					return (
+						row &&
+						[...row.querySelectorAll(".lifecycle-cell")].map((cell) => {
+							const { left, right } = cell.getBoundingClientRect();
+							return { text: cell.innerText.trim(), is_within: left >= 0 && right <= innerWidth };
+						})
+					);
+				});
+				const [customer, message, state, when] = await cells.jsonValue();
+				assert.deepEqual([customer, message, state], [
+					{ text: "Mute Browser", is_within: true },
+					{ text: "Renewal offer", is_within: true },
+					{ text: "No e-mail address", is_within: true },
+				]);
+				assert.match(when.text, /^[\d./-]{8,10} \d{1,2}:\d\d$/);
+				assert.ok(when.is_within);
 			},
 			{ as: MARKETER, phone }
 		);

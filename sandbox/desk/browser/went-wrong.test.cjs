@@ -140,6 +140,49 @@ test("who was logged out reads that, logs in in another window, and goes on", as
 	);
 });
 
+test("an error over a dialog is closed by Escape, and what was typed below it stays", async () => {
+	await inBrowser(
+		async (page) => {
+			await openList(page, "Lifecycle Campaign");
+			await page.evaluate(() => marketing_automation.recipes.show());
+			const recipe = dialog(page);
+			const name = recipe.locator('[data-fieldname="campaign_name"] input');
+			await until(page, () => !cur_dialog.get_primary_btn().prop("disabled"));
+			await name.fill("Typed with care");
+			await recipe.locator('[data-fieldname="days"] input').fill("thirty");
+			await recipe.getByRole("button", { name: "Make the Campaign" }).click();
+			await page.locator(".modal.lifecycle-dialog.show .msgprint").getByText("Give the days as numbers").waitFor();
+			await page.keyboard.press("Escape");
+			await until(page, () => document.querySelectorAll(".modal.show").length === 1);
+			await page.waitForTimeout(500);
+			assert.equal(await name.inputValue(), "Typed with care");
+			assert.ok(await page.evaluate(() => cur_dialog.$wrapper[0].contains(document.activeElement)), "the keyboard left it");
+			// Separated as one likes.
+			await recipe.locator('[data-fieldname="days"] input').fill("30; 7 1");
+			await recipe.getByRole("button", { name: "Make the Campaign" }).click();
+			await page.locator(".lifecycle-step").nth(2).waitFor();
+		},
+		{ as: MARKETER, allowed: REPORTED }
+	);
+});
+
+test("what is asked with a click after the session is over says how to go on", async () => {
+	await inBrowser(
+		async (page) => {
+			await openCampaign(page, "Logged out before a click");
+			const cookies = await page.context().cookies();
+			await page.context().clearCookies();
+			await page.locator(".page-head:visible").getByRole("button", { name: "Activate" }).click();
+			await dialog(page).getByText("Log in again, here or in another window, and try again.").waitFor();
+			await dialog(page).getByRole("link", { name: "Log In Again" }).waitFor();
+			assert.equal(await page.locator(".modal.show .msgprint").getByText("not permitted").count(), 0);
+			await closeDialog(page);
+			await page.context().addCookies(cookies);
+		},
+		{ as: MARKETER, allowed: REPORTED }
+	);
+});
+
 test("the answer to an earlier question does not replace that to a later one", async () => {
 	await inBrowser(
 		async (page) => {

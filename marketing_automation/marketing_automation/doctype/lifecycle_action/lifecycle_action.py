@@ -9,6 +9,7 @@ from marketing_automation.lifecycle import (
 	read_numbers,
 	refuse_deletion_if_used,
 	refuse_merge,
+	refuse_rename,
 	set_active_since,
 )
 
@@ -31,6 +32,9 @@ class LifecycleAction(Document):
 
 	def before_rename(self, old: str, new: str, merge: bool = False):
 		refuse_merge(self, merge)
+
+	def after_rename(self, old: str, new: str, merge: bool = False):
+		refuse_rename(self)
 
 	def on_trash(self):
 		refuse_deletion_if_used(self, "action", _("Enabled"))

@@ -82,14 +82,15 @@ frappe.ui.form.on("Lifecycle Campaign", {
 	// Asks, with what the next night will bring. What is not saved yet is saved first: it is what will be sent.
 	do_activate(frm) {
 		const ma = marketing_automation;
+		const from = document.activeElement;
 		const saved = frm.is_dirty() ? frm.save() : Promise.resolve();
 		saved
 			.then(() => ma.call("activation", { campaign: frm.doc.name }, { freeze: true }))
 			// Frappe has said why it was refused.
-			.then((found) => frm.events.ask_to_activate(frm, found), () => {});
+			.then((found) => frm.events.ask_to_activate(frm, found, from), () => {});
 	},
 
-	ask_to_activate(frm, found) {
+	ask_to_activate(frm, found, from) {
 		const ma = marketing_automation;
 		const { mails, products } = found.counts;
 		const sentence = mails
@@ -105,7 +106,8 @@ frappe.ui.form.on("Lifecycle Campaign", {
 			ma.what_will_happen(found, sentence),
 			__("Activate"),
 			__("Cancel"),
-			() => frm.events.activate(frm)
+			() => frm.events.activate(frm),
+			from
 		);
 	},
 
@@ -180,7 +182,7 @@ frappe.ui.form.on("Lifecycle Campaign", {
 				fieldtype: "Data",
 				// A name can have 140 characters, and the ending says what it is.
 				default: __("{0} (Copy)", [frm.doc.name.slice(0, 140 - __("{0} (Copy)", [""]).length)]),
-				description: __("With its triggers and actions, not active. The messages are shared by both."),
+				description: __("With triggers, actions and messages of its own, not active."),
 				reqd: 1,
 			},
 			({ campaign_name }) =>

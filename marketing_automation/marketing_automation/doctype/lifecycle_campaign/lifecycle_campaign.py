@@ -130,18 +130,27 @@ class LifecycleCampaign(Document):
 		"""Insert a copy with its triggers, actions and Email Templates, inactive, and return it.
 
 		Who has unsubscribed from this campaign, or will by a mail of it, gets nothing from the copy either
-		(engine/rules.py).
+		(engine/rules.py). What is broken is left out, and the user is told so.
 		"""
+		broken = faults.Faults()
+		loaded = faults.sound(rules.load([self.name], active_only=False), broken)
+		sound = {
+			name for rule in loaded for name in (rule.trigger.name, *[action.name for action in rule.actions])
+		}
 		copy = frappe.copy_doc(self, ignore_no_copy=False)
 		copy.campaign_name = campaign_name
 		copy.duplicated_from = self.name
 		copy.insert()
 		templates = {}
 		for trigger in _documents("Lifecycle Trigger", {"campaign": self.name}):
+			if trigger.name not in sound:
+				continue
 			new = frappe.copy_doc(trigger, ignore_no_copy=False)
 			new.campaign = copy.name
 			new.insert()
 			for action in _documents("Lifecycle Action", {"trigger": trigger.name}):
+				if action.name not in sound:
+					continue
 				of_new = frappe.copy_doc(action, ignore_no_copy=False)
 				of_new.trigger = new.name
 				for row in (of_new, *of_new.translations):
@@ -149,6 +158,9 @@ class LifecycleCampaign(Document):
 						templates[row.email_template] = self._copied_template(row.email_template, copy.name)
 					row.email_template = templates.get(row.email_template)
 				of_new.insert()
+		for text in broken.texts():
+			text = _("Left out of the copy: {0}").format(text)
+			frappe.msgprint(frappe.utils.escape_html(text), indicator="orange")
 		return copy
 
 	def _copied_template(self, name: str, campaign: str) -> str:
@@ -163,7 +175,7 @@ class LifecycleCampaign(Document):
 		before = self.get_doc_before_save()
 		if before and before.is_active and not self.is_active:
 			withdrawal.enqueue()
-		elif before and self.is_active and not before.is_active:
+		elif before and self.is_active and not before.is_active and not self.flags.overlaps_said:
 			self.warn_of_overlaps()
 
 	def warn_of_overlaps(self):
@@ -172,12 +184,20 @@ class LifecycleCampaign(Document):
 			frappe.msgprint(frappe.utils.escape_html(text), alert=True, indicator="orange")
 
 	def before_rename(self, old: str, new: str, merge: bool = False):
+		self.validate_rename(old, merge)
+
+	def after_rename(self, old: str, new: str, merge: bool = False):
+		"""Ask once more: a request can leave out what comes before (see `lifecycle.refuse_rename`)."""
+		self.validate_rename(new, merge)
+
+	def validate_rename(self, name: str, merge: bool):
+		"""Refuse what would go on under another campaign, or leave links behind. name: what the ledger calls it."""
 		refuse_merge(self, merge)
-		if ledger.refers_to("campaign", old):
+		if ledger.refers_to("campaign", name):
 			frappe.throw(
 				_(
 					"{0} cannot be renamed any more: the links to unsubscribe in the mails that it has sent carry its name."
-				).format(frappe.bold(frappe.utils.escape_html(old))),
+				).format(frappe.bold(frappe.utils.escape_html(name))),
 				title=_("Cannot Rename"),
 			)
 

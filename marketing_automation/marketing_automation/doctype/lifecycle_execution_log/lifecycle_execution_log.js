@@ -30,8 +30,11 @@ frappe.ui.form.on("Lifecycle Execution Log", {
 		frm.events.show_title(frm, "customer", "Customer", "customer_name");
 		frm.events.show_title(frm, "item_code", "Item", "item_name");
 		frm.page.set_indicator(
-			__(frm.doc.status),
+			marketing_automation.status_words(frm.doc.status),
 			marketing_automation.STATUS_COLORS[frm.doc.status]
+		);
+		frm.set_df_property("status", "formatter", (value) =>
+			marketing_automation.escape(marketing_automation.status_words(value))
 		);
 		frm.set_df_property("reason", "formatter", (value) =>
 			marketing_automation.escape(marketing_automation.reason(value))

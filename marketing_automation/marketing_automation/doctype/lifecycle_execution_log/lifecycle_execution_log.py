@@ -4,6 +4,7 @@ from frappe.model.document import Document
 
 from marketing_automation.engine import ledger, retention
 from marketing_automation.engine.model import COMPLETED, PENDING, QUEUED
+from marketing_automation.lifecycle import refuse_rename
 
 
 class LifecycleExecutionLog(Document):
@@ -13,6 +14,9 @@ class LifecycleExecutionLog(Document):
 			frappe.PermissionError,
 			title=_("Read Only"),
 		)
+
+	def after_rename(self, old: str, new: str, merge: bool = False):
+		refuse_rename(self)
 
 	def on_trash(self):
 		"""Keep what was sent, may have been sent, or is about to be; what was never tried can go."""

@@ -1,11 +1,14 @@
 frappe.listview_settings["Lifecycle Execution Log"] = {
-	add_fields: ["status", "reason", "customer", "action", "due_on", "executed_at"],
+	add_fields: [
+		...["status", "reason", "customer", "action", "due_on", "executed_at"],
+		...["reference_doctype", "reference_name"],
+	],
 	hide_name_column: true,
 
 	// There is room for one of them: the colour says the status too.
 	get_indicator(doc) {
 		return [
-			doc.reason ? marketing_automation.reason(doc.reason) : __(doc.status),
+			doc.reason ? marketing_automation.reason(doc.reason) : marketing_automation.status_words(doc.status),
 			marketing_automation.STATUS_COLORS[doc.status],
 			`status,=,${doc.status}`,
 		];
@@ -24,7 +27,8 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 			listview.link_field_title_fields.customer = "customer_name";
 		}
 		marketing_automation.columns(listview, this.columns(listview));
-		this.name_reasons(listview);
+		this.name_values(listview, "status", (value) => marketing_automation.status_words(value));
+		this.name_values(listview, "reason", (value) => marketing_automation.reason(value));
 		const names = () => listview.get_checked_items(true);
 		listview.page.add_actions_menu_item(__("Retry Failed"), () =>
 			marketing_automation.run.again("retry", { names: names() }, () => listview.refresh())
@@ -50,9 +54,9 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 				plain: true,
 				html: (doc) => {
 					const [words, color, filter] = this.get_indicator(doc);
-					return `<span class="indicator-pill ${color} filterable ellipsis" data-filter="${ma.escape(
-						filter
-					)}"><span class="ellipsis">${ma.escape(words)}</span></span>`;
+					return `<span class="indicator-pill ${color} filterable ellipsis" title="${ma.escape(
+						words
+					)}" data-filter="${ma.escape(filter)}"><span class="ellipsis">${ma.escape(words)}</span></span>`;
 				},
 			},
 			{
@@ -71,22 +75,34 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 		)}</span>`;
 	},
 
-	// In the filter, too.
-	name_reasons(listview) {
-		const filter = listview.page.fields_dict.reason;
+	// In the filter, and in the columns of a report view, too.
+	name_values(listview, field, words) {
+		const df = frappe.meta.get_docfield(listview.doctype, field);
+		df.formatter = (value) => marketing_automation.escape(words(value));
+		const filter = listview.page.fields_dict[field];
 		if (!filter) return;
-		const reasons = frappe.meta.get_docfield(listview.doctype, "reason").options.split("\n").filter(Boolean);
 		filter.df.options = [
-			{ value: "", label: "" },
-			...reasons.map((value) => ({ value, label: marketing_automation.reason(value) })),
+			// Frappe makes an option of an empty value and label "[object Object]", and then filters by that.
+			"",
+			...df.options
+				.split("\n")
+				.filter(Boolean)
+				.map((value) => ({ value, label: words(value) })),
 		];
 		filter.set_options();
 	},
 
 	button: {
-		show: (doc) => Boolean(doc.customer),
+		// Where no customer is known, the serial number says why.
+		show: (doc) => Boolean(doc.customer || doc.reference_doctype === "Serial No"),
 		get_label: () => __("Why?"),
-		get_description: () => __("What this customer was sent, and what is coming"),
-		action: (doc) => marketing_automation.why.customer(doc.customer),
+		get_description: (doc) =>
+			doc.customer
+				? __("What this customer was sent, and what is coming")
+				: __("What became of this serial number, and what is coming"),
+		action: (doc) =>
+			doc.customer
+				? marketing_automation.why.customer(doc.customer)
+				: marketing_automation.why.serial_no(doc.reference_name),
 	},
 };

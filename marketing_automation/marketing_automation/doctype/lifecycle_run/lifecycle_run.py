@@ -3,6 +3,7 @@ from frappe import _
 from frappe.model.document import Document
 
 from marketing_automation.engine import ledger
+from marketing_automation.lifecycle import refuse_rename
 
 
 class LifecycleRun(Document):
@@ -13,6 +14,9 @@ class LifecycleRun(Document):
 				frappe.PermissionError,
 				title=_("Read Only"),
 			)
+
+	def after_rename(self, old: str, new: str, merge: bool = False):
+		refuse_rename(self)
 
 	def on_trash(self):
 		if self.status not in ("Failed", "Interrupted"):

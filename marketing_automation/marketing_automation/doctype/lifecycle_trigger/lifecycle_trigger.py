@@ -6,7 +6,7 @@ from frappe import _
 from frappe.model.document import Document
 
 from marketing_automation.engine import faults, retention
-from marketing_automation.engine.language import in_language
+from marketing_automation.engine.language import in_language, written
 from marketing_automation.engine.schedule import BEFORE, SIGN
 from marketing_automation.engine.sources import source_for
 from marketing_automation.engine.sources.serial_no import parse_filters, unreadable
@@ -15,10 +15,11 @@ from marketing_automation.lifecycle import (
 	read_numbers,
 	refuse_deletion_if_used,
 	refuse_merge,
+	refuse_rename,
 	set_active_since,
 )
 
-# A trigger that waits for other dates is a new one: what it would have told in the past is not made up for.
+# A trigger that waits for other dates is a new one: what it would have sent in the past is not made up for.
 DEFINITION = ("trigger_type", "days_offset", "date_field")
 WORKS_BY = (*DEFINITION, "item_group", "filters")
 
@@ -84,7 +85,7 @@ class LifecycleTrigger(Document):
 			)
 
 	def validate_memory(self):
-		"""An existing trigger cannot be turned to expiries so old that the ledger has forgotten who was told."""
+		"""An existing trigger cannot be turned to expiries so old that the ledger has forgotten who got a message."""
 		if (
 			not self.is_new()
 			and any(self.has_value_changed(field) for field in DEFINITION)
@@ -92,13 +93,13 @@ class LifecycleTrigger(Document):
 		):
 			frappe.throw(
 				_(
-					"The message log no longer knows who was told about expiries of {0} days ago. Add a new trigger instead of changing this one."
+					"The message log no longer knows what was sent about expiries of {0} days ago. Add a new trigger instead of changing this one."
 				).format(self.days_offset),
 				title=_("Too Long Ago"),
 			)
 
 	def validate_what_is_read(self):
-		"""Refuse a date field or a filter on fields that the user may not read: the preview would tell their values."""
+		"""Refuse a date field or a filter on fields that the user may not read: the preview would give their values away."""
 		if self.flags.ignore_permissions:
 			return
 		before = self.get_doc_before_save() or frappe._dict()
@@ -118,6 +119,9 @@ class LifecycleTrigger(Document):
 	def before_rename(self, old: str, new: str, merge: bool = False):
 		refuse_merge(self, merge)
 
+	def after_rename(self, old: str, new: str, merge: bool = False):
+		refuse_rename(self)
+
 	def on_trash(self):
 		refuse_deletion_if_used(self, "trigger", _("Enabled"))
 		for action in frappe.get_all(
@@ -127,9 +131,10 @@ class LifecycleTrigger(Document):
 
 
 def _made_names(trigger) -> list[str]:
-	"""Return how a trigger is named by itself: in the language of the site, and in English, which it may have been."""
+	"""Return how a trigger is named by itself: in the language of its user, as its action and templates are, and in all
+	others that it may have been named in."""
 	names = []
-	for language in (frappe.db.get_system_setting("language") or "en", "en"):
+	for language in dict.fromkeys((frappe.local.lang or "en", *written())):
 		with in_language(language):
 			names.append(_made_name(trigger.trigger_type, trigger.days_offset))
 	return names

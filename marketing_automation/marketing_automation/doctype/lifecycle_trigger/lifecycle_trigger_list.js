@@ -7,7 +7,7 @@ frappe.listview_settings["Lifecycle Trigger"] = {
 		marketing_automation.explain_empty(
 			listview,
 			__(
-				"No trigger yet. A trigger says when somebody is told. A campaign made from a recipe has its triggers already."
+				"No trigger yet. A trigger says when a message is sent. A campaign made from a recipe has its triggers already."
 			)
 		);
 	},

@@ -41,7 +41,7 @@ frappe.query_reports["Campaign Performance"] = {
 
 	formatter(value, row, column, data, default_formatter) {
 		// Where nothing has come to an end yet there is no share of it.
-		if (column.fieldname === "delivered" && value == null) return "";
+		if (column.fieldname === "sent_percent" && value == null) return "";
 		return default_formatter(marketing_automation.cell(value, column), row, column, data);
 	},
 };

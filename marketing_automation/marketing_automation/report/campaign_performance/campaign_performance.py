@@ -120,17 +120,17 @@ def _row(action: dict, level: tuple[str, ...], counts: Counter) -> dict:
 		**({"trigger_name": action.trigger_name} if "trigger" in level else {}),
 		**({"action_name": action.action_name} if "action" in level else {}),
 		"due": sum(counts.values()),
-		"told": counts[COMPLETED],
+		"sent": counts[COMPLETED],
 		"on_its_way": counts[PENDING] + counts[QUEUED],
 		"skipped": counts[SKIPPED],
 		"failed": counts[FAILED],
 		"cancelled": counts[CANCELLED],
-		"delivered": _share_delivered(counts),
+		"sent_percent": _sent_percent(counts),
 	}
 
 
-def _share_delivered(counts: Counter) -> float | None:
-	"""Return how many of 100 messages that have come to an end were delivered; None when none has."""
+def _sent_percent(counts: Counter) -> float | None:
+	"""Return how many of 100 messages that have come to an end the server has taken; None when none has."""
 	decided = counts[COMPLETED] + counts[FAILED]
 	return 100 * counts[COMPLETED] / decided if decided else None
 
@@ -154,7 +154,7 @@ def _columns(level: tuple[str, ...]) -> list[dict]:
 	]
 	numbers = (
 		("due", _("Messages Due")),
-		("told", _("Told")),
+		("sent", _("Sent", context="Lifecycle")),
 		("on_its_way", _("On Its Way")),
 		("skipped", _("Skipped", context="Lifecycle")),
 		("failed", _("Failed", context="Lifecycle")),
@@ -165,8 +165,8 @@ def _columns(level: tuple[str, ...]) -> list[dict]:
 	]
 	columns.append(
 		{
-			"fieldname": "delivered",
-			"label": _("Delivered", context="Lifecycle"),
+			"fieldname": "sent_percent",
+			"label": _("Sent (%)"),
 			"fieldtype": "Percent",
 			"width": 110,
 		}
@@ -206,7 +206,7 @@ def datasets(by_day: Counter, bars: dict[date, str]) -> list[dict]:
 	"""Return a dataset for each outcome; bars: the label of the bar that each day is in."""
 	found = []
 	for name, statuses in (
-		(_("Told"), (COMPLETED,)),
+		(_("Sent", context="Lifecycle"), (COMPLETED,)),
 		(_("On Its Way"), (PENDING, QUEUED)),
 		(_("Skipped", context="Lifecycle"), (SKIPPED,)),
 		(_("Failed", context="Lifecycle"), (FAILED,)),
@@ -224,7 +224,7 @@ def _summary(by_action: Counter) -> list[dict]:
 	for (_action, status), count in by_action.items():
 		totals[status] += count
 	numbers = [
-		(_("Told"), totals[COMPLETED], "Green"),
+		(_("Sent", context="Lifecycle"), totals[COMPLETED], "Green"),
 		(_("On Its Way"), totals[PENDING] + totals[QUEUED], "Blue"),
 		(_("Skipped", context="Lifecycle"), totals[SKIPPED], "Grey"),
 		(_("Failed", context="Lifecycle"), totals[FAILED], "Red"),
@@ -237,12 +237,12 @@ def _summary(by_action: Counter) -> list[dict]:
 		for label, value, indicator in numbers
 	]
 	# The table has no row of totals: Frappe would write the average of the percentages into it.
-	delivered = _share_delivered(totals)
-	if delivered is not None:
+	percent = _sent_percent(totals)
+	if percent is not None:
 		summary.append(
 			{
-				"label": _("Delivered", context="Lifecycle"),
-				"value": delivered,
+				"label": _("Sent (%)"),
+				"value": percent,
 				"datatype": "Percent",
 				"indicator": "Green",
 			}

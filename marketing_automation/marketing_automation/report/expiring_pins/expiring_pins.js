@@ -38,10 +38,7 @@ frappe.query_reports["Expiring Pins"] = {
 
 	formatter(value, row, column, data, default_formatter) {
 		if (column.fieldname === "problem" && value) {
-			return `<span class="lifecycle-problem">${frappe.utils.escape_html(__(value))}</span>`;
-		}
-		if (column.fieldname === "told" && value) {
-			return frappe.utils.escape_html(__(value));
+			return `<span class="lifecycle-problem">${frappe.utils.escape_html(value)}</span>`;
 		}
 		return default_formatter(marketing_automation.cell(value, column), row, column, data);
 	},

@@ -1,4 +1,4 @@
-"""Expiring Pins: a period in, its serial numbers out, with who will be told by which trigger, or why nobody will."""
+"""Expiring Pins: a period in, its serial numbers out, with the trigger that sends a message next, or why none does."""
 
 from datetime import date
 
@@ -68,7 +68,7 @@ def _columns() -> list[dict]:
 			("customer_name", _("Customer Name"), "Data", None, 170),
 			("customer", _("Customer"), "Link", "Customer", 150),
 			("recipient", _("E-mail"), "Data", None, 190),
-			("told", _("Already Handled"), "Data", None, 130),
+			("handled", _("Already Handled"), "Data", None, 130),
 			("next_on", _("Next Message"), "Date", None, 140),
 			("campaign", _("Campaign"), "Link", "Lifecycle Campaign", 180),
 			("trigger_name", _("Trigger"), "Data", None, 150),
@@ -83,7 +83,12 @@ def _summary(found: list[dict]) -> list[dict]:
 		for label, value, indicator in (
 			(_("Expiring"), len(found), "Blue"),
 			(_("All Is Well"), sum(not row["problem"] for row in found), "Green"),
-			(_("No Trigger Catches It"), sum(not row["covered"] for row in found), "Orange"),
+			(
+				_("No Trigger Catches It"),
+				# Each is counted once, by the problem that its row shows.
+				sum(row["reachable"] and not row["covered"] for row in found),
+				"Orange",
+			),
 			(_("Cannot Be Reached"), sum(not row["reachable"] for row in found), "Red"),
 		)
 	]
