@@ -99,6 +99,7 @@ class MarketingTestCase(unittest.TestCase):
 		frappe.db.delete("Email Queue Recipient")
 		frappe.db.delete("Email Queue")
 		frappe.db.delete("Email Unsubscribe")
+		frappe.db.delete("DocShare", {"share_doctype": ["in", [*OURS, "Email Template"]]})
 		for field in ("warranty_expiry_date", "amc_expiry_date"):
 			frappe.db.set_value(
 				"Serial No",

@@ -31,9 +31,15 @@ class TestAlarm(MarketingTestCase):
 	def test_where_none_can_log_in_the_system_managers(self):
 		factories.user("Marketing Manager")
 		self.without("Marketing Manager")
-		self.assertEqual(
-			self.told(), {*frappe.get_all("User", {"name": "keeper@users.example"}, pluck="name")}
+		# ERPNext's own tests have made others.
+		managers = frappe.get_all(
+			"Has Role", {"role": "System Manager", "parenttype": "User"}, pluck="parent", order_by="name asc"
 		)
+		enabled = frappe.get_all(
+			"User", {"enabled": 1, "name": ["in", managers]}, pluck="name", order_by="name asc"
+		)
+		self.assertIn("keeper@users.example", enabled)
+		self.assertEqual(self.told(), {*enabled} - {"Administrator"})
 
 	def test_where_there_is_nobody_the_administrator(self):
 		factories.keeper()

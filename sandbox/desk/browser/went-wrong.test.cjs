@@ -8,7 +8,7 @@ const { answered, closeDialog, dialog, fromRecipe, inBrowser, openForm, openList
 
 const { MARKETER, PASSWORD } = process.env;
 // The browser reports each request that fails.
-const REPORTED = /ERR_|status of (4|5)\d\d|ValidationError|^undefined/;
+const REPORTED = /ERR_|status of (4|5)\d\d|ValidationError|is not whitelisted|^undefined/;
 
 // What is opened, the method that it waits for, and what is there when the answer has come.
 const PLACES = [
