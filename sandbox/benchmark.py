@@ -251,7 +251,7 @@ def queueing() -> dict:
 		stack.enter_context(patch.object(drain, "enqueue"))
 		stack.enter_context(patch.object(deliver, "committed", watched))
 		for key, place, name in (
-			("look_again", deliver, "_look_again"),
+			("look_again", deliver, "look_again"),
 			("compose", email, "compose"),
 			("email_queue_rows", email, "hand_over"),
 			("ledger_update", ledger, "update"),
