@@ -33,7 +33,7 @@ lifecycle_sources = ["marketing_automation.engine.sources.serial_no"]
 
 # {action type: module that sends}; the contract is in engine/channels/__init__.py.
 lifecycle_channels = {
-	"Send Email": "marketing_automation.engine.channels.email",
+	"Send Email": "marketing_automation.channels.email.channel",
 }
 
 # Older versions of Frappe do not keep what a mail server said.

@@ -12,7 +12,7 @@ from frappe.utils import now_datetime
 from frappe.utils.jinja import get_jenv
 from jinja2 import TemplateSyntaxError, nodes
 
-from marketing_automation.engine import template_syntax, templates
+from marketing_automation.channels.email import template_syntax, templates
 from marketing_automation.install import ROLES
 
 DOCTYPE = "Email Template"

@@ -28,8 +28,9 @@ from frappe.installer import update_site_config
 from frappe.utils import cint, getdate, now_datetime
 from growth_plot import plot
 
-from marketing_automation.engine import deliver, drain, ledger, plan, rules, run, transaction
-from marketing_automation.engine.channels import email, email_queue
+from marketing_automation.channels.email import sender
+from marketing_automation.engine import deliver, ledger, plan, rules, run, transaction
+from marketing_automation.channels.email import channel as email, queue as email_queue
 from marketing_automation.engine.settings import limit
 from marketing_automation.tests import smtp_sink
 from marketing_automation.tests.case import statements
@@ -248,7 +249,7 @@ def queueing() -> dict:
 		return result
 
 	with contextlib.ExitStack() as stack:
-		stack.enter_context(patch.object(drain, "enqueue"))
+		stack.enter_context(patch.object(sender, "enqueue"))
 		stack.enter_context(patch.object(deliver, "committed", watched))
 		for key, place, name in (
 			("look_again", deliver, "look_again"),
@@ -285,7 +286,7 @@ def rendering() -> float:
 	from frappe.email.email_body import EMail
 	from frappe.email.queue import get_unsubscribe_message
 
-	from marketing_automation.engine import layout, templates
+	from marketing_automation.channels.email import layout, templates
 
 	account = email_queue.account_for(None, email.REFERENCE_DOCTYPE)
 	# Sets how Python writes UTF-8 in mails.

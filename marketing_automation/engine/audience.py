@@ -13,7 +13,7 @@ import frappe
 from pypika import Order
 
 from marketing_automation import erpnext_schema
-from marketing_automation.engine import address as addresses
+from marketing_automation.channels.email import address as addresses
 from marketing_automation.engine import long_lists
 from marketing_automation.engine.model import DueEvent, Reason, Recipient
 from marketing_automation.engine.names import ByName, same

@@ -13,9 +13,11 @@ from frappe.email.queue import get_unsubscribe_message
 from frappe.utils import getdate, validate_email_address
 
 from marketing_automation import recipes as cookbook
-from marketing_automation.engine import audience, faults, insight, rules, templates
-from marketing_automation.engine.address import MOST_CHARACTERS
-from marketing_automation.engine.channels import Message, Unsendable, channel_for, email, email_queue
+from marketing_automation.channels.email import templates
+from marketing_automation.engine import audience, faults, insight, rules
+from marketing_automation.channels.email.address import MOST_CHARACTERS
+from marketing_automation.channels.email import channel as email, queue as email_queue
+from marketing_automation.engine.channels import Message, Unsendable, channel_for
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.language import in_language, of_the_site
 from marketing_automation.engine.model import DueEvent, Recipient, Rule

@@ -2,7 +2,8 @@
 
 import frappe
 
-from marketing_automation.engine import drain, identity, ledger
+from marketing_automation.channels.email import sender
+from marketing_automation.engine import identity, ledger
 from marketing_automation.engine.model import QUEUED
 from marketing_automation.engine.settings import SETTINGS
 
@@ -27,13 +28,13 @@ def execute() -> None:
 		limit_page_length=PAGE_SIZE,
 	):
 		frappe.db.set_value(
-			drain.DOCTYPE,
+			sender.DOCTYPE,
 			{
 				"name": ["in", [row.email_queue for row in rows if row.email_queue] or [""]],
 				"status": "Not Sent",
 			},
 			"send_after",
-			drain.OUT_OF_REACH,
+			sender.OUT_OF_REACH,
 			# It says since when nobody has moved the mail, and so when its job must be over.
 			update_modified=False,
 		)

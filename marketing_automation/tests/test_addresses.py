@@ -12,7 +12,8 @@ import frappe
 from frappe.email.doctype.email_queue.email_queue import SendMailContext
 
 from marketing_automation import api
-from marketing_automation.engine import address, audience
+from marketing_automation.channels.email import address
+from marketing_automation.engine import audience
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.factories import in_days

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from marketing_automation import erpnext_schema
-from marketing_automation.engine import address, audience, plan, rules
+from marketing_automation.channels.email import address
+from marketing_automation.engine import audience, plan, rules
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, statements
 from marketing_automation.tests.factories import forget_bundles, forget_owner, in_days

@@ -9,7 +9,7 @@ import frappe
 
 from marketing_automation import api, hooks
 from marketing_automation.engine import deliver, ledger, overlap, retention, retry, settle, watchdog
-from marketing_automation.engine.channels import email
+from marketing_automation.channels.email import channel as email
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.sources import serial_no
 from marketing_automation.marketing_automation.report.expiring_pins import expiring_pins

@@ -6,7 +6,8 @@ import frappe
 from frappe.client import set_value
 
 from marketing_automation import api
-from marketing_automation.engine import drain, identity, run, settle
+from marketing_automation.channels.email import sender
+from marketing_automation.engine import identity, run, settle
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.patches import send_our_own_mails
 from marketing_automation.tests import factories
@@ -53,8 +54,8 @@ class TestCopies(MarketingTestCase):
 		factories.campaign()
 		self.run_night()
 		names = [str(mail.name) for mail in self.mails()]
-		with self.on_a_copy(), patch.object(drain._Sender, "send") as send:
-			drain.drain(names)
+		with self.on_a_copy(), patch.object(sender._Sender, "send") as send:
+			sender.drain(names)
 			send.assert_not_called()
 			settle.settle()
 			self.assertEqual((self.outcome_of(self.pin), self.mails()), (("Pending", None), []))

@@ -9,8 +9,9 @@ import frappe
 from frappe.email.doctype.email_queue.email_queue import EmailQueue, SendMailContext
 
 from marketing_automation import unsubscribe
-from marketing_automation.engine import deliver, drain, layout, ledger, plan, rules, run, settle
-from marketing_automation.engine.channels import email
+from marketing_automation.channels.email import layout, sender
+from marketing_automation.engine import deliver, ledger, plan, rules, run, settle
+from marketing_automation.channels.email import channel as email
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, mail_parts, mail_subject, replaced_hooks
@@ -244,7 +245,7 @@ class TestOneBadRecord(MarketingTestCase):
 			{row.campaign: row.status for row in self.ledger()},
 			{before.name: "Queued", broken.name: "Pending", after.name: "Queued"},
 		)
-		drain.enqueue.assert_called_once_with([str(mail.name) for mail in self.mails()])
+		sender.enqueue.assert_called_once_with([str(mail.name) for mail in self.mails()])
 		# When it has one again.
 		deliver.deliver(names)
 		self.assertEqual({row.status for row in self.ledger()}, {"Queued"})

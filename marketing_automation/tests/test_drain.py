@@ -14,8 +14,9 @@ from frappe.email.queue import get_queue
 from frappe.utils import now_datetime
 from rq.timeouts import JobTimeoutException
 
-from marketing_automation.engine import deliver, drain, settle
-from marketing_automation.engine.channels import mime
+from marketing_automation.channels.email import sender
+from marketing_automation.engine import deliver, settle
+from marketing_automation.channels.email import mime
 from marketing_automation.tests import factories, smtp_sink
 from marketing_automation.tests.case import (
 	MarketingTestCase,
@@ -26,7 +27,7 @@ from marketing_automation.tests.case import (
 from marketing_automation.tests.factories import in_days
 
 # The tests' own set-up replaces it.
-ENQUEUE = drain.enqueue
+ENQUEUE = sender.enqueue
 REFUSED = "550 5.1.1 no such user"
 # One of two senders of the same rows.
 SENDER = """
@@ -38,7 +39,7 @@ frappe.init(site=sys.argv[1], sites_path=".")
 frappe.connect()
 frappe.conf.update(mail_server="127.0.0.1", mail_port=int(sys.argv[2]), auto_email_id="shop@company.example")
 sys.stdin.readline()
-drain.drain(sys.argv[3:])
+sender.drain(sys.argv[3:])
 """
 
 
@@ -60,7 +61,7 @@ class DrainTestCase(MarketingTestCase):
 		# As in a job of its own.
 		frappe.local.outgoing_email_account = {}
 		with outside_test_mode():
-			drain.drain(names)
+			sender.drain(names)
 
 	def statuses(self) -> list[str]:
 		return [mail.status for mail in self.mails()]
@@ -79,7 +80,7 @@ class TestDrain(DrainTestCase):
 
 	def test_a_batch_is_sent_when_it_is_committed_and_the_ledger_closed(self):
 		names = self.queued()
-		self.assertEqual(drain.enqueue.call_args.args, (names,))
+		self.assertEqual(sender.enqueue.call_args.args, (names,))
 		self.assertEqual({row.status for row in self.ledger()}, {"Queued"})
 		self.drain(names)
 		self.assertEqual(set(self.statuses()), {"Sent"})
@@ -103,7 +104,7 @@ class TestDrain(DrainTestCase):
 			self.assertRaises(RuntimeError),
 		):
 			deliver.deliver([row.name for row in self.ledger()])
-		drain.enqueue.assert_not_called()
+		sender.enqueue.assert_not_called()
 
 	def test_frappe_never_sends_them_by_itself(self):
 		names = self.queued()
@@ -117,7 +118,7 @@ class TestDrain(DrainTestCase):
 		names = self.queued()
 		for minutes in (20, -20):
 			with self.at(str(now_datetime() + timedelta(minutes=minutes))[:16]), outside_test_mode():
-				drain.drain(names)
+				sender.drain(names)
 			self.assertEqual((self.sink.mails, self.waiting_for_frappe()), ([], set()))
 
 	def test_two_drains_of_the_same_rows_send_each_once(self):
@@ -127,7 +128,7 @@ class TestDrain(DrainTestCase):
 		def other_one_first(session, *arguments, **options):
 			result = sendmail(session, *arguments, **options)
 			if len(self.sink.mails) == 1:
-				drain.drain(names)
+				sender.drain(names)
 			return result
 
 		with patch.object(smtplib.SMTP, "sendmail", other_one_first):
@@ -174,14 +175,14 @@ class TestDrain(DrainTestCase):
 		names = self.queued(6)
 		with patch.dict(frappe.local.conf, {"mail_port": 9}):
 			self.drain(names)
-		self.assertEqual(self.statuses(), ["Error"] * drain.GIVE_UP_AFTER + ["Not Sent"] * 3)
+		self.assertEqual(self.statuses(), ["Error"] * sender.GIVE_UP_AFTER + ["Not Sent"] * 3)
 		self.assertEqual(Counter(row.status for row in self.ledger()), {"Failed": 3, "Queued": 3})
 		self.assertTrue(all(row.next_attempt_at for row in self.ledger(status="Failed")))
 		self.assertEqual(self.waiting_for_frappe(), set())
 
 	def test_a_server_that_hangs_is_not_waited_for_twice(self):
 		names = self.queued()
-		with patch.object(drain, "PATIENCE", -1), patch.dict(frappe.local.conf, {"mail_port": 9}):
+		with patch.object(sender, "PATIENCE", -1), patch.dict(frappe.local.conf, {"mail_port": 9}):
 			self.drain(names)
 		self.assertEqual(self.statuses(), ["Error", "Not Sent", "Not Sent"])
 
@@ -200,7 +201,7 @@ class TestDrain(DrainTestCase):
 
 		with (
 			patch.object(EmailAccount, "get_smtp_server", without_token),
-			patch.object(drain, "GIVE_UP_AFTER", 1),
+			patch.object(sender, "GIVE_UP_AFTER", 1),
 		):
 			self.drain(names)
 		self.assertEqual(self.statuses(), ["Error", "Sent", "Not Sent", "Sent"])
@@ -223,10 +224,10 @@ class TestDrain(DrainTestCase):
 
 	def test_what_a_job_has_no_time_for_another_job_of_ours_sends(self):
 		names = self.queued()
-		drain.enqueue.reset_mock()
-		with patch.object(drain, "SECONDS_PER_JOB", 0):
+		sender.enqueue.reset_mock()
+		with patch.object(sender, "SECONDS_PER_JOB", 0):
 			self.drain(names)
-		drain.enqueue.assert_called_once_with(names)
+		sender.enqueue.assert_called_once_with(names)
 		self.assertEqual((set(self.statuses()), self.waiting_for_frappe()), ({"Not Sent"}, set()))
 		self.drain(names)
 		self.assertEqual(set(self.statuses()), {"Sent"})
@@ -357,7 +358,7 @@ class TestFinished(DrainTestCase):
 
 	def test_the_victim_of_a_deadlock_sends_no_mail_twice(self):
 		names = self.queued()
-		write, victims = drain._Sender._write, []
+		write, victims = sender._Sender._write, []
 
 		def deadlocked(sender, mail):
 			result = write(sender, mail)
@@ -366,7 +367,7 @@ class TestFinished(DrainTestCase):
 				raise frappe.QueryDeadlockError
 			return result
 
-		with patch.object(drain._Sender, "_write", deadlocked):
+		with patch.object(sender._Sender, "_write", deadlocked):
 			self.drain(names)
 		self.assertEqual((len(self.sink.mails), set(self.statuses())), (3, {"Sent"}))
 
@@ -398,7 +399,7 @@ class TestFinished(DrainTestCase):
 			handed_over.append((str(mail.name), recipient, message))
 
 		with (
-			patch.object(drain, "get_hook_method", return_value=provider),
+			patch.object(sender, "get_hook_method", return_value=provider),
 			patch("frappe.email.doctype.email_queue.email_queue.get_hook_method", return_value=provider),
 		):
 			self.drain(names)
@@ -407,9 +408,9 @@ class TestFinished(DrainTestCase):
 
 	def test_a_row_with_more_to_do_is_not_finished(self):
 		(name,) = self.queued(1)
-		mail = drain._ours([name])[name]
-		account = drain._Sender()._account(mail)
-		self.assertTrue(drain._is_finished(mail, account))
+		mail = sender._ours([name])[name]
+		account = sender._Sender()._account(mail)
+		self.assertTrue(sender._is_finished(mail, account))
 		for change in (
 			{"attachments": '[{"fid": "x"}]'},
 			{"communication": "x"},
@@ -420,15 +421,15 @@ class TestFinished(DrainTestCase):
 			with self.subTest(change):
 				recipients = [frappe._dict(row) for row in change.pop("recipients", mail.recipients)]
 				self.assertFalse(
-					drain._is_finished(frappe._dict(mail, recipients=recipients, **change), account)
+					sender._is_finished(frappe._dict(mail, recipients=recipients, **change), account)
 				)
 		for change in ({"append_emails_to_sent_folder": 1}, {"service": "Frappe Mail"}):
 			with self.subTest(change):
-				self.assertFalse(drain._is_finished(mail, frappe._dict(change)))
+				self.assertFalse(sender._is_finished(mail, frappe._dict(change)))
 
 
 class TestEnqueue(MarketingTestCase):
 	def test_a_job_has_so_many_mails(self):
 		with patch.object(frappe, "enqueue") as enqueue:
-			ENQUEUE(["1"] * (drain.MAILS_PER_JOB + 1))
-		self.assertEqual([len(call.kwargs["names"]) for call in enqueue.mock_calls], [drain.MAILS_PER_JOB, 1])
+			ENQUEUE(["1"] * (sender.MAILS_PER_JOB + 1))
+		self.assertEqual([len(call.kwargs["names"]) for call in enqueue.mock_calls], [sender.MAILS_PER_JOB, 1])

@@ -27,7 +27,7 @@ import sys
 import frappe
 import frappe.email.doctype.email_queue.email_queue
 import frappe.email.queue
-import marketing_automation.engine.drain
+import marketing_automation.channels.email.sender
 import marketing_automation.engine.run
 import marketing_automation.engine.settle
 from frappe.utils.background_jobs import start_worker

@@ -7,7 +7,7 @@ from unittest.mock import patch
 import frappe
 
 from marketing_automation import api
-from marketing_automation.engine.channels import email
+from marketing_automation.channels.email import channel as email
 from marketing_automation.engine.model import Reason
 from marketing_automation.engine.sources import serial_no
 from marketing_automation.tests import factories

@@ -8,8 +8,9 @@ import frappe
 from frappe.utils import add_to_date, now_datetime
 
 from marketing_automation import api
-from marketing_automation.engine import drain, settle
-from marketing_automation.engine.channels.smtp_errors import fault_of_server
+from marketing_automation.channels.email import sender
+from marketing_automation.engine import settle
+from marketing_automation.channels.email.smtp_errors import fault_of_server
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, outside_test_mode, statements
 from marketing_automation.tests.factories import in_days
@@ -75,7 +76,7 @@ class TestTheBar(MarketingTestCase):
 		campaign = self.queued()
 		self.assertEqual(self.texts(campaign), [], "nothing has failed yet")
 		with patch.dict(frappe.local.conf, {"mail_port": self.closed_port()}), outside_test_mode():
-			drain.drain([str(mail.name) for mail in self.mails()])
+			sender.drain([str(mail.name) for mail in self.mails()])
 		self.assertNotIn("Completed", {row.status for row in self.ledger()})
 		(text,) = self.texts(campaign)
 		self.assertIn("cannot be reached", text)

@@ -8,7 +8,8 @@ from frappe.email.doctype.email_queue import email_queue
 from frappe.email.queue import get_queue
 from frappe.utils import now_datetime
 
-from marketing_automation.engine import drain, settle
+from marketing_automation.channels.email import sender
+from marketing_automation.engine import settle
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.patches import send_our_own_mails
 from marketing_automation.tests import factories, smtp_sink
@@ -77,8 +78,8 @@ class TestSuspended(WaitingTestCase):
 		self.due()
 		self.run_night()
 		names = [str(mail.name) for mail in self.mails()]
-		with self.at(f"{in_days(60)} 09:00"), patch.object(drain._Sender, "send") as send:
-			drain.drain(names)
+		with self.at(f"{in_days(60)} 09:00"), patch.object(sender._Sender, "send") as send:
+			sender.drain(names)
 		send.assert_not_called()
 
 	def test_what_cannot_go_is_settled_meanwhile(self):
@@ -132,7 +133,7 @@ class TestTheSenderHasDied(WaitingTestCase):
 
 	def test_one_that_frappe_has_taken_from_a_dead_sender_is_not_sent_again(self):
 		# Our job took it and died, or a person's request; newer versions make it "Not Sent" after a quarter of an hour.
-		for taken in (drain.TAKEN, drain.OUT_OF_REACH):
+		for taken in (sender.TAKEN, sender.OUT_OF_REACH):
 			with self.subTest(taken):
 				self._reset()
 				self.due()
@@ -163,7 +164,7 @@ class TestEmailQueuesButtons(WaitingTestCase):
 		frappe.clear_messages()
 		# Older versions compare wrongly there.
 		frappe.db.set_value(
-			"Email Queue", mail.name, {"status": "Not Sent", "send_after": drain.OUT_OF_REACH}
+			"Email Queue", mail.name, {"status": "Not Sent", "send_after": sender.OUT_OF_REACH}
 		)
 		frappe.db.commit()
 		self.assertEqual(get_queue(), [])
@@ -184,7 +185,7 @@ class TestEmailQueuesButtons(WaitingTestCase):
 			frappe.local.outgoing_email_account = {}
 			with outside_test_mode():
 				email_queue.send_now(mail.name)
-				drain.drain([str(mail.name)])
+				sender.drain([str(mail.name)])
 		self.assertEqual((len(sink.mails), self.statuses()), (1, ["Completed"]))
 
 
@@ -242,9 +243,9 @@ class TestThrottle(WaitingTestCase):
 		self.run_night()
 		room = []
 		with self.later(minutes=2):
-			self.assertEqual(drain.room(""), 3)
-			drain.take_room([""] * 2)
-			room.append(drain.room(""))
+			self.assertEqual(sender.room(""), 3)
+			sender.take_room([""] * 2)
+			room.append(sender.room(""))
 			frappe.db.rollback()
 		self.assertEqual(room, [1])
 
@@ -299,8 +300,8 @@ class TestMailsOfTheFirstVersion(WaitingTestCase):
 		self.assertEqual(
 			{str(row.name): row.send_after for row in self.mails()},
 			{
-				str(leased.name): drain.OUT_OF_REACH,
-				str(paced.name): drain.OUT_OF_REACH,
+				str(leased.name): sender.OUT_OF_REACH,
+				str(paced.name): sender.OUT_OF_REACH,
 				str(sent.name): None,
 				str(others.name): None,
 			},

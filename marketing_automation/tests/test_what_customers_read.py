@@ -7,7 +7,7 @@ from unittest.mock import patch
 import frappe
 
 from marketing_automation import recipes
-from marketing_automation.engine import layout, templates
+from marketing_automation.channels.email import layout, templates
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, mail_parts
 from marketing_automation.tests.factories import in_days

@@ -5,7 +5,8 @@ from unittest.mock import patch
 import frappe
 
 from marketing_automation import api
-from marketing_automation.engine import drain, settle, withdrawal
+from marketing_automation.channels.email import sender
+from marketing_automation.engine import settle, withdrawal
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.factories import in_days
@@ -62,7 +63,7 @@ class TestWithdrawal(MarketingTestCase):
 		sending, taken, _waiting = self.mails()
 		frappe.db.set_value("Email Queue", sending.name, "status", "Sending")
 		# Newer versions of Frappe make of one that has been Sending for long "Not Sent" again.
-		frappe.db.set_value("Email Queue", taken.name, "send_after", drain.TAKEN)
+		frappe.db.set_value("Email Queue", taken.name, "send_after", sender.TAKEN)
 		self.paused(campaign)
 		settle.settle()
 		self.assertEqual(self.statuses(), ["Queued", "Queued", "Cancelled"])
@@ -76,8 +77,8 @@ class TestWithdrawal(MarketingTestCase):
 		names = [str(mail.name) for mail in self.mails()]
 		self.paused(campaign)
 		settle.settle()
-		with patch.object(drain._Sender, "send") as send:
-			drain.drain(names)
+		with patch.object(sender._Sender, "send") as send:
+			sender.drain(names)
 		send.assert_not_called()
 
 	def test_other_campaigns_are_left_alone(self):

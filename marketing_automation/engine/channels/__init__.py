@@ -1,5 +1,5 @@
 """Channels: how a message leaves. One module each, named in the hook `lifecycle_channels` by its action type:
-`{"Send Email": "marketing_automation.engine.channels.email"}`.
+`{"Send Email": "marketing_automation.channels.email.channel"}`.
 
 A channel module has:
 

@@ -22,7 +22,7 @@ from rq.timeouts import BaseTimeoutException
 
 from marketing_automation import compat
 from marketing_automation.engine import audience, identity, ledger, settle
-from marketing_automation.engine.channels import mime, smtp_errors
+from marketing_automation.channels.email import mime, smtp_errors
 from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.transaction import committed

@@ -1,7 +1,7 @@
 """E-mail, through Frappe's Email Queue: whatever provider the site's Email Account has.
 
 The Email Queue row is written in the caller's transaction, so it and the ledger's step to Queued are there
-together or not at all. The mails are sent when that is committed (engine/drain.py).
+together or not at all. The mails are sent when that is committed (engine/sender.py).
 """
 
 import dataclasses
@@ -17,9 +17,10 @@ from frappe.email.queue import get_unsubscribe_message
 from frappe.utils import cint, now_datetime
 
 from marketing_automation import unsubscribe
-from marketing_automation.engine import address as addresses
-from marketing_automation.engine import drain, layout, templates
-from marketing_automation.engine.channels import Message, Unsendable, email_queue, mime, smtp_errors
+from marketing_automation.channels.email import address as addresses
+from marketing_automation.channels.email import layout, sender, templates
+from marketing_automation.channels.email import mime, queue as email_queue, smtp_errors
+from marketing_automation.engine.channels import Message, Unsendable
 from marketing_automation.engine.language import in_language
 from marketing_automation.engine.model import COMPLETED, FAILED, QUEUED, Reason
 from marketing_automation.engine.schedule import AFTER
@@ -316,17 +317,17 @@ def _made_once(key: tuple, make: Callable):
 
 def is_throttled() -> bool:
 	"""Say whether each account sends only so many mails a minute, and does so now. 2 queries."""
-	return bool(drain.throttle()) and not drain.held_back()
+	return bool(sender.throttle()) and not sender.held_back()
 
 
 def room(campaign: dict) -> int | None:
 	"""Return how many mails the campaign may send now: None for any number, 0 while nothing is sent. 2 queries, and
 	some more with a throttle."""
-	if drain.held_back():
+	if sender.held_back():
 		return 0
-	if not drain.throttle():
+	if not sender.throttle():
 		return None
-	return drain.room(_throttled(email_queue.account_for(campaign.sender or None, REFERENCE_DOCTYPE)))
+	return sender.room(_throttled(email_queue.account_for(campaign.sender or None, REFERENCE_DOCTYPE)))
 
 
 def _throttled(account: EmailAccount) -> str:
@@ -336,15 +337,15 @@ def _throttled(account: EmailAccount) -> str:
 
 def hand_over(composed: list[dict]) -> list[dict]:
 	"""Write the Email Queue rows of a batch and return {"email_queue": name} of each. See email_queue.insert."""
-	if drain.throttle():
-		drain.take_room([mail["email_account"] or "" for mail in composed])
-	names = email_queue.insert([{**mail, "send_after": drain.OUT_OF_REACH} for mail in composed])
+	if sender.throttle():
+		sender.take_room([mail["email_account"] or "" for mail in composed])
+	names = email_queue.insert([{**mail, "send_after": sender.OUT_OF_REACH} for mail in composed])
 	return [{"email_queue": name} for name in names]
 
 
 def dispatch(handed_over: list[dict]) -> None:
 	"""Have the mails sent that are now in Email Queue."""
-	drain.enqueue([fields["email_queue"] for fields in handed_over])
+	sender.enqueue([fields["email_queue"] for fields in handed_over])
 
 
 def recall(rows: list[dict]) -> dict[str, dict]:
@@ -381,13 +382,13 @@ def withdraw(rows: list[dict], only_left_behind: bool = False) -> set[str]:
 		.select(table.name, table.modified)
 		.where(table.name.isin(list({row.email_queue for row in rows}) or [""]))
 		.where(table.status == "Not Sent")
-		.where(table.send_after == drain.OUT_OF_REACH)
+		.where(table.send_after == sender.OUT_OF_REACH)
 		# As in `_is_being_sent`.
 		.where((table.retry == 0) | (table.error != ""))
 		.for_update()
 	).run()
-	if only_left_behind and found and not drain.held_back():
-		found = [(name, modified) for name, modified in found if drain.is_left_behind(modified)]
+	if only_left_behind and found and not sender.held_back():
+		found = [(name, modified) for name, modified in found if sender.is_left_behind(modified)]
 	names = {str(name) for name, _modified in found}
 	_delete(names)
 	return {row.name for row in rows if row.email_queue in names}
@@ -400,7 +401,7 @@ def asked_again() -> set[str]:
 		frappe.qb.from_(table)
 		.select(table.name)
 		.where(table.status == "Not Sent")
-		.where(table.send_after == drain.OUT_OF_REACH)
+		.where(table.send_after == sender.OUT_OF_REACH)
 		.where(table.reference_doctype == REFERENCE_DOCTYPE)
 		# That is written down as a change; whatever waits for its first attempt is as it was made.
 		.where(table.modified > table.creation)
@@ -480,7 +481,7 @@ def _is_being_sent(mail: dict) -> bool:
 
 	Newer versions of Frappe make such a mail "Not Sent" again, with an attempt and no error.
 	"""
-	was = mail.send_after == drain.TAKEN or (mail.retry and not mail.error)
+	was = mail.send_after == sender.TAKEN or (mail.retry and not mail.error)
 	return mail.status == "Sending" or (mail.status == "Not Sent" and bool(was))
 
 
@@ -520,6 +521,6 @@ def _end(mail: dict) -> bool:
 	frappe.db.set_value(
 		"Email Queue",
 		mail.name,
-		{"status": "Error", "error": outcome_unknown(), "send_after": drain.OUT_OF_REACH},
+		{"status": "Error", "error": outcome_unknown(), "send_after": sender.OUT_OF_REACH},
 	)
 	return True
