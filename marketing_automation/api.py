@@ -19,7 +19,7 @@ from marketing_automation.engine import preview as previews
 from marketing_automation.engine import retry as retrying
 from marketing_automation.channels.email import channel as email
 from marketing_automation.engine.model import FAILED
-from marketing_automation.engine.sources import serial_no as serial_nos
+from marketing_automation.sources import serial_no as serial_nos
 from marketing_automation.channels.email.templates import template_for
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.permissions import by_role

@@ -29,7 +29,7 @@ scheduler_events = {
 }
 
 # Modules that yield due events; the contract is in engine/sources/__init__.py.
-lifecycle_sources = ["marketing_automation.engine.sources.serial_no"]
+lifecycle_sources = ["marketing_automation.sources.serial_no"]
 
 # {action type: module that sends}; the contract is in engine/channels/__init__.py.
 lifecycle_channels = {

@@ -18,7 +18,7 @@ from frappe.utils import cstr, getdate, now_datetime
 from rq.timeouts import BaseTimeoutException
 
 from marketing_automation.engine import audience, faults, identity, ledger, plan, protection, rules
-from marketing_automation.engine.channels import Message, Unsendable, channel_for
+from marketing_automation.engine.channel import Message, Unsendable, channel_for
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.language import in_the_sites_language

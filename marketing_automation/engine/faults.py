@@ -17,10 +17,10 @@ from frappe import _
 from rq.timeouts import BaseTimeoutException
 
 from marketing_automation.engine import schedule
-from marketing_automation.engine.channels import channel_for
+from marketing_automation.engine.channel import channel_for
 from marketing_automation.engine.model import DueEvent, Rule
 from marketing_automation.engine.schedule import Window
-from marketing_automation.engine.sources import source_for
+from marketing_automation.engine.source import source_for
 
 # No rule's fault: whoever works is interrupted.
 INTERRUPTIONS = (

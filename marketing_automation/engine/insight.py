@@ -26,7 +26,7 @@ from marketing_automation.engine.model import (
 from marketing_automation.engine.names import folded, same
 from marketing_automation.engine.schedule import Window
 from marketing_automation.engine.settings import limit
-from marketing_automation.engine.sources import serial_no
+from marketing_automation.sources import serial_no
 from marketing_automation.engine.visibility import Visibility
 
 REFERENCE = "Serial No"

@@ -3,7 +3,7 @@
 import frappe
 
 from marketing_automation.engine import ledger
-from marketing_automation.engine.channels import by_channel
+from marketing_automation.engine.channel import by_channel
 from marketing_automation.engine.model import CANCELLED, QUEUED, Reason
 
 FIELDS = ["name", "action", "email_queue", "run"]

@@ -8,7 +8,7 @@ from frappe.utils import getdate
 from marketing_automation.engine import ledger, plan, rules, schedule
 from marketing_automation.engine.model import Rule
 from marketing_automation.engine.settings import SETTINGS, day
-from marketing_automation.engine.sources import source_for
+from marketing_automation.engine.source import source_for
 
 
 def clear(days: int) -> None:

@@ -18,7 +18,7 @@ from marketing_automation.engine import (
 	plan,
 	rules,
 )
-from marketing_automation.engine.channels import channel_for
+from marketing_automation.engine.channel import channel_for
 from marketing_automation.engine.faults import Fault, Faults
 from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.transaction import committed

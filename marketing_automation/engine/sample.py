@@ -17,11 +17,11 @@ from marketing_automation.channels.email import templates
 from marketing_automation.engine import audience, faults, insight, rules
 from marketing_automation.channels.email.address import MOST_CHARACTERS
 from marketing_automation.channels.email import channel as email, queue as email_queue
-from marketing_automation.engine.channels import Message, Unsendable, channel_for
+from marketing_automation.engine.channel import Message, Unsendable, channel_for
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.language import in_language, of_the_site
 from marketing_automation.engine.model import DueEvent, Recipient, Rule
-from marketing_automation.engine.sources import source_for
+from marketing_automation.engine.source import source_for
 from marketing_automation.engine.visibility import Visibility
 
 UNSUBSCRIBE_URL = "<!--unsubscribe_url-->"

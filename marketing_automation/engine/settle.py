@@ -20,7 +20,7 @@ from marketing_automation.engine import (
 	watchdog,
 	withdrawal,
 )
-from marketing_automation.engine.channels import by_channel, channels
+from marketing_automation.engine.channel import by_channel, channels
 from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.model import FAILED, PENDING, QUEUED
 from marketing_automation.engine.settings import limit

@@ -8,7 +8,7 @@ this moment stays, and ends as it ends.
 import frappe
 
 from marketing_automation.engine import ledger
-from marketing_automation.engine.channels import by_channel
+from marketing_automation.engine.channel import by_channel
 from marketing_automation.engine.model import CANCELLED, PENDING, QUEUED, Reason
 from marketing_automation.engine.transaction import apart, committed
 

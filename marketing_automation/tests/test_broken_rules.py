@@ -11,7 +11,7 @@ from marketing_automation import api, hooks
 from marketing_automation.engine import deliver, ledger, overlap, retention, retry, settle, watchdog
 from marketing_automation.channels.email import channel as email
 from marketing_automation.engine.settings import SETTINGS
-from marketing_automation.engine.sources import serial_no
+from marketing_automation.sources import serial_no
 from marketing_automation.marketing_automation.report.expiring_pins import expiring_pins
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, replaced_hooks

@@ -576,7 +576,7 @@ class TestMail(MarketingTestCase):
 		return frappe.db.get_value("Lifecycle Action", {"campaign": campaign.name}, "email_template")
 
 	def test_the_channel_is_found_by_its_hook(self):
-		from marketing_automation.engine.channels import channel_for
+		from marketing_automation.engine.channel import channel_for
 
 		self.assertIs(channel_for("Send Email"), email)
 		with self.refused("Send Pigeon"):

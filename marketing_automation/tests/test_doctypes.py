@@ -10,7 +10,7 @@ import marketing_automation
 from marketing_automation import api, compat
 from marketing_automation.engine.ledger import STATUSES
 from marketing_automation.engine.model import Reason
-from marketing_automation.engine.sources import serial_no
+from marketing_automation.sources import serial_no
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, caches_kept
 from marketing_automation.tests.factories import in_days

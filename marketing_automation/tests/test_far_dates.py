@@ -22,7 +22,7 @@ from marketing_automation.engine.schedule import (
 	shifted,
 	window,
 )
-from marketing_automation.engine.sources import serial_no
+from marketing_automation.sources import serial_no
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.marketing_automation.report.campaign_performance import campaign_performance
 from marketing_automation.marketing_automation.report.expiring_pins import expiring_pins

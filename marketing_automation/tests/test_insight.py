@@ -9,7 +9,7 @@ import frappe
 from marketing_automation import api
 from marketing_automation.channels.email import channel as email
 from marketing_automation.engine.model import Reason
-from marketing_automation.engine.sources import serial_no
+from marketing_automation.sources import serial_no
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, replaced_hooks, sending_suspended, statements
 from marketing_automation.tests.factories import in_days

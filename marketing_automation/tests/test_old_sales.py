@@ -8,7 +8,7 @@ from marketing_automation import api, erpnext_schema
 from marketing_automation.engine import audience
 from marketing_automation.engine.model import DueEvent
 from marketing_automation.engine.names import ByName, folded, same
-from marketing_automation.engine.sources import serial_no
+from marketing_automation.sources import serial_no
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, statements
 from marketing_automation.tests.factories import forget_bundles, forget_owner, in_days

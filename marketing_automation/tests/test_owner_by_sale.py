@@ -10,7 +10,7 @@ import frappe
 from marketing_automation import api, erpnext_schema, install
 from marketing_automation.engine import rules
 from marketing_automation.engine.schedule import Window
-from marketing_automation.engine.sources import serial_no
+from marketing_automation.sources import serial_no
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.marketing_automation.report.expiring_pins import expiring_pins
 from marketing_automation.tests import factories

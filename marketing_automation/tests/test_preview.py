@@ -8,7 +8,7 @@ import frappe.client
 from marketing_automation import api
 from marketing_automation.engine import preview as previews
 from marketing_automation.engine.model import Reason
-from marketing_automation.engine.sources import serial_no
+from marketing_automation.sources import serial_no
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, statements

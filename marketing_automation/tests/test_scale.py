@@ -31,7 +31,7 @@ from marketing_automation.engine.model import (
 	Recipient,
 )
 from marketing_automation.engine.settings import SETTINGS
-from marketing_automation.engine.sources import serial_no
+from marketing_automation.sources import serial_no
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.marketing_automation.report.campaign_performance import campaign_performance
 from marketing_automation.patches import slim_ledger

@@ -7,7 +7,7 @@ import frappe
 from marketing_automation import api
 from marketing_automation.engine import deliver, ledger, retry, run, settle
 from marketing_automation.engine.settings import SETTINGS
-from marketing_automation.engine.sources import serial_no
+from marketing_automation.sources import serial_no
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.factories import in_days

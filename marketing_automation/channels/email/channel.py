@@ -20,7 +20,7 @@ from marketing_automation import unsubscribe
 from marketing_automation.channels.email import address as addresses
 from marketing_automation.channels.email import layout, sender, templates
 from marketing_automation.channels.email import mime, queue as email_queue, smtp_errors
-from marketing_automation.engine.channels import Message, Unsendable
+from marketing_automation.engine.channel import Message, Unsendable
 from marketing_automation.engine.language import in_language
 from marketing_automation.engine.model import COMPLETED, FAILED, QUEUED, Reason
 from marketing_automation.engine.schedule import AFTER

@@ -2,7 +2,7 @@ import frappe
 from frappe import _
 from frappe.model.document import Document
 
-from marketing_automation.engine.channels import channel_for
+from marketing_automation.engine.channel import channel_for
 from marketing_automation.engine.language import of_the_site
 from marketing_automation.lifecycle import (
 	only_switched_off,

@@ -8,7 +8,7 @@ from frappe.utils import getdate, now_datetime
 from marketing_automation import template_rights
 from marketing_automation.engine import campaigns, faults, ledger, overlap, rules, withdrawal
 from marketing_automation.channels.email import channel as email
-from marketing_automation.engine.channels import channel_for
+from marketing_automation.engine.channel import channel_for
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.lifecycle import (
 	read_numbers,

@@ -8,8 +8,8 @@ from frappe.model.document import Document
 from marketing_automation.engine import faults, retention
 from marketing_automation.engine.language import in_language, written
 from marketing_automation.engine.schedule import BEFORE, SIGN
-from marketing_automation.engine.sources import source_for
-from marketing_automation.engine.sources.serial_no import parse_filters, unreadable
+from marketing_automation.engine.source import source_for
+from marketing_automation.sources.serial_no import parse_filters, unreadable
 from marketing_automation.lifecycle import (
 	only_switched_off,
 	read_numbers,

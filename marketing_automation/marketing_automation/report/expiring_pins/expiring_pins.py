@@ -8,7 +8,7 @@ from frappe import _
 from marketing_automation.days import asked
 from marketing_automation.engine import coverage
 from marketing_automation.engine.schedule import shifted
-from marketing_automation.engine.sources import serial_no
+from marketing_automation.sources import serial_no
 from marketing_automation.engine.visibility import Visibility
 
 DEFAULT_DAYS = 30
