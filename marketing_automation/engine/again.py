@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import frappe
 
-from marketing_automation.engine import audience, faults, ledger, plan
+from marketing_automation.engine import faults, ledger, plan, recipients
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.model import (
 	CAN_PASS,
@@ -152,10 +152,10 @@ def _rows(day: date, actions: list[str]) -> Iterator[list[dict]]:
 
 
 def _changed_hands(rows: list[dict], found: dict[str, Span], broken: Faults) -> list[dict]:
-	"""Return those of the rows whose product somebody else owns now. The queries of `current` and `audience.owners`."""
+	"""Return those of the rows whose product somebody else owns now. The queries of `current` and `recipients.owners`."""
 	events = _current(rows, found, broken)
 	alive = [(row, event) for row, event in zip(rows, events, strict=True) if event]
-	owners = audience.owners([event for _row, event in alive])
+	owners = recipients.owners([event for _row, event in alive])
 	return [
 		row
 		for (row, _event), (customer, _reason) in zip(alive, owners, strict=True)
@@ -166,9 +166,9 @@ def _changed_hands(rows: list[dict], found: dict[str, Span], broken: Faults) -> 
 def _look_at(
 	page: Page, rows: list[dict], found: dict[str, Span], night: date, broken: Faults, passes: bool
 ) -> None:
-	"""Add to a page what is done about rows. The queries of `current` and `audience.recipients`."""
+	"""Add to a page what is done about rows. The queries of `current` and `recipients.recipients`."""
 	events = _current(rows, found, broken)
-	recipients = iter(audience.recipients([event for event in events if event]))
+	recipients = iter(recipients.recipients([event for event in events if event]))
 	for row, event in zip(rows, events, strict=True):
 		recipient = next(recipients) if event else Recipient()
 		span = found[row.action]

@@ -8,7 +8,7 @@ import frappe
 from frappe import _
 from frappe.utils import getdate
 
-from marketing_automation.engine import again, audience, faults, ledger, rules, words
+from marketing_automation.engine import again, faults, ledger, recipients, rules, words
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import COMPLETED, PENDING, QUEUED, Reason
@@ -84,8 +84,8 @@ def _page(
 		broken,
 	):
 		coming |= found
-	reached = audience.reach({customer for customer, _reason in owners if customer})
-	left = audience.unsubscribes({found.email for found in reached.values() if found.email})
+	reached = recipients.reach({customer for customer, _reason in owners if customer})
+	left = recipients.unsubscribes({found.email for found in reached.values() if found.email})
 	for row, (customer, reason) in zip(rows, owners, strict=True):
 		# The serial number was seen; its owner may be known from a sale only.
 		if not visible.sees(customer=customer):

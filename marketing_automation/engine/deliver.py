@@ -17,7 +17,7 @@ from frappe import _
 from frappe.utils import cstr, getdate, now_datetime
 from rq.timeouts import BaseTimeoutException
 
-from marketing_automation.engine import audience, faults, identity, ledger, plan, protection, rules
+from marketing_automation.engine import faults, identity, ledger, plan, protection, recipients, rules
 from marketing_automation.engine.channel import Message, Unsendable, channel_for
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
@@ -301,7 +301,7 @@ def look_again(
 		for action_type in {action.action_type for _rule, action in ruled if action}
 	}
 	alive = [event for event in events if event]
-	found = iter(audience.recipients(alive))
+	found = iter(recipients.recipients(alive))
 	return [
 		(
 			rule,

@@ -11,7 +11,7 @@ from frappe.query_builder.functions import Count
 from frappe.utils import getdate
 from pypika import Order
 
-from marketing_automation.engine import again, audience, faults, forecast, ledger, plan, rules, words
+from marketing_automation.engine import again, faults, forecast, ledger, plan, recipients, rules, words
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import (
@@ -131,8 +131,8 @@ def why_customer(customer: str, campaigns: list[str], visible: Visibility) -> di
 
 
 def _reach(customer: str) -> dict:
-	found = audience.reach({customer}).get(customer) or Recipient(customer=customer)
-	left = audience.unsubscribes({found.email} if found.email else set())
+	found = recipients.reach({customer}).get(customer) or Recipient(customer=customer)
+	left = recipients.unsubscribes({found.email} if found.email else set())
 	return {
 		"customer": customer,
 		"customer_name": found.customer_name,
@@ -225,7 +225,7 @@ def _steps(
 		)
 		for event in found
 	]
-	recipients = audience.recipients(events)
+	recipients = recipients.recipients(events)
 	known = _known(names)
 	windows = {rule.trigger.name: window for rule, window in plan.windows_for_run(loaded, getdate())}
 	spans, max_attempts = again.spans(loaded, getdate()), limit("max_attempts")

@@ -14,7 +14,7 @@ import frappe
 from frappe import _
 from frappe.utils import getdate
 
-from marketing_automation.engine import audience, faults, ledger, long_lists, plan, rules, schedule
+from marketing_automation.engine import faults, ledger, long_lists, plan, recipients, rules, schedule
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.model import COMPLETED, PENDING, QUEUED, DueEvent, Rule
@@ -57,7 +57,7 @@ def find(
 		if time.monotonic() > until:
 			complete = False
 			break
-		owned = zip(events, audience.owners(events), strict=True)
+		owned = zip(events, recipients.owners(events), strict=True)
 		due = [
 			(event, customer)
 			for event, (customer, _reason) in owned
@@ -85,7 +85,7 @@ def of_campaign(campaign: str) -> list[dict]:
 	]
 	windows = [(rule, plan.within(rule, today, last)) for rule in faults.sound(loaded, Faults())]
 	for events in faults.stream([(rule, window) for rule, window in windows if window], Faults()):
-		for customer, _reason in audience.owners(events):
+		for customer, _reason in recipients.owners(events):
 			if customer:
 				written_to[customer].add(campaign)
 	found, _complete = find(written_to, today, last=last)

@@ -9,7 +9,7 @@ from datetime import date, datetime
 import frappe
 from frappe.utils import cint
 
-from marketing_automation.engine import audience, faults, nights, schedule
+from marketing_automation.engine import faults, nights, recipients, schedule
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.model import (
 	FAILED,
@@ -32,7 +32,7 @@ def plan(
 
 	night: the day of the run, in the site's time zone. What has expired by then is no longer announced.
 	broken: takes the rules that raise; nothing else stops for them. Without it a RuntimeError says so at the end.
-	Queries: a fixed number for each list, whatever its length (see the source and `audience.recipients`).
+	Queries: a fixed number for each list, whatever its length (see the source and `recipients.recipients`).
 	"""
 	found = Faults() if broken is None else broken
 	for events in faults.stream(windows, found):
@@ -46,7 +46,7 @@ def planned(events: list[DueEvent], night: date) -> list[PlannedMessage]:
 	"""Return one message for each event and action of its rule."""
 	return [
 		PlannedMessage(action, event, recipient, *verdict(event, recipient, night))
-		for event, recipient in zip(events, audience.recipients(events), strict=True)
+		for event, recipient in zip(events, recipients.recipients(events), strict=True)
 		for action in event.rule.actions
 		if is_on(action, event.night, night)
 	]

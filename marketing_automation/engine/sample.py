@@ -14,7 +14,7 @@ from frappe.utils import getdate, validate_email_address
 
 from marketing_automation import recipes as cookbook
 from marketing_automation.channels.email import templates
-from marketing_automation.engine import audience, faults, insight, rules
+from marketing_automation.engine import faults, insight, recipients, rules
 from marketing_automation.channels.email.address import MOST_CHARACTERS
 from marketing_automation.channels.email import channel as email, queue as email_queue
 from marketing_automation.engine.channel import Message, Unsendable, channel_for
@@ -109,7 +109,7 @@ def _addressed(rule: Rule, serial_no: str, visible: Visibility) -> tuple[DueEven
 	source = source_for(rule.trigger.trigger_type)
 	row = frappe._dict(reference_name=serial_no, due_on=None)
 	(event,) = source.current([(rule, row)])
-	recipient = audience.recipients([event])[0] if event else None
+	recipient = recipients.recipients([event])[0] if event else None
 	if not event or not visible.sees(
 		company=event.company, customer=recipient.customer, item_code=event.item_code
 	):

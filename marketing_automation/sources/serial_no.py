@@ -19,7 +19,7 @@ from pypika import Criterion
 from pypika.functions import Date
 
 from marketing_automation import erpnext_schema
-from marketing_automation.engine import audience, long_lists, schedule
+from marketing_automation.engine import long_lists, recipients, schedule
 from marketing_automation.engine.model import DueEvent, Rule
 from marketing_automation.engine.names import ByName, folded, same
 from marketing_automation.engine.schedule import Window
@@ -280,7 +280,7 @@ def _whose_owner(
 ) -> Iterator[dict]:
 	"""Yield the rows (with `fields`) that the user may see and whose owner passes.
 
-	asked: whether it matters who owns them. Queries: those of `audience.owners` for each PAGE_SIZE rows where it does, or
+	asked: whether it matters who owns them. Queries: those of `recipients.owners` for each PAGE_SIZE rows where it does, or
 	where the user may see some customers only; else none.
 	"""
 	seen = [row for row in rows if visible.sees(company=row.company, item_code=row.item_code)]
@@ -295,14 +295,14 @@ def _whose_owner(
 
 
 def owners(rows: list[dict]) -> list[tuple[str | None, str | None]]:
-	"""Return (customer, reason) of serial numbers (rows with `fields`); see `audience.owners`."""
-	return audience.owners([_event(row, None, None, None) for row in rows])
+	"""Return (customer, reason) of serial numbers (rows with `fields`); see `recipients.owners`."""
+	return recipients.owners([_event(row, None, None, None) for row in rows])
 
 
 def owned_by(customer: str, visible: Visibility, most: int) -> list[str]:
 	"""Return the names of the serial numbers that a customer has today, the first `most` by name.
 
-	Queries: those of `audience.sold_to` and `audience.owners`, and 2.
+	Queries: those of `recipients.sold_to` and `recipients.owners`, and 2.
 	"""
 	serial = frappe.qb.DocType(REFERENCE_DOCTYPE)
 	query = _visible(frappe.qb.from_(serial).select(*[serial[field] for field in fields()]), serial, visible)
@@ -310,7 +310,7 @@ def owned_by(customer: str, visible: Visibility, most: int) -> list[str]:
 	if erpnext_schema.has_owner():
 		rows = {row.name: row for row in query.where(serial[OWNER] == customer).run(as_dict=True)}
 	# Where it does not stand on the serial number, the sales know.
-	if sold := [name for name in audience.sold_to([customer]) if name not in rows]:
+	if sold := [name for name in recipients.sold_to([customer]) if name not in rows]:
 		of_sales = query.where(long_lists.among(serial.name, "sold"))
 		rows |= {row.name: row for row in long_lists.run(of_sales, as_dict=True, sold=sold)}
 	found = [rows[name] for name in sorted(rows)]
@@ -406,7 +406,7 @@ def example(rule: Rule, visible: Visibility) -> str | None:
 	"""Return a serial number that the rule takes, to show a message with: of those with a customer the next to be due,
 	else the last that was; else the same of those without one. None when the rule takes none.
 
-	2 to 8 queries, 2 where the rule has an item group, and as often those of `audience.owners`.
+	2 to 8 queries, 2 where the rule has an item group, and as often those of `recipients.owners`.
 	"""
 	items = _ItemGroups([rule.trigger.item_group]).items_in(rule.trigger.item_group)
 	if items == []:
@@ -424,7 +424,7 @@ def example(rule: Rule, visible: Visibility) -> str | None:
 def _example(rule: Rule, visible: Visibility, filters: list, of_owner: list, sold: bool) -> str | None:
 	"""Return the next to be due, else the last that was, of those with an owner (`sold`) or without.
 
-	filters, of_owner: see `_apart`. 1 to 4 queries, and as often those of `audience.owners`.
+	filters, of_owner: see `_apart`. 1 to 4 queries, and as often those of `recipients.owners`.
 	"""
 	date_field, company = rule.trigger.date_field, rule.campaign.company
 	today = schedule.occurrence_for_night(rule.trigger.trigger_type, rule.trigger.days_offset, getdate())
@@ -463,7 +463,7 @@ def _narrower(company: str | None, visible: Visibility, sold: bool) -> list[list
 
 def _had_by(customers: set[str]) -> set[str]:
 	"""Return the names of serial numbers that these customers have, or have had."""
-	names = set(audience.sold_to(customers))
+	names = set(recipients.sold_to(customers))
 	if erpnext_schema.has_owner():
 		noted = [[REFERENCE_DOCTYPE, OWNER, "in", sorted(customers)]]
 		names.update(frappe.get_all(REFERENCE_DOCTYPE, filters=noted, pluck="name", order_by="name asc"))
@@ -570,7 +570,7 @@ def _judge(rules: list[Rule], rows: list[dict], groups: "_ItemGroups") -> Callab
 def _names_that_pass(rules: dict[str, Rule], rows: list[dict]) -> dict[str, set[str]]:
 	"""Return, for each rule with filters, which of the rows pass them.
 
-	The database judges, as in any list; but who owns a serial number is for `audience.owners` to say.
+	The database judges, as in any list; but who owns a serial number is for `recipients.owners` to say.
 	"""
 	passed, owned = {}, None
 	for trigger, rule in rules.items():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from marketing_automation import erpnext_schema
 from marketing_automation.channels.email import address
-from marketing_automation.engine import audience, plan, rules
+from marketing_automation.engine import plan, recipients, rules
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, statements
 from marketing_automation.tests.factories import forget_bundles, forget_owner, in_days
@@ -130,7 +130,7 @@ class TestOwner(MarketingTestCase):
 class TestAddress(MarketingTestCase):
 	def told(self, customer: str) -> tuple:
 		"""Return (address, reason) for a customer."""
-		found = audience.reach({customer})[customer]
+		found = recipients.reach({customer})[customer]
 		return found.email or None, found.reason
 
 	def test_the_primary_contact_before_the_billing_contact_before_any(self):

@@ -21,7 +21,7 @@ from frappe.utils import cint, cstr, get_datetime, get_hook_method, now_datetime
 from rq.timeouts import BaseTimeoutException
 
 from marketing_automation import compat
-from marketing_automation.engine import audience, identity, ledger, settle
+from marketing_automation.engine import identity, ledger, recipients, settle
 from marketing_automation.channels.email import mime, smtp_errors
 from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.settings import SETTINGS
@@ -162,7 +162,7 @@ def _ours(names: list[str]) -> dict[str, dict | None]:
 		order_by="name asc",
 	):
 		recipients[str(recipient.parent)].append(recipient)
-	unsubscribes = audience.unsubscribes(
+	unsubscribes = recipients.unsubscribes(
 		{each.recipient for of_mail in recipients.values() for each in of_mail}
 	)
 	for name, row in list(found.items()):
