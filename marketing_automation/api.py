@@ -11,11 +11,12 @@ from marketing_automation import days as days_of
 from marketing_automation import recipes as cookbook
 from marketing_automation import template_rights as rights_on_templates
 from marketing_automation.engine import campaigns as overviews
-from marketing_automation.engine import forecast as forecasts
-from marketing_automation.engine import health as checks
-from marketing_automation.engine import identity, insight, ledger, overlap, run, sample, watchdog
+from marketing_automation.desk import forecast as forecasts
+from marketing_automation.desk import health as checks
+from marketing_automation.desk import insight, sample
+from marketing_automation.engine import identity, ledger, overlap, run, watchdog
 from marketing_automation.engine import language as languages
-from marketing_automation.engine import preview as previews
+from marketing_automation.desk import preview as previews
 from marketing_automation.engine import retry as retrying
 from marketing_automation.channels.email import channel as email
 from marketing_automation.engine.model import FAILED

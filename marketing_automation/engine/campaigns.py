@@ -7,7 +7,8 @@ import frappe
 from frappe.query_builder.functions import Count
 from frappe.utils import getdate
 
-from marketing_automation.engine import forecast, health, ledger, protection
+from marketing_automation.desk import forecast, health
+from marketing_automation.engine import ledger, protection
 from marketing_automation.engine.model import COMPLETED, FAILED, QUEUED, SKIPPED
 from marketing_automation.engine.settings import limit
 from marketing_automation.engine.visibility import Visibility

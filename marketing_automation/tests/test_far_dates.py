@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from marketing_automation import api
-from marketing_automation.engine import forecast, preview
+from marketing_automation.desk import forecast, preview
 from marketing_automation.engine.model import Rule
 from marketing_automation.engine.schedule import (
 	AFTER,

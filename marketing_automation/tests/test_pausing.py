@@ -3,7 +3,7 @@
 import frappe
 
 from marketing_automation import api
-from marketing_automation.engine import preview as previews
+from marketing_automation.desk import preview as previews
 from marketing_automation.engine.model import Reason
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase

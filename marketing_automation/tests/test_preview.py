@@ -6,7 +6,7 @@ import frappe
 import frappe.client
 
 from marketing_automation import api
-from marketing_automation.engine import preview as previews
+from marketing_automation.desk import preview as previews
 from marketing_automation.engine.model import Reason
 from marketing_automation.sources import serial_no
 from marketing_automation.engine.visibility import Visibility

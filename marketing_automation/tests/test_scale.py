@@ -9,17 +9,8 @@ from unittest.mock import patch
 
 import frappe
 
-from marketing_automation.engine import (
-	again,
-	deliver,
-	insight,
-	ledger,
-	plan,
-	retry,
-	rules,
-	run,
-	settle,
-)
+from marketing_automation.desk import insight
+from marketing_automation.engine import again, deliver, ledger, plan, retry, rules, run, settle
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.model import (
 	COMPLETED,

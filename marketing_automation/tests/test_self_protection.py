@@ -211,7 +211,7 @@ class TestWatchdog(SelfProtectionTestCase):
 		self.run_night()
 		with (
 			self.at(f"{in_days(3)} 01:00"),
-			patch("marketing_automation.engine.health.is_scheduler_inactive", return_value=False),
+			patch("marketing_automation.desk.health.is_scheduler_inactive", return_value=False),
 		):
 			texts = [problem["text"] for problem in api.health()]
 		self.assertTrue(any("No nightly run has succeeded since" in text for text in texts), texts)

@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 import marketing_automation
-from marketing_automation.engine import insight
+from marketing_automation.desk import insight
 
 APP = Path(marketing_automation.__file__).parent
 SPANISH = APP / "translations" / "es.csv"

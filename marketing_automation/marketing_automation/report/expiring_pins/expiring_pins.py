@@ -6,7 +6,7 @@ import frappe
 from frappe import _
 
 from marketing_automation.days import asked
-from marketing_automation.engine import coverage
+from marketing_automation.desk import coverage
 from marketing_automation.engine.schedule import shifted
 from marketing_automation.sources import serial_no
 from marketing_automation.engine.visibility import Visibility

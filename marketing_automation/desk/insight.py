@@ -11,7 +11,8 @@ from frappe.query_builder.functions import Count
 from frappe.utils import getdate
 from pypika import Order
 
-from marketing_automation.engine import again, faults, forecast, ledger, plan, recipients, rules, words
+from marketing_automation.desk import forecast
+from marketing_automation.engine import again, faults, ledger, plan, recipients, rules, words
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import (
