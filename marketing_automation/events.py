@@ -3,9 +3,9 @@
 import frappe
 
 from marketing_automation import template_rights
+from marketing_automation.channels.email import channel as email
 from marketing_automation.channels.email import templates
 from marketing_automation.engine import merging
-from marketing_automation.channels.email import channel as email
 from marketing_automation.engine.schedule import AFTER
 
 

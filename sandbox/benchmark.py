@@ -28,9 +28,10 @@ from frappe.installer import update_site_config
 from frappe.utils import cint, getdate, now_datetime
 from growth_plot import plot
 
+from marketing_automation.channels.email import channel as email
+from marketing_automation.channels.email import queue as email_queue
 from marketing_automation.channels.email import sender
 from marketing_automation.engine import deliver, ledger, plan, rules, run, transaction
-from marketing_automation.channels.email import channel as email, queue as email_queue
 from marketing_automation.engine.settings import limit
 from marketing_automation.tests import smtp_sink
 from marketing_automation.tests.case import statements

@@ -39,8 +39,8 @@ from marketing_automation.channels.email import sender
 from marketing_automation.engine import ledger, retry, run, settle
 from marketing_automation.engine.model import COMPLETED, FAILED, PENDING, QUEUED, Reason
 from marketing_automation.engine.settings import SETTINGS, limit
-from marketing_automation.sources import serial_no
 from marketing_automation.engine.transaction import committed
+from marketing_automation.sources import serial_no
 from marketing_automation.tests import factories, smtp_sink
 
 ENGINE_QUEUES = "long,default"

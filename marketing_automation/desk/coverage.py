@@ -14,8 +14,8 @@ from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import COMPLETED, PENDING, QUEUED, Reason
 from marketing_automation.engine.names import folded, same
 from marketing_automation.engine.settings import limit
-from marketing_automation.sources import serial_no as serial_nos
 from marketing_automation.engine.visibility import Visibility
+from marketing_automation.sources import serial_no as serial_nos
 
 # A report that is longer is no list of things to do.
 MOST_ROWS = 20000

@@ -10,10 +10,10 @@ from datetime import date
 import frappe
 from frappe.query_builder.functions import Count
 
+from marketing_automation.desk.preview import enabled_rules
 from marketing_automation.engine import faults, ledger, plan, rules, schedule
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.model import Rule
-from marketing_automation.desk.preview import enabled_rules
 from marketing_automation.engine.schedule import Window
 from marketing_automation.engine.visibility import Visibility
 

@@ -9,9 +9,9 @@ from frappe.utils import add_to_date, cint, getdate, now_datetime
 from frappe.utils.scheduler import is_scheduler_inactive
 
 from marketing_automation import erpnext_schema
+from marketing_automation.channels.email.smtp_errors import fault_of_server
 from marketing_automation.engine import faults, identity, ledger, nights, rules, watchdog
 from marketing_automation.engine.channel import channel_for
-from marketing_automation.channels.email.smtp_errors import fault_of_server
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.model import FAILED, PENDING, QUEUED, Reason
 from marketing_automation.engine.settings import SETTINGS

@@ -27,8 +27,8 @@ from marketing_automation.engine.model import (
 from marketing_automation.engine.names import folded, same
 from marketing_automation.engine.schedule import Window
 from marketing_automation.engine.settings import limit
-from marketing_automation.sources import serial_no
 from marketing_automation.engine.visibility import Visibility
+from marketing_automation.sources import serial_no
 
 REFERENCE = "Serial No"
 MOST_ROWS = 100
@@ -226,14 +226,14 @@ def _steps(
 		)
 		for event in found
 	]
-	recipients = recipients.recipients(events)
+	to = recipients.recipients(events)
 	known = _known(names)
 	windows = {rule.trigger.name: window for rule, window in plan.windows_for_run(loaded, getdate())}
 	spans, max_attempts = again.spans(loaded, getdate()), limit("max_attempts")
 	items = item_names({event.item_code for event in events})
 	messages = [
 		PlannedMessage(action, event, recipient)
-		for event, recipient in zip(events, recipients, strict=True)
+		for event, recipient in zip(events, to, strict=True)
 		if visible.sees(company=event.company, customer=recipient.customer, item_code=event.item_code)
 		for action in event.rule.actions
 	]

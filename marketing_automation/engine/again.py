@@ -168,9 +168,9 @@ def _look_at(
 ) -> None:
 	"""Add to a page what is done about rows. The queries of `current` and `recipients.recipients`."""
 	events = _current(rows, found, broken)
-	recipients = iter(recipients.recipients([event for event in events if event]))
+	to = iter(recipients.recipients([event for event in events if event]))
 	for row, event in zip(rows, events, strict=True):
-		recipient = next(recipients) if event else Recipient()
+		recipient = next(to) if event else Recipient()
 		span = found[row.action]
 		what, status, reason = fate(row, span, event, recipient, night, passes)
 		planned = what and span.is_planned(row.due_on)

@@ -8,11 +8,11 @@ from unittest.mock import patch
 import frappe
 
 from marketing_automation import api, hooks
-from marketing_automation.engine import deliver, ledger, overlap, retention, retry, settle, watchdog
 from marketing_automation.channels.email import channel as email
+from marketing_automation.engine import deliver, ledger, overlap, retention, retry, settle, watchdog
 from marketing_automation.engine.settings import SETTINGS
-from marketing_automation.sources import serial_no
 from marketing_automation.marketing_automation.report.expiring_pins import expiring_pins
+from marketing_automation.sources import serial_no
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, replaced_hooks
 from marketing_automation.tests.factories import in_days

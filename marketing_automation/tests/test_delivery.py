@@ -9,9 +9,9 @@ import frappe
 from frappe.email.doctype.email_queue.email_queue import EmailQueue, SendMailContext
 
 from marketing_automation import unsubscribe
+from marketing_automation.channels.email import channel as email
 from marketing_automation.channels.email import layout, sender
 from marketing_automation.engine import deliver, ledger, plan, rules, run, settle
-from marketing_automation.channels.email import channel as email
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, mail_parts, mail_subject, replaced_hooks

@@ -14,9 +14,8 @@ from frappe.email.queue import get_queue
 from frappe.utils import now_datetime
 from rq.timeouts import JobTimeoutException
 
-from marketing_automation.channels.email import sender
+from marketing_automation.channels.email import mime, sender
 from marketing_automation.engine import deliver, settle
-from marketing_automation.channels.email import mime
 from marketing_automation.tests import factories, smtp_sink
 from marketing_automation.tests.case import (
 	MarketingTestCase,
@@ -381,12 +380,12 @@ class TestFinished(DrainTestCase):
 			)
 			for _ in range(2)
 		]
-		for sender in senders:
-			sender.stdin.write("go\n")
-			sender.stdin.flush()
-		self.assertEqual([sender.wait(timeout=300) for sender in senders], [0, 0])
-		for sender in senders:
-			sender.communicate()
+		for process in senders:
+			process.stdin.write("go\n")
+			process.stdin.flush()
+		self.assertEqual([process.wait(timeout=300) for process in senders], [0, 0])
+		for process in senders:
+			process.communicate()
 		frappe.db.rollback()
 		ids = [message["Message-Id"] for message in self.sink.messages()]
 		self.assertEqual((len(ids), len(set(ids))), (40, 40))

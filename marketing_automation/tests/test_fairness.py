@@ -6,8 +6,8 @@ from unittest.mock import patch
 import frappe
 from rq.timeouts import JobTimeoutException
 
-from marketing_automation.engine import deliver, ledger, retry, settle, transaction, withdrawal
 from marketing_automation.channels.email import channel as email
+from marketing_automation.engine import deliver, ledger, retry, settle, transaction, withdrawal
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase

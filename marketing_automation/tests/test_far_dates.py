@@ -22,10 +22,10 @@ from marketing_automation.engine.schedule import (
 	shifted,
 	window,
 )
-from marketing_automation.sources import serial_no
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.marketing_automation.report.campaign_performance import campaign_performance
 from marketing_automation.marketing_automation.report.expiring_pins import expiring_pins
+from marketing_automation.sources import serial_no
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.factories import in_days

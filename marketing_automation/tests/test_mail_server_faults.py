@@ -9,8 +9,8 @@ from frappe.utils import add_to_date, now_datetime
 
 from marketing_automation import api
 from marketing_automation.channels.email import sender
-from marketing_automation.engine import settle
 from marketing_automation.channels.email.smtp_errors import fault_of_server
+from marketing_automation.engine import settle
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, outside_test_mode, statements
 from marketing_automation.tests.factories import in_days

@@ -10,9 +10,9 @@ import frappe
 from marketing_automation import api, erpnext_schema, install
 from marketing_automation.engine import rules
 from marketing_automation.engine.schedule import Window
-from marketing_automation.sources import serial_no
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.marketing_automation.report.expiring_pins import expiring_pins
+from marketing_automation.sources import serial_no
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, statements
 from marketing_automation.tests.factories import forget_owner, in_days

@@ -8,8 +8,8 @@ import frappe.client
 from marketing_automation import api
 from marketing_automation.desk import preview as previews
 from marketing_automation.engine.model import Reason
-from marketing_automation.sources import serial_no
 from marketing_automation.engine.visibility import Visibility
+from marketing_automation.sources import serial_no
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, statements
 from marketing_automation.tests.factories import in_days

@@ -6,8 +6,8 @@ from unittest.mock import patch
 import frappe
 
 from marketing_automation import api, compat
-from marketing_automation.engine import deliver, ledger, retry, settle
 from marketing_automation.channels.email import smtp_errors
+from marketing_automation.engine import deliver, ledger, retry, settle
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase

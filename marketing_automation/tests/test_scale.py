@@ -22,10 +22,10 @@ from marketing_automation.engine.model import (
 	Recipient,
 )
 from marketing_automation.engine.settings import SETTINGS
-from marketing_automation.sources import serial_no
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.marketing_automation.report.campaign_performance import campaign_performance
 from marketing_automation.patches import slim_ledger
+from marketing_automation.sources import serial_no
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, statements
 from marketing_automation.tests.factories import in_days

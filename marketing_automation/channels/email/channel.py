@@ -18,8 +18,8 @@ from frappe.utils import cint, now_datetime
 
 from marketing_automation import unsubscribe
 from marketing_automation.channels.email import address as addresses
-from marketing_automation.channels.email import layout, sender, templates
-from marketing_automation.channels.email import mime, queue as email_queue, smtp_errors
+from marketing_automation.channels.email import layout, mime, sender, smtp_errors, templates
+from marketing_automation.channels.email import queue as email_queue
 from marketing_automation.engine.channel import Message, Unsendable
 from marketing_automation.engine.language import in_language
 from marketing_automation.engine.model import COMPLETED, FAILED, QUEUED, Reason

@@ -16,8 +16,8 @@ from frappe.email.queue import get_unsubcribed_url
 from frappe.model.naming import is_autoincremented, set_new_name
 from frappe.utils import cint, expand_relative_urls
 
-from marketing_automation.channels.email.address import MOST_CHARACTERS, mailbox
 from marketing_automation.channels.email import mime
+from marketing_automation.channels.email.address import MOST_CHARACTERS, mailbox
 from marketing_automation.channels.email.templates import without_embeds
 
 DOCTYPE = "Email Queue"

@@ -21,8 +21,8 @@ from frappe.utils import cint, cstr, get_datetime, get_hook_method, now_datetime
 from rq.timeouts import BaseTimeoutException
 
 from marketing_automation import compat
-from marketing_automation.engine import identity, ledger, recipients, settle
 from marketing_automation.channels.email import mime, smtp_errors
+from marketing_automation.engine import identity, ledger, settle
 from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.transaction import committed

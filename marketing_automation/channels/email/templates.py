@@ -22,8 +22,8 @@ from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from marketing_automation.channels.email import template_syntax, template_text
-from marketing_automation.engine.language import CODE, of_the_site
 from marketing_automation.channels.email.template_syntax import Amount, Refused
+from marketing_automation.engine.language import CODE, of_the_site
 
 # What an item has in a template, and a template itself. `pins` is what `items` was called first.
 _TEXT = template_syntax.text()

@@ -6,8 +6,9 @@ from frappe.model.document import Document
 from frappe.utils import getdate, now_datetime
 
 from marketing_automation import template_rights
-from marketing_automation.engine import campaigns, faults, ledger, overlap, rules, withdrawal
 from marketing_automation.channels.email import channel as email
+from marketing_automation.desk import campaigns
+from marketing_automation.engine import faults, ledger, overlap, rules, withdrawal
 from marketing_automation.engine.channel import channel_for
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.lifecycle import (

@@ -9,7 +9,6 @@ from marketing_automation.engine import faults, retention
 from marketing_automation.engine.language import in_language, written
 from marketing_automation.engine.schedule import BEFORE, SIGN
 from marketing_automation.engine.source import source_for
-from marketing_automation.sources.serial_no import parse_filters, unreadable
 from marketing_automation.lifecycle import (
 	only_switched_off,
 	read_numbers,
@@ -18,6 +17,7 @@ from marketing_automation.lifecycle import (
 	refuse_rename,
 	set_active_since,
 )
+from marketing_automation.sources.serial_no import parse_filters, unreadable
 
 # A trigger that waits for other dates is a new one: what it would have sent in the past is not made up for.
 DEFINITION = ("trigger_type", "days_offset", "date_field")

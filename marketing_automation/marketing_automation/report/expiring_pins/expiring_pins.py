@@ -8,8 +8,8 @@ from frappe import _
 from marketing_automation.days import asked
 from marketing_automation.desk import coverage
 from marketing_automation.engine.schedule import shifted
-from marketing_automation.sources import serial_no
 from marketing_automation.engine.visibility import Visibility
+from marketing_automation.sources import serial_no
 
 DEFAULT_DAYS = 30
 # A longer period is a mistyped year, and reads the whole table of serial numbers.

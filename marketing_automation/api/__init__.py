@@ -1,0 +1,68 @@
+"""What the Desk calls, by screen. Each method checks a permission and hands on; what a user may not see is left out.
+
+Their addresses are `marketing_automation.api.<method>`: number cards and other systems keep them.
+"""
+
+from marketing_automation.api.access import may_open
+from marketing_automation.api.campaigns import (
+	activate,
+	activation,
+	campaign_states,
+	coming,
+	date_fields,
+	duplicate,
+	forecast,
+	journey,
+	make_from_recipe,
+	pause,
+	preview,
+	recipes,
+	senders,
+)
+from marketing_automation.api.messages import (
+	forget,
+	mail,
+	retry,
+	retry_run,
+	send_skipped,
+	send_test,
+	why_customer,
+	why_serial_no,
+)
+from marketing_automation.api.runs import due_next_week, last_run, run_now, run_preview, run_progress
+from marketing_automation.api.site import bind_site, health
+from marketing_automation.api.templates import release_template, template_rights
+
+__all__ = [
+	"activate",
+	"activation",
+	"bind_site",
+	"campaign_states",
+	"coming",
+	"date_fields",
+	"due_next_week",
+	"duplicate",
+	"forecast",
+	"forget",
+	"health",
+	"journey",
+	"last_run",
+	"mail",
+	"make_from_recipe",
+	"may_open",
+	"pause",
+	"preview",
+	"recipes",
+	"release_template",
+	"retry",
+	"retry_run",
+	"run_now",
+	"run_preview",
+	"run_progress",
+	"send_skipped",
+	"send_test",
+	"senders",
+	"template_rights",
+	"why_customer",
+	"why_serial_no",
+]

@@ -1,0 +1,225 @@
+"""The list and the form of a campaign: states, journey, what is coming, recipes."""
+
+import re
+from collections import Counter
+
+import frappe
+from frappe import _
+from frappe.utils import cint, get_datetime, getdate
+
+from marketing_automation import days as days_of
+from marketing_automation import recipes as cookbook
+from marketing_automation.api.access import CAMPAIGN, campaign_of, campaigns_of, names_of, require
+from marketing_automation.api.site import health
+from marketing_automation.channels.email import channel as email
+from marketing_automation.desk import campaigns as overviews
+from marketing_automation.desk import forecast as forecasts
+from marketing_automation.desk import insight
+from marketing_automation.desk import preview as previews
+from marketing_automation.engine import ledger, overlap
+from marketing_automation.engine.visibility import Visibility
+from marketing_automation.sources import serial_no as serial_nos
+
+FARTHEST = 366
+# No list of the Desk shows more at once.
+MOST_CAMPAIGNS = 2500
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def campaign_states(names: str | list) -> dict[str, dict]:
+	"""Return {name: state and numbers} of those of the campaigns that the user may see; see engine.campaigns.
+
+	Who may not read the ledger gets the states alone.
+	"""
+	require(CAMPAIGN, "read")
+	found = frappe.get_list(
+		CAMPAIGN,
+		filters={"name": ["in", names_of(names)[:MOST_CAMPAIGNS]]},
+		fields=list(overviews.FIELDS),
+		order_by="name asc",
+		limit_page_length=0,
+	)
+	states = overviews.overview(found, Visibility())
+	if frappe.has_permission(ledger.DOCTYPE, "read"):
+		return states
+	return {name: {"state": row["state"]} for name, row in states.items()}
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def activation(campaign: str) -> dict:
+	"""Return what the next night would do if a campaign were activated now; as `run_preview`, and `night`, its day.
+
+	overlaps: not of that night alone, but of the next days, see `overlap.of_campaign`.
+	"""
+	doc = campaign_of(campaign, "write")
+	require(ledger.DOCTYPE, "read")
+	# What cannot be activated is refused before anyone is asked.
+	doc.validate_readiness()
+	# As in `run_preview`.
+	found = previews.of_activation(campaign, Visibility("Administrator"))
+	return {
+		"night": found["night"],
+		"counts": found["counts"],
+		"reasons": found["reasons"],
+		"overlaps": overlap.of_campaign(campaign),
+		"problems": health(campaign),
+	}
+
+
+@frappe.whitelist(methods=["POST"])
+def activate(campaign: str, modified: str) -> dict:
+	"""Activate a campaign whose user has been asked with what `activation` says, if it is as they have seen it: modified is
+	when that was.
+
+	Returns {"activated"}, or, when somebody has changed it since, {"changed_by": their name}, and leaves it.
+	"""
+	doc = campaign_of(campaign, "write")
+	if get_datetime(doc.modified) != get_datetime(modified):
+		return {"activated": False, "changed_by": frappe.utils.get_fullname(doc.modified_by)}
+	doc.is_active = 1
+	# `activation` has said them.
+	doc.flags.overlaps_said = True
+	doc.save()
+	return {"activated": True}
+
+
+@frappe.whitelist(methods=["POST"])
+def pause(campaign: str) -> dict:
+	"""Pause a campaign as it stands now, whatever its user has seen of it.
+
+	Returns {"on_its_way": how many of its messages were, which are being taken back, "seen": when it was last changed
+	before, "modified": when now}.
+	"""
+	campaign_of(campaign, "write")
+	doc = frappe.get_doc(CAMPAIGN, campaign, for_update=True)
+	seen = str(doc.modified)
+	if doc.is_active:
+		doc.is_active = 0
+		# What stands in the way of a change, such as a company that is gone, does not stand in the way of this one.
+		doc.flags.ignore_links = doc.flags.ignore_mandatory = True
+		doc.save()
+	on_its_way = frappe.db.count(
+		ledger.DOCTYPE, {"campaign": campaign, "status": ["in", [ledger.PENDING, ledger.QUEUED]]}
+	)
+	return {"on_its_way": on_its_way, "seen": seen, "modified": str(doc.modified)}
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def preview(
+	campaign: str | None = None, date: str | None = None, to_export: int = 0, at_once: int = 0
+) -> dict:
+	"""Return who would get a message on a date (today without it), who would not, and why; see engine.preview.
+
+	to_export: 1 for more rows than anyone reads. at_once: 1 for an answer within a second, complete or not.
+	"""
+	most = previews.MOST_EXPORTED if cint(to_export) else previews.MOST_ROWS
+	patience = previews.PATIENCE if cint(at_once) else float("inf")
+	return previews.of_day(campaigns_of(campaign), days_of.asked(date), Visibility(), most, patience)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def forecast(campaign: str | None = None, days: int = 90) -> dict:
+	"""Return how many messages fall due on which of the next days by which action; see engine.forecast.
+
+	campaign: also when it is not active. Without it: all that are.
+	"""
+	campaigns = campaigns_of(campaign)
+	days = min(max(cint(days), 1), FARTHEST)
+	return forecasts.of_campaigns(campaigns, getdate(), days, Visibility(), active_only=not campaign)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def journey(campaign: str) -> list[dict]:
+	"""Return the campaign's triggers and actions with their numbers; see engine.insight."""
+	require(ledger.DOCTYPE, "read")
+	return insight.journey(campaign_of(campaign).name, Visibility())
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def coming(campaign: str) -> dict:
+	"""Return how many messages each action of a campaign would send in the next 7 days, and who is next; see engine.preview."""
+	require(ledger.DOCTYPE, "read")
+	loaded = previews.enabled_rules([campaign_of(campaign).name])
+	return previews.of_days(loaded, getdate(), insight.DAYS_AHEAD, Visibility())
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def recipes() -> list[dict]:
+	"""Return the ready-made campaigns: [{"name", "title", "description", "days", "languages"}]."""
+	require(CAMPAIGN, "create")
+	return [
+		{
+			"name": name,
+			"title": _(recipe["title"]),
+			"description": _(recipe["description"]),
+			"days": recipe["days"],
+			"languages": cookbook.languages(recipe),
+		}
+		for name, recipe in cookbook.all_recipes().items()
+	]
+
+
+@frappe.whitelist(methods=["POST"])
+def make_from_recipe(
+	recipe: str,
+	campaign_name: str,
+	days: str,
+	language: str,
+	item_group: str | None = None,
+	sender: str | None = None,
+	company: str | None = None,
+	date_field: str | None = None,
+	combine_messages: int = 1,
+) -> str:
+	"""Make a campaign from a recipe, inactive, and return its name. days: numbers with commas between."""
+	require(CAMPAIGN, "create")
+	found = cookbook.all_recipes().get(recipe)
+	if not found:
+		frappe.throw(_("There is no recipe {0}.").format(frappe.bold(frappe.utils.escape_html(recipe))))
+	try:
+		numbers = [int(text) for text in re.split(r"[,;\s]+", days) if text]
+	except ValueError:
+		frappe.throw(_("Give the days as numbers with commas between, for example: 30, 7, 1."))
+	of_trigger = {"date_field": date_field}
+	return cookbook.cook(
+		found,
+		campaign_name,
+		numbers,
+		language,
+		{
+			"sender": sender,
+			"company": company,
+			"item_group": item_group,
+			"combine_messages": cint(combine_messages),
+		},
+		{field: value for field, value in of_trigger.items() if value},
+	).name
+
+
+@frappe.whitelist(methods=["POST"])
+def duplicate(campaign: str, campaign_name: str) -> str:
+	"""Copy a campaign with its triggers and actions, inactive; return the copy's name."""
+	require(CAMPAIGN, "create")
+	return campaign_of(campaign).duplicate(campaign_name).name
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def senders() -> list[str]:
+	"""Return the addresses that a campaign can be sent from."""
+	require(CAMPAIGN, "write")
+	return email.senders()
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def date_fields() -> list[dict]:
+	"""Return the date fields of Serial No that a trigger can watch: [{"value", "label"}]."""
+	require("Lifecycle Trigger", "read")
+	fields = serial_nos.readable_date_fields()
+	uses = Counter(_(df.label) for df in fields)
+	return [
+		{
+			"value": df.fieldname,
+			"label": _(df.label) if uses[_(df.label)] == 1 else f"{_(df.label)} ({df.fieldname})",
+		}
+		for df in fields
+	]

@@ -1,0 +1,27 @@
+"""What stands in the way of sending on this site."""
+
+import frappe
+
+from marketing_automation.api.access import CAMPAIGN, campaign_of, require
+from marketing_automation.desk import health as checks
+from marketing_automation.engine import identity
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def health(campaign: str | None = None) -> list[dict]:
+	"""Return what stands in the way of sending; see engine.health. campaign: the one that is looked at."""
+	require(CAMPAIGN, "read")
+	if campaign:
+		docs = [campaign_of(campaign)]
+	else:
+		docs = frappe.get_list(
+			CAMPAIGN, filters={"is_active": 1}, fields=["name", "sender", "is_active"], order_by="name asc"
+		)
+	return checks.problems(docs)
+
+
+@frappe.whitelist(methods=["POST"])
+def bind_site() -> None:
+	"""Say that this is the real site, not a copy of it, so that it sends; see engine.identity."""
+	require("Marketing Automation Settings", "write")
+	identity.bind()
