@@ -28,16 +28,16 @@ scheduler_events = {
 	"all": ["marketing_automation.tasks.settle_deliveries"],
 }
 
-# Modules that yield due events; the contract is in engine/sources/__init__.py.
+# Modules that yield due events; the contract is in engine/source.py.
 lifecycle_sources = ["marketing_automation.sources.serial_no"]
 
-# {action type: module that sends}; the contract is in engine/channels/__init__.py.
+# {action type: module that sends}; the contract is in engine/channel.py.
 lifecycle_channels = {
 	"Send Email": "marketing_automation.channels.email.channel",
 }
 
 # Older versions of Frappe do not keep what a mail server said.
-after_job = ["marketing_automation.compat.remember_mail_error"]
+after_job = ["marketing_automation.channels.email.kept_errors.remember_mail_error"]
 
 # Permissions
 # -----------

@@ -17,6 +17,7 @@ from marketing_automation.desk import forecast as forecasts
 from marketing_automation.desk import insight
 from marketing_automation.desk import preview as previews
 from marketing_automation.engine import ledger, overlap
+from marketing_automation.engine.model import PENDING, QUEUED
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.sources import serial_no as serial_nos
 
@@ -98,9 +99,7 @@ def pause(campaign: str) -> dict:
 		# What stands in the way of a change, such as a company that is gone, does not stand in the way of this one.
 		doc.flags.ignore_links = doc.flags.ignore_mandatory = True
 		doc.save()
-	on_its_way = frappe.db.count(
-		ledger.DOCTYPE, {"campaign": campaign, "status": ["in", [ledger.PENDING, ledger.QUEUED]]}
-	)
+	on_its_way = frappe.db.count(ledger.DOCTYPE, {"campaign": campaign, "status": ["in", [PENDING, QUEUED]]})
 	return {"on_its_way": on_its_way, "seen": seen, "modified": str(doc.modified)}
 
 

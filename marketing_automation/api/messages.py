@@ -35,7 +35,7 @@ def mail(action: str, serial_no: str | None = None, language: str | None = None)
 		"html": found.html,
 		"text": found.text,
 		"customer": found.message.recipient.customer,
-		"recipient": found.message.recipient.email,
+		"recipient": found.message.recipient.address,
 		"due_on": found.message.today,
 		"reason": found.reason,
 		"languages": sample.languages(found.message.action),

@@ -8,7 +8,8 @@ import frappe
 from frappe import _
 from frappe.utils import getdate
 
-from marketing_automation.engine import again, faults, ledger, recipients, rules, words
+from marketing_automation.channels.email.reach import reach
+from marketing_automation.engine import again, consent, faults, ledger, rules, words
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import COMPLETED, PENDING, QUEUED, Reason
@@ -60,7 +61,7 @@ def _page(
 ) -> Iterator[dict]:
 	known = _known(rows)
 	items = item_names({row.item_code for row in rows})
-	owners = serial_nos.owners(rows)
+	owners = serial_nos.owners_of(rows)
 	# Without an owner it is whoever had it.
 	own_rows = {
 		row.name: [
@@ -84,8 +85,8 @@ def _page(
 		broken,
 	):
 		coming |= found
-	reached = recipients.reach({customer for customer, _reason in owners if customer})
-	left = recipients.unsubscribes({found.email for found in reached.values() if found.email})
+	reached = reach({customer for customer, _reason in owners if customer})
+	left = consent.unsubscribes({found.address for found in reached.values() if found.address})
 	for row, (customer, reason) in zip(rows, owners, strict=True):
 		# The serial number was seen; its owner may be known from a sale only.
 		if not visible.sees(customer=customer):
@@ -95,7 +96,7 @@ def _page(
 			reason = Reason.CUSTOMER_NOT_FOUND
 		elif found:
 			reason = found.reason
-			if not reason and None in left.get(found.email.lower(), ()):
+			if not reason and None in left.get(found.address.lower(), ()):
 				reason = Reason.UNSUBSCRIBED
 		about = known.get((folded(row.name), row.occurrence), [])
 		own = own_rows[row.name]
@@ -112,7 +113,7 @@ def _page(
 			"company": row.company,
 			"customer": found.customer if found else customer,
 			"customer_name": found.customer_name if found else None,
-			"recipient": found.email if found else None,
+			"recipient": found.address if found else None,
 			"expiry_date": row.occurrence,
 			"handled": words.of_status(own[-1].status) if own else None,
 			"campaign": rule.campaign.name if rule else None,

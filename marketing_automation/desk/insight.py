@@ -11,8 +11,9 @@ from frappe.query_builder.functions import Count
 from frappe.utils import getdate
 from pypika import Order
 
+from marketing_automation.channels.email.reach import reach
 from marketing_automation.desk import forecast
-from marketing_automation.engine import again, faults, ledger, plan, recipients, rules, words
+from marketing_automation.engine import again, consent, faults, ledger, plan, recipients, rules, words
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import (
@@ -132,15 +133,15 @@ def why_customer(customer: str, campaigns: list[str], visible: Visibility) -> di
 
 
 def _reach(customer: str) -> dict:
-	found = recipients.reach({customer}).get(customer) or Recipient(customer=customer)
-	left = recipients.unsubscribes({found.email} if found.email else set())
+	found = reach({customer}).get(customer) or Recipient(customer=customer)
+	left = consent.unsubscribes({found.address} if found.address else set())
 	return {
 		"customer": customer,
 		"customer_name": found.customer_name,
-		"email": found.email,
+		"email": found.address,
 		"language": found.language,
 		"reason": found.reason,
-		"left": sorted(left.get((found.email or "").lower(), ()), key=str),
+		"left": sorted(left.get((found.address or "").lower(), ()), key=str),
 	}
 
 
@@ -154,7 +155,7 @@ def why_serial_no(name: str, campaigns: list[str], visible: Visibility) -> dict:
 	steps = _steps(campaigns, [found.name], visible, also_unmatched=True) if found else []
 	# Most have a step that says it: a serial number that was never sold is looked for in all sales.
 	said = [step["customer"] for step in steps if step["serial_no"]]
-	owner = said[0] if said else serial_no.owners([found])[0][0] if found else None
+	owner = said[0] if said else serial_no.owners_of([found])[0][0] if found else None
 	if not found or not visible.sees(company=found.company, customer=owner, item_code=found.item_code):
 		frappe.throw(
 			_("There is no serial number {0} that you may see.").format(
@@ -226,16 +227,16 @@ def _steps(
 		)
 		for event in found
 	]
-	to = recipients.recipients(events)
+	pairs = [(event, action) for event in events for action in event.rule.actions]
+	to = recipients.recipients(pairs)
 	known = _known(names)
 	windows = {rule.trigger.name: window for rule, window in plan.windows_for_run(loaded, getdate())}
 	spans, max_attempts = again.spans(loaded, getdate()), limit("max_attempts")
 	items = item_names({event.item_code for event in events})
 	messages = [
 		PlannedMessage(action, event, recipient)
-		for event, recipient in zip(events, to, strict=True)
+		for (event, action), recipient in zip(pairs, to, strict=True)
 		if visible.sees(company=event.company, customer=recipient.customer, item_code=event.item_code)
-		for action in event.rule.actions
 	]
 	taken = ledger.held({key for message in messages if (key := message.suppression_key)})
 	steps = []
@@ -308,7 +309,7 @@ def _step(
 		"expiry_date": event.occurrence if event else None,
 		"due_on": event.night if event else None,
 		"customer": recipient.customer if recipient else None,
-		"recipient": recipient.email if recipient else None,
+		"recipient": recipient.address if recipient else None,
 	}
 
 

@@ -292,7 +292,7 @@ def _row(message: PlannedMessage, log: dict | None, outcome: str) -> dict:
 		"item_name": event.item_code,
 		"customer": recipient.customer,
 		"customer_name": recipient.customer_name,
-		"recipient": recipient.email,
+		"recipient": recipient.address,
 		"expiry_date": event.occurrence,
 		"due_on": event.night,
 	}

@@ -59,7 +59,7 @@ def render(action: str, serial_no: str, visible: Visibility, language: str | Non
 	"""
 	rule, found = rule_of(action)
 	faults.refuse(replace(rule, actions=(found,)), _("Cannot Be Shown"))
-	event, recipient = _addressed(rule, serial_no, visible)
+	event, recipient = _addressed(rule, found, serial_no, visible)
 	if language:
 		recipient = replace(recipient, language=language)
 	message = Message(
@@ -106,12 +106,12 @@ def render(action: str, serial_no: str, visible: Visibility, language: str | Non
 	)
 
 
-def _addressed(rule: Rule, serial_no: str, visible: Visibility) -> tuple[DueEvent, Recipient]:
+def _addressed(rule: Rule, action: dict, serial_no: str, visible: Visibility) -> tuple[DueEvent, Recipient]:
 	"""Return what the rule would say about a serial number, and to whom."""
 	source = source_for(rule.trigger.trigger_type)
 	row = frappe._dict(reference_name=serial_no, due_on=None)
 	(event,) = source.current([(rule, row)])
-	recipient = recipients.recipients([event])[0] if event else None
+	recipient = recipients.recipients([(event, action)])[0] if event else None
 	if not event or not visible.sees(
 		company=event.company, customer=recipient.customer, item_code=event.item_code
 	):

@@ -168,7 +168,11 @@ def _look_at(
 ) -> None:
 	"""Add to a page what is done about rows. The queries of `current` and `recipients.recipients`."""
 	events = _current(rows, found, broken)
-	to = iter(recipients.recipients([event for event in events if event]))
+	to = iter(
+		recipients.recipients(
+			[(event, found[row.action].action) for row, event in zip(rows, events, strict=True) if event]
+		)
+	)
 	for row, event in zip(rows, events, strict=True):
 		recipient = next(to) if event else Recipient()
 		span = found[row.action]

@@ -3,6 +3,9 @@
 
 A channel module has:
 
+- `REACHES_CUSTOMER`: whether what leaves is read by the customer. Only then do address and consent matter.
+- `addresses(customers)` returns how each customer that exists is reached (`names.ByName` of model.Recipient), and with
+  `reason` why one is not, without regard to unsubscribes; at most 1 query.
 - `check(campaign)` throws a translated error when the campaign (document or dict) could not send now.
 - `validate(action, campaign)` throws a translated error when an action (document) of a campaign (document or dict)
   cannot work.
@@ -78,6 +81,11 @@ def channel_for(action_type: str) -> ModuleType:
 			title=_("Unknown Action Type"),
 		)
 	return frappe.get_module(paths[-1])
+
+
+def is_served(action_type: str) -> bool:
+	"""Say whether an installed app has the channel of an action type."""
+	return action_type in _served()
 
 
 def channels() -> list[ModuleType]:

@@ -300,7 +300,7 @@ def look_again(
 		action_type: faults.attempted(channel_for, action_type)
 		for action_type in {action.action_type for _rule, action in ruled if action}
 	}
-	alive = [event for event in events if event]
+	alive = [(event, action) for (_rule, action), event in zip(ruled, events, strict=True) if event]
 	found = iter(recipients.recipients(alive))
 	return [
 		(
@@ -388,7 +388,7 @@ def _send(sendable: list[tuple], today) -> tuple[dict[str, dict], dict]:
 		for fields, (_mail, message, names) in zip(results, composed, strict=True):
 			if "status" not in fields:
 				handed_over[channel].append(fields)
-				fields = {"status": QUEUED, "recipient": message.recipient.email, **fields}
+				fields = {"status": QUEUED, "recipient": message.recipient.address, **fields}
 			changes |= {name: dict(fields) for name in names}
 	return changes, handed_over
 

@@ -107,7 +107,7 @@ class Recipient:
 
 	customer: str | None = None
 	customer_name: str | None = None
-	email: str | None = None
+	address: str | None = None
 	language: str | None = None
 	reason: str | None = None
 	error: str | None = None

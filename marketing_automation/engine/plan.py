@@ -44,11 +44,15 @@ def plan(
 
 def planned(events: list[DueEvent], night: date) -> list[PlannedMessage]:
 	"""Return one message for each event and action of its rule."""
-	return [
-		PlannedMessage(action, event, recipient, *verdict(event, recipient, night))
-		for event, recipient in zip(events, recipients.recipients(events), strict=True)
+	due = [
+		(event, action)
+		for event in events
 		for action in event.rule.actions
 		if is_on(action, event.night, night)
+	]
+	return [
+		PlannedMessage(action, event, recipient, *verdict(event, recipient, night))
+		for (event, action), recipient in zip(due, recipients.recipients(due), strict=True)
 	]
 
 

@@ -19,11 +19,12 @@ from pypika import Criterion
 from pypika.functions import Date
 
 from marketing_automation import erpnext_schema
-from marketing_automation.engine import long_lists, recipients, schedule
+from marketing_automation.engine import long_lists, schedule
 from marketing_automation.engine.model import DueEvent, Rule
 from marketing_automation.engine.names import ByName, folded, same
 from marketing_automation.engine.schedule import Window
 from marketing_automation.engine.visibility import Visibility
+from marketing_automation.sources import ownership
 
 TRIGGER_TYPES = (schedule.BEFORE, schedule.ON, schedule.AFTER)
 REFERENCE_DOCTYPE = erpnext_schema.SERIAL_NO
@@ -280,7 +281,7 @@ def _whose_owner(
 ) -> Iterator[dict]:
 	"""Yield the rows (with `fields`) that the user may see and whose owner passes.
 
-	asked: whether it matters who owns them. Queries: those of `recipients.owners` for each PAGE_SIZE rows where it does, or
+	asked: whether it matters who owns them. Queries: those of `ownership.owners` for each PAGE_SIZE rows where it does, or
 	where the user may see some customers only; else none.
 	"""
 	seen = [row for row in rows if visible.sees(company=row.company, item_code=row.item_code)]
@@ -289,20 +290,25 @@ def _whose_owner(
 		return
 	for start in range(0, len(seen), PAGE_SIZE):
 		some = seen[start : start + PAGE_SIZE]
-		for row, (owner, _reason) in zip(some, owners(some), strict=True):
+		for row, (owner, _reason) in zip(some, owners_of(some), strict=True):
 			if visible.sees(customer=owner) and passes(owner):
 				yield row
 
 
-def owners(rows: list[dict]) -> list[tuple[str | None, str | None]]:
-	"""Return (customer, reason) of serial numbers (rows with `fields`); see `recipients.owners`."""
-	return recipients.owners([_event(row, None, None, None) for row in rows])
+def owners(events: list[DueEvent]) -> list[tuple[str | None, str | None]]:
+	"""Return (customer, reason) for each event, in the same order; see `ownership.owners`."""
+	return ownership.owners(events)
+
+
+def owners_of(rows: list[dict]) -> list[tuple[str | None, str | None]]:
+	"""Return (customer, reason) of serial numbers (rows with `fields`); see `ownership.owners`."""
+	return ownership.owners([_event(row, None, None, None) for row in rows])
 
 
 def owned_by(customer: str, visible: Visibility, most: int) -> list[str]:
 	"""Return the names of the serial numbers that a customer has today, the first `most` by name.
 
-	Queries: those of `recipients.sold_to` and `recipients.owners`, and 2.
+	Queries: those of `ownership.sold_to` and `ownership.owners`, and 2.
 	"""
 	serial = frappe.qb.DocType(REFERENCE_DOCTYPE)
 	query = _visible(frappe.qb.from_(serial).select(*[serial[field] for field in fields()]), serial, visible)
@@ -310,12 +316,14 @@ def owned_by(customer: str, visible: Visibility, most: int) -> list[str]:
 	if erpnext_schema.has_owner():
 		rows = {row.name: row for row in query.where(serial[OWNER] == customer).run(as_dict=True)}
 	# Where it does not stand on the serial number, the sales know.
-	if sold := [name for name in recipients.sold_to([customer]) if name not in rows]:
+	if sold := [name for name in ownership.sold_to([customer]) if name not in rows]:
 		of_sales = query.where(long_lists.among(serial.name, "sold"))
 		rows |= {row.name: row for row in long_lists.run(of_sales, as_dict=True, sold=sold)}
 	found = [rows[name] for name in sorted(rows)]
 	return [
-		row.name for row, (owner, _reason) in zip(found, owners(found), strict=True) if same(owner, customer)
+		row.name
+		for row, (owner, _reason) in zip(found, owners_of(found), strict=True)
+		if same(owner, customer)
 	][:most]
 
 
@@ -406,7 +414,7 @@ def example(rule: Rule, visible: Visibility) -> str | None:
 	"""Return a serial number that the rule takes, to show a message with: of those with a customer the next to be due,
 	else the last that was; else the same of those without one. None when the rule takes none.
 
-	2 to 8 queries, 2 where the rule has an item group, and as often those of `recipients.owners`.
+	2 to 8 queries, 2 where the rule has an item group, and as often those of `ownership.owners`.
 	"""
 	items = _ItemGroups([rule.trigger.item_group]).items_in(rule.trigger.item_group)
 	if items == []:
@@ -424,7 +432,7 @@ def example(rule: Rule, visible: Visibility) -> str | None:
 def _example(rule: Rule, visible: Visibility, filters: list, of_owner: list, sold: bool) -> str | None:
 	"""Return the next to be due, else the last that was, of those with an owner (`sold`) or without.
 
-	filters, of_owner: see `_apart`. 1 to 4 queries, and as often those of `recipients.owners`.
+	filters, of_owner: see `_apart`. 1 to 4 queries, and as often those of `ownership.owners`.
 	"""
 	date_field, company = rule.trigger.date_field, rule.campaign.company
 	today = schedule.occurrence_for_night(rule.trigger.trigger_type, rule.trigger.days_offset, getdate())
@@ -463,7 +471,7 @@ def _narrower(company: str | None, visible: Visibility, sold: bool) -> list[list
 
 def _had_by(customers: set[str]) -> set[str]:
 	"""Return the names of serial numbers that these customers have, or have had."""
-	names = set(recipients.sold_to(customers))
+	names = set(ownership.sold_to(customers))
 	if erpnext_schema.has_owner():
 		noted = [[REFERENCE_DOCTYPE, OWNER, "in", sorted(customers)]]
 		names.update(frappe.get_all(REFERENCE_DOCTYPE, filters=noted, pluck="name", order_by="name asc"))
@@ -570,7 +578,7 @@ def _judge(rules: list[Rule], rows: list[dict], groups: "_ItemGroups") -> Callab
 def _names_that_pass(rules: dict[str, Rule], rows: list[dict]) -> dict[str, set[str]]:
 	"""Return, for each rule with filters, which of the rows pass them.
 
-	The database judges, as in any list; but who owns a serial number is for `recipients.owners` to say.
+	The database judges, as in any list; but who owns a serial number is for `ownership.owners` to say.
 	"""
 	passed, owned = {}, None
 	for trigger, rule in rules.items():
@@ -585,7 +593,7 @@ def _names_that_pass(rules: dict[str, Rule], rows: list[dict]) -> dict[str, set[
 			passed[trigger] = set(found)
 		if of_owner:
 			owned = owned or {
-				row.name: owner for row, (owner, _reason) in zip(rows, owners(rows), strict=True)
+				row.name: owner for row, (owner, _reason) in zip(rows, owners_of(rows), strict=True)
 			}
 			passed[trigger] = {name for name in passed.get(trigger, owned) if _passes(of_owner, owned[name])}
 	return passed

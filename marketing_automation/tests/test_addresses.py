@@ -12,8 +12,7 @@ import frappe
 from frappe.email.doctype.email_queue.email_queue import SendMailContext
 
 from marketing_automation import api
-from marketing_automation.channels.email import address
-from marketing_automation.engine import recipients
+from marketing_automation.channels.email import address, reach
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.factories import in_days
@@ -101,7 +100,7 @@ class TestAddresses(MarketingTestCase):
 		customer = factories.customer()
 		pin = factories.pin(customer, in_days(30))
 		factories.campaign()
-		found = recipients.reach
+		found = reach.reach
 
 		def changed_meanwhile(customers):
 			frappe.db.set_value(
@@ -111,11 +110,11 @@ class TestAddresses(MarketingTestCase):
 
 		calls = []
 
-		def reach(customers):
+		def as_they_change(customers):
 			calls.append(customers)
 			return found(customers) if len(calls) == 1 else changed_meanwhile(customers)
 
-		self.enterContext(patch.object(recipients, "reach", reach))
+		self.enterContext(patch.object(reach, "reach", as_they_change))
 		self.run_night()
 		(row,) = self.ledger(reference_name=pin)
 		self.assertEqual((row.status, row.reason), ("Failed", "Invalid e-mail address"))
@@ -125,7 +124,7 @@ class TestAddresses(MarketingTestCase):
 		customer = self.with_address("\u200b\xa0")
 		frappe.db.set_value("Contact", {"email_id": factories.address(customer)}, "email_id", None)
 		frappe.db.set_value("Customer", customer, "email_id", None)
-		self.assertEqual(recipients.reach({customer})[customer].reason, "No e-mail address")
+		self.assertEqual(reach.reach({customer})[customer].reason, "No e-mail address")
 
 	def test_who_unsubscribed_by_the_clean_address_gets_nothing_at_the_other(self):
 		customer = self.with_address("Ana <ANA@x.example>\u200b")

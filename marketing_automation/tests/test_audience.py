@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from marketing_automation import erpnext_schema
-from marketing_automation.channels.email import address
-from marketing_automation.engine import plan, recipients, rules
+from marketing_automation.channels.email import address, reach
+from marketing_automation.engine import plan, rules
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, statements
 from marketing_automation.tests.factories import forget_bundles, forget_owner, in_days
@@ -130,8 +130,8 @@ class TestOwner(MarketingTestCase):
 class TestAddress(MarketingTestCase):
 	def told(self, customer: str) -> tuple:
 		"""Return (address, reason) for a customer."""
-		found = recipients.reach({customer})[customer]
-		return found.email or None, found.reason
+		found = reach.reach({customer})[customer]
+		return found.address or None, found.reason
 
 	def test_the_primary_contact_before_the_billing_contact_before_any(self):
 		ana = factories.customer(email=None)

@@ -7,7 +7,7 @@ import frappe
 from frappe.email.doctype.email_queue.email_queue import SendMailContext
 
 from marketing_automation import unsubscribe
-from marketing_automation.engine import recipients
+from marketing_automation.channels.email import reach
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.factories import in_days
@@ -24,7 +24,7 @@ class TestBadRecords(MarketingTestCase):
 		for one in (customer, good):
 			factories.pin(one, in_days(30))
 		factories.campaign(email_template=factories.template(subject=subject, response=body))
-		found = recipients.reach
+		found = reach.reach
 
 		def with_the_whole_name(customers):
 			# Longer than the field can hold, as a source of another app might give it.
@@ -32,7 +32,7 @@ class TestBadRecords(MarketingTestCase):
 			reached[customer].customer_name = name
 			return reached
 
-		with patch.object(recipients, "reach", with_the_whole_name):
+		with patch.object(reach, "reach", with_the_whole_name):
 			self.run_night()
 		mails = {mail.recipient: mail for mail in self.mails()}
 		self.assertEqual(set(mails), {factories.address(customer), factories.address(good)})

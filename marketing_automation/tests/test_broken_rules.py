@@ -61,9 +61,7 @@ class BrokenTestCase(MarketingTestCase):
 		self.trigger_name = frappe.db.get_value("Lifecycle Trigger", self.trigger, "trigger_name")
 		(self.fine_action,) = frappe.get_all("Lifecycle Action", {"campaign": self.fine.name}, pluck="name")
 		# The state of the scheduler is another test's.
-		self.enterContext(
-			patch("marketing_automation.desk.health.is_scheduler_inactive", return_value=False)
-		)
+		self.enterContext(patch("marketing_automation.desk.health.is_scheduler_inactive", return_value=False))
 		# Activation says that both write to the same customer.
 		frappe.clear_messages()
 		frappe.db.commit()

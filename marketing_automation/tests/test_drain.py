@@ -431,4 +431,6 @@ class TestEnqueue(MarketingTestCase):
 	def test_a_job_has_so_many_mails(self):
 		with patch.object(frappe, "enqueue") as enqueue:
 			ENQUEUE(["1"] * (sender.MAILS_PER_JOB + 1))
-		self.assertEqual([len(call.kwargs["names"]) for call in enqueue.mock_calls], [sender.MAILS_PER_JOB, 1])
+		self.assertEqual(
+			[len(call.kwargs["names"]) for call in enqueue.mock_calls], [sender.MAILS_PER_JOB, 1]
+		)

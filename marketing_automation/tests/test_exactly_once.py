@@ -5,7 +5,7 @@ from unittest.mock import patch
 import frappe
 
 from marketing_automation.engine import deliver, ledger, plan, rules, transaction
-from marketing_automation.engine.model import KEY_LENGTH
+from marketing_automation.engine.model import KEY_LENGTH, message_key
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, caches_kept, mail_parts, statements
@@ -78,7 +78,7 @@ class TestOncePerExpiry(MarketingTestCase):
 
 	def test_the_key_is_that_of_the_action_the_reference_the_occurrence_and_the_customer(self):
 		day = in_days(0)
-		key = ledger.message_key("a", "Serial No", "s", day, "c")
+		key = message_key("a", "Serial No", "s", day, "c")
 		self.assertEqual(len(key), KEY_LENGTH)
 		for other in (
 			("b", "Serial No", "s", day, "c"),
@@ -89,7 +89,7 @@ class TestOncePerExpiry(MarketingTestCase):
 			("a", "Serial No", "s", day, None),
 			("aSerial", " No", "s", day, "c"),
 		):
-			self.assertNotEqual(ledger.message_key(*other), key)
+			self.assertNotEqual(message_key(*other), key)
 
 
 class TestOncePerCustomer(MarketingTestCase):

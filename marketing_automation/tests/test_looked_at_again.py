@@ -6,6 +6,7 @@ import frappe
 
 from marketing_automation import api
 from marketing_automation.engine import deliver, ledger, plan, rules, watchdog
+from marketing_automation.engine.model import message_key
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.marketing_automation.report.expiring_pins import expiring_pins
 from marketing_automation.tests import factories
@@ -273,7 +274,7 @@ class TestANewOwner(AgainTestCase):
 		self.assertEqual((row.customer, row.status, row.reason), (ana, "Skipped", "No e-mail address"))
 		self.assertEqual(
 			row.message_key,
-			ledger.message_key(row.action, "Serial No", pin, row.occurrence_date, ana),
+			message_key(row.action, "Serial No", pin, row.occurrence_date, ana),
 		)
 		self.assert_sums()
 

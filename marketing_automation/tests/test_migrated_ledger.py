@@ -6,6 +6,7 @@ from unittest.mock import patch
 import frappe
 
 from marketing_automation.engine import ledger
+from marketing_automation.engine.model import message_key
 from marketing_automation.patches import key_by_customer
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
@@ -71,7 +72,7 @@ class TestMigratedLedger(MarketingTestCase):
 		rows = self.ledger()
 		self.assertEqual(len(rows), count)
 		for row in rows:
-			self.assertEqual(row.message_key, ledger._message_key(row), row)
+			self.assertEqual(row.message_key, ledger.key_of(row), row)
 		self.assertNotIn("idempotency_key", self.columns())
 		self.assertNotIn(key_by_customer.IN_THE_MAKING, self.columns())
 		unique = {
@@ -161,7 +162,7 @@ class TestMigratedLedger(MarketingTestCase):
 		keys = {row.name: (row.status, row.message_key) for row in self.ledger()}
 		self.assertEqual(keys[waits], ("Skipped", None))
 		self.assertEqual(
-			keys[sent], ("Completed", ledger.message_key("an action", "Serial No", "a pin", in_2027(), "Ana"))
+			keys[sent], ("Completed", message_key("an action", "Serial No", "a pin", in_2027(), "Ana"))
 		)
 
 	def test_a_worker_on_old_code_fails_instead_of_claiming(self):

@@ -5,10 +5,10 @@ from unittest.mock import patch
 import frappe
 
 from marketing_automation import api, erpnext_schema
-from marketing_automation.engine import recipients
+from marketing_automation.channels.email import reach
 from marketing_automation.engine.model import DueEvent
 from marketing_automation.engine.names import ByName, folded, same
-from marketing_automation.sources import serial_no
+from marketing_automation.sources import ownership, serial_no
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, statements
 from marketing_automation.tests.factories import forget_bundles, forget_owner, in_days
@@ -96,7 +96,7 @@ class TestText(MarketingTestCase):
 		alone, first, second, _unsold = names = factories.received(4)
 		self.old_sale(ana, [alone], alone.lower())
 		self.old_sale(ana, [first, second], f"{first}; {second.lower()}")
-		with patch.object(recipients, "LONGEST_PATTERN", 20):
+		with patch.object(ownership, "LONGEST_PATTERN", 20):
 			self.assertEqual(owners(*names), [*[(ana, None)] * 3, (None, "No customer")])
 
 	def test_the_night_and_why_know_them(self):
@@ -119,13 +119,13 @@ class TestText(MarketingTestCase):
 		self.old_sale(factories.customer(), names[10:20], "\n".join(names[10:20]))
 		(row,) = frappe.get_all("Serial No", filters={"name": names[25]}, fields=serial_no.fields())
 		event = DueEvent(None, "Serial No", row.name, row.item_code, row.company, None, None, None)
-		self.assertEqual(recipients._lines_that_name("Sales Invoice", [row.name], [row.item_code]), [])
+		self.assertEqual(ownership._lines_that_name("Sales Invoice", [row.name], [row.item_code]), [])
 		with statements() as for_one:
-			recipients.owners([event])
+			ownership.owners([event])
 		with statements() as for_all:
 			owners(*names)
 		# One of Serial No is the test's own.
-		self.assertLessEqual(len(for_all) - 1, len(for_one) + len(recipients.erpnext_schema.sales()))
+		self.assertLessEqual(len(for_all) - 1, len(for_one) + len(ownership.erpnext_schema.sales()))
 
 
 class TestSet(MarketingTestCase):
@@ -207,7 +207,7 @@ class TestLetters(MarketingTestCase):
 		ana = factories.customer()
 		chosen = factories.contact(ana, "chosen.letters@customers.example")
 		frappe.db.set_value("Customer", ana, "customer_primary_contact", chosen.upper())
-		self.assertEqual(recipients.reach({ana})[ana].email, "chosen.letters@customers.example")
+		self.assertEqual(reach.reach({ana})[ana].address, "chosen.letters@customers.example")
 
 	def test_what_is_one_name_here_is_one_name_to_the_database(self):
 		for one, other in (

@@ -174,7 +174,9 @@ class TestRoles(MarketingTestCase):
 					):
 						getattr(api, name)(**keywords)
 		self.assertEqual(
-			whitelisted & {fn.__name__ for fn in frappe.guest_methods if fn.__module__.startswith(api.__name__)}, set()
+			whitelisted
+			& {fn.__name__ for fn in frappe.guest_methods if fn.__module__.startswith(api.__name__)},
+			set(),
 		)
 
 	def test_a_marketer_runs_a_campaign_and_only_a_manager_runs_all(self):

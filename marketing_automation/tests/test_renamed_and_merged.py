@@ -6,6 +6,7 @@ import frappe
 
 from marketing_automation import api
 from marketing_automation.engine import deliver, ledger
+from marketing_automation.engine.model import suppression_key
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, caches_kept
 from marketing_automation.tests.factories import in_days
@@ -78,7 +79,7 @@ class TestCustomersMerged(MarketingTestCase):
 					[("Completed", None), ("Skipped", "Already told")],
 				)
 				(told,) = self.ledger(status="Completed")
-				self.assertEqual(told.suppression_key, ledger.suppression_key(told.action, new))
+				self.assertEqual(told.suppression_key, suppression_key(told.action, new))
 
 	def test_once_per_expiry_both_pins_are_told(self):
 		old, new = self.two(("Pending", "Pending"))
@@ -143,9 +144,9 @@ class TestRenamed(MarketingTestCase):
 				again = self.run_night()
 				(row,) = self.ledger()
 				self.assertEqual((again.due, again.known, row.status), (1, 1, "Completed"))
-				self.assertEqual(row.message_key, ledger._message_key(row))
+				self.assertEqual(row.message_key, ledger.key_of(row))
 				if policy == "Once per customer":
-					self.assertEqual(row.suppression_key, ledger.suppression_key(row.action, f"{ana} NEW"))
+					self.assertEqual(row.suppression_key, suppression_key(row.action, f"{ana} NEW"))
 
 	def test_while_it_is_claimed_it_is_delivered_to_the_new_name(self):
 		ana = factories.customer()
@@ -168,7 +169,7 @@ class TestRenamed(MarketingTestCase):
 		with caches_kept():
 			frappe.rename_doc("Customer", ana, f"{ana} NEW", force=True)
 		self.assertEqual(
-			{row.message_key for row in self.ledger()}, {ledger._message_key(row) for row in self.ledger()}
+			{row.message_key for row in self.ledger()}, {ledger.key_of(row) for row in self.ledger()}
 		)
 		self.assertEqual(len(self.ledger(customer=f"{ana} NEW")), len(pins))
 

@@ -5,9 +5,10 @@ from unittest.mock import patch
 
 import frappe
 
-from marketing_automation import api, compat
-from marketing_automation.channels.email import smtp_errors
+from marketing_automation import api
+from marketing_automation.channels.email import kept_errors, smtp_errors
 from marketing_automation.engine import deliver, ledger, retry, settle
+from marketing_automation.engine.model import suppression_key
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
@@ -117,15 +118,15 @@ class TestByItself(MarketingTestCase):
 			except OSError:
 				frappe.throw("Invalid Outgoing Mail Server or Port")
 		except frappe.ValidationError:
-			compat.remember_mail_error("send_mail", {"email_queue_name": mail.name})
+			kept_errors.remember_mail_error("send_mail", {"email_queue_name": mail.name})
 		self.assertEqual(self.row().status, "Queued")
 		self.mail_sent("Error", error='File "smtplib.py", line 1, in connect')
 		self.assertIn("Connection refused", self.row().error)
 		self.assertTrue(self.row().next_attempt_at)
 
 	def test_other_jobs_leave_no_trace(self):
-		compat.remember_mail_error("other", None)
-		compat.remember_mail_error("send_mail", {"email_queue_name": self.mails()[0].name})
+		kept_errors.remember_mail_error("other", None)
+		kept_errors.remember_mail_error("send_mail", {"email_queue_name": self.mails()[0].name})
 		self.assertEqual(self.row().error, None)
 
 
@@ -219,7 +220,7 @@ class TestByHand(MarketingTestCase):
 		self.failed(duplicate_policy="Once per customer")
 		api.retry(self.names())
 		(row,) = self.ledger()
-		self.assertEqual(row.suppression_key, ledger.suppression_key(row.action, row.customer))
+		self.assertEqual(row.suppression_key, suppression_key(row.action, row.customer))
 
 	def test_once_per_customer_told_by_another_pin_meanwhile_is_not_told_again(self):
 		customer = self.failed(duplicate_policy="Once per customer")

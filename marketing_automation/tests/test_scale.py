@@ -235,7 +235,7 @@ class TestClaim(MarketingTestCase):
 		factories.campaign()
 		(message,) = self.messages(1)
 		evil = "%(c0a)s %s ifnull(1) '); drop table `tabItem` -- \\"
-		message.recipient.customer = message.recipient.email = evil
+		message.recipient.customer = message.recipient.address = evil
 		ledger.claim([message], evil)
 		(row,) = self.ledger()
 		self.assertEqual([row.customer, row.recipient, row.run], [evil] * 3)

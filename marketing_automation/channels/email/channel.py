@@ -1,7 +1,7 @@
 """E-mail, through Frappe's Email Queue: whatever provider the site's Email Account has.
 
 The Email Queue row is written in the caller's transaction, so it and the ledger's step to Queued are there
-together or not at all. The mails are sent when that is committed (engine/sender.py).
+together or not at all. The mails are sent when that is committed (sender.py).
 """
 
 import dataclasses
@@ -17,19 +17,26 @@ from frappe.email.queue import get_unsubscribe_message
 from frappe.utils import cint, now_datetime
 
 from marketing_automation import unsubscribe
-from marketing_automation.channels.email import address as addresses
-from marketing_automation.channels.email import layout, mime, sender, smtp_errors, templates
+from marketing_automation.channels.email import address as mailboxes
+from marketing_automation.channels.email import layout, mime, reach, sender, smtp_errors, templates
 from marketing_automation.channels.email import queue as email_queue
 from marketing_automation.engine.channel import Message, Unsendable
 from marketing_automation.engine.language import in_language
-from marketing_automation.engine.model import COMPLETED, FAILED, QUEUED, Reason
+from marketing_automation.engine.model import COMPLETED, FAILED, QUEUED, Reason, Recipient
+from marketing_automation.engine.names import ByName
 from marketing_automation.engine.schedule import AFTER
 
 REFERENCE_DOCTYPE = "Lifecycle Campaign"
+REACHES_CUSTOMER = True
 
 # More than the five minutes that RQ gives a job that sends, less than the fifteen after which newer versions of
 # Frappe would send again by themselves what may have been sent.
 SENDING_MINUTES = 10
+
+
+def addresses(customers: set[str]) -> ByName[Recipient]:
+	"""Return how each customer that exists is reached; see `reach.reach`. 1 query."""
+	return reach.reach(customers)
 
 
 def senders() -> list[str]:
@@ -73,7 +80,7 @@ def validate_sender(sender: str | None) -> None:
 	if not sender:
 		return
 	found = getaddresses([sender])
-	if len(found) != 1 or not addresses.is_address(found[0][1]):
+	if len(found) != 1 or not mailboxes.is_address(found[0][1]):
 		frappe.throw(
 			_("The sender {0} is not one e-mail address. Choose one, of an outgoing Email Account.").format(
 				frappe.bold(frappe.utils.escape_html(sender))
@@ -202,7 +209,7 @@ def compose(prepared: Prepared, message: Message) -> dict:
 		mail = email_queue.Mail(
 			account,
 			frame=_frame(account, sender),
-			recipients=[message.recipient.email],
+			recipients=[message.recipient.address],
 			sender=sender,
 			message_id=f"{message.key}@{frappe.local.site}",
 			reference_doctype=REFERENCE_DOCTYPE,
@@ -456,7 +463,7 @@ def outcomes(rows: list[dict]) -> dict[str, dict]:
 		elif mail.status == "Sent" or row.email_queue in accepted:
 			found[row.name] = {"status": COMPLETED, "error": None, "executed_at": mail.modified}
 		elif mail.status == "Error":
-			# Older versions keep the server's words in the ledger row (compat.remember_mail_error).
+			# Older versions keep the server's words in the ledger row (kept_errors.remember_mail_error).
 			error = "\n".join(filter(None, (mail.error, row.error)))
 			found[row.name] = {
 				"status": FAILED,

@@ -20,9 +20,8 @@ from frappe.model.base_document import get_controller
 from frappe.utils import cint, cstr, get_datetime, get_hook_method, now_datetime
 from rq.timeouts import BaseTimeoutException
 
-from marketing_automation import compat
-from marketing_automation.channels.email import mime, smtp_errors
-from marketing_automation.engine import identity, ledger, settle
+from marketing_automation.channels.email import kept_errors, mime, smtp_errors
+from marketing_automation.engine import consent, identity, ledger, settle
 from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.transaction import committed
@@ -152,7 +151,7 @@ def _ours(names: list[str]) -> dict[str, dict | None]:
 	)
 	# In some versions they are numbers.
 	found = {str(row.name): row for row in rows}
-	for name in ledger.mails_of_paused(names):
+	for name in _of_paused(names):
 		found.pop(name, None)
 	recipients = defaultdict(list)
 	for recipient in frappe.get_all(
@@ -162,7 +161,7 @@ def _ours(names: list[str]) -> dict[str, dict | None]:
 		order_by="name asc",
 	):
 		recipients[str(recipient.parent)].append(recipient)
-	unsubscribes = recipients.unsubscribes(
+	unsubscribes = consent.unsubscribes(
 		{each.recipient for of_mail in recipients.values() for each in of_mail}
 	)
 	for name, row in list(found.items()):
@@ -219,7 +218,7 @@ class _Sender:
 		except BaseException as error:
 			frappe.db.rollback()
 			committed(_fail, mail.name, self._is_taken)
-			compat.keep_mail_error(mail.name, error)
+			kept_errors.keep_mail_error(mail.name, error)
 			if isinstance(error, BaseTimeoutException) or not isinstance(error, Exception):
 				raise
 			if smtp_errors.replies(cstr(error)):
@@ -326,3 +325,17 @@ def _is_finished(mail: dict, account) -> bool:
 		and account.get("service") != "Frappe Mail"
 		and not account.append_emails_to_sent_folder
 	)
+
+
+def _of_paused(mails: list[str]) -> set[str]:
+	"""Return those of these Email Queue rows whose campaign is not active. 1 query."""
+	table, campaign = frappe.qb.DocType(ledger.DOCTYPE), frappe.qb.DocType("Lifecycle Campaign")
+	rows = (
+		frappe.qb.from_(table)
+		.join(campaign)
+		.on(campaign.name == table.campaign)
+		.select(table.email_queue)
+		.where(table.email_queue.isin(mails))
+		.where(campaign.is_active == 0)
+	).run()
+	return {name for (name,) in rows}

@@ -11,12 +11,11 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
 from operator import attrgetter
 
 import frappe
 from frappe.query_builder.functions import Count
-from frappe.utils import add_to_date, create_batch, now_datetime
+from frappe.utils import create_batch, now_datetime
 
 from marketing_automation.engine import long_lists
 from marketing_automation.engine.model import (
@@ -25,7 +24,6 @@ from marketing_automation.engine.model import (
 	FAILED,
 	KEY_LENGTH,
 	ONCE_PER_CUSTOMER,
-	ONCE_PER_EXPIRY,
 	PENDING,
 	QUEUED,
 	SKIPPED,
@@ -37,13 +35,10 @@ from marketing_automation.engine.model import (
 
 DOCTYPE = "Lifecycle Execution Log"
 RUN = "Lifecycle Run"
-CLEARED_AT_ONCE = 5000
 READ_AT_ONCE = 2000
 # So many rows, or groups of rows that get the same, are told apart in one UPDATE.
 CASES_AT_ONCE = 100
-COUNTED_EVERY_SECONDS = 10
 STATUSES = (PENDING, QUEUED, COMPLETED, FAILED, SKIPPED, CANCELLED)
-
 # From which status a row may go where. What has been sent stays so; what was not can be tried again (`reopen`). What was
 # Queued and is taken out of its queue unsent is Pending again.
 TRANSITIONS = {
@@ -54,23 +49,17 @@ TRANSITIONS = {
 	CANCELLED: {PENDING},
 }
 UNSENT = {FAILED, SKIPPED, CANCELLED}
-
 # model.message_key, in the database.
 KEY_IN_SQL = (
 	"left(sha2(concat_ws(char(31 using utf8mb4), action, reference_doctype, reference_name,"
 	f" cast(occurrence_date as char), ifnull(customer, '')), 256), {KEY_LENGTH})"
 )
-
 # What it takes to look at a row again.
 FIELDS = (
 	*("name", "campaign", "trigger", "action", "company", "run", "due_on", "status", "reason", "attempts"),
 	*("customer", "reference_doctype", "reference_name", "item_code", "occurrence_date"),
 	*("message_key", "suppression_key", "next_attempt_at", "email_queue"),
 )
-
-# What a run is when nothing of it is Pending any more.
-ENDS_AS = {"Delivering": "Completed", "Failed": "Failed"}
-
 # What each row has for itself, and what many rows have in common.
 OWN = ("name", "message_key", "suppression_key", "customer", "reference_name", "recipient")
 COMMON = (
@@ -197,7 +186,7 @@ def _insert(rows: list[_Row], run: str) -> int:
 		)
 		parameters[f"{number}a"] = recipient.customer
 		parameters[f"{number}b"] = event.reference_name
-		parameters[f"{number}c"] = (recipient.email or "")[:140] or None
+		parameters[f"{number}c"] = (recipient.address or "")[:140] or None
 		# Names and keys are hex digits: nothing to quote.
 		once = f"'{row.suppression_key}'" if row.suppression_key else "null"
 		values.append(
@@ -299,10 +288,10 @@ def update(changes: dict[str, dict], was: str) -> None:
 			raise ValueError(f"no step from {was} to {values['status']}")
 		if values["status"] in UNSENT and values.get("reason") != Reason.OUTCOME_UNKNOWN:
 			values["suppression_key"] = None
-	_write(changes, [was])
+	write_rows(changes, [was])
 
 
-def _write(changes: dict[str, dict], was: Iterable[str], ignore: bool = False) -> None:
+def write_rows(changes: dict[str, dict], was: Iterable[str], ignore: bool = False) -> None:
 	"""Write {name: {field: value}} into the rows that have one of these statuses; queries as `update`.
 
 	ignore: what loses on a unique index stays as it is, instead of raising.
@@ -387,7 +376,7 @@ def reopen(rows: list[dict]) -> set[str]:
 		row.name: {
 			"status": PENDING,
 			"customer": row.customer,
-			"message_key": _message_key(row),
+			"message_key": key_of(row),
 			"suppression_key": suppression_key(row.action, row.customer)
 			if campaigns[row.campaign].duplicate_policy == ONCE_PER_CUSTOMER and row.customer
 			else None,
@@ -400,7 +389,7 @@ def reopen(rows: list[dict]) -> set[str]:
 	}
 	# Whoever holds the customer's key already comes first.
 	for holds in (True, False):
-		_write(
+		write_rows(
 			{row.name: changes[row.name] for row in rows if bool(row.suppression_key) == holds},
 			was=UNSENT,
 			ignore=True,
@@ -416,7 +405,7 @@ def reopen(rows: list[dict]) -> set[str]:
 		and winners.get(changes[row.name]["suppression_key"]) == (row.run, PENDING)
 	}
 	if sharing:
-		_write(sharing, was=UNSENT, ignore=True)
+		write_rows(sharing, was=UNSENT, ignore=True)
 		pending |= _pending_of(list(sharing))
 	return pending
 
@@ -438,16 +427,16 @@ def assign(rows: list[dict]) -> None:
 	changes = {
 		row.name: {
 			"customer": row.customer,
-			"message_key": _message_key(row),
+			"message_key": key_of(row),
 			"status": row.status,
 			"reason": row.reason,
 		}
 		for row in rows
 	}
-	_write(changes, was=(SKIPPED, FAILED), ignore=True)
+	write_rows(changes, was=(SKIPPED, FAILED), ignore=True)
 
 
-def _message_key(row: dict) -> str:
+def key_of(row: dict) -> str:
 	return message_key(
 		row.action, row.reference_doctype, row.reference_name, row.occurrence_date, row.customer
 	)
@@ -459,20 +448,6 @@ def give_up(names: list[str]) -> None:
 	frappe.qb.update(table).set(table.next_attempt_at, None).where(table.name.isin(names)).where(
 		table.status == FAILED
 	).run()
-
-
-def mails_of_paused(mails: list[str]) -> set[str]:
-	"""Return those of these Email Queue rows whose campaign is not active. 1 query."""
-	table, campaign = frappe.qb.DocType(DOCTYPE), frappe.qb.DocType("Lifecycle Campaign")
-	rows = (
-		frappe.qb.from_(table)
-		.join(campaign)
-		.on(campaign.name == table.campaign)
-		.select(table.email_queue)
-		.where(table.email_queue.isin(mails))
-		.where(campaign.is_active == 0)
-	).run()
-	return {name for (name,) in rows}
 
 
 def touch(names: list[str]) -> None:
@@ -499,93 +474,7 @@ def put_back(rows: list[dict]) -> None:
 
 	Takes back `interrupted`. The caller commits.
 	"""
-	_write({row.name: {"attempts": row.attempts, "error": row.error} for row in rows}, was=[PENDING])
-
-
-def refresh_runs(runs: set[str]) -> None:
-	"""Count the rows of runs again, and end those that have nothing Pending any more. The caller commits.
-
-	A run that Failed for some of its campaigns delivers the others' messages, and ends after them.
-	2 queries, and one for each run.
-	"""
-	table = frappe.qb.DocType(DOCTYPE)
-	counts = Counter()
-	if runs:
-		for run, status, count in (
-			frappe.qb.from_(table)
-			.select(table.run, table.status, Count(table.name))
-			.where(table.run.isin(list(runs)))
-			.groupby(table.run, table.status)
-		).run():
-			counts[run, status] = count
-	for run in frappe.get_all(
-		RUN,
-		filters={"name": ["in", list(runs)]},
-		fields=["name", "status", "started_at", "finished_at"],
-		order_by="name asc",
-	):
-		values = {status.lower(): counts[run.name, status] for status in STATUSES}
-		if run.status in ENDS_AS and not run.finished_at and not counts[run.name, PENDING]:
-			values |= {"status": ENDS_AS[run.status], "finished_at": now_datetime()}
-		if finished_at := values.get("finished_at") or run.finished_at:
-			values["duration"] = (finished_at - run.started_at).total_seconds()
-		frappe.db.set_value(RUN, run.name, values)
-
-
-def counts_of_run(run: str) -> dict[str, int]:
-	"""Return {status: rows} of a run at this moment. 1 query, which needs nothing but an index."""
-	table = frappe.qb.DocType(DOCTYPE)
-	query = (
-		frappe.qb.from_(table).select(table.status, Count("*")).where(table.run == run).groupby(table.status)
-	)
-	return {**dict.fromkeys(STATUSES, 0), **dict(query.run())}
-
-
-def units_of_run(run: str) -> dict:
-	"""Return {"mails": how many mails a run has handed over, "products": {status: how many products its rows are
-	about}}. 1 query; it reads the rows."""
-	table = frappe.qb.DocType(DOCTYPE)
-	rows = (
-		frappe.qb.from_(table)
-		.select(
-			table.status,
-			Count(table.email_queue).distinct(),
-			Count(table.reference_name).distinct(),
-		)
-		.where(table.run == run)
-		.groupby(table.status)
-	).run()
-	return {
-		"mails": sum(mails for status, mails, _products in rows if status in (QUEUED, COMPLETED)),
-		"products": {status: products for status, _mails, products in rows},
-	}
-
-
-def refresh_soon(runs: set[str]) -> None:
-	"""As `refresh_runs`, for jobs: leaves out a run that was counted just now, unless it ends with this, or nothing of
-	it is open any more.
-
-	Counting takes longer the larger the run is, and a large run has as many more jobs. The caller commits.
-	"""
-	just_now = add_to_date(now_datetime(), seconds=-COUNTED_EVERY_SECONDS)
-	counted = frappe.get_all(
-		RUN,
-		filters={"name": ["in", list(runs)], "modified": [">", just_now]},
-		fields=["name", "finished_at"],
-		order_by="name asc",
-	)
-	refresh_runs(
-		runs
-		- {
-			run.name
-			for run in counted
-			if frappe.db.exists(
-				DOCTYPE,
-				# It ends when nothing is Pending, however long what is Queued has to wait.
-				{"run": run.name, "status": ["in", [PENDING, QUEUED] if run.finished_at else [PENDING]]},
-			)
-		}
-	)
+	write_rows({row.name: {"attempts": row.attempts, "error": row.error} for row in rows}, was=[PENDING])
 
 
 def pending(filters: dict) -> list[dict]:
@@ -634,179 +523,3 @@ def pending_of_run(run: str) -> Iterator[dict]:
 				.where((table.customer > last.customer) | (table.name > last.name))
 				.run(as_dict=True)
 			)
-
-
-def clear(until: date) -> None:
-	"""Delete the rows that guard nothing any more, of expiries and nights before `until`. Commits.
-
-	Never rows of campaigns that send each customer each message once: those guard for ever.
-	"""
-	campaigns = frappe.get_all(
-		"Lifecycle Campaign",
-		filters={"duplicate_policy": ONCE_PER_EXPIRY},
-		pluck="name",
-		order_by="name asc",
-	)
-	while names := frappe.get_all(
-		DOCTYPE,
-		filters={
-			"campaign": ["in", campaigns],
-			"status": ["not in", [PENDING, QUEUED]],
-			"occurrence_date": ["<", until],
-			"due_on": ["<", until],
-			"suppression_key": ["is", "not set"],
-		},
-		pluck="name",
-		order_by="name asc",
-		limit_page_length=CLEARED_AT_ONCE,
-	):
-		frappe.db.delete(DOCTYPE, {"name": ["in", names]})
-		frappe.db.commit()
-
-
-def forget(email: str) -> int:
-	"""Erase an address from the ledger and return from how many rows; their keys stay. 2 queries.
-
-	Not from messages that are still on their way: they end first. The caller commits.
-	"""
-	# Found first, and then locked: the table is read to its end for this, and nobody should wait for that.
-	names = frappe.get_all(
-		DOCTYPE,
-		filters={"recipient": email, "status": ["not in", [PENDING, QUEUED]]},
-		pluck="name",
-		order_by="name asc",
-	)
-	if names:
-		# The server's words quote the address.
-		frappe.db.set_value(
-			DOCTYPE,
-			{"name": ["in", names], "recipient": email},
-			{"recipient": None, "error": None},
-			update_modified=False,
-		)
-	return len(names)
-
-
-def refers_to(field: str, name: str) -> bool:
-	"""Say whether any row's `field` (campaign, trigger, action, run) is `name`. 1 or 2 queries."""
-	filters = {field: name}
-	if field == "trigger":
-		# The ledger is found by its actions, each of which has one trigger.
-		actions = frappe.get_all("Lifecycle Action", {"trigger": name}, pluck="name", order_by="name asc")
-		filters["action"] = ["in", actions]
-	return bool(frappe.db.exists(DOCTYPE, filters))
-
-
-def drop_indexes(names: Iterable[str]) -> None:
-	"""Drop those of the ledger's indexes that are there. Commits where it drops one. 1 query for each."""
-	for name in names:
-		if frappe.db.has_index(f"tab{DOCTYPE}", name):
-			frappe.db.sql_ddl(f"alter table `tab{DOCTYPE}` drop index `{name}`")
-
-
-def rename_reference(doctype: str, old: str, new: str) -> set[str]:
-	"""Keep the keys true after a serial number or another reference was renamed, or merged; returns as `rekey`."""
-	# Frappe renames what a Dynamic Link points to, but not where it has looked for such links before they were there.
-	frappe.db.set_value(
-		DOCTYPE,
-		{"reference_doctype": doctype, "reference_name": old},
-		"reference_name",
-		new,
-		update_modified=False,
-	)
-	return rekey({"reference_doctype": doctype, "reference_name": new})
-
-
-def rename_customer(old: str, new: str) -> set[str]:
-	"""Keep the keys true after a customer was renamed, or merged into another; returns as `rekey`."""
-	frappe.db.set_value(DOCTYPE, {"customer": old}, "customer", new, update_modified=False)
-	return rekey({"customer": new})
-
-
-def rekey(filters: dict) -> set[str]:
-	"""Give the rows that match the keys that they should have; return which Queued ones nobody should get any more.
-
-	After a merge two rows can have a claim to one key. It goes to what has been sent, then to what is on its way, and so
-	on; the other keeps none, so that it can never be sent, and is Skipped if it was about to be. 2 queries, and three for
-	each CASES_AT_ONCE rows. The caller commits.
-	"""
-	# Locked: what a worker is about to send has been sent when this goes on.
-	rows = frappe.db.sql(
-		f"""select name, campaign, action, run, reference_doctype, reference_name, occurrence_date, customer,
-			status, reason, message_key, suppression_key
-		from `tab{DOCTYPE}` where {" and ".join(f"{field} = %({field})s" for field in filters)}
-		order by name for update""",
-		filters,
-		as_dict=True,
-	)
-	once = set(
-		frappe.get_all(
-			"Lifecycle Campaign",
-			filters={"duplicate_policy": ONCE_PER_CUSTOMER},
-			pluck="name",
-			order_by="name asc",
-		)
-	)
-	keys = {
-		row.name: {"message_key": row.message_key, "suppression_key": row.suppression_key} for row in rows
-	}
-	beaten = {}
-	for key, claimants in _grouped(rows, _message_key):
-		best = claimants[0]
-		for row in claimants:
-			keys[row.name]["message_key"] = key if row is best else None
-			if row is not best:
-				beaten[row.name] = row
-	for (action, customer, campaign), of_customer in _grouped(
-		rows, lambda row: (row.action, row.customer, row.campaign)
-	):
-		holders = [row for row in of_customer if row.suppression_key]
-		if campaign not in once or not holders:
-			continue
-		best = next((row for row in of_customer if row.name not in beaten), of_customer[0])
-		both = len({_has_moved(row) for row in holders}) > 1
-		for row in of_customer:
-			keys[row.name]["suppression_key"] = suppression_key(action, customer) if row is best else None
-			# Each of the two has a message of their own, of one row or more: one of them goes out.
-			if both and _has_moved(row) != _has_moved(best):
-				beaten[row.name] = row
-	changed = {
-		row.name: keys[row.name]
-		for row in rows
-		if (row.message_key, row.suppression_key) != tuple(keys[row.name].values())
-	}
-	# Keys are given back before they are taken.
-	_write({name: {"message_key": None, "suppression_key": None} for name in changed}, was=STATUSES)
-	_write(changed, was=STATUSES)
-	update(
-		{
-			name: {"status": SKIPPED, "reason": Reason.ALREADY_TOLD, "executed_at": now_datetime()}
-			for name, row in beaten.items()
-			if row.status == PENDING
-		},
-		was=PENDING,
-	)
-	return {name for name, row in beaten.items() if row.status == QUEUED}
-
-
-def _grouped(rows: list[dict], key) -> Iterator[tuple]:
-	"""Yield (key, rows) of the rows that have it in common, those that are nearest to the customer first."""
-	groups = defaultdict(list)
-	for row in rows:
-		groups[key(row)].append(row)
-	for key, found in groups.items():
-		yield key, sorted(found, key=_rank)
-
-
-def _has_moved(row: dict) -> bool:
-	"""Say whether a row was about somebody, or something, of another name when it was written."""
-	return row.message_key != _message_key(row)
-
-
-def _rank(row: dict) -> tuple:
-	"""Return what is lowest for the row that is nearest to the customer."""
-	if row.status in UNSENT and row.reason != Reason.OUTCOME_UNKNOWN:
-		rank = 4
-	else:
-		rank = [COMPLETED, QUEUED, FAILED, PENDING].index(row.status)
-	return rank, not row.suppression_key, row.name
