@@ -3,11 +3,17 @@ from frappe import _
 from frappe.model.document import Document
 
 from marketing_automation.engine import ledger, retention
+from marketing_automation.engine.channel import channel_for, is_served
 from marketing_automation.engine.model import COMPLETED, PENDING, QUEUED
 from marketing_automation.lifecycle import refuse_rename
 
 
 class LifecycleExecutionLog(Document):
+	def onload(self):
+		"""Tell the form of which DocType the handle is, so that it can lead there."""
+		if is_served(self.channel):
+			self.set_onload("handle_doctype", channel_for(self.channel).HANDLE_DOCTYPE)
+
 	def validate(self):
 		frappe.throw(
 			_("The message log is written by the campaigns themselves and cannot be changed by hand."),
@@ -20,7 +26,7 @@ class LifecycleExecutionLog(Document):
 
 	def on_trash(self):
 		"""Keep what was sent, may have been sent, or is about to be; what was never tried can go."""
-		if self.status in (PENDING, QUEUED, COMPLETED) or self.attempts or self.email_queue:
+		if self.status in (PENDING, QUEUED, COMPLETED) or self.attempts or self.handle:
 			frappe.throw(
 				_(
 					"This row is what keeps {0} from getting the same message again. It cannot be deleted."
