@@ -68,7 +68,7 @@ def render(action: str, serial_no: str, visible: Visibility, language: str | Non
 		action=found,
 		recipient=recipient,
 		company=event.company,
-		pins=[
+		items=[
 			{
 				"serial_no": event.reference_name,
 				"item_code": event.item_code,
