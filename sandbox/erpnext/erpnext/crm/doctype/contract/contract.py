@@ -8,7 +8,9 @@ class Contract(Document):
 	def autoname(self):
 		# ERPNext 16 numbers them; 15 names them after their party and template.
 		if not self.meta.autoname:
-			name = f"{self.party_name} - {self.contract_template}" if self.contract_template else self.party_name
+			name = (
+				f"{self.party_name} - {self.contract_template}" if self.contract_template else self.party_name
+			)
 			same = frappe.db.count("Contract", {"name": ["like", f"{name}%"]})
 			self.name = f"{name} - {same}" if same else name
 
