@@ -166,9 +166,7 @@ def _resume_rows(rows: list[dict]) -> None:
 	"""
 	if claiming := _claiming():
 		tired = _tired({row.campaign for row in rows})
-		rows = [
-			row for row in rows if row.name in tired or not _is_claimed(row.campaign, claiming)
-		]
+		rows = [row for row in rows if row.name in tired or not _is_claimed(row.campaign, claiming)]
 	for first in range(0, len(rows), PAGE_SIZE):
 		# Their patience begins anew, so that what merely waits for a worker is not queued again every few minutes.
 		committed(ledger.touch, [row.name for row in rows[first : first + PAGE_SIZE]])
