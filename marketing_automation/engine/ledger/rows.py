@@ -238,10 +238,11 @@ def held(keys: set[str]) -> set[str]:
 	return set(_winners(list(keys)))
 
 
-def pending_together(campaign: str, customers: set[str]) -> list[str]:
-	"""Return the Pending rows of a campaign that go out in one message with others of these customers. 1 query.
+def pending_together(campaign: str, customers: set[str]) -> tuple[list[str], set[str]]:
+	"""Return the Pending rows of a campaign that go out in one message with others of these customers, and for which of
+	the customers a run is still claiming: nothing goes out to those until it has all. 1 query.
 
-	None where the campaign does not combine. None of a run that is still claiming: those go out when it has all.
+	Neither where the campaign does not combine.
 	"""
 	table, doc, run = (
 		frappe.qb.DocType(DOCTYPE),
@@ -254,13 +255,14 @@ def pending_together(campaign: str, customers: set[str]) -> list[str]:
 		.on(table.campaign == doc.name)
 		.left_join(run)
 		.on(run.name == table.run)
-		.select(table.name)
+		.select(table.name, table.customer, run.status)
 		.where(long_lists.among(doc.name, "campaigns") & (doc.combine_messages == 1))
 		.where(long_lists.among(table.customer, "customers"))
 		.where(table.status == PENDING)
-		.where(run.status.isnull() | (run.status != "Running"))
 	)
-	return [name for (name,) in long_lists.run(query, campaigns=[campaign], customers=customers)]
+	rows = long_lists.run(query, campaigns=[campaign], customers=customers)
+	claimed = {customer for _name, customer, status in rows if status == "Running"}
+	return [name for name, customer, _status in rows if customer not in claimed], claimed
 
 
 def lock_pending(names: list[str]) -> list[dict]:
