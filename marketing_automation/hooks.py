@@ -61,7 +61,7 @@ has_permission = {
 # Memory
 # ------
 
-# Days, until the administrator says otherwise in Log Settings. Older versions: install.register_log_clearing.
+# Days, until the administrator says otherwise in Log Settings. Older versions: compat.register_log_clearing.
 default_log_clearing_doctypes = {"Lifecycle Execution Log": 730}
 
 user_data_fields = [
