@@ -17,6 +17,7 @@ import frappe
 from frappe.query_builder.functions import Count
 from frappe.utils import create_batch, now_datetime
 
+from marketing_automation import compat
 from marketing_automation.engine import long_lists
 from marketing_automation.engine.model import (
 	CANCELLED,
@@ -211,7 +212,7 @@ def _insert(rows: list[_Row], run: str) -> int:
 		order by message_key""",
 		parameters,
 	)
-	return frappe.db._cursor.rowcount
+	return compat.changed_rows()
 
 
 def _written(names: list[str]) -> set[str]:
