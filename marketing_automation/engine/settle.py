@@ -114,24 +114,15 @@ def _close(found: list[dict]) -> tuple[set[str], set[str]]:
 		fields=[*withdrawal.FIELDS, "error"],
 		order_by="name asc",
 	)
-	types = dict(
-		frappe.get_all(
-			"Lifecycle Action",
-			filters={"name": ["in", list({row.action for row in rows})]},
-			fields=["name", "action_type"],
-			as_list=True,
-			order_by="name asc",
-		)
-	)
 	changes = {}
-	for channel, of_channel in by_channel(rows, types):
+	for channel, of_channel in by_channel(rows):
 		changes |= channel.outcomes(of_channel)
 	for row in rows:
 		if row.name in changes and changes[row.name].pop("temporary", False):
 			changes[row.name]["next_attempt_at"] = retry.next_attempt(row.attempts, now_datetime())
 	ledger.update(changes, was=QUEUED)
 	open_rows = [row for row in rows if row.name not in changes]
-	return set(changes), withdrawal.left_behind(open_rows, types)
+	return set(changes), withdrawal.left_behind(open_rows)
 
 
 def resume() -> None:
@@ -204,12 +195,12 @@ def _is_claimed(campaign: str, claiming: set[str | None]) -> bool:
 def retry_failed() -> None:
 	"""Retry what failed temporarily, and what somebody has let whatever is behind a channel send again."""
 	retry.retry_due()
-	for channel in channels():
+	for action_type, channel in channels().items():
 		if handles := channel.asked_again():
 			retry.retry(
 				frappe.get_all(
 					ledger.DOCTYPE,
-					filters={"status": FAILED, "email_queue": ["in", list(handles)]},
+					filters={"status": FAILED, "channel": action_type, "handle": ["in", list(handles)]},
 					pluck="name",
 					order_by="name asc",
 				)
@@ -227,7 +218,7 @@ def send_what_waits() -> bool:
 	The campaigns in any order, so that each of those that share an account has its turn. 2 queries, and some for each
 	campaign that has something to send.
 	"""
-	throttled = [channel for channel in channels() if channel.is_throttled()]
+	throttled = [channel for channel in channels().values() if channel.is_throttled()]
 	if not throttled:
 		return False
 	campaigns = frappe.get_all(

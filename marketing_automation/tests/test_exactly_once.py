@@ -180,7 +180,7 @@ class TestCombined(MarketingTestCase):
 		for part in mail_parts(of_ana):
 			for pin in hers:
 				self.assertEqual(" ".join(part.replace("\\", "").split()).count(f"[{pin} 30]"), 1)
-		self.assertEqual({row.email_queue for row in self.ledger(customer=ana)}, {str(of_ana.name)})
+		self.assertEqual({row.handle for row in self.ledger(customer=ana)}, {str(of_ana.name)})
 		self.mail_sent()
 		self.assertEqual(len(self.ledger(status="Completed")), 4)
 

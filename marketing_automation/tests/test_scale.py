@@ -354,7 +354,7 @@ class TestIndexes(MarketingTestCase):
 					("reason",),
 					("campaign",),
 					("customer",),
-					("email_queue",),
+					("handle",),
 					("run",),
 					("run", "status", "campaign", "customer"),
 					("action", "status"),

@@ -35,7 +35,7 @@ class TogetherTestCase(MarketingTestCase):
 
 	def assert_together(self, rows: int = 3):
 		sent = self.ledger(status="Queued", reference_name=["in", self.pins])
-		self.assertEqual((len(sent), len({row.email_queue for row in sent})), (rows, 1))
+		self.assertEqual((len(sent), len({row.handle for row in sent})), (rows, 1))
 
 
 class TestWhateverBringsThem(TogetherTestCase):

@@ -27,6 +27,7 @@ from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.transaction import committed
 
+ACTION_TYPE = "Send Email"
 DOCTYPE = "Email Queue"
 RECIPIENT = "Email Queue Recipient"
 # The `send_after` of a mail that waits for a job of ours, and of one that a job has taken. Frappe sends neither, also
@@ -125,7 +126,7 @@ def drain(names: list[str]) -> None:
 		sender.quit()
 	# Out of time: another job goes on. What was not sent because nobody answered waits for `settle`.
 	enqueue([name for name in left if name not in sender.unsent])
-	committed(ledger.refresh_soon, settle.close({"email_queue": ["in", names]}))
+	committed(ledger.refresh_soon, settle.close({"channel": ACTION_TYPE, "handle": ["in", names]}))
 
 
 def _ours(names: list[str]) -> dict[str, dict | None]:
@@ -335,8 +336,9 @@ def _of_paused(mails: list[str]) -> set[str]:
 		frappe.qb.from_(table)
 		.join(campaign)
 		.on(campaign.name == table.campaign)
-		.select(table.email_queue)
-		.where(table.email_queue.isin(mails))
+		.select(table.handle)
+		.where(table.handle.isin(mails))
+		.where(table.channel == ACTION_TYPE)
 		.where(campaign.is_active == 0)
 	).run()
 	return {name for (name,) in rows}

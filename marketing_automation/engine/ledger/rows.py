@@ -59,7 +59,7 @@ KEY_IN_SQL = (
 FIELDS = (
 	*("name", "campaign", "trigger", "action", "company", "run", "due_on", "status", "reason", "attempts"),
 	*("customer", "reference_doctype", "reference_name", "item_code", "occurrence_date"),
-	*("message_key", "suppression_key", "next_attempt_at", "email_queue"),
+	*("message_key", "suppression_key", "next_attempt_at", "channel", "handle"),
 )
 # What each row has for itself, and what many rows have in common.
 OWN = ("name", "message_key", "suppression_key", "customer", "reference_name", "recipient")
@@ -67,6 +67,7 @@ COMMON = (
 	"campaign",
 	"trigger",
 	"action",
+	"channel",
 	"company",
 	"reference_doctype",
 	"item_code",
@@ -176,6 +177,7 @@ def _insert(rows: list[_Row], run: str) -> int:
 			row.message.campaign["name"],
 			event.rule.trigger["name"],
 			row.message.action["name"],
+			row.message.action["action_type"],
 			event.company,
 			event.reference_doctype,
 			event.item_code,
