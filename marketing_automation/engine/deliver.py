@@ -248,7 +248,9 @@ def _deliver_batch(
 	Queries: a fixed number, and what the channel needs for a batch.
 	"""
 	# Whatever brought a row here, from whichever job, page or hand: the rest of its message comes with it.
-	rows = ledger.lock_pending(list({*names, *ledger.pending_together(campaign, channel, customers)}))
+	together, claimed = ledger.pending_together(campaign, channel, customers)
+	# What a run is claiming at this moment, it delivers itself when it has all, and whatever else there is with it.
+	rows = [row for row in ledger.lock_pending([*{*names, *together}]) if row.customer not in claimed]
 	if not rows:
 		return {}, set(), set(), False
 	today, now = getdate(), now_datetime()

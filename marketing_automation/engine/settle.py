@@ -28,8 +28,10 @@ from marketing_automation.engine.settings import limit
 from marketing_automation.engine.transaction import committed, log_once
 
 PAGE_SIZE = 1000
-# How many times the settings' patience rows wait for a run of their campaign that is killed again and again.
+# For so many runs of their campaign that are killed, one after the other, rows wait.
 GIVE_RUNS = 4
+# Of the runs that were killed so many are looked at, the last ones.
+KILLED_AT_MOST = 500
 # How often the scheduler calls, and how often what waits for a throttle is looked at in between.
 A_TICK = timedelta(minutes=4)
 POUR_EVERY = 5
@@ -103,22 +105,40 @@ def resume() -> None:
 			committed(ledger.refresh_runs, {interrupted.name})
 			run.start(interrupted.run_type, interrupted.campaign)
 	for modified in unmoved:
-		_resume_rows(ledger.pending({"modified": modified}), add_to_date(now, minutes=-patience * GIVE_RUNS))
+		_resume_rows(ledger.pending({"modified": modified}))
 
 
-def _resume_rows(rows: list[dict], overdue) -> None:
+def _resume_rows(rows: list[dict]) -> None:
 	"""Queue Pending rows again, but for those of campaigns of which a run is claiming more at this moment.
 
-	They go out in one message with what is claimed, when that is all there. Runs that are killed again and again hold
-	up nothing that has not been moved since `overdue`.
+	They go out in one message with what is claimed, when that is all there, however long it takes: a run that works
+	gives signs of life. Runs that are killed again and again hold up no rows that have waited for GIVE_RUNS of them.
 	"""
 	if claiming := _claiming():
-		tired = {row.name for row in ledger.pending({"modified": ["<", overdue]})}
+		tired = _tired({row.campaign for row in rows})
 		rows = [row for row in rows if row.name in tired or not _is_claimed(row.campaign, claiming)]
 	for first in range(0, len(rows), PAGE_SIZE):
 		# Their patience begins anew, so that what merely waits for a worker is not queued again every few minutes.
 		committed(ledger.touch, [row.name for row in rows[first : first + PAGE_SIZE]])
 	deliver.enqueue(rows, again=True)
+
+
+def _tired(campaigns: set[str]) -> set[str]:
+	"""Return the Pending rows of these campaigns that GIVE_RUNS runs were killed over. 1 query, and one a campaign."""
+	killed = frappe.get_all(
+		ledger.RUN,
+		{"status": "Interrupted"},
+		["campaign", "finished_at"],
+		order_by="finished_at desc",
+		limit_page_length=KILLED_AT_MOST,
+	)
+	tired = set()
+	for campaign in campaigns:
+		ends = [run.finished_at for run in killed if run.campaign in (None, "", campaign)]
+		if len(ends) >= GIVE_RUNS:
+			rows = ledger.pending({"campaign": campaign, "modified": ["<", ends[GIVE_RUNS - 1]]})
+			tired |= {row.name for row in rows}
+	return tired
 
 
 def _claiming() -> set[str | None]:

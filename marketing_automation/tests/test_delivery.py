@@ -12,7 +12,6 @@ from marketing_automation import unsubscribe
 from marketing_automation.channels.email import channel as email
 from marketing_automation.channels.email import layout
 from marketing_automation.engine import deliver, dispatch, ledger, plan, rules, run, settle
-from marketing_automation.engine.ledger import rows as ledger_rows
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, mail_parts, mail_subject, replaced_hooks
@@ -276,7 +275,7 @@ class TestInterrupted(MarketingTestCase):
 		class Crash(BaseException):
 			pass
 
-		with patch.object(ledger_rows, "update", side_effect=Crash), self.assertRaises(Crash):
+		with patch.object(ledger.rows, "update", side_effect=Crash), self.assertRaises(Crash):
 			self.run_night()
 		self.assertEqual((self.ledger()[0].status, self.mails()), ("Pending", []))
 		with self.at(f"{in_days(0)} 23:59"):

@@ -265,7 +265,7 @@ class TestDeadlocks(MarketingTestCase):
 				victims.append(args)
 				raise frappe.QueryDeadlockError
 
-		with patch.object(ledger, "update", deadlocked), patch.object(transaction.time, "sleep"):
+		with patch.object(ledger.rows, "update", deadlocked), patch.object(transaction.time, "sleep"):
 			deliver.deliver([row.name for row in self.ledger()])
 		self.assertEqual((len(victims), self.ledger()[0].status, len(self.mails())), (2, "Queued", 1))
 
@@ -292,7 +292,7 @@ class TestDeadlocks(MarketingTestCase):
 		with patch.object(deliver, "enqueue"):
 			self.run_night()
 		with (
-			patch.object(ledger, "update", side_effect=frappe.QueryDeadlockError),
+			patch.object(ledger.rows, "update", side_effect=frappe.QueryDeadlockError),
 			patch.object(transaction.time, "sleep"),
 			self.assertRaises(frappe.QueryDeadlockError),
 		):

@@ -12,7 +12,9 @@ from email.utils import getaddresses, parseaddr
 
 import frappe
 from frappe import _
+from frappe.core.utils import html2text
 from frappe.email.doctype.email_account.email_account import EmailAccount
+from frappe.email.email_body import get_formatted_html
 from frappe.email.queue import get_unsubscribe_message
 from frappe.utils import cint, now_datetime
 
@@ -238,6 +240,17 @@ def render(prepared: Prepared, message: Message) -> tuple[Rendered, str]:
 		raise Unsendable(Reason.TEMPLATE_ERROR, str(e)) from e
 	body = templates.in_direction(mail.body, template, message.action, language)
 	return dataclasses.replace(mail, body=body), language
+
+
+def as_read(mail: templates.Rendered) -> tuple[str, str]:
+	"""Return a rendered mail in the site's frame, as HTML and as plain text, in the session's language.
+
+	Where its link to unsubscribe leads is the customer's own: the text has dots there. At most 3 queries.
+	"""
+	link = get_unsubscribe_message(_("Unsubscribe"), None)
+	framed = get_formatted_html(mail.subject, mail.body, unsubscribe_link=link)
+	text = html2text(mail.body) + link.text.replace(mime.UNSUBSCRIBE_URL, "...")
+	return framed, email_queue.without_table_lines(text)
 
 
 def _template(prepared: Prepared, message: Message) -> tuple[templates.Template, str]:

@@ -20,6 +20,7 @@ from frappe.model.base_document import get_controller
 from frappe.utils import cint, cstr, get_datetime, get_hook_method, now_datetime
 from rq.timeouts import BaseTimeoutException
 
+from marketing_automation import compat
 from marketing_automation.channels.email import kept_errors, mime, smtp_errors
 from marketing_automation.engine import consent, identity, ledger
 from marketing_automation.engine.settings import SETTINGS
@@ -256,7 +257,7 @@ class _Sender:
 			"modified_by = %(user)s where name = %(name)s and status = 'Not Sent' and send_after = %(waiting)s",
 			{**changed, "name": mail.name, "waiting": OUT_OF_REACH, "taken": TAKEN},
 		)
-		return bool(frappe.db._cursor.rowcount)
+		return bool(compat.changed_rows())
 
 	def _send_frappes_way(self, mail: dict, account) -> None:
 		"""Send by Email Queue's `send`."""

@@ -9,6 +9,62 @@ from marketing_automation.lifecycle import refuse_rename
 
 
 class LifecycleExecutionLog(Document):
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+
+		action: DF.Link | None
+		attempts: DF.Int
+		campaign: DF.Link | None
+		channel: DF.Data | None
+		company: DF.Link | None
+		customer: DF.Link | None
+		due_on: DF.Date | None
+		error: DF.Code | None
+		executed_at: DF.Datetime | None
+		handle: DF.Data | None
+		item_code: DF.Link | None
+		message_key: DF.Data | None
+		next_attempt_at: DF.Datetime | None
+		occurrence_date: DF.Date | None
+		provider_id: DF.Data | None
+		reason: DF.Literal[
+			"",
+			"No customer",
+			"Returned",
+			"Customer not found",
+			"Customer disabled",
+			"Customer frozen",
+			"No e-mail address",
+			"Invalid e-mail address",
+			"Unsubscribed",
+			"Already told",
+			"Missed",
+			"Expired meanwhile",
+			"Expiry changed",
+			"Owner changed",
+			"Serial number not found",
+			"Campaign inactive",
+			"Template error",
+			"Sending failed",
+			"Outcome unknown",
+			"Outside campaign dates",
+			"No longer matches",
+			"Trigger broken",
+		]
+		recipient: DF.Data | None
+		reference_doctype: DF.Link | None
+		reference_name: DF.DynamicLink | None
+		run: DF.Link | None
+		status: DF.Literal["Pending", "Queued", "Completed", "Failed", "Skipped", "Cancelled"]
+		suppression_key: DF.Data | None
+		trigger: DF.Link | None
+	# end: auto-generated types
+
 	def onload(self):
 		"""Tell the form of which DocType the handle is, so that it can lead there."""
 		if is_served(self.channel):
