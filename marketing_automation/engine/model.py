@@ -29,6 +29,7 @@ class Reason:
 	CUSTOMER_FROZEN = "Customer frozen"
 	NO_ADDRESS = "No e-mail address"
 	INVALID_ADDRESS = "Invalid e-mail address"
+	NO_ACCOUNT_MANAGER = "No account manager"
 	UNSUBSCRIBED = "Unsubscribed"
 	# Stored; screens say "Already sent" (engine/words.py).
 	ALREADY_TOLD = "Already told"
@@ -55,6 +56,7 @@ CAN_PASS = (
 	Reason.CUSTOMER_FROZEN,
 	Reason.NO_ADDRESS,
 	Reason.INVALID_ADDRESS,
+	Reason.NO_ACCOUNT_MANAGER,
 	Reason.ALREADY_TOLD,
 	Reason.MISSED,
 	Reason.EXPIRY_CHANGED,
