@@ -18,11 +18,12 @@ def day(number: int) -> date:
 held = st.lists(
 	st.builds(
 		Held,
-		st.integers(0, 30),
+		st.integers(10, 40),
 		st.one_of(st.none(), st.integers(-60, 40).map(day)),
 		st.integers(-20, 60).map(day),
 		st.integers(0, 40),
 		st.one_of(st.none(), st.integers(-20, 80).map(day)),
+		st.none(),
 	),
 	max_size=12,
 	unique_by=lambda one: one.key,
@@ -30,9 +31,11 @@ held = st.lists(
 purchases = st.lists(
 	st.builds(
 		Purchase,
-		st.integers(0, 30),
+		st.integers(10, 40),
 		st.integers(-40, 60).map(day),
 		st.one_of(st.none(), st.integers(-20, 120).map(day)),
+		st.none(),
+		st.none(),
 	),
 	max_size=12,
 	unique_by=lambda one: one.key,

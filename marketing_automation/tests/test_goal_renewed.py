@@ -264,7 +264,8 @@ class TestWhatIsNoRenewal(RenewalTestCase):
 	def test_what_has_been_cancelled_is_no_renewal(self):
 		pin = self.pin()
 		renewal = self.next_pin()
-		self.sale.reload().cancel()
+		self.sale.reload()
+		self.sale.cancel()
 		factories.expire(renewal, factories.in_days(395))
 		self.campaign()
 
@@ -500,7 +501,8 @@ class TestAskedAgain(RenewalTestCase):
 		self.run_night()
 		self.assertEqual(self.outcome_of(pin), SKIPPED)
 
-		self.sale.reload().cancel()
+		self.sale.reload()
+		self.sale.cancel()
 		self.run_night()
 
 		self.assertEqual(self.outcome_of(pin), SENT)
