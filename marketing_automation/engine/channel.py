@@ -4,6 +4,7 @@
 A channel module has:
 
 - `REACHES_CUSTOMER`: whether what leaves is read by the customer. Only then do address and consent matter.
+- `HANDLE_DOCTYPE`: the DocType of its handles, if they are names of documents; else None.
 - `addresses(customers)` returns how each customer that exists is reached (`names.ByName` of model.Recipient), and with
   `reason` why one is not, without regard to unsubscribes; at most 1 query.
 - `check(campaign)` throws a translated error when the campaign (document or dict) could not send now.
@@ -88,24 +89,23 @@ def is_served(action_type: str) -> bool:
 	return action_type in _served()
 
 
-def channels() -> list[ModuleType]:
-	"""Return the channel modules of all installed apps."""
-	return [frappe.get_module(path) for path in {paths[-1]: None for paths in _served().values()}]
+def channels() -> dict[str, ModuleType]:
+	"""Return {action type: channel} of all installed apps."""
+	return {action_type: frappe.get_module(paths[-1]) for action_type, paths in _served().items()}
 
 
 def _served() -> dict[str, list[str]]:
 	return frappe.get_hooks("lifecycle_channels", {})
 
 
-def by_channel(rows: Iterable[dict], types: dict[str, str]) -> Iterator[tuple[ModuleType, list[dict]]]:
-	"""Yield each channel with its ledger rows. types: {action: action type}.
+def by_channel(rows: Iterable[dict]) -> Iterator[tuple[ModuleType, list[dict]]]:
+	"""Yield each channel with its ledger rows (`channel` and what it needs of them).
 
-	What an app that is gone has sent is left out, and so is what an action that is gone has: it stays as it was, and
-	stops nothing.
+	What an app that is gone has sent is left out: it stays as it was, and stops nothing.
 	"""
 	by_type = defaultdict(list)
 	for row in rows:
-		by_type[types.get(row.action)].append(row)
+		by_type[row.channel].append(row)
 	served = _served()
 	for action_type, of_type in by_type.items():
 		if action_type in served:

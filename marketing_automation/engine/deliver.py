@@ -27,7 +27,7 @@ from marketing_automation.engine import (
 	recipients,
 	rules,
 )
-from marketing_automation.engine.channel import Message, Unsendable, channel_for
+from marketing_automation.engine.channel import Message, Unsendable, by_channel, channel_for
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.language import in_the_sites_language
@@ -234,7 +234,9 @@ def _deliver_batch(
 	Queries: a fixed number, and what the channel needs for a batch.
 	"""
 	# Whatever brought a row here, from whichever job, page or hand: the rest of its message comes with it.
-	rows = ledger.lock_pending(list({*names, *ledger.pending_together(campaign, customers)}))
+	together, claimed = ledger.pending_together(campaign, customers)
+	# What a run is claiming at this moment, it delivers itself when it has all, and whatever else there is with it.
+	rows = [row for row in ledger.lock_pending([*{*names, *together}]) if row.customer not in claimed]
 	if not rows:
 		return {}, set(), set(), False
 	today, now = getdate(), now_datetime()
@@ -368,12 +370,9 @@ def verdict(
 
 def _recall(sendable: list[tuple]) -> dict[str, dict]:
 	"""Take back what earlier attempts have left; return the changes of the rows for which it is too late."""
-	by_channel = defaultdict(list)
-	for row, _rule, action, _event, _recipient in sendable:
-		if row.email_queue:
-			by_channel[channel_for(action.action_type)].append(row)
 	changes = {}
-	for channel, rows in by_channel.items():
+	# By the channel that has them, which need not be the one that the action has now.
+	for channel, rows in by_channel(entry[0] for entry in sendable if entry[0].handle):
 		changes |= channel.recall(rows)
 	return changes
 
@@ -384,12 +383,13 @@ def _send(sendable: list[tuple], today) -> tuple[dict[str, dict], dict]:
 	Of what a channel does not take at the moment there is no change. On a copy of a site none takes anything.
 	"""
 	items = item_names({event.item_code for _row, _rule, _action, event, _recipient in sendable})
-	by_channel = defaultdict(list)
+	by_type = defaultdict(list)
 	for message, names in _messages(sendable, items, today):
-		by_channel[channel_for(message.action.action_type)].append((message, names))
+		by_type[message.action.action_type].append((message, names))
 	changes, handed_over = {}, defaultdict(list)
 	is_copy = identity.is_copy()
-	for channel, messages in by_channel.items():
+	for action_type, messages in by_type.items():
+		channel = channel_for(action_type)
 		messages = messages[: 0 if is_copy else channel.room(messages[0][0].campaign)]
 		if not messages:
 			continue
@@ -405,7 +405,12 @@ def _send(sendable: list[tuple], today) -> tuple[dict[str, dict], dict]:
 		for fields, (_mail, message, names) in zip(results, composed, strict=True):
 			if "status" not in fields:
 				handed_over[channel].append(fields)
-				fields = {"status": QUEUED, "recipient": message.recipient.address, **fields}
+				fields = {
+					"status": QUEUED,
+					"channel": action_type,
+					"recipient": message.recipient.address,
+					**fields,
+				}
 			changes |= {name: dict(fields) for name in names}
 	return changes, handed_over
 

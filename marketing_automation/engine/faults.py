@@ -5,7 +5,6 @@ trigger type. What can be seen by looking at the rule is found by `sound`; what 
 found by `answers` and `stream`, which ask a source about all its rules together and, if that raises, one by one.
 """
 
-import contextlib
 import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +15,7 @@ import frappe
 from frappe import _
 from rq.timeouts import BaseTimeoutException
 
+from marketing_automation import compat
 from marketing_automation.engine import goals, schedule
 from marketing_automation.engine.channel import channel_for
 from marketing_automation.engine.model import DueEvent, Rule
@@ -170,7 +170,7 @@ def _gone(loaded: list[Rule]) -> dict[str, set[str]]:
 def attempted(work: Callable, *args) -> str | None:
 	"""Return in words what `work` raises, or None."""
 	try:
-		with _unsaid():
+		with compat.no_message_of_errors():
 			work(*args)
 	except INTERRUPTIONS:
 		raise
@@ -197,7 +197,7 @@ def answers(
 	"""
 	for source, of_source in (by or _by_source)(entries, faults):
 		try:
-			with _unsaid():
+			with compat.no_message_of_errors():
 				answer = ask(source, of_source)
 		except INTERRUPTIONS:
 			raise
@@ -261,7 +261,7 @@ def with_plugins(
 	found = []
 	for key, entries in by_key.items():
 		try:
-			with _unsaid():
+			with compat.no_message_of_errors():
 				plugin = plugin_for(key)
 		except Exception as e:
 			for entry in entries:
@@ -285,7 +285,7 @@ def _apart(
 	broken = set()
 	for trigger, of_rule in by_rule.items():
 		try:
-			with _unsaid():
+			with compat.no_message_of_errors():
 				work(of_rule)
 		except INTERRUPTIONS:
 			raise
@@ -322,14 +322,3 @@ def _said(error: Exception) -> str:
 def _connected() -> None:
 	"""Raise when it is the database that is gone: then no rule is to blame."""
 	frappe.db.sql("select 1")
-
-
-@contextlib.contextmanager
-def _unsaid() -> Iterator[None]:
-	"""What is thrown here is not shown to the user as it is: frappe.throw has already noted it for the answer."""
-	said = len(frappe.local.message_log)
-	try:
-		yield
-	except Exception:
-		del frappe.local.message_log[said:]
-		raise

@@ -140,7 +140,7 @@ def _rows(names: Iterable[str], statuses: list[str]) -> list[dict]:
 
 
 def _message(row: dict) -> tuple:
-	return row.action, row.customer, row.status, row.reason, row.email_queue or row.run
+	return row.action, row.customer, row.status, row.reason, row.handle or row.run
 
 
 def _read(filters: dict) -> list[dict]:

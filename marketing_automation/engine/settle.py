@@ -27,8 +27,10 @@ from marketing_automation.engine.settings import limit
 from marketing_automation.engine.transaction import apart, committed, log_once
 
 PAGE_SIZE = 1000
-# How many times the settings' patience rows wait for a run of their campaign that is killed again and again.
+# For so many runs of their campaign that are killed, one after the other, rows wait.
 GIVE_RUNS = 4
+# Of the runs that were killed so many are looked at, the last ones.
+KILLED_AT_MOST = 500
 # How often the scheduler calls, and how often what waits for a throttle is looked at in between.
 A_TICK = timedelta(minutes=4)
 POUR_EVERY = 5
@@ -112,24 +114,15 @@ def _close(found: list[dict]) -> tuple[set[str], set[str]]:
 		fields=[*withdrawal.FIELDS, "error"],
 		order_by="name asc",
 	)
-	types = dict(
-		frappe.get_all(
-			"Lifecycle Action",
-			filters={"name": ["in", list({row.action for row in rows})]},
-			fields=["name", "action_type"],
-			as_list=True,
-			order_by="name asc",
-		)
-	)
 	changes = {}
-	for channel, of_channel in by_channel(rows, types):
+	for channel, of_channel in by_channel(rows):
 		changes |= channel.outcomes(of_channel)
 	for row in rows:
 		if row.name in changes and changes[row.name].pop("temporary", False):
 			changes[row.name]["next_attempt_at"] = retry.next_attempt(row.attempts, now_datetime())
 	ledger.update(changes, was=QUEUED)
 	open_rows = [row for row in rows if row.name not in changes]
-	return set(changes), withdrawal.left_behind(open_rows, types)
+	return set(changes), withdrawal.left_behind(open_rows)
 
 
 def resume() -> None:
@@ -153,22 +146,40 @@ def resume() -> None:
 			committed(ledger.refresh_runs, {interrupted.name})
 			run.start(interrupted.run_type, interrupted.campaign)
 	for modified in unmoved:
-		_resume_rows(ledger.pending({"modified": modified}), add_to_date(now, minutes=-patience * GIVE_RUNS))
+		_resume_rows(ledger.pending({"modified": modified}))
 
 
-def _resume_rows(rows: list[dict], overdue) -> None:
+def _resume_rows(rows: list[dict]) -> None:
 	"""Queue Pending rows again, but for those of campaigns of which a run is claiming more at this moment.
 
-	They go out in one message with what is claimed, when that is all there. Runs that are killed again and again hold
-	up nothing that has not been moved since `overdue`.
+	They go out in one message with what is claimed, when that is all there, however long it takes: a run that works
+	gives signs of life. Runs that are killed again and again hold up no rows that have waited for GIVE_RUNS of them.
 	"""
 	if claiming := _claiming():
-		tired = {row.name for row in ledger.pending({"modified": ["<", overdue]})}
+		tired = _tired({row.campaign for row in rows})
 		rows = [row for row in rows if row.name in tired or not _is_claimed(row.campaign, claiming)]
 	for first in range(0, len(rows), PAGE_SIZE):
 		# Their patience begins anew, so that what merely waits for a worker is not queued again every few minutes.
 		committed(ledger.touch, [row.name for row in rows[first : first + PAGE_SIZE]])
 	deliver.enqueue(rows, again=True)
+
+
+def _tired(campaigns: set[str]) -> set[str]:
+	"""Return the Pending rows of these campaigns that GIVE_RUNS runs were killed over. 1 query, and one a campaign."""
+	killed = frappe.get_all(
+		ledger.RUN,
+		{"status": "Interrupted"},
+		["campaign", "finished_at"],
+		order_by="finished_at desc",
+		limit_page_length=KILLED_AT_MOST,
+	)
+	tired = set()
+	for campaign in campaigns:
+		ends = [run.finished_at for run in killed if run.campaign in (None, "", campaign)]
+		if len(ends) >= GIVE_RUNS:
+			rows = ledger.pending({"campaign": campaign, "modified": ["<", ends[GIVE_RUNS - 1]]})
+			tired |= {row.name for row in rows}
+	return tired
 
 
 def _claiming() -> set[str | None]:
@@ -184,12 +195,12 @@ def _is_claimed(campaign: str, claiming: set[str | None]) -> bool:
 def retry_failed() -> None:
 	"""Retry what failed temporarily, and what somebody has let whatever is behind a channel send again."""
 	retry.retry_due()
-	for channel in channels():
+	for action_type, channel in channels().items():
 		if handles := channel.asked_again():
 			retry.retry(
 				frappe.get_all(
 					ledger.DOCTYPE,
-					filters={"status": FAILED, "email_queue": ["in", list(handles)]},
+					filters={"status": FAILED, "channel": action_type, "handle": ["in", list(handles)]},
 					pluck="name",
 					order_by="name asc",
 				)
@@ -207,7 +218,7 @@ def send_what_waits() -> bool:
 	The campaigns in any order, so that each of those that share an account has its turn. 2 queries, and some for each
 	campaign that has something to send.
 	"""
-	throttled = [channel for channel in channels() if channel.is_throttled()]
+	throttled = [channel for channel in channels().values() if channel.is_throttled()]
 	if not throttled:
 		return False
 	campaigns = frappe.get_all(

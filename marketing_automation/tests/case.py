@@ -101,15 +101,7 @@ class MarketingTestCase(unittest.TestCase):
 		frappe.db.delete("Email Queue")
 		frappe.db.delete("Email Unsubscribe")
 		frappe.db.delete("DocShare", {"share_doctype": ["in", [*OURS, "Email Template"]]})
-		for field in ("warranty_expiry_date", "amc_expiry_date"):
-			frappe.db.set_value(
-				"Serial No",
-				# Newer versions ask whether it `is set` with <> '', which MariaDB refuses of a date in an UPDATE.
-				{"name": ["like", "TEST-%"], field: [">", "1900-01-01"]},
-				field,
-				None,
-				update_modified=False,
-			)
+		factories.forget_dates()
 		settings = frappe.get_single(SETTINGS)
 		if any(settings.get(field) != value for field, value in USUAL_SETTINGS.items()):
 			settings.update(USUAL_SETTINGS).save()

@@ -473,6 +473,10 @@ class AnotherSource(ModuleType):
 	def example(self, rule, visible):
 		return None
 
+	def owners(self, events):
+		self.check([event.rule for event in events], "owners")
+		return serial_no.owners(events)
+
 
 class TestAnotherAppsSource(MarketingTestCase):
 	def setUp(self):

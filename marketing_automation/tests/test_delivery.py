@@ -274,7 +274,7 @@ class TestInterrupted(MarketingTestCase):
 		class Crash(BaseException):
 			pass
 
-		with patch.object(ledger, "update", side_effect=Crash), self.assertRaises(Crash):
+		with patch.object(ledger.rows, "update", side_effect=Crash), self.assertRaises(Crash):
 			self.run_night()
 		self.assertEqual((self.ledger()[0].status, self.mails()), ("Pending", []))
 		with self.at(f"{in_days(0)} 23:59"):

@@ -32,7 +32,7 @@ REFUSED = "550 5.1.1 no such user"
 SENDER = """
 import sys
 import frappe
-from marketing_automation.engine import drain
+from marketing_automation.channels.email import sender
 
 frappe.init(site=sys.argv[1], sites_path=".")
 frappe.connect()

@@ -278,7 +278,7 @@ class TestBrokenRow(FairnessTestCase):
 			retry.retry(names)
 		self.assertEqual([row.status for row in self.ledger()], ["Queued", "Failed", "Queued"])
 		frappe.db.set_value(ledger.DOCTYPE, broken, "status", "Queued")
-		frappe.db.set_value("Email Queue", self.ledger()[1].email_queue, "status", "Not Sent")
+		frappe.db.set_value("Email Queue", self.ledger()[1].handle, "status", "Not Sent")
 		campaign.reload()
 		campaign.update({"is_active": 0}).save()
 		frappe.db.commit()

@@ -114,7 +114,7 @@ class TestSpanish(unittest.TestCase):
 			| words_of_scripts()
 			| words_of_documents()
 			| words_of_recipes()
-			| {insight.COMING, insight.NOT_DUE, insight.WITHHELD}
+			| {insight.COMING, insight.STOPPED, insight.NOT_DUE, insight.WITHHELD}
 		)
 
 	def test_every_word_is_there(self):

@@ -60,7 +60,7 @@ class TestSuspended(WaitingTestCase):
 		with sending_suspended():
 			settle.settle()
 			self.assertEqual((self.statuses(), self.mails()), (["Pending"] * 2, []))
-		self.assertEqual({(row.email_queue, row.attempts) for row in self.ledger()}, {(None, 0)})
+		self.assertEqual({(row.handle, row.attempts) for row in self.ledger()}, {(None, 0)})
 
 	def test_sixty_days_later_nobody_is_offered_what_has_expired(self):
 		self.due(2)

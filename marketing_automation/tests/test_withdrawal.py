@@ -34,7 +34,7 @@ class TestWithdrawal(MarketingTestCase):
 		withdrawal.enqueue.assert_called_once_with()
 		withdrawal.take_back()
 		self.assertEqual(
-			{(row.status, row.reason, row.email_queue) for row in self.ledger()},
+			{(row.status, row.reason, row.handle) for row in self.ledger()},
 			{("Cancelled", "Campaign inactive", None)},
 		)
 		self.assertEqual((self.mails(), frappe.db.count("Email Queue Recipient")), ([], 0))

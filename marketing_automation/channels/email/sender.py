@@ -20,12 +20,14 @@ from frappe.model.base_document import get_controller
 from frappe.utils import cint, cstr, get_datetime, get_hook_method, now_datetime
 from rq.timeouts import BaseTimeoutException
 
+from marketing_automation import compat
 from marketing_automation.channels.email import kept_errors, mime, smtp_errors
 from marketing_automation.engine import consent, identity, ledger, settle
 from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.transaction import committed
 
+ACTION_TYPE = "Send Email"
 DOCTYPE = "Email Queue"
 RECIPIENT = "Email Queue Recipient"
 # The `send_after` of a mail that waits for a job of ours, and of one that a job has taken. Frappe sends neither, also
@@ -124,7 +126,7 @@ def drain(names: list[str]) -> None:
 		sender.quit()
 	# Out of time: another job goes on. What was not sent because nobody answered waits for `settle`.
 	enqueue([name for name in left if name not in sender.unsent])
-	committed(ledger.refresh_soon, settle.close({"email_queue": ["in", names]}))
+	committed(ledger.refresh_soon, settle.close({"channel": ACTION_TYPE, "handle": ["in", names]}))
 
 
 def _ours(names: list[str]) -> dict[str, dict | None]:
@@ -267,7 +269,7 @@ class _Sender:
 			"modified_by = %(user)s where name = %(name)s and status = 'Not Sent' and send_after = %(waiting)s",
 			{**changed, "name": mail.name, "waiting": OUT_OF_REACH, "taken": TAKEN},
 		)
-		return bool(frappe.db._cursor.rowcount)
+		return bool(compat.changed_rows())
 
 	def _send_frappes_way(self, mail: dict, account) -> None:
 		"""Send by Email Queue's `send`."""
@@ -334,8 +336,9 @@ def _of_paused(mails: list[str]) -> set[str]:
 		frappe.qb.from_(table)
 		.join(campaign)
 		.on(campaign.name == table.campaign)
-		.select(table.email_queue)
-		.where(table.email_queue.isin(mails))
+		.select(table.handle)
+		.where(table.handle.isin(mails))
+		.where(table.channel == ACTION_TYPE)
 		.where(campaign.is_active == 0)
 	).run()
 	return {name for (name,) in rows}

@@ -319,6 +319,7 @@ def validate(doc, combines: bool = False, after: bool = False) -> list[str]:
 			warnings.append(f"{case}: {e}")
 			continue
 		if body not in looked_at:
+			_check_size(template, body)
 			_check_files(template, body)
 			looked_at[body] = not template.says and template_text.is_blank(body)
 		if looked_at[body]:
@@ -397,6 +398,7 @@ def _marks(template: Template, doc) -> tuple[list[str], list[str]]:
 	subject, body = fill(
 		template, [template.subject, template.body], for_reader(example_context(2, 30), "en")
 	)
+	_check_size(template, body)
 	broken, others = template_text.braces(subject, body, names)
 	for more, found in zip(
 		(broken, others),
@@ -416,6 +418,16 @@ def _without_tags(source: str) -> str:
 		elif kind in ("variable_end", "block_end"):
 			pieces.append(template_text.FILLED_IN if kind == "variable_end" else "")
 	return "".join(pieces)
+
+
+def _check_size(template: Template, body: str) -> None:
+	"""Refuse a body that is too large to be looked through: a short template with loops can make one."""
+	try:
+		template_syntax.check_size(body)
+	except Refused as e:
+		raise TemplateInvalid(
+			_("The Email Template {0} makes too much of a few items. {1}").format(template.name, e)
+		) from e
 
 
 def _check_files(template: Template, body: str) -> None:

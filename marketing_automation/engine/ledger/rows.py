@@ -17,6 +17,7 @@ import frappe
 from frappe.query_builder.functions import Count
 from frappe.utils import create_batch, now_datetime
 
+from marketing_automation import compat
 from marketing_automation.engine import long_lists
 from marketing_automation.engine.model import (
 	CANCELLED,
@@ -59,7 +60,7 @@ KEY_IN_SQL = (
 FIELDS = (
 	*("name", "campaign", "trigger", "action", "company", "run", "due_on", "status", "reason", "attempts"),
 	*("customer", "reference_doctype", "reference_name", "item_code", "occurrence_date"),
-	*("message_key", "suppression_key", "next_attempt_at", "email_queue"),
+	*("message_key", "suppression_key", "next_attempt_at", "channel", "handle"),
 	*("evidence_doctype", "evidence_name"),
 )
 # What each row has for itself, and what many rows have in common.
@@ -70,6 +71,7 @@ COMMON = (
 	"campaign",
 	"trigger",
 	"action",
+	"channel",
 	"company",
 	"reference_doctype",
 	"item_code",
@@ -179,6 +181,7 @@ def _insert(rows: list[_Row], run: str) -> int:
 			row.message.campaign["name"],
 			event.rule.trigger["name"],
 			row.message.action["name"],
+			row.message.action["action_type"],
 			event.company,
 			event.reference_doctype,
 			event.item_code,
@@ -223,7 +226,7 @@ def _insert(rows: list[_Row], run: str) -> int:
 		order by message_key""",
 		parameters,
 	)
-	return frappe.db._cursor.rowcount
+	return compat.changed_rows()
 
 
 def evidence_of(event: DueEvent | None, reason: str | None) -> dict[str, str | None]:
@@ -256,10 +259,11 @@ def held(keys: set[str]) -> set[str]:
 	return set(_winners(list(keys)))
 
 
-def pending_together(campaign: str, customers: set[str]) -> list[str]:
-	"""Return the Pending rows of a campaign that go out in one message with others of these customers. 1 query.
+def pending_together(campaign: str, customers: set[str]) -> tuple[list[str], set[str]]:
+	"""Return the Pending rows of a campaign that go out in one message with others of these customers, and for which of
+	the customers a run is still claiming: nothing goes out to those until it has all. 1 query.
 
-	None where the campaign does not combine. None of a run that is still claiming: those go out when it has all.
+	Neither where the campaign does not combine.
 	"""
 	table, doc, run = (
 		frappe.qb.DocType(DOCTYPE),
@@ -272,13 +276,14 @@ def pending_together(campaign: str, customers: set[str]) -> list[str]:
 		.on(table.campaign == doc.name)
 		.left_join(run)
 		.on(run.name == table.run)
-		.select(table.name)
+		.select(table.name, table.customer, run.status)
 		.where(long_lists.among(doc.name, "campaigns") & (doc.combine_messages == 1))
 		.where(long_lists.among(table.customer, "customers"))
 		.where(table.status == PENDING)
-		.where(run.status.isnull() | (run.status != "Running"))
 	)
-	return [name for (name,) in long_lists.run(query, campaigns=[campaign], customers=customers)]
+	rows = long_lists.run(query, campaigns=[campaign], customers=customers)
+	claimed = {customer for _name, customer, status in rows if status == "Running"}
+	return [name for name, customer, _status in rows if customer not in claimed], claimed
 
 
 def lock_pending(names: list[str]) -> list[dict]:

@@ -23,6 +23,30 @@ GOAL_FIELDS = ("goal", "goal_item", "goal_item_group", "renewal_window", "renews
 
 
 class LifecycleCampaign(Document):
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+
+		active_since: DF.Datetime | None
+		campaign_name: DF.Data
+		combine_messages: DF.Check
+		company: DF.Link | None
+		description: DF.SmallText | None
+		duplicate_policy: DF.Literal["Once per expiry", "Once per customer"]
+		duplicated_from: DF.Link | None
+		end_date: DF.Date | None
+		is_active: DF.Check
+		item_group: DF.Link | None
+		pause_reason: DF.SmallText | None
+		paused_at: DF.Datetime | None
+		sender: DF.Data | None
+		start_date: DF.Date | None
+	# end: auto-generated types
+
 	def __init__(self, *args, **kwargs):
 		super().__init__(*args, **kwargs)
 		# Empty stands for all companies. Frappe would fill in that of the user or of the site.
