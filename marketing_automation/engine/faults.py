@@ -1,7 +1,7 @@
 """Broken rules: what is wrong with a rule and what to do about it, and how all others go on without it. Only reads.
 
 A rule that was right when it was saved breaks when what it stands on goes: a field, an item group, the app of its
-trigger type. What can be seen by looking at the rule is found by `sound`; what raises only while it is worked out is
+source. What can be seen by looking at the rule is found by `sound`; what raises only while it is worked out is
 found by `answers` and `stream`, which ask a source about all its rules together and, if that raises, one by one.
 """
 
@@ -9,7 +9,6 @@ import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from types import ModuleType
 
 import frappe
 from frappe import _
@@ -20,7 +19,7 @@ from marketing_automation.engine import goals, schedule
 from marketing_automation.engine.channel import channel_for
 from marketing_automation.engine.model import DueEvent, Rule
 from marketing_automation.engine.schedule import Window
-from marketing_automation.engine.source import source_for
+from marketing_automation.engine.source import Source, source_for
 
 # No rule's fault: whoever works is interrupted.
 INTERRUPTIONS = (
@@ -145,7 +144,7 @@ def _problem(rule: Rule, gone: dict[str, set[str]]) -> str | None:
 		return _("The company {0} does not exist any more. Choose another one in the campaign.").format(
 			rule.campaign.company
 		)
-	return attempted(lambda: source_for(rule.trigger.trigger_type).validate(rule.trigger)) or attempted(
+	return attempted(lambda: source_for(rule.trigger).validate(rule.trigger)) or attempted(
 		goals.validate, rule.campaign
 	)
 
@@ -244,14 +243,12 @@ def _rest(source, rule: Rule, window: Window, given: int, faults: Faults) -> Ite
 		_note(rule, e, faults)
 
 
-def _by_source(entries: Iterable[tuple], faults: Faults) -> list[tuple[ModuleType, list[tuple]]]:
+def _by_source(entries: Iterable[tuple], faults: Faults) -> list[tuple[Source, list[tuple]]]:
 	"""Return each source with its entries; rules that no app serves go into `faults`."""
-	sources, by_type = {}, defaultdict(list)
+	sources, by_key = [], defaultdict(list)
 	for entry in entries:
-		by_type[entry[0].trigger.trigger_type].append(entry)
-	for source, of_type in with_plugins(source_for, by_type, faults):
-		sources.setdefault(source.__name__, (source, []))[1].extend(of_type)
-	return list(sources.values())
+		by_key[entry[0].trigger.source].append(entry)
+	return with_plugins(lambda key: source_for(by_key[key][0][0].trigger), by_key, faults)
 
 
 def with_plugins(

@@ -31,7 +31,7 @@ def _take_back(names: set[str]) -> None:
 		withdrawn |= channel.withdraw(of_channel)
 	ledger.update(
 		{
-			name: {"status": CANCELLED, "reason": Reason.ALREADY_TOLD, "handle": None}
+			name: {"status": CANCELLED, "reason": Reason.ALREADY_SENT, "handle": None}
 			for name in withdrawn
 		},
 		was=QUEUED,

@@ -17,7 +17,7 @@ CANCELLED = "Cancelled"
 
 KEY_LENGTH = 32
 
-ONCE_PER_EXPIRY = "Once per expiry"
+ONCE_PER_DATE = "Once per date"
 ONCE_PER_CUSTOMER = "Once per customer"
 
 
@@ -32,13 +32,12 @@ class Reason:
 	NO_ADDRESS = "No e-mail address"
 	INVALID_ADDRESS = "Invalid e-mail address"
 	UNSUBSCRIBED = "Unsubscribed"
-	# Stored; screens say "Already sent" (engine/words.py).
-	ALREADY_TOLD = "Already told"
+	ALREADY_SENT = "Already sent"
 	MISSED = "Missed"
-	EXPIRED_MEANWHILE = "Expired meanwhile"
-	EXPIRY_CHANGED = "Expiry changed"
+	DATE_PASSED = "Date passed"
+	DATE_CHANGED = "Date changed"
 	OWNER_CHANGED = "Owner changed"
-	NOT_FOUND = "Serial number not found"
+	NOT_FOUND = "Not found"
 	CAMPAIGN_INACTIVE = "Campaign inactive"
 	TEMPLATE_ERROR = "Template error"
 	SENDING_FAILED = "Sending failed"
@@ -58,9 +57,9 @@ CAN_PASS = (
 	Reason.CUSTOMER_FROZEN,
 	Reason.NO_ADDRESS,
 	Reason.INVALID_ADDRESS,
-	Reason.ALREADY_TOLD,
+	Reason.ALREADY_SENT,
 	Reason.MISSED,
-	Reason.EXPIRY_CHANGED,
+	Reason.DATE_CHANGED,
 	Reason.OWNER_CHANGED,
 	Reason.NOT_FOUND,
 	Reason.OUTSIDE_DATES,
@@ -89,11 +88,10 @@ class Rule:
 		first, last = self.campaign.start_date, self.campaign.end_date
 		return (not first or first <= night) and (not last or night <= last)
 
-
 	@property
 	def source(self) -> str:
 		"""The key of its trigger's source."""
-		return source_of(self.trigger)
+		return self.trigger.get("source")
 
 	@property
 	def days_of_campaign(self) -> tuple[int, int]:
@@ -186,11 +184,6 @@ class PlannedMessage:
 		if self.campaign["duplicate_policy"] == ONCE_PER_CUSTOMER and self.recipient.customer:
 			return suppression_key(self.action["name"], self.recipient.customer)
 		return None
-
-
-def source_of(trigger: dict) -> str:
-	"""Return the key of a trigger's source."""
-	return trigger.get("source") or "Serial No"
 
 
 def days_from_occurrence(trigger: dict) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import frappe
 
-from marketing_automation.engine.model import Rule, days_from_occurrence, source_of
+from marketing_automation.engine.model import Rule, days_from_occurrence
 
 CAMPAIGN_FIELDS = [
 	"name",
@@ -31,9 +31,13 @@ TRIGGER_FIELDS = [
 	"trigger_name",
 	"enabled",
 	"active_since",
+	"source",
+	"reference_doctype",
 	"trigger_type",
 	"days_offset",
 	"date_field",
+	"yearly",
+	"customer_field",
 	"item_group",
 	"filters",
 ]
@@ -116,7 +120,7 @@ def _add_days(campaigns: list[dict], triggers: list[dict]) -> None:
 	days = defaultdict(lambda: defaultdict(list))
 	for trigger in triggers:
 		if trigger.enabled:
-			days[trigger.campaign][source_of(trigger)].append(days_from_occurrence(trigger))
+			days[trigger.campaign][trigger.source].append(days_from_occurrence(trigger))
 	for campaign in campaigns:
 		of_campaign = days[campaign.name]
 		campaign.days_of_sources = {source: (min(some), max(some)) for source, some in of_campaign.items()}
