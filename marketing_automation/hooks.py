@@ -41,6 +41,11 @@ lifecycle_channels = {
 	"Send Email": "marketing_automation.channels.email.channel",
 }
 
+# {key: dotted path of a goal}; the contract is in engine/goals.py.
+lifecycle_goals = {
+	"Renewed": "marketing_automation.goals.renewed.GOAL",
+}
+
 # Older versions of Frappe do not keep what a mail server said.
 after_job = ["marketing_automation.channels.email.kept_errors.remember_mail_error"]
 

@@ -17,7 +17,16 @@ from frappe import _
 from frappe.utils import cstr, getdate, now_datetime
 from rq.timeouts import BaseTimeoutException
 
-from marketing_automation.engine import faults, identity, ledger, plan, protection, recipients, rules
+from marketing_automation.engine import (
+	faults,
+	identity,
+	ledger,
+	plan,
+	protection,
+	reached,
+	recipients,
+	rules,
+)
 from marketing_automation.engine.channel import Message, Unsendable, by_channel, channel_for
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
@@ -240,7 +249,13 @@ def _deliver_batch(
 			changes[row.name] = failed(reason, problem)
 		else:
 			error = recipient.error if status == FAILED else None
-			changes[row.name] = {"status": status, "reason": reason, "error": error, "executed_at": now}
+			changes[row.name] = {
+				"status": status,
+				"reason": reason,
+				"error": error,
+				"executed_at": now,
+				**ledger.evidence_of(event, reason),
+			}
 	on_their_way = _recall(sendable)
 	changes |= on_their_way
 	sent, handed_over = _send([entry for entry in sendable if entry[0].name not in on_their_way], today)
@@ -303,13 +318,15 @@ def look_again(
 		for action_type in {action.action_type for _rule, action in ruled if action}
 	}
 	alive = [(event, action) for (_rule, action), event in zip(ruled, events, strict=True) if event]
-	found = iter(recipients.recipients(alive))
+	to = recipients.recipients(alive)
+	pairs = [(event, recipient) for (event, _action), recipient in zip(alive, to, strict=True)]
+	marked = reached.marked(pairs, getdate(), broken)
+	found = iter([(event or asked[0], asked[1]) for event, asked in zip(marked, pairs, strict=True)])
 	return [
 		(
 			rule,
 			action,
-			event,
-			next(found) if event else Recipient(),
+			*(next(found) if event else (None, Recipient())),
 			(
 				broken[rule.trigger.name].problem
 				if rule.trigger.name in broken

@@ -28,6 +28,7 @@ from marketing_automation.engine.model import (
 	PENDING,
 	QUEUED,
 	SKIPPED,
+	DueEvent,
 	PlannedMessage,
 	Reason,
 	message_key,
@@ -60,9 +61,12 @@ FIELDS = (
 	*("name", "campaign", "trigger", "action", "company", "run", "due_on", "status", "reason", "attempts"),
 	*("customer", "reference_doctype", "reference_name", "item_code", "occurrence_date"),
 	*("message_key", "suppression_key", "next_attempt_at", "channel", "handle"),
+	*("evidence_doctype", "evidence_name"),
 )
 # What each row has for itself, and what many rows have in common.
 OWN = ("name", "message_key", "suppression_key", "customer", "reference_name", "recipient")
+# What shows why, where a document does: few rows have it.
+EVIDENCE = ("evidence_doctype", "evidence_name")
 COMMON = (
 	"campaign",
 	"trigger",
@@ -193,20 +197,28 @@ def _insert(rows: list[_Row], run: str) -> int:
 		# Names and keys are hex digits: nothing to quote.
 		once = f"'{row.suppression_key}'" if row.suppression_key else "null"
 		values.append(
-			f"({groups.setdefault(group, len(groups))},'{row.name}','{row.message_key}',{once},"
-			f"%({number}a)s,%({number}b)s,%({number}c)s)"
+			f"{groups.setdefault(group, len(groups))},'{row.name}','{row.message_key}',{once},"
+			f"%({number}a)s,%({number}b)s,%({number}c)s"
 		)
+	own_columns = OWN
+	if any(row.reason == Reason.GOAL_REACHED for row in rows):
+		own_columns = (*OWN, *EVIDENCE)
+		for number, row in enumerate(rows):
+			evidence = evidence_of(row.message.event, row.reason)
+			keys = [f"{number}{column}" for column in EVIDENCE]
+			parameters.update(zip(keys, evidence.values(), strict=True))
+			values[number] += f",%({')s,%('.join(keys)})s"
 	shared = []
 	for group, number in groups.items():
 		keys = [f"{column}{number}" for column in COMMON]
 		parameters.update(zip(keys, group, strict=True))
 		shared.append(f"({number},%({')s,%('.join(keys)})s)")
-	own, common = (", ".join(f"`{column}`" for column in columns) for columns in (OWN, COMMON))
+	own, common = (", ".join(f"`{column}`" for column in columns) for columns in (own_columns, COMMON))
 	# What rows share goes to the database once for all of them: to read it for each took a sixth of its time.
 	frappe.db.sql(
 		f"""insert ignore into `tab{DOCTYPE}`
 			({own}, {common}, creation, modified, owner, modified_by, run, executed_at)
-		with own (number, {own}) as (values {",".join(values)}),
+		with own (number, {own}) as (values ({"),(".join(values)})),
 			common (number, {common}) as (values {",".join(shared)})
 		select {own}, {common}, %(now)s, %(now)s, %(user)s, %(user)s, %(run)s,
 			case when status = %(pending)s then null else %(now)s end
@@ -215,6 +227,12 @@ def _insert(rows: list[_Row], run: str) -> int:
 		parameters,
 	)
 	return compat.changed_rows()
+
+
+def evidence_of(event: DueEvent | None, reason: str | None) -> dict[str, str | None]:
+	"""Return the fields of a ledger row that name the document that shows why it was not sent, empty where none does."""
+	reached = event.reached if event and reason == Reason.GOAL_REACHED else None
+	return dict(zip(EVIDENCE, reached[:2] if reached else (None, None), strict=True))
 
 
 def _written(names: list[str]) -> set[str]:
@@ -389,6 +407,7 @@ def reopen(rows: list[dict]) -> set[str]:
 			"error": None,
 			"executed_at": None,
 			"next_attempt_at": None,
+			**evidence_of(None, None),
 		}
 		for row in rows
 	}
@@ -435,6 +454,7 @@ def assign(rows: list[dict]) -> None:
 			"message_key": key_of(row),
 			"status": row.status,
 			"reason": row.reason,
+			**{column: row[column] for column in EVIDENCE},
 		}
 		for row in rows
 	}
