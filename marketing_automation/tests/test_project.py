@@ -28,7 +28,9 @@ def whitelisted() -> list[tuple[str, ast.FunctionDef]]:
 
 class TestProject(unittest.TestCase):
 	def test_frappe_and_pip_read_the_same_name_licence_publisher_and_description(self):
-		project = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
+		text = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
+		# Python 3.10 has nothing that reads TOML.
+		project = text.partition("[project]\n")[2].partition("\n[")[0]
 		said = dict(re.findall(r'^(name|description|license) = "([^"]*)"$', project, re.MULTILINE))
 		self.assertEqual(said["name"], hooks.app_name)
 		self.assertEqual(said["license"].lower(), hooks.app_license)
