@@ -58,3 +58,17 @@ class TestProject(unittest.TestCase):
 					self.assertIsNotNone(argument.annotation, argument.arg)
 				self.assertIsNotNone(function.returns)
 				self.assertIsNotNone(ast.get_docstring(function))
+
+	def test_the_scripts_that_hooks_name_are_there_and_the_bundle_has_all_others(self):
+		scripts = APP / "public" / "js"
+		named = {Path(url.partition("?")[0]).name for url in hooks.app_include_js}
+		named |= {Path(path).name for path in hooks.doctype_js.values()}
+		bundle = scripts / "marketing_automation.bundle.js"
+		bundled = set(re.findall(r'^import "\./(.+)";$', bundle.read_text(encoding="utf-8"), re.MULTILINE))
+		self.assertEqual(named & bundled, set())
+		self.assertEqual(named | bundled | {bundle.name}, {path.name for path in scripts.glob("*.js")})
+
+	def test_a_page_of_the_desk_that_is_not_ours_loads_next_to_nothing(self):
+		loaded = [APP / "public" / url.split("?")[0].split("/", 3)[3] for url in hooks.app_include_js]
+		self.assertLess(sum(path.stat().st_size for path in loaded), 3_000)
+		self.assertFalse(hasattr(hooks, "app_include_css"))
