@@ -5,10 +5,9 @@ The source of an event says whose it is, the channel of an action how they are r
 
 from collections import defaultdict
 
-import frappe
-
-from marketing_automation.engine import consent, long_lists
+from marketing_automation.engine import consent
 from marketing_automation.engine.channel import channel_for, is_served
+from marketing_automation.engine.customers import as_they_are
 from marketing_automation.engine.model import DueEvent, Reason, Recipient
 from marketing_automation.engine.names import ByName
 from marketing_automation.engine.source import source_for
@@ -28,7 +27,7 @@ def recipients(messages: list[tuple[DueEvent, dict]]) -> list[Recipient]:
 	for action_type, indexes in by_type.items():
 		channel = channel_for(action_type) if is_served(action_type) else None
 		customers = {owned[index][0] for index in indexes if owned[index][0]}
-		reached = channel.addresses(customers) if channel else customers_as_they_are(customers)
+		reached = channel.addresses(customers) if channel else as_they_are(customers)
 		left = {}
 		if channel and channel.REACHES_CUSTOMER:
 			left = consent.unsubscribes({one.address for one in reached.values() if one.address})
@@ -63,31 +62,3 @@ def owners(events: list[DueEvent]) -> list[tuple[str | None, str | None]]:
 		for index, owner in zip(indexes, owned, strict=True):
 			found[index] = owner
 	return found
-
-
-def customers_as_they_are(customers: set[str]) -> ByName[Recipient]:
-	"""Return each customer that exists, without an address, for what does not reach them. At most 1 query.
-
-	Each is named as their record is, and found however else their name is written.
-	"""
-	if not customers:
-		return ByName()
-	customer = frappe.qb.DocType("Customer")
-	query = (
-		frappe.qb.from_(customer)
-		.select(
-			customer.name, customer.customer_name, customer.language, customer.disabled, customer.is_frozen
-		)
-		.where(long_lists.among(customer.name, "customers"))
-	)
-	return ByName(
-		(name, Recipient(name, customer_name, None, language, state_of(disabled, frozen)))
-		for name, customer_name, language, disabled, frozen in long_lists.run(query, customers=customers)
-	)
-
-
-def state_of(disabled: int, frozen: int) -> str | None:
-	"""Return why nothing goes out about a customer whose record says this, or None."""
-	if disabled:
-		return Reason.CUSTOMER_DISABLED
-	return Reason.CUSTOMER_FROZEN if frozen else None

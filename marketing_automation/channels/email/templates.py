@@ -23,6 +23,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from marketing_automation.channels.email import template_errors, template_syntax, template_text
 from marketing_automation.channels.email.template_syntax import Amount, Refused
+from marketing_automation.engine.channel import Rendered
 from marketing_automation.engine.language import CODE, of_the_site
 
 # What an item has in a template, and a template itself. `pins` is what `items` was called first.
@@ -120,14 +121,6 @@ class Template:
 	steps: Amount
 	says: bool
 	right_to_left: bool
-
-
-@dataclass(frozen=True)
-class Rendered:
-	"""A mail's subject (one line of text) and body (HTML)."""
-
-	subject: str
-	body: str
 
 
 def load(names: set[str]) -> dict[str, Template | str]:
