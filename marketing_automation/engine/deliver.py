@@ -378,6 +378,8 @@ def verdict(
 		return SKIPPED, Reason.NOT_FOUND
 	if event.occurrence != row.occurrence_date:
 		return SKIPPED, Reason.DATE_CHANGED
+	if recipient.reason == Reason.TRIGGER_BROKEN:
+		return FAILED, recipient.reason
 	if recipient.customer != row.customer:
 		return SKIPPED, recipient.reason or Reason.OWNER_CHANGED
 	return plan.verdict(event, recipient, today)

@@ -259,9 +259,7 @@ def held(keys: set[str]) -> set[str]:
 	return set(_winners(list(keys)))
 
 
-def pending_together(
-	campaign: str, channel: str | None, customers: set[str]
-) -> tuple[list[str], set[str]]:
+def pending_together(campaign: str, channel: str | None, customers: set[str]) -> tuple[list[str], set[str]]:
 	"""Return the Pending rows of a campaign that go out by a channel in one message with others of these customers, and
 	for which of the customers a run is still claiming: nothing goes out to those until it has all. 1 query.
 
