@@ -24,6 +24,7 @@ from marketing_automation.engine import (
 	ledger,
 	plan,
 	protection,
+	reached,
 	recipients,
 	rules,
 )
@@ -263,7 +264,13 @@ def _deliver_batch(
 			changes[row.name] = failed(reason, problem)
 		else:
 			error = recipient.error if status == FAILED else None
-			changes[row.name] = {"status": status, "reason": reason, "error": error, "executed_at": now}
+			changes[row.name] = {
+				"status": status,
+				"reason": reason,
+				"error": error,
+				"executed_at": now,
+				**ledger.evidence_of(event, reason),
+			}
 	on_their_way = _recall(sendable)
 	changes |= on_their_way
 	sent, handed_over = _send([entry for entry in sendable if entry[0].name not in on_their_way], today)
@@ -326,13 +333,15 @@ def look_again(
 		for action_type in {action.action_type for _rule, action in ruled if action}
 	}
 	alive = [(event, action) for (_rule, action), event in zip(ruled, events, strict=True) if event]
-	found = iter(recipients.recipients(alive))
+	to = recipients.recipients(alive)
+	pairs = [(event, recipient) for (event, _action), recipient in zip(alive, to, strict=True)]
+	marked = reached.marked(pairs, getdate(), broken)
+	found = iter([(event or asked[0], asked[1]) for event, asked in zip(marked, pairs, strict=True)])
 	return [
 		(
 			rule,
 			action,
-			event,
-			next(found) if event else Recipient(),
+			*(next(found) if event else (None, Recipient())),
 			(
 				broken[rule.trigger.name].problem
 				if rule.trigger.name in broken
@@ -368,7 +377,9 @@ def verdict(
 	if not event:
 		return SKIPPED, Reason.NOT_FOUND
 	if event.occurrence != row.occurrence_date:
-		return SKIPPED, Reason.EXPIRY_CHANGED
+		return SKIPPED, Reason.DATE_CHANGED
+	if recipient.reason == Reason.TRIGGER_BROKEN:
+		return FAILED, recipient.reason
 	if recipient.customer != row.customer:
 		return SKIPPED, recipient.reason or Reason.OWNER_CHANGED
 	return plan.verdict(event, recipient, today)

@@ -5,12 +5,12 @@ The source of an event says whose it is, the channel of an action how they are r
 
 from collections import defaultdict
 
-from marketing_automation.engine import consent
+from marketing_automation.engine import consent, faults
 from marketing_automation.engine.channel import channel_for, is_served
 from marketing_automation.engine.customers import as_they_are
+from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.model import DueEvent, Reason, Recipient
 from marketing_automation.engine.names import ByName
-from marketing_automation.engine.source import source_for
 
 
 def recipients(messages: list[tuple[DueEvent, dict]]) -> list[Recipient]:
@@ -19,7 +19,7 @@ def recipients(messages: list[tuple[DueEvent, dict]]) -> list[Recipient]:
 	An action whose channel no installed app has, has the customer without an address.
 	Queries: those of `owners`, and of each channel's `addresses`; 1 where a channel reaches customers.
 	"""
-	owned = owners([event for event, _action in messages])
+	owned = _owners([event for event, _action in messages])
 	by_type = defaultdict(list)
 	for index, (_event, action) in enumerate(messages):
 		by_type[action["action_type"]].append(index)
@@ -41,10 +41,15 @@ def recipients(messages: list[tuple[DueEvent, dict]]) -> list[Recipient]:
 
 
 def _recipient(
-	customer: str | None, reason: str | None, reached: ByName, left: dict, campaign: dict
+	customer: str | None,
+	reason: str | None,
+	error: str | None,
+	reached: ByName,
+	left: dict,
+	campaign: dict,
 ) -> Recipient:
 	if not customer:
-		return Recipient(reason=reason)
+		return Recipient(reason=reason, error=error)
 	found = reached.get(customer)
 	if not found:
 		return Recipient(customer=customer, reason=Reason.CUSTOMER_NOT_FOUND)
@@ -56,12 +61,19 @@ def _recipient(
 
 def owners(events: list[DueEvent]) -> list[tuple[str | None, str | None]]:
 	"""Return (customer, reason) for each event, in the same order; one of the two is None. Queries: the sources'."""
-	by_type = defaultdict(list)
-	for index, event in enumerate(events):
-		by_type[event.rule.trigger["trigger_type"]].append(index)
-	found = [None] * len(events)
-	for trigger_type, indexes in by_type.items():
-		owned = source_for(trigger_type).owners([events[index] for index in indexes])
-		for index, owner in zip(indexes, owned, strict=True):
-			found[index] = owner
-	return found
+	return [(customer, reason) for customer, reason, _error in _owners(events)]
+
+
+def _owners(events: list[DueEvent]) -> list[tuple[str | None, str | None, str | None]]:
+	"""Return (customer, reason, error) for each event. Where a source raises: nobody, and what is to be done."""
+	found, broken = [None] * len(events), Faults()
+	entries = [(event.rule, index) for index, event in enumerate(events)]
+	for some, owned in faults.answers(
+		lambda source, some: source.owners([events[index] for _rule, index in some]), entries, broken
+	):
+		for (_rule, index), owner in zip(some, owned, strict=True):
+			found[index] = (*owner, None)
+	return [
+		owner or (None, Reason.TRIGGER_BROKEN, broken[event.rule.trigger.name].problem)
+		for event, owner in zip(events, found, strict=True)
+	]

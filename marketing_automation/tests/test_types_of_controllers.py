@@ -50,7 +50,9 @@ class TestTypesOfControllers(unittest.TestCase):
 		self.assertRegex(written, rf"^DF\.{kind}\b", field["fieldname"])
 		if kind == "Literal":
 			options = (field.get("options") or "").split("\n")
-			self.assertEqual(ast.literal_eval(written.removeprefix("DF.Literal")), options, field["fieldname"])
+			self.assertEqual(
+				ast.literal_eval(written.removeprefix("DF.Literal")), options, field["fieldname"]
+			)
 		elif field.get("reqd"):
 			self.assertNotIn("None", written, field["fieldname"])
 

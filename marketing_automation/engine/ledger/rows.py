@@ -28,6 +28,7 @@ from marketing_automation.engine.model import (
 	PENDING,
 	QUEUED,
 	SKIPPED,
+	DueEvent,
 	PlannedMessage,
 	Reason,
 	message_key,
@@ -60,9 +61,12 @@ FIELDS = (
 	*("name", "campaign", "trigger", "action", "company", "run", "due_on", "status", "reason", "attempts"),
 	*("customer", "reference_doctype", "reference_name", "item_code", "occurrence_date"),
 	*("message_key", "suppression_key", "next_attempt_at", "channel", "handle"),
+	*("evidence_doctype", "evidence_name"),
 )
 # What each row has for itself, and what many rows have in common.
 OWN = ("name", "message_key", "suppression_key", "customer", "reference_name", "recipient")
+# What shows why, where a document does: few rows have it.
+EVIDENCE = ("evidence_doctype", "evidence_name")
 COMMON = (
 	"campaign",
 	"trigger",
@@ -95,7 +99,7 @@ def claim(messages: list[PlannedMessage], run: str) -> int:
 	"""Write the messages that no run has written yet; return how many. 1 to 5 queries. The caller commits.
 
 	A message whose customer nobody knows is written only if there is none about the same yet, whoever that was for.
-	One that loses on its suppression key gets a row too: Skipped (Reason.ALREADY_TOLD), or, where the campaign
+	One that loses on its suppression key gets a row too: Skipped (Reason.ALREADY_SENT), or, where the campaign
 	combines, a place in the message that the same run is about to send to that customer.
 	"""
 	known = latest_of_events([message for message in messages if not message.recipient.customer])
@@ -124,7 +128,7 @@ def claim(messages: list[PlannedMessage], run: str) -> int:
 		shares = combines and winners.get(row.suppression_key) == (run, PENDING)
 		row.suppression_key = None
 		if not shares:
-			row.status, row.reason = SKIPPED, Reason.ALREADY_TOLD
+			row.status, row.reason = SKIPPED, Reason.ALREADY_SENT
 	return count + _insert(lost, run)
 
 
@@ -193,20 +197,28 @@ def _insert(rows: list[_Row], run: str) -> int:
 		# Names and keys are hex digits: nothing to quote.
 		once = f"'{row.suppression_key}'" if row.suppression_key else "null"
 		values.append(
-			f"({groups.setdefault(group, len(groups))},'{row.name}','{row.message_key}',{once},"
-			f"%({number}a)s,%({number}b)s,%({number}c)s)"
+			f"{groups.setdefault(group, len(groups))},'{row.name}','{row.message_key}',{once},"
+			f"%({number}a)s,%({number}b)s,%({number}c)s"
 		)
+	own_columns = OWN
+	if any(row.reason == Reason.GOAL_REACHED for row in rows):
+		own_columns = (*OWN, *EVIDENCE)
+		for number, row in enumerate(rows):
+			evidence = evidence_of(row.message.event, row.reason)
+			keys = [f"{number}{column}" for column in EVIDENCE]
+			parameters.update(zip(keys, evidence.values(), strict=True))
+			values[number] += f",%({')s,%('.join(keys)})s"
 	shared = []
 	for group, number in groups.items():
 		keys = [f"{column}{number}" for column in COMMON]
 		parameters.update(zip(keys, group, strict=True))
 		shared.append(f"({number},%({')s,%('.join(keys)})s)")
-	own, common = (", ".join(f"`{column}`" for column in columns) for columns in (OWN, COMMON))
+	own, common = (", ".join(f"`{column}`" for column in columns) for columns in (own_columns, COMMON))
 	# What rows share goes to the database once for all of them: to read it for each took a sixth of its time.
 	frappe.db.sql(
 		f"""insert ignore into `tab{DOCTYPE}`
 			({own}, {common}, creation, modified, owner, modified_by, run, executed_at)
-		with own (number, {own}) as (values {",".join(values)}),
+		with own (number, {own}) as (values ({"),(".join(values)})),
 			common (number, {common}) as (values {",".join(shared)})
 		select {own}, {common}, %(now)s, %(now)s, %(user)s, %(user)s, %(run)s,
 			case when status = %(pending)s then null else %(now)s end
@@ -215,6 +227,12 @@ def _insert(rows: list[_Row], run: str) -> int:
 		parameters,
 	)
 	return compat.changed_rows()
+
+
+def evidence_of(event: DueEvent | None, reason: str | None) -> dict[str, str | None]:
+	"""Return the fields of a ledger row that name the document that shows why it was not sent, empty where none does."""
+	reached = event.reached if event and reason == Reason.GOAL_REACHED else None
+	return dict(zip(EVIDENCE, reached[:2] if reached else (None, None), strict=True))
 
 
 def _written(names: list[str]) -> set[str]:
@@ -241,9 +259,7 @@ def held(keys: set[str]) -> set[str]:
 	return set(_winners(list(keys)))
 
 
-def pending_together(
-	campaign: str, channel: str | None, customers: set[str]
-) -> tuple[list[str], set[str]]:
+def pending_together(campaign: str, channel: str | None, customers: set[str]) -> tuple[list[str], set[str]]:
 	"""Return the Pending rows of a campaign that go out by a channel in one message with others of these customers, and
 	for which of the customers a run is still claiming: nothing goes out to those until it has all. 1 query.
 
@@ -393,6 +409,7 @@ def reopen(rows: list[dict]) -> set[str]:
 			"error": None,
 			"executed_at": None,
 			"next_attempt_at": None,
+			**evidence_of(None, None),
 		}
 		for row in rows
 	}
@@ -439,6 +456,7 @@ def assign(rows: list[dict]) -> None:
 			"message_key": key_of(row),
 			"status": row.status,
 			"reason": row.reason,
+			**{column: row[column] for column in EVIDENCE},
 		}
 		for row in rows
 	}

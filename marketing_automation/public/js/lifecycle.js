@@ -1,7 +1,5 @@
 // What the app's screens have in common: words, colours, tables, and the way to the ledger.
 
-frappe.provide("marketing_automation");
-
 Object.assign(marketing_automation, {
 	STATUS_COLORS: {
 		Pending: "orange",
@@ -36,7 +34,7 @@ Object.assign(marketing_automation, {
 	// engine/words.py says the same where the server writes the text.
 	reason(reason) {
 		const words = {
-			"Already told": __("Already sent"),
+			"Not found": __("Not found", null, "Lifecycle Execution Log"),
 			Returned: __("Product returned"),
 			Missed: __("Night missed"),
 			Unsubscribed: __("Unsubscribed", null, "Lifecycle"),
@@ -569,6 +567,6 @@ $(document)
 marketing_automation.make_number_input = frappe.ui.form.ControlInt.prototype.make_input;
 frappe.ui.form.ControlInt.prototype.make_input = function () {
 	marketing_automation.make_number_input.call(this);
-	if (!/^(Lifecycle|Marketing Automation) /.test(this.doctype || "")) return;
+	if (!marketing_automation.OURS.test(this.doctype || "")) return;
 	this.$input.off("focus").on("focus", (e) => e.currentTarget.select());
 };
