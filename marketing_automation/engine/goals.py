@@ -54,9 +54,9 @@ def goal_for(key: str) -> Goal:
 	paths = _hook().get(key)
 	if not paths:
 		frappe.throw(
-			_("No installed app has the goal {0}. Install the app again, or choose another goal in the campaign.").format(
-				frappe.bold(frappe.utils.escape_html(_(key)))
-			),
+			_(
+				"No installed app has the goal {0}. Install the app again, or choose another goal in the campaign."
+			).format(frappe.bold(frappe.utils.escape_html(_(key)))),
 			title=_("Unknown Goal"),
 		)
 	return frappe.get_attr(_last(paths))
@@ -76,7 +76,9 @@ def refuse_misfit(campaign, sources: set[str]) -> None:
 	goal = goal_for(campaign.goal)
 	if not any(goal.fits(source) for source in sources):
 		frappe.throw(
-			_("The goal {0} cannot be reached by what the triggers are about ({1}). Choose another goal, or none.").format(
+			_(
+				"The goal {0} cannot be reached by what the triggers are about ({1}). Choose another goal, or none."
+			).format(
 				frappe.bold(_(goal.label, context="Lifecycle Goal")),
 				", ".join(_(source) for source in sorted(sources)),
 			),

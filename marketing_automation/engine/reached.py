@@ -14,9 +14,7 @@ from marketing_automation.engine.goals import Asked, Goal, goal_for
 from marketing_automation.engine.model import DueEvent, Recipient, Rule
 
 
-def marked(
-	pairs: Iterable[tuple[DueEvent, Recipient]], night: date, broken: Faults
-) -> list[DueEvent | None]:
+def marked(pairs: Iterable[tuple[DueEvent, Recipient]], night: date, broken: Faults) -> list[DueEvent | None]:
 	"""Return the events in the same order, with `reached` where their recipient has reached the campaign's goal.
 
 	None in the place of an event whose goal cannot be worked out; its rule goes into `broken`, and nothing else stops. Rules
@@ -41,7 +39,11 @@ def marked(
 	# By identity: what they are made of cannot be a key.
 	answered = {}
 	for some, answer in faults.answers(
-		lambda goal, of_goal: goal.reached(of_goal, night), entries.values(), broken, by=_by_goal, words=_words
+		lambda goal, of_goal: goal.reached(of_goal, night),
+		entries.values(),
+		broken,
+		by=_by_goal,
+		words=_words,
 	):
 		answered |= {id(some[place]): reached for place, reached in answer.items()}
 	for key, one in entries.items():

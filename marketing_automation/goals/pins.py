@@ -72,7 +72,11 @@ def _by_pairing(indexes: list[int], asked: list[Asked]) -> Iterable[list[int]]:
 
 
 def _paired(
-	together: list[tuple[int, Asked]], having: "_Bought", sales: ByName, items: "_Items", known_until: date | None
+	together: list[tuple[int, Asked]],
+	having: "_Bought",
+	sales: ByName,
+	items: "_Items",
+	known_until: date | None,
 ) -> dict[int, Reached]:
 	"""Return {index: the sale} of the pins of one customer, campaign and date field that are renewed. No query."""
 	_index, first = together[0]
@@ -222,7 +226,11 @@ class _Items:
 		# What no ERPNext lacks, as far as is known; without it each item is its own template.
 		template = [item.variant_of] if erpnext_schema.has("Item", "variant_of") else []
 		query = frappe.qb.from_(item).select(item.name, item.item_group, *template)
-		rows = long_lists.run(query.where(long_lists.among(item.name, "items")), as_dict=True, items=own) if own else []
+		rows = (
+			long_lists.run(query.where(long_lists.among(item.name, "items")), as_dict=True, items=own)
+			if own
+			else []
+		)
 		self._rows = ByName((row.name, row) for row in rows)
 		templates = {row.get("variant_of") for row in rows} - {None, ""}
 		groups = {self._rows.get(code).item_group for code in grouped if self._rows.get(code)} - {None, ""}

@@ -10,11 +10,13 @@ from frappe import _
 from marketing_automation.engine.goals import Asked
 from marketing_automation.engine.model import Reached
 from marketing_automation.engine.schedule import MOST_DAYS
-from marketing_automation.goals import pins
+from marketing_automation.goals import contracts, pins, subscriptions
 
 # {source: which of those who are asked about have the next one}.
 SOURCES: dict[str, Callable[[list[Asked], date], dict[int, Reached]]] = {
 	"Serial No": pins.renewed,
+	"Contract": contracts.renewed,
+	"Subscription": subscriptions.renewed,
 }
 
 

@@ -24,7 +24,9 @@ class RenewalTestCase(MarketingTestCase):
 			**{"goal": "Renewed", **fields},
 		)
 
-	def bought(self, expires: int, posted: int, customer: str | None = None, count: int = 1, **sale) -> list[str]:
+	def bought(
+		self, expires: int, posted: int, customer: str | None = None, count: int = 1, **sale
+	) -> list[str]:
 		"""Return serial numbers that a customer bought in one sale, `posted` days ago, and that expire in so many days."""
 		names = factories.received(count, sale.pop("item_code", None))
 		doc = factories.sold(customer or self.customer, names, **sale)
