@@ -46,8 +46,12 @@ class _Line(NamedTuple):
 class Bought:
 	"""The goal of a campaign that is to lead to a sale, whatever it is about."""
 
-	label = "Bought"
 	fields = ("goal_item", "goal_item_group")
+
+	@property
+	def label(self) -> str:
+		"""What the form calls it."""
+		return _("Bought", context="Lifecycle Goal")
 
 	def fits(self, source: str) -> bool:
 		"""Whoever is written to can buy."""

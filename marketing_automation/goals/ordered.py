@@ -3,6 +3,7 @@
 from datetime import date
 
 import frappe
+from frappe import _
 from frappe.utils import getdate
 
 from marketing_automation.engine import long_lists
@@ -17,8 +18,12 @@ ORDER = "Sales Order"
 class Ordered:
 	"""The goal of a campaign that follows quotations up."""
 
-	label = "Ordered"
 	fields = ()
+
+	@property
+	def label(self) -> str:
+		"""What the form calls it."""
+		return _("Ordered", context="Lifecycle Goal")
 
 	def fits(self, source: str) -> bool:
 		"""Say whether what a source finds can be ordered."""

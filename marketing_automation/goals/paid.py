@@ -3,6 +3,7 @@
 from datetime import date
 
 import frappe
+from frappe import _
 
 from marketing_automation import erpnext_schema
 from marketing_automation.engine import long_lists
@@ -19,8 +20,12 @@ NOTHING = 0.005
 class Paid:
 	"""The goal of a campaign that reminds of invoices."""
 
-	label = "Paid"
 	fields = ()
+
+	@property
+	def label(self) -> str:
+		"""What the form calls it."""
+		return _("Paid", context="Lifecycle Goal")
 
 	def fits(self, source: str) -> bool:
 		"""Say whether what a source finds can be paid."""

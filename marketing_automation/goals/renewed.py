@@ -23,8 +23,12 @@ SOURCES: dict[str, Callable[[list[Asked], date], dict[int, Reached]]] = {
 class Renewed:
 	"""The goal of a campaign that offers a renewal."""
 
-	label = "Renewed"
 	fields = ("renewal_window", "renews_in_group")
+
+	@property
+	def label(self) -> str:
+		"""What the form calls it."""
+		return _("Renewed", context="Lifecycle Goal")
 
 	def fits(self, source: str) -> bool:
 		"""Say whether what a source finds can be renewed."""
