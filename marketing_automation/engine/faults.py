@@ -245,7 +245,7 @@ def _rest(source, rule: Rule, window: Window, given: int, faults: Faults) -> Ite
 
 def _by_source(entries: Iterable[tuple], faults: Faults) -> list[tuple[Source, list[tuple]]]:
 	"""Return each source with its entries; rules that no app serves go into `faults`."""
-	sources, by_key = [], defaultdict(list)
+	by_key = defaultdict(list)
 	for entry in entries:
 		by_key[entry[0].trigger.source].append(entry)
 	return with_plugins(lambda key: source_for(by_key[key][0][0].trigger), by_key, faults)

@@ -30,10 +30,7 @@ def _take_back(names: set[str]) -> None:
 	for channel, of_channel in by_channel(rows.values()):
 		withdrawn |= channel.withdraw(of_channel)
 	ledger.update(
-		{
-			name: {"status": CANCELLED, "reason": Reason.ALREADY_SENT, "handle": None}
-			for name in withdrawn
-		},
+		{name: {"status": CANCELLED, "reason": Reason.ALREADY_SENT, "handle": None} for name in withdrawn},
 		was=QUEUED,
 	)
 

@@ -84,7 +84,7 @@ def verdict(event: DueEvent, recipient: Recipient, night: date) -> tuple[str, st
 		return SKIPPED, Reason.OUTSIDE_DATES
 	if event.rule.trigger.trigger_type == schedule.BEFORE and event.occurrence < night:
 		return SKIPPED, Reason.DATE_PASSED
-	if recipient.reason == Reason.INVALID_ADDRESS:
+	if recipient.reason in (Reason.INVALID_ADDRESS, Reason.TRIGGER_BROKEN):
 		return FAILED, recipient.reason
 	if recipient.reason:
 		return SKIPPED, recipient.reason

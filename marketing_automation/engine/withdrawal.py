@@ -5,10 +5,12 @@ hand once it is on again; else Queued becomes Pending, and delivery looks at the
 this moment stays, and ends as it ends.
 """
 
+from collections.abc import Iterator
+
 import frappe
 
 from marketing_automation.engine import ledger
-from marketing_automation.engine.channel import by_channel
+from marketing_automation.engine.channel import by_channel, by_itself, channels
 from marketing_automation.engine.model import CANCELLED, PENDING, QUEUED, Reason
 from marketing_automation.engine.transaction import apart, committed
 
@@ -30,24 +32,35 @@ def take_back() -> None:
 def withdraw_paused() -> set[str]:
 	"""Take back what inactive campaigns have Queued; return the runs of the rows. Commits.
 
-	2 queries, and a fixed number more for each PAGE_SIZE rows.
+	Each channel by itself. 2 queries, and a fixed number more for each PAGE_SIZE rows of one.
 	"""
-	actions = _actions_of_inactive_campaigns()
-	runs, last = set(), ""
-	while actions:
+	runs, actions = set(), _actions_of_inactive_campaigns()
+	if actions:
+		for action_type in channels():
+			with by_itself(action_type):
+				for touched in _withdrawn(action_type, actions):
+					runs |= touched
+	return runs
+
+
+def _withdrawn(action_type: str, actions: list[str]) -> Iterator[set[str]]:
+	"""Take back what a channel has Queued of these actions; yield the runs of the rows."""
+	last = ""
+	while True:
 		rows = frappe.get_all(
 			ledger.DOCTYPE,
-			filters={"status": QUEUED, "action": ["in", actions], "name": [">", last]},
+			filters={
+				**{"status": QUEUED, "channel": action_type},
+				**{"action": ["in", actions], "name": [">", last]},
+			},
 			fields=FIELDS,
 			order_by="name asc",
 			limit_page_length=PAGE_SIZE,
 		)
-		for withdrawn in apart(_withdraw, rows):
-			runs |= withdrawn
+		yield from apart(_withdraw, rows) if rows else ()
 		if len(rows) < PAGE_SIZE:
-			break
+			return
 		last = rows[-1].name
-	return runs
 
 
 def _actions_of_inactive_campaigns() -> list[str]:
@@ -66,8 +79,8 @@ def _withdraw(rows: list[dict]) -> set[str]:
 	return {row.run for row in withdrawn}
 
 
-def left_behind(rows: list[dict]) -> set[str]:
-	"""Make those of the Queued rows (with FIELDS) Pending again that nobody is about to send; return their names.
+def left_behind(rows: list[dict]) -> dict[str, str]:
+	"""Make those of the Queued rows (with FIELDS) Pending again that nobody is about to send; return {name: run}.
 
 	Such a handing over was no attempt. The caller commits.
 	"""
@@ -79,7 +92,7 @@ def left_behind(rows: list[dict]) -> set[str]:
 		},
 		was=QUEUED,
 	)
-	return {row.name for row in withdrawn}
+	return {row.name: row.run for row in withdrawn}
 
 
 def take_out(found: list[dict], **options) -> list[dict]:

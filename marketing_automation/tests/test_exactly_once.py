@@ -63,7 +63,7 @@ class TestOncePerExpiry(MarketingTestCase):
 		deliver.deliver(names)
 		# Not even when another worker has read it as Pending before.
 		(row,) = self.ledger()
-		deliver._deliver_batch(names, row.campaign, {row.customer})
+		deliver._deliver_batch(names, row.campaign, row.channel, {row.customer})
 		self.assertEqual(len(self.mails()), 1)
 
 	def test_a_renamed_serial_number_is_not_told_again(self):

@@ -10,7 +10,7 @@ from unittest.mock import patch
 import frappe
 
 from marketing_automation.desk import insight
-from marketing_automation.engine import again, deliver, ledger, plan, retry, rules, run, settle
+from marketing_automation.engine import again, closing, deliver, ledger, plan, retry, rules, run, settle
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.model import (
 	COMPLETED,
@@ -401,7 +401,7 @@ class TestIndexes(MarketingTestCase):
 	def test_what_runs_every_few_minutes_looks_only_at_what_is_open(self):
 		self.filled()
 		with explained(ledger.DOCTYPE) as found:
-			settle.close()
+			closing.close_all()
 			ledger.pending({"modified": ["<", in_days(-1)]})
 		self.assertEqual(len(found), 2)
 		for query, explanation in found:

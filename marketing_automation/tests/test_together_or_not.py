@@ -60,9 +60,9 @@ class TestWhateverBringsThem(TogetherTestCase):
 
 	def test_two_jobs_that_both_bring_the_rest(self):
 		first, second, third = self.claimed()
-		deliver._deliver_batch([first.name], first.campaign, {first.customer})
+		deliver._deliver_batch([first.name], first.campaign, first.channel, {first.customer})
 		frappe.db.commit()
-		deliver._deliver_batch([second.name, third.name], first.campaign, {first.customer})
+		deliver._deliver_batch([second.name, third.name], first.campaign, first.channel, {first.customer})
 		frappe.db.commit()
 		self.assert_together()
 

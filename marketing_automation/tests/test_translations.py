@@ -80,8 +80,8 @@ def words_of_documents() -> set[str]:
 			found.add(doc["description"])
 		for field in doc.get("fields", []):
 			found |= {field.get("label"), field.get("description")}
-			if field["fieldtype"] == "Select":
-				found |= set(field["options"].split("\n"))
+			if field["fieldtype"] in ("Select", "Autocomplete"):
+				found |= set(field.get("options", "").split("\n"))
 		for key in ("shortcuts", "links", "number_cards", "charts"):
 			for row in doc.get(key, []) if doc["doctype"] == "Workspace" else []:
 				found |= {row.get("label"), row.get("format")}

@@ -51,7 +51,9 @@ class TestTypesOfControllers(unittest.TestCase):
 		if kind == "Literal":
 			# Those of one without options are known by the form alone.
 			options = field["options"].split("\n") if field.get("options") else [None]
-			self.assertEqual(ast.literal_eval(written.removeprefix("DF.Literal")), options, field["fieldname"])
+			self.assertEqual(
+				ast.literal_eval(written.removeprefix("DF.Literal")), options, field["fieldname"]
+			)
 		elif field.get("reqd"):
 			self.assertNotIn("None", written, field["fieldname"])
 

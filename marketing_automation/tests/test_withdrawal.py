@@ -6,7 +6,7 @@ import frappe
 
 from marketing_automation import api
 from marketing_automation.channels.email import sender
-from marketing_automation.engine import settle, withdrawal
+from marketing_automation.engine import dispatch, settle, withdrawal
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.factories import in_days
@@ -78,7 +78,7 @@ class TestWithdrawal(MarketingTestCase):
 		self.paused(campaign)
 		settle.settle()
 		with patch.object(sender._Sender, "send") as send:
-			sender.drain(names)
+			dispatch.send(sender.ACTION_TYPE, names)
 		send.assert_not_called()
 
 	def test_other_campaigns_are_left_alone(self):

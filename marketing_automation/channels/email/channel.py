@@ -22,7 +22,7 @@ from marketing_automation import unsubscribe
 from marketing_automation.channels.email import address as mailboxes
 from marketing_automation.channels.email import layout, mime, reach, sender, smtp_errors, templates
 from marketing_automation.channels.email import queue as email_queue
-from marketing_automation.engine.channel import Message, Unsendable
+from marketing_automation.engine.channel import Message, Rendered, Unsendable
 from marketing_automation.engine.language import in_language
 from marketing_automation.engine.model import COMPLETED, FAILED, QUEUED, Reason, Recipient
 from marketing_automation.engine.names import ByName
@@ -31,6 +31,7 @@ from marketing_automation.engine.schedule import AFTER
 REFERENCE_DOCTYPE = "Lifecycle Campaign"
 REACHES_CUSTOMER = True
 HANDLE_DOCTYPE = "Email Queue"
+PER_JOB = 1000
 
 # More than the five minutes that RQ gives a job that sends, less than the fifteen after which newer versions of
 # Frappe would send again by themselves what may have been sent.
@@ -229,7 +230,7 @@ def compose(prepared: Prepared, message: Message) -> dict:
 	return mail
 
 
-def render(prepared: Prepared, message: Message) -> tuple[templates.Rendered, str]:
+def render(prepared: Prepared, message: Message) -> tuple[Rendered, str]:
 	"""Return subject and body as they read, without the frame of a mail, and their language. Raises Unsendable."""
 	template, language = _template(prepared, message)
 	try:
@@ -364,9 +365,9 @@ def hand_over(composed: list[dict]) -> list[dict]:
 	return [{"handle": name} for name in names]
 
 
-def dispatch(handed_over: list[dict]) -> None:
-	"""Have the mails sent that are now in Email Queue."""
-	sender.enqueue([fields["handle"] for fields in handed_over])
+def dispatch(handles: list[str]) -> list[str]:
+	"""Send those of the mails that wait for us; return those that there was no time for. See `sender.drain`."""
+	return sender.drain(handles)
 
 
 def recall(rows: list[dict]) -> dict[str, dict]:

@@ -21,8 +21,9 @@ from frappe.utils import getdate
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from marketing_automation.channels.email import template_syntax, template_text
+from marketing_automation.channels.email import template_errors, template_syntax, template_text
 from marketing_automation.channels.email.template_syntax import Amount, Refused
+from marketing_automation.engine.channel import Rendered
 from marketing_automation.engine.language import CODE, of_the_site
 
 # What an item has in a template, and a template itself. `pins` is what `items` was called first.
@@ -122,14 +123,6 @@ class Template:
 	right_to_left: bool
 
 
-@dataclass(frozen=True)
-class Rendered:
-	"""A mail's subject (one line of text) and body (HTML)."""
-
-	subject: str
-	body: str
-
-
 def load(names: set[str]) -> dict[str, Template | str]:
 	"""Return each Email Template compiled, or the error (text) that it has. 1 query."""
 	templates = {name: _("The Email Template {0} does not exist.").format(name) for name in names}
@@ -166,7 +159,7 @@ def compile_template(doc) -> Template:
 		else:
 			text = _(
 				"The Email Template {0} has a mistake in line {1}: {2}. Correct it and save again."
-			).format(doc.name, e.lineno, e.message)
+			).format(doc.name, e.lineno, template_errors.in_words(e))
 		cause = e
 	if not doc.use_html and "<table" in (doc.response or ""):
 		text += " " + _(
@@ -601,7 +594,7 @@ def fill(template: Template, parts: list[Callable], values: dict) -> list[str]:
 		raise TemplateInvalid(
 			_(
 				"The Email Template {0} cannot be filled in: {1}. Available: {2}; in each of items: {3}."
-			).format(template.name, e, ", ".join(VARIABLES), ", ".join(ITEM))
+			).format(template.name, template_errors.in_words(e), ", ".join(VARIABLES), ", ".join(ITEM))
 		) from e
 
 

@@ -44,7 +44,7 @@ STATUSES = (PENDING, QUEUED, COMPLETED, FAILED, SKIPPED, CANCELLED)
 # From which status a row may go where. What has been sent stays so; what was not can be tried again (`reopen`). What was
 # Queued and is taken out of its queue unsent is Pending again.
 TRANSITIONS = {
-	PENDING: {QUEUED, FAILED, SKIPPED, CANCELLED},
+	PENDING: {QUEUED, COMPLETED, FAILED, SKIPPED, CANCELLED},
 	QUEUED: {COMPLETED, FAILED, CANCELLED, PENDING},
 	FAILED: {PENDING},
 	SKIPPED: {PENDING},
@@ -259,9 +259,9 @@ def held(keys: set[str]) -> set[str]:
 	return set(_winners(list(keys)))
 
 
-def pending_together(campaign: str, customers: set[str]) -> tuple[list[str], set[str]]:
-	"""Return the Pending rows of a campaign that go out in one message with others of these customers, and for which of
-	the customers a run is still claiming: nothing goes out to those until it has all. 1 query.
+def pending_together(campaign: str, channel: str | None, customers: set[str]) -> tuple[list[str], set[str]]:
+	"""Return the Pending rows of a campaign that go out by a channel in one message with others of these customers, and
+	for which of the customers a run is still claiming: nothing goes out to those until it has all. 1 query.
 
 	Neither where the campaign does not combine.
 	"""
@@ -280,6 +280,8 @@ def pending_together(campaign: str, customers: set[str]) -> tuple[list[str], set
 		.where(long_lists.among(doc.name, "campaigns") & (doc.combine_messages == 1))
 		.where(long_lists.among(table.customer, "customers"))
 		.where(table.status == PENDING)
+		# None of rows that older code has claimed.
+		.where(table.channel == channel if channel else table.channel.isnull())
 	)
 	rows = long_lists.run(query, campaigns=[campaign], customers=customers)
 	claimed = {customer for _name, customer, status in rows if status == "Running"}
@@ -503,14 +505,14 @@ def put_back(rows: list[dict]) -> None:
 
 
 def pending(filters: dict) -> list[dict]:
-	"""Return name, campaign, customer, run, attempts and error of the Pending rows, those of one customer together. 1 query.
+	"""Return name, campaign, channel, customer, run, attempts and error of the Pending rows, those of one customer together. 1 query.
 
 	The campaign with the fewest rows comes first, so that it need not wait for the others.
 	"""
 	rows = frappe.get_all(
 		DOCTYPE,
 		filters={"status": PENDING, **filters},
-		fields=["name", "campaign", "customer", "run", "attempts", "error"],
+		fields=["name", "campaign", "channel", "customer", "run", "attempts", "error"],
 		order_by="campaign asc, customer asc, name asc",
 	)
 	sizes = Counter(row.campaign for row in rows)
