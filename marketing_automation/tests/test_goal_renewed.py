@@ -173,7 +173,7 @@ class TestTheCustomerHasTheNextOne(RenewalTestCase):
 
 class TestWhatIsNoRenewal(RenewalTestCase):
 	def test_pins_bought_together_never_renew_each_other(self):
-		pin, *others = self.bought(395, posted=335, count=5)
+		pin, *_others = self.bought(395, posted=335, count=5)
 		factories.expire(pin, factories.in_days(30))
 		self.campaign(renewal_window=3650)
 
