@@ -14,7 +14,17 @@ from pypika import Order
 from marketing_automation.channels.email.reach import reach
 from marketing_automation.desk import campaigns as states
 from marketing_automation.desk import forecast
-from marketing_automation.engine import again, consent, faults, ledger, plan, reached, recipients, rules, words
+from marketing_automation.engine import (
+	again,
+	consent,
+	faults,
+	ledger,
+	plan,
+	reached,
+	recipients,
+	rules,
+	words,
+)
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import (
