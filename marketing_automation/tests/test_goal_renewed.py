@@ -394,7 +394,7 @@ class TestOnePurchaseRenewsOnePin(RenewalTestCase):
 	def test_one_that_the_campaign_still_writes_about_has_one(self):
 		ended, pin = self.pin(-5, posted=370), self.pin(7, posted=358)
 		self.next_pin()
-		self.campaign({"days_offset": 7}, {"trigger_type": "After Expiration", "days_offset": 5})
+		self.campaign({"days_offset": 7}, {"trigger_type": "After", "days_offset": 5})
 
 		self.run_night()
 
@@ -403,7 +403,7 @@ class TestOnePurchaseRenewsOnePin(RenewalTestCase):
 	def test_one_that_ended_long_ago_is_renewed_by_what_was_bought_since(self):
 		pin = self.pin(-60, posted=425)
 		self.next_pin(posted=2)
-		self.campaign({"trigger_type": "After Expiration", "days_offset": 60})
+		self.campaign({"trigger_type": "After", "days_offset": 60})
 
 		self.run_night()
 
