@@ -81,7 +81,7 @@ def _owners_by_bundle(serials: Iterable[str]) -> dict[str, tuple[str | None, str
 		# As they are: as texts, times with microseconds and times without would not sort.
 		when = (*[(value is not None, value) for value in posted], creation)
 		movements[name].append((when, direction == "Outward", voucher_type, voucher_no))
-	customers = _customers_of_vouchers(
+	customers = customers_of_vouchers(
 		{
 			(voucher_type, voucher_no)
 			for of_serial in movements.values()
@@ -101,7 +101,7 @@ def _owners_by_bundle(serials: Iterable[str]) -> dict[str, tuple[str | None, str
 	return found
 
 
-def _customers_of_vouchers(vouchers: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
+def customers_of_vouchers(vouchers: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
 	"""Return the customer of each submitted sale among (doctype, name). One query a doctype."""
 	customers = {}
 	for doctype in erpnext_schema.sales():

@@ -279,10 +279,12 @@ class TestTheDesk(BrokenTestCase):
 					self.assertEqual(api.coming(self.broken.name)["actions"], {})
 					coming = api.why_customer(self.customer)["coming"]
 					self.assertEqual([step["campaign"] for step in coming], [self.fine.name])
-					steps = {step["campaign"]: step for step in api.why_serial_no(self.pin)["steps"]}
+					steps = {
+						step["campaign"]: step for step in api.why_reference("Serial No", self.pin)["steps"]
+					}
 					self.assertEqual(steps[self.fine.name]["state"], "Coming")
 					self.assertIn(words, steps[self.broken.name]["why"])
-					rows = {row["serial_no"]: row for row in expiring_pins.execute({"show_all": 1})[1]}
+					rows = {row["reference_name"]: row for row in expiring_pins.execute({"show_all": 1})[1]}
 					self.assertEqual(rows[self.pin]["campaign"], self.fine.name)
 					self.assert_named(self.bar(self.broken.name), words)
 					self.assertEqual(overlap.of_campaign(self.broken.name), [])
@@ -442,23 +444,23 @@ class AnotherSource(Source):
 		for number, page in enumerate(self.pages):
 			if number:
 				self.check([rule for rule, _window in windows], "second page")
-			yield [
-				self.event(rule, row, window.last)
-				for row in page
-				for rule, window in windows
-			]
+			yield [self.event(rule, row, window.last) for row in page for rule, window in windows]
 
 	def current(self, claimed):
 		self.check([rule for rule, _row in claimed], "current")
 		rows = {row.name: row for page in self.pages for row in page}
-		return [
-			self.event(rule, rows[row.reference_name], row.due_on)
-			for rule, row in claimed
-		]
+		return [self.event(rule, rows[row.reference_name], row.due_on) for rule, row in claimed]
 
 	def event(self, rule, row, night):
 		return DueEvent(
-			rule, "Serial No", row.name, row.item_code, row.company, row.get("customer"), row.occurrence, night
+			rule,
+			"Serial No",
+			row.name,
+			row.item_code,
+			row.company,
+			row.get("customer"),
+			row.occurrence,
+			night,
 		)
 
 	def about(self, rules, names):
@@ -491,13 +493,23 @@ class TestAnotherAppsSource(MarketingTestCase):
 		sources = {**frappe.get_hooks("lifecycle_sources"), "Test Due": [f"{__name__}.SOURCE"]}
 		self.enterContext(patch.object(frappe, "get_hooks", replaced_hooks(lifecycle_sources=sources)))
 		names = factories.pins(factories.customer(), *[in_days(500)] * 6)
-		rows = frappe.get_all("Serial No", {"name": ["in", names]}, ["name", "item_code", "company", *(["customer"] if erpnext_schema.has_owner() else [])], order_by="name asc")
+		rows = frappe.get_all(
+			"Serial No",
+			{"name": ["in", names]},
+			["name", "item_code", "company", *(["customer"] if erpnext_schema.has_owner() else [])],
+			order_by="name asc",
+		)
 		for row in rows:
 			row.occurrence = in_days(500)
 		self.source.pages = [rows[:2], rows[2:4], rows[4:]]
 		self.campaign = factories.campaign(
 			*[
-				{"source": "Test Due", "trigger_type": "After", "days_offset": days, "trigger_name": f"T{days}"}
+				{
+					"source": "Test Due",
+					"trigger_type": "After",
+					"days_offset": days,
+					"trigger_name": f"T{days}",
+				}
 				for days in (1, 2, 3)
 			]
 		)
@@ -560,7 +572,7 @@ class TestAnotherAppsSource(MarketingTestCase):
 				(found["total"], [fault["trigger_name"] for fault in found["broken"]]), (2, ["T2"])
 			)
 		with self.one_raises("about"):
-			self.assertTrue(api.why_serial_no(self.pin)["steps"])
+			self.assertTrue(api.why_reference("Serial No", self.pin)["steps"])
 		with self.one_raises("night"):
 			days = {step["trigger_name"]: step["day"] for step in api.journey(self.campaign.name)}
 			self.assertEqual(days, {"T1": 0, "T2": None, "T3": 0})

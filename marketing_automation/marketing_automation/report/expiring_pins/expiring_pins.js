@@ -15,6 +15,20 @@ frappe.query_reports["Expiring Pins"] = {
 			reqd: 1,
 		},
 		{
+			fieldname: "source",
+			label: __("About", null, "Lifecycle"),
+			fieldtype: "Autocomplete",
+			default: "Serial No",
+			reqd: 1,
+			on_change(report) {
+				const dates = report.get_filter("date_field");
+				marketing_automation.ask("offers", { source: report.get_filter_value("source") }).then((found) => {
+					marketing_automation.offer(dates, found.date_fields);
+					dates.set_value(found.date_fields[0]?.value || "");
+				});
+			},
+		},
+		{
 			fieldname: "date_field",
 			label: __("Date Field"),
 			fieldtype: "Autocomplete",
@@ -29,11 +43,18 @@ frappe.query_reports["Expiring Pins"] = {
 	],
 
 	onload(report) {
-		marketing_automation.ask("date_fields").then((fields) => {
-			const filter = report.get_filter("date_field");
-			marketing_automation.offer(filter, fields);
+		const offer = (fieldname, offered) => {
+			const filter = report.get_filter(fieldname);
+			marketing_automation.offer(filter, offered);
 			filter.set_formatted_input(filter.get_value());
-		});
+		};
+		// Of other document types there is no list: each trigger says which one.
+		marketing_automation
+			.ask("sources")
+			.then((found) => offer("source", found.filter(({ value }) => value !== "Other DocType")));
+		marketing_automation
+			.ask("offers", { source: report.get_filter_value("source") || "Serial No" })
+			.then((found) => offer("date_field", found.date_fields));
 	},
 
 	formatter(value, row, column, data, default_formatter) {
