@@ -113,7 +113,7 @@ def _sales_by_bundle(serials: Iterable[str]) -> dict[str, tuple[Sale | None, str
 		# As they are: as texts, times with microseconds and times without would not sort.
 		when = (*[(value is not None, value) for value in posted], creation)
 		movements[name].append((when, direction == "Outward", voucher_type, voucher_no))
-	sales = _sales_of_vouchers(
+	sales = sales_of_vouchers(
 		{
 			(voucher_type, voucher_no)
 			for of_serial in movements.values()
@@ -133,7 +133,7 @@ def _sales_by_bundle(serials: Iterable[str]) -> dict[str, tuple[Sale | None, str
 	return found
 
 
-def _sales_of_vouchers(vouchers: set[tuple[str, str]]) -> dict[tuple[str, str], Sale]:
+def sales_of_vouchers(vouchers: set[tuple[str, str]]) -> dict[tuple[str, str], Sale]:
 	"""Return each submitted sale among (doctype, name) that has a customer. One query a doctype."""
 	sales = {}
 	for doctype in erpnext_schema.sales():

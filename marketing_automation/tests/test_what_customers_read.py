@@ -19,7 +19,13 @@ DATES = (date(2027, 4, 1), date(2026, 12, 23), date(2027, 8, 9), date(2026, 11, 
 
 def values(language: str = "en", today: date = TODAY, dates=DATES, **message) -> dict:
 	items = [
-		{"serial_no": f"S-{day:%m%d}", "item_code": "PIN", "item_name": "Pin", "expiry_date": day}
+		{
+			"serial_no": f"S-{day:%m%d}",
+			"item_code": "PIN",
+			"item_name": "Pin",
+			"expiry_date": day,
+			"date": day,
+		}
 		for day in dates
 	]
 	message = {
