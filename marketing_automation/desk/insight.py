@@ -304,6 +304,7 @@ def _history(filters: dict, visible: Visibility) -> list[dict]:
 			log.evidence_name,
 			log.executed_at,
 			log.message_key,
+			log.channel,
 			trigger.trigger_name,
 			action.action_name,
 		)
@@ -434,6 +435,7 @@ def _step(
 		"trigger_name": rule.trigger.trigger_name,
 		"action": action.name,
 		"action_name": action.action_name,
+		"channel": action.action_type,
 		"state": state,
 		"why": why,
 		"reference_doctype": event.reference_doctype if event else None,
