@@ -31,12 +31,19 @@ scheduler_events = {
 	"all": ["marketing_automation.tasks.settle_deliveries"],
 }
 
-# Modules that yield due events; the contract is in engine/source.py.
-lifecycle_sources = ["marketing_automation.sources.serial_no"]
+# {what a trigger can be about: object that yields due events}; the contract is in engine/source.py.
+lifecycle_sources = {
+	"Serial No": "marketing_automation.sources.serial_no.SOURCE",
+}
 
 # {action type: module that sends}; the contract is in engine/channel.py.
 lifecycle_channels = {
 	"Send Email": "marketing_automation.channels.email.channel",
+}
+
+# {key: dotted path of a goal}; the contract is in engine/goals.py.
+lifecycle_goals = {
+	"Renewed": "marketing_automation.goals.renewed.GOAL",
 }
 
 # Older versions of Frappe do not keep what a mail server said.
@@ -69,7 +76,17 @@ user_data_fields = [
 ]
 
 # Folders of ready-made campaigns, relative to the app; the contract is in recipes/__init__.py.
-lifecycle_recipes = ["recipes/subscription_renewal"]
+lifecycle_recipes = [
+	"recipes/subscription_renewal",
+	"recipes/subscription_end",
+	"recipes/contract_renewal",
+	"recipes/quotation_follow_up",
+	"recipes/payment_reminder",
+	"recipes/warranty_end",
+	"recipes/batch_expiry",
+	"recipes/maintenance_visit",
+	"recipes/birthday",
+]
 
 # The Desk
 # --------

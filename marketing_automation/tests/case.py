@@ -13,8 +13,7 @@ import time_machine
 from frappe.cache_manager import clear_defaults_cache
 from frappe.utils import get_system_timezone, now_datetime
 
-from marketing_automation.channels.email import sender
-from marketing_automation.engine import identity, run, withdrawal
+from marketing_automation.engine import dispatch, identity, run, withdrawal
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
 
@@ -76,7 +75,7 @@ class MarketingTestCase(unittest.TestCase):
 		self._reset()
 		self.enterContext(mail_account())
 		# In test mode Frappe would mark them as sent.
-		self.enterContext(patch.object(sender, "enqueue"))
+		self.enterContext(patch.object(dispatch, "enqueue"))
 		# A worker of this bench would take it, in the middle of another test.
 		self.enterContext(patch.object(withdrawal, "enqueue"))
 
@@ -101,15 +100,7 @@ class MarketingTestCase(unittest.TestCase):
 		frappe.db.delete("Email Queue")
 		frappe.db.delete("Email Unsubscribe")
 		frappe.db.delete("DocShare", {"share_doctype": ["in", [*OURS, "Email Template"]]})
-		for field in ("warranty_expiry_date", "amc_expiry_date"):
-			frappe.db.set_value(
-				"Serial No",
-				# Newer versions ask whether it `is set` with <> '', which MariaDB refuses of a date in an UPDATE.
-				{"name": ["like", "TEST-%"], field: [">", "1900-01-01"]},
-				field,
-				None,
-				update_modified=False,
-			)
+		factories.forget_dates()
 		settings = frappe.get_single(SETTINGS)
 		if any(settings.get(field) != value for field, value in USUAL_SETTINGS.items()):
 			settings.update(USUAL_SETTINGS).save()

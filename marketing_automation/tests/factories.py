@@ -10,7 +10,7 @@ from datetime import date
 
 import frappe
 from frappe.utils import add_days, getdate, now_datetime
-from pypika import Order
+from pypika import Criterion, Order
 
 from marketing_automation import erpnext_schema
 
@@ -20,6 +20,20 @@ ITEM = "TEST-PIN"
 SET = "TEST-SET"
 TILL = "Test Till"
 CASH = "Cash"
+SERVICE = "TEST-SERVICE"
+IN_BATCHES = "TEST-IN-BATCHES"
+PLAN = "Test Plan"
+PLAN_DAYS = 30
+PRICE = 20
+TEST_GROUP = "Test Customer Group"
+# {DocType: (field of the customer, date fields)}
+DATES = {
+	"Quotation": ("party_name", "valid_till"),
+	"Sales Order": ("customer", "delivery_date"),
+	"Sales Invoice": ("customer", "due_date"),
+	"Subscription": ("party", "trial_period_end", "current_invoice_end", "end_date"),
+	"Contract": ("party_name", "end_date"),
+}
 SUBJECT = "{{ item_name }} expires on {{ expiry_date }}"
 LIST = "<ul>{% for item in items %}<li>{{ item.item_name }} ({{ item.serial_no }})</li>{% endfor %}</ul>"
 BODY = (
@@ -162,21 +176,7 @@ def received(count: int = 1, item_code: str | None = None, names: list[str] | No
 	item_code = item_code or item()
 	names = names or [f"TEST-{frappe.generate_hash(length=10)}".upper() for _ in range(count)]
 	if real_erpnext():
-		entry = frappe.new_doc("Stock Entry")
-		entry.update({"stock_entry_type": "Material Receipt", "company": company()})
-		entry.append(
-			"items",
-			{
-				"item_code": item_code,
-				"qty": len(names),
-				"t_warehouse": warehouse(),
-				"basic_rate": 10,
-				"use_serial_batch_fields": 1,
-				"serial_no": "\n".join(names),
-			},
-		)
-		entry.flags.ignore_permissions = True
-		entry.submit()
+		_received({"item_code": item_code, "qty": len(names), "serial_no": "\n".join(names)})
 		return names
 	for name in names:
 		fields = {"serial_no": name, "item_code": item_code, "company": company(), "status": "Active"}
@@ -185,10 +185,26 @@ def received(count: int = 1, item_code: str | None = None, names: list[str] | No
 	return names
 
 
+def _received(line: dict) -> None:
+	entry = frappe.new_doc("Stock Entry")
+	entry.update({"stock_entry_type": "Material Receipt", "company": company()})
+	entry.append(
+		"items", {"t_warehouse": warehouse(), "basic_rate": 10, "use_serial_batch_fields": 1, **line}
+	)
+	entry.flags.ignore_permissions = True
+	entry.submit()
+
+
 def sold(
 	customer: str, names: list[str], doctype: str = "Sales Invoice", item_code: str | None = None, **fields
 ):
 	"""Return a submitted Sales Invoice (with update_stock), Delivery Note or POS Invoice of these serial numbers."""
+	item_code = item_code or frappe.db.get_value("Serial No", names[0], "item_code")
+	line = {"item_code": item_code, "qty": len(names), "serial_no": "\n".join(names)}
+	return _sale(customer, line, doctype, **fields)
+
+
+def _sale(customer: str, line: dict, doctype: str, **fields):
 	doc = frappe.new_doc(doctype)
 	doc.update({"customer": customer, "company": company(), "posting_date": getdate(), **fields})
 	if doctype == "Sales Invoice":
@@ -196,14 +212,11 @@ def sold(
 		doc.due_date = add_days(getdate(), 30)
 	if doc.posting_date != getdate():
 		doc.set_posting_time = 1
-	item_code = item_code or frappe.db.get_value("Serial No", names[0], "item_code")
 	line = {
-		"item_code": item_code,
-		"item_name": f"{item_code} subscription",
-		"qty": len(names),
-		"rate": 20,
+		"item_name": f"{line['item_code']} subscription",
+		"rate": PRICE,
 		"use_serial_batch_fields": 1,
-		"serial_no": "\n".join(names),
+		**line,
 	}
 	if real_erpnext():
 		line["warehouse"] = warehouse()
@@ -213,7 +226,7 @@ def sold(
 	doc.flags.ignore_permissions = True
 	if real_erpnext() and doctype == "POS Invoice":
 		doc.set_missing_values()
-		doc.set("payments", [{"mode_of_payment": CASH, "amount": 20 * len(names)}])
+		doc.set("payments", [{"mode_of_payment": CASH, "amount": PRICE * line["qty"]}])
 		doc.insert()
 	doc.submit()
 	return doc
@@ -325,7 +338,8 @@ def returned(sale):
 
 		doc = make_return_doc(sale.doctype, sale.name)
 		for line in doc.items:
-			line.update({"use_serial_batch_fields": 1, "serial_no": sale.items[0].serial_no})
+			of_sale = {field: sale.items[0].get(field) for field in ("serial_no", "batch_no")}
+			line.update({"use_serial_batch_fields": 1, **of_sale})
 	else:
 		doc = frappe.copy_doc(sale)
 		doc.update({"is_return": 1, "return_against": sale.name})
@@ -373,6 +387,264 @@ def expire(names: list[str] | str, on, date_field: str = "warranty_expiry_date")
 def in_days(days: int) -> date:
 	"""Return the date in so many days, in the site's time zone."""
 	return getdate(add_days(getdate(), days))
+
+
+# -- ERPNext's other dates ---------------------------------------------------------------------------------------
+
+
+def submitted(doctype: str, **fields):
+	"""Insert and submit a document and return it."""
+	doc = frappe.new_doc(doctype)
+	doc.update(fields)
+	doc.flags.ignore_permissions = True
+	doc.insert()
+	doc.submit()
+	return doc
+
+
+def service(code: str = SERVICE, **fields) -> str:
+	"""Return an item that is in no stock, for what is offered, ordered, billed and looked after."""
+	return item(code, is_stock_item=0, has_serial_no=0, **fields)
+
+
+def quotation(customer: str, valid_till, *item_codes: str, **fields):
+	"""Return an open Quotation of these items (a service without any) that runs out on a date, which may be past."""
+	return submitted(
+		"Quotation",
+		**{
+			"quotation_to": "Customer",
+			"party_name": customer,
+			"company": company(),
+			"transaction_date": min(getdate(), getdate(valid_till)),
+			"valid_till": valid_till,
+			"items": _lines(*item_codes),
+			**fields,
+		},
+	)
+
+
+def sales_order(customer: str, delivery_date, *item_codes: str, ordered=(), **fields):
+	"""Return an open Sales Order that is to be delivered on a date, which may be past.
+
+	ordered: lines of a Quotation, which are what is ordered.
+	"""
+	lines = _lines(*item_codes)
+	if ordered:
+		lines = [
+			{
+				**_line(line.item_code),
+				"qty": line.qty,
+				"prevdoc_docname": line.parent,
+				"quotation_item": line.name,
+			}
+			for line in ordered
+		]
+	return submitted(
+		"Sales Order",
+		**{
+			"customer": customer,
+			"company": company(),
+			"transaction_date": min(getdate(), getdate(delivery_date)),
+			"delivery_date": delivery_date,
+			"items": [{**line, "delivery_date": delivery_date} for line in lines],
+			**fields,
+		},
+	)
+
+
+def invoice(customer: str, due_date, *item_codes: str, paid: bool = False, **fields):
+	"""Return a Sales Invoice that is due on a date, which may be past, and is paid or not."""
+	doc = submitted(
+		"Sales Invoice",
+		**{
+			"customer": customer,
+			"company": company(),
+			"posting_date": min(getdate(), getdate(due_date)),
+			"set_posting_time": 1,
+			"due_date": due_date,
+			"items": _lines(*item_codes),
+			**fields,
+		},
+	)
+	if paid:
+		pay(doc)
+	return doc
+
+
+def pay(invoice, amount: float | None = None) -> None:
+	"""Pay a Sales Invoice, or so much of it."""
+	if real_erpnext():
+		from erpnext.accounts.doctype.payment_entry.payment_entry import get_payment_entry
+
+		cash = frappe.get_cached_value("Company", invoice.company, "default_cash_account")
+		entry = get_payment_entry("Sales Invoice", invoice.name, party_amount=amount, bank_account=cash)
+		entry.update({"reference_no": invoice.name, "reference_date": getdate()})
+		entry.flags.ignore_permissions = True
+		entry.submit()
+		invoice.reload()
+	else:
+		invoice.pay(amount or invoice.outstanding_amount)
+
+
+def batch(expires, *customers: str, item_code: str | None = None, **sale) -> str:
+	"""Return a batch that expires on a date, which may be past, one of which was sold to each of these customers."""
+	item_code = item_code or item(IN_BATCHES, has_serial_no=0, has_batch_no=1)
+	name = make("Batch", batch_id=unique("TEST"), item=item_code).name
+	if real_erpnext():
+		_received({"item_code": item_code, "qty": len(customers) or 1, "batch_no": name})
+	for customer in customers:
+		sold_of(customer, name, **sale)
+	# ERPNext sells nothing that has expired.
+	frappe.db.set_value("Batch", name, "expiry_date", expires, update_modified=False)
+	return name
+
+
+def sold_of(customer: str, batch: str, doctype: str = "Sales Invoice", qty: int = 1, **fields):
+	"""Return a submitted sale of so many of a batch."""
+	item_code = frappe.db.get_value("Batch", batch, "item")
+	return _sale(customer, {"item_code": item_code, "qty": qty, "batch_no": batch}, doctype, **fields)
+
+
+def plan(name: str = PLAN) -> str:
+	"""Return a Subscription Plan that is billed every 30 days."""
+	if not frappe.db.exists("Subscription Plan", name):
+		make(
+			"Subscription Plan",
+			plan_name=name,
+			item=service(),
+			currency=_currency(),
+			price_determination="Fixed Rate",
+			cost=PRICE,
+			billing_interval="Day",
+			billing_interval_count=PLAN_DAYS,
+		)
+	return name
+
+
+def subscription(customer: str, end=None, period_end=None, trial_end=None, plan_name: str = PLAN, **fields):
+	"""Return a Subscription that ends on a date, or whose first period or trial ends then.
+
+	end: at least 60 days after it began, so it began three periods before, or today if that is earlier.
+	"""
+	if trial_end:
+		start = add_days(trial_end, 1 - PLAN_DAYS)
+		fields = {"trial_period_start": start, "trial_period_end": trial_end, **fields}
+	elif period_end:
+		start = add_days(period_end, 1 - PLAN_DAYS)
+	else:
+		start = min(getdate(), getdate(add_days(end or getdate(), -3 * PLAN_DAYS)))
+	return make(
+		"Subscription",
+		**{
+			"party_type": "Customer",
+			"party": customer,
+			"company": company(),
+			"start_date": start,
+			"end_date": end,
+			"plans": [{"plan": plan(plan_name), "qty": 1}],
+			**fields,
+		},
+	)
+
+
+def contract(customer: str, end_date, template: str | None = None, **fields):
+	"""Return a signed Contract that ends on a date, made from a Contract Template of this title, or without one."""
+	if template and not frappe.db.exists("Contract Template", template):
+		make("Contract Template", title=template, contract_terms="<p>Terms</p>")
+	return submitted(
+		"Contract",
+		**{
+			"party_type": "Customer",
+			"party_name": customer,
+			"is_signed": 1,
+			"start_date": add_days(min(getdate(), getdate(end_date)), -365),
+			"end_date": end_date,
+			"contract_template": template,
+			"contract_terms": "<p>Terms</p>",
+			**fields,
+		},
+	)
+
+
+def maintenance_schedule(customer: str, *dates, item_code: str | None = None, **fields):
+	"""Return a submitted Maintenance Schedule with a visit on each of these dates, which may be past."""
+	of_item = {"item_code": item_code or service()}
+	of_item["item_name"] = frappe.db.get_value("Item", of_item["item_code"], "item_name")
+	days = sorted(getdate(day) for day in dates)
+	return submitted(
+		"Maintenance Schedule",
+		**{
+			"customer": customer,
+			"company": company(),
+			"transaction_date": min(getdate(), days[0]),
+			"items": [
+				{
+					**of_item,
+					"start_date": add_days(days[0], -30),
+					"end_date": add_days(days[-1], 1),
+					"periodicity": "Random",
+					"no_of_visits": len(days),
+				}
+			],
+			"schedules": [{**of_item, "scheduled_date": day} for day in days],
+			**fields,
+		},
+	)
+
+
+def field_of_the_site(doctype: str, fieldname: str, fieldtype: str = "Date", **fields) -> str:
+	"""Return a field that this site has added to a DocType. Remove it with `remove_field` when the test ends."""
+	label = fieldname.replace("_", " ").title()
+	make("Custom Field", dt=doctype, fieldname=fieldname, fieldtype=fieldtype, label=label, **fields)
+	return fieldname
+
+
+def remove_field(doctype: str, fieldname: str) -> None:
+	"""Take a field of the site away again, with its column."""
+	name = frappe.db.get_value("Custom Field", {"dt": doctype, "fieldname": fieldname})
+	frappe.delete_doc("Custom Field", name, ignore_missing=True, force=True)
+	if frappe.db.has_column(doctype, fieldname):
+		frappe.db.sql_ddl(f"alter table `tab{doctype}` drop column `{fieldname}`")
+	frappe.db.commit()
+
+
+def forget_dates() -> None:
+	"""Take the dates off all that these factories have made for customers, so that nothing of it is due any more."""
+	customer = frappe.qb.DocType("Customer")
+	mine = frappe.qb.from_(customer).select(customer.name).where(customer.customer_group == TEST_GROUP)
+	for doctype, (party, *dates) in DATES.items():
+		_without_dates(doctype, frappe.qb.DocType(doctype)[party].isin(mine), dates)
+	schedule = frappe.qb.DocType("Maintenance Schedule")
+	mine = frappe.qb.from_(schedule).select(schedule.name).where(schedule.customer.isin(mine))
+	visit = frappe.qb.DocType("Maintenance Schedule Detail")
+	_without_dates("Maintenance Schedule Detail", visit.parent.isin(mine), ["scheduled_date"])
+	_without_dates("Batch", frappe.qb.DocType("Batch").name.like("TEST %"), ["expiry_date"])
+	serial = frappe.qb.DocType("Serial No").name.like("TEST-%")
+	_without_dates("Serial No", serial, ["warranty_expiry_date", "amc_expiry_date"])
+
+
+def _without_dates(doctype: str, made_here, dates: list[str]) -> None:
+	table = frappe.qb.DocType(doctype)
+	update = frappe.qb.update(table).where(made_here)
+	for field in dates:
+		update = update.set(table[field], None)
+	update.where(Criterion.any(table[field].isnotnull() for field in dates)).run()
+
+
+def _lines(*item_codes: str) -> list[dict]:
+	return [_line(item_code) for item_code in item_codes or (service(),)]
+
+
+def _line(item_code: str) -> dict:
+	line = {"item_code": item_code, "qty": 1, "rate": PRICE}
+	line["item_name"] = frappe.db.get_value("Item", item_code, "item_name")
+	if real_erpnext() and frappe.db.get_value("Item", item_code, "is_stock_item"):
+		line["warehouse"] = warehouse()
+	return line
+
+
+def _currency() -> str:
+	return frappe.get_cached_value("Company", company(), "default_currency")
 
 
 # -- campaigns ---------------------------------------------------------------------------------------------------

@@ -80,8 +80,8 @@ def words_of_documents() -> set[str]:
 			found.add(doc["description"])
 		for field in doc.get("fields", []):
 			found |= {field.get("label"), field.get("description")}
-			if field["fieldtype"] == "Select":
-				found |= set(field["options"].split("\n"))
+			if field["fieldtype"] in ("Select", "Autocomplete"):
+				found |= set(field.get("options", "").split("\n"))
 		for key in ("shortcuts", "links", "number_cards", "charts"):
 			for row in doc.get(key, []) if doc["doctype"] == "Workspace" else []:
 				found |= {row.get("label"), row.get("format")}
@@ -99,7 +99,8 @@ def words_of_recipes() -> set[str]:
 	found = set()
 	for path in (APP / "recipes").rglob("recipe.json"):
 		recipe = json.loads(path.read_text(encoding="utf-8"))
-		found |= {recipe["title"], recipe["description"], *(m["title"] for m in recipe["messages"])}
+		texts = (recipe["title"], recipe["description"], recipe["group"])
+		found |= {*texts, *(message["title"] for message in recipe["messages"])}
 	return found
 
 
@@ -114,7 +115,7 @@ class TestSpanish(unittest.TestCase):
 			| words_of_scripts()
 			| words_of_documents()
 			| words_of_recipes()
-			| {insight.COMING, insight.NOT_DUE, insight.WITHHELD}
+			| {insight.COMING, insight.STOPPED, insight.NOT_DUE, insight.WITHHELD}
 		)
 
 	def test_every_word_is_there(self):

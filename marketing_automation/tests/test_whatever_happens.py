@@ -52,7 +52,7 @@ class TestWhateverHappens(MarketingTestCase):
 		factories.expire(self.pins, self.expiry)
 		factories.campaign(
 			combine_messages=int(combine),
-			duplicate_policy="Once per customer" if once else "Once per expiry",
+			duplicate_policy="Once per customer" if once else "Once per date",
 		)
 		# One is in stock, and one has an owner who cannot be sent anything.
 		self.is_sold(0, 0)
@@ -165,7 +165,7 @@ class TestWhateverHappens(MarketingTestCase):
 	@staticmethod
 	def mails_of(rows) -> Counter:
 		"""Return {(action, customer): how many mails these rows are, or become}."""
-		mails = {(row.action, row.customer, row.email_queue or row.run) for row in rows}
+		mails = {(row.action, row.customer, row.handle or row.run) for row in rows}
 		return Counter((action, customer) for action, customer, _mail in mails)
 
 	def check_once(self) -> None:

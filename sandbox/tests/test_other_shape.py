@@ -15,6 +15,7 @@ TESTS = PROJECT / "marketing_automation" / "tests"
 FILES = (
 	"test_audience.py",
 	"test_delivery.py",
+	"test_documents_with_dates.py",
 	"test_insight.py",
 	"test_old_sales.py",
 	"test_owner_by_sale.py",

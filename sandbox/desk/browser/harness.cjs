@@ -238,6 +238,9 @@ async function escape(page) {
 const call = (page, method, args) =>
 	page.evaluate(([method, args]) => marketing_automation.ready().then((ma) => ma.call(method, args)), [method, args]);
 
+// Choose a recipe in the dialog that offers them.
+const chooseRecipe = (page, name = "subscription_renewal") => dialog(page).locator(`[data-recipe="${name}"]`).click();
+
 // Make the recipe's campaign, inactive; returns its name. The Desk must be there.
 const fromRecipe = (page, campaign_name, language = "en") =>
 	call(page, "make_from_recipe", { recipe: "subscription_renewal", campaign_name, days: "30, 7, 1", language });
@@ -260,5 +263,5 @@ async function activate(page) {
 
 module.exports = {
 	...{ inBrowser, closeBrowser, until, answered, becomes, settled, go, openWorkspace, openList, openReport, openForm, formOf, fill },
-	...{ PATIENCE, activate, save, screenshot, dialog, stillness, closeDialog, escape, call, fromRecipe, openNew },
+	...{ PATIENCE, activate, save, screenshot, dialog, stillness, closeDialog, escape, call, chooseRecipe, fromRecipe, openNew },
 };

@@ -1,4 +1,4 @@
-"""What a sale, a return and a cancellation do to serial numbers. As in ERPNext this is done by query: no document
+"""What a sale, a return and a cancellation do to serial numbers and batches. As in ERPNext this is done by query: no document
 event fires on Serial No, and its `modified` stays as it was.
 """
 
@@ -13,16 +13,18 @@ def serial_numbers(text: str | None) -> list[str]:
 
 
 def submit(doc) -> None:
-	"""Move the serial numbers of a submitted sale out, or those of a return in, with a bundle for each line."""
+	"""Move what a submitted sale has sold out, or what a return brings back in, with a bundle for each line."""
 	for line in make_bundles(doc):
-		move(serial_numbers(line.serial_no), doc, line.item_code, outward=not doc.is_return)
+		if names := serial_numbers(line.serial_no):
+			move(names, doc, line.item_code, outward=not doc.is_return)
 
 
 def cancel(doc) -> None:
 	"""Take the movements of a cancelled document back."""
 	cancel_bundles(doc)
 	for line in _lines(doc):
-		move(serial_numbers(line.serial_no), doc, line.item_code, outward=bool(doc.is_return))
+		if names := serial_numbers(line.serial_no):
+			move(names, doc, line.item_code, outward=bool(doc.is_return))
 
 
 def make_bundles(doc) -> list:
@@ -51,7 +53,8 @@ def cancel_bundles(doc) -> None:
 
 
 def _lines(doc) -> list:
-	return [line for line in (*doc.items, *doc.packed_items) if serial_numbers(line.serial_no)]
+	lines = (*doc.items, *doc.packed_items)
+	return [line for line in lines if serial_numbers(line.serial_no) or line.batch_no]
 
 
 def move(names: list[str], doc, item_code: str, outward: bool) -> None:
@@ -77,22 +80,24 @@ def _refuse_what_is_elsewhere(doc, names: list[str]) -> None:
 
 def _bundle(doc, line, names: list[str]) -> str:
 	outward = not doc.is_return
+	sign = -1 if outward else 1
+	qty = len(names) or abs(line.qty)
+	entries = [{"serial_no": name, "qty": sign} for name in names] or [{"qty": sign * qty}]
 	bundle = frappe.new_doc("Serial and Batch Bundle")
 	bundle.update(
 		{
 			"company": doc.company,
 			"item_code": line.item_code,
-			"has_serial_no": 1,
+			"has_serial_no": bool(names),
+			"has_batch_no": bool(line.batch_no),
 			"type_of_transaction": "Outward" if outward else "Inward",
 			"voucher_type": doc.doctype,
 			"voucher_no": doc.name,
 			"voucher_detail_no": line.name,
 			"posting_date": doc.posting_date,
 			"posting_time": doc.posting_time,
-			"total_qty": -len(names) if outward else len(names),
-			"entries": [
-				{"serial_no": name, "qty": -1 if outward else 1, "is_outward": outward} for name in names
-			],
+			"total_qty": sign * qty,
+			"entries": [{**entry, "batch_no": line.batch_no, "is_outward": outward} for entry in entries],
 		}
 	)
 	bundle.flags.ignore_permissions = True

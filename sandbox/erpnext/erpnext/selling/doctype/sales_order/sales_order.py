@@ -1,0 +1,31 @@
+import frappe
+from erpnext.selling.totals import set_totals
+from frappe import _
+from frappe.model.document import Document
+from frappe.utils import getdate, nowdate
+
+
+class SalesOrder(Document):
+	def validate(self):
+		self.transaction_date = self.transaction_date or nowdate()
+		for line in self.items:
+			line.delivery_date = line.delivery_date or self.delivery_date
+		dates = [getdate(line.delivery_date) for line in self.items if line.delivery_date]
+		if not dates:
+			frappe.throw(_("Please enter a delivery date."))
+		self.delivery_date = max(dates)
+		if min(dates) < getdate(self.transaction_date):
+			frappe.throw(_("The delivery date is before that of the order."))
+		set_totals(self)
+
+	def on_submit(self):
+		self.db_set("status", "To Deliver and Bill", update_modified=False)
+		self._set_status_of_quotations()
+
+	def on_cancel(self):
+		self.db_set("status", "Cancelled", update_modified=False)
+		self._set_status_of_quotations()
+
+	def _set_status_of_quotations(self) -> None:
+		for name in {line.prevdoc_docname for line in self.items if line.prevdoc_docname}:
+			frappe.get_doc("Quotation", name).set_status()
