@@ -44,6 +44,9 @@ lifecycle_channels = {
 # {key: dotted path of a goal}; the contract is in engine/goals.py.
 lifecycle_goals = {
 	"Renewed": "marketing_automation.goals.renewed.GOAL",
+	"Bought": "marketing_automation.goals.bought.GOAL",
+	"Ordered": "marketing_automation.goals.ordered.GOAL",
+	"Paid": "marketing_automation.goals.paid.GOAL",
 }
 
 # Older versions of Frappe do not keep what a mail server said.

@@ -53,9 +53,7 @@ def owners(events: list[DueEvent]) -> list[tuple[str | None, str | None]]:
 	}
 	moved = _sales_by_bundle(open_ones) if open_ones else {}
 	older = {
-		name: event.item_code
-		for name, event in open_ones.items()
-		if name not in moved and not event.customer
+		name: event.item_code for name, event in open_ones.items() if name not in moved and not event.customer
 	}
 	moved |= _sales_by_text(older) if older else {}
 	# Of one that is in neither, what stands on it is all there is.
@@ -187,7 +185,11 @@ def _sales_by_text(serials: dict[str, str | None]) -> dict[str, tuple[Sale | Non
 			moment = (sale.posting_date, sale.creation)
 			for name in names:
 				if name not in last or last[name][0] < moment:
-					last[name] = (moment, sale.is_return, Sale(sale.customer, doctype, sale.name, sale.posting_date))
+					last[name] = (
+						moment,
+						sale.is_return,
+						Sale(sale.customer, doctype, sale.name, sale.posting_date),
+					)
 	return {
 		name: (None, Reason.RETURNED) if is_return else (sale, None)
 		for name, (_moment, is_return, sale) in last.items()
@@ -289,7 +291,9 @@ def sold(
 	if not customers or not items:
 		return []
 	given = {"customers": customers, "items": items}
-	found = long_lists.run(_all_of(_moved_since(doctype, since, also) for doctype in erpnext_schema.sales()), **given)
+	found = long_lists.run(
+		all_of(_moved_since(doctype, since, also) for doctype in erpnext_schema.sales()), **given
+	)
 	written = [
 		_written_since(doctype, line, None if also else since)
 		for doctype in erpnext_schema.sales()
@@ -299,14 +303,14 @@ def sold(
 		*found,
 		*(
 			(customer, posting_date, name)
-			for customer, posting_date, text in long_lists.run(_all_of(written), **given)
+			for customer, posting_date, text in long_lists.run(all_of(written), **given)
 			for part in serial_numbers(text)
 			for name in {part, *part.split()}
 		),
 	]
 
 
-def _all_of(queries: Iterable):
+def all_of(queries: Iterable):
 	"""Return one query of the rows of several."""
 	first, *others = queries
 	for other in others:

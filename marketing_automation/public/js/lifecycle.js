@@ -298,6 +298,13 @@ Object.assign(marketing_automation, {
 		return `<a href="${frappe.utils.get_form_link(doctype, name)}">${html}</a>`;
 	},
 
+	// The document that shows why somebody is not written to, if there is one.
+	evidence({ evidence_doctype, evidence_name }) {
+		if (!evidence_name) return "";
+		const label = `${__(evidence_doctype)} ${evidence_name}`;
+		return ` (${this.link(evidence_doctype, evidence_name, label)})`;
+	},
+
 	// columns: [{label, html(row), numeric}]; html returns what is safe to show.
 	table(columns, rows) {
 		const head = columns

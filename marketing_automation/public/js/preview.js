@@ -182,7 +182,8 @@ marketing_automation.preview = {
 		const ma = marketing_automation;
 		if (row.outcome === "send") return ma.pill(__("Would Be Sent"), "green");
 		const why = this.why(row);
-		const reason = why ? ` <span class="text-muted">${ma.escape(why)}</span>` : "";
+		const reason =
+			(why ? ` <span class="text-muted">${ma.escape(why)}</span>` : "") + ma.evidence(row);
 		if (row.outcome === "known") {
 			return ma.link_around("Lifecycle Execution Log", row.log, ma.status(row.status)) + reason;
 		}
@@ -213,6 +214,7 @@ marketing_automation.preview = {
 			[
 				__("What Happens"),
 				__("Reason"),
+				__("Evidence"),
 				__("Customer"),
 				__("Customer Name"),
 				__("Serial No"),
@@ -226,6 +228,7 @@ marketing_automation.preview = {
 			this.rows(dialog, found).map((row) => [
 				names[row.outcome],
 				this.why(row),
+				row.evidence_name,
 				row.customer,
 				row.customer_name,
 				row.serial_no,

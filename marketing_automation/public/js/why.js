@@ -94,7 +94,9 @@ marketing_automation.why = {
 						{ label: __("Status"), html: (r) => ma.status(r.status) },
 						{
 							label: __("Reason"),
-							html: (r) => ma.escape([r.reason && ma.reason(r.reason), r.error].filter(Boolean).join(": ")),
+							html: (r) =>
+								ma.escape([r.reason && ma.reason(r.reason), r.error].filter(Boolean).join(": ")) +
+								ma.evidence(r),
 						},
 					],
 					rows
@@ -130,7 +132,7 @@ marketing_automation.why = {
 						},
 						{ label: __("Serial No"), html: (r) => ma.serial_no(r.serial_no) },
 						{ label: __("State"), html: (r) => ma.pill(__(r.state), colors[r.state]) },
-						{ label: __("Why"), html: (r) => ma.escape(r.why) },
+						{ label: __("Why"), html: (r) => ma.escape(r.why) + ma.evidence(r) },
 					],
 					rows
 			  )

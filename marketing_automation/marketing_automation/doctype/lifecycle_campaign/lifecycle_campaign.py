@@ -36,13 +36,18 @@ class LifecycleCampaign(Document):
 		combine_messages: DF.Check
 		company: DF.Link | None
 		description: DF.SmallText | None
-		duplicate_policy: DF.Literal["Once per expiry", "Once per customer"]
+		duplicate_policy: DF.Literal["Once per date", "Once per customer"]
 		duplicated_from: DF.Link | None
 		end_date: DF.Date | None
+		goal: DF.Literal[None]
+		goal_item: DF.Link | None
+		goal_item_group: DF.Link | None
 		is_active: DF.Check
 		item_group: DF.Link | None
 		pause_reason: DF.SmallText | None
 		paused_at: DF.Datetime | None
+		renewal_window: DF.Int
+		renews_in_group: DF.Check
 		sender: DF.Data | None
 		start_date: DF.Date | None
 	# end: auto-generated types
