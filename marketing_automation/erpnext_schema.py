@@ -32,6 +32,7 @@ NEEDED = {
 		"is_frozen",
 		"email_id",
 		"customer_primary_contact",
+		"account_manager",
 	),
 	"Item": ("item_name", "item_group"),
 	"Item Group": ("lft", "rgt"),

@@ -236,6 +236,7 @@ def _history(filters: dict, visible: Visibility) -> list[dict]:
 			log.evidence_name,
 			log.executed_at,
 			log.message_key,
+			log.channel,
 			trigger.trigger_name,
 			action.action_name,
 		)
@@ -349,6 +350,7 @@ def _step(
 		"trigger_name": rule.trigger.trigger_name,
 		"action": action.name,
 		"action_name": action.action_name,
+		"channel": action.action_type,
 		"state": state,
 		"why": why,
 		"serial_no": event.reference_name if event else None,

@@ -58,7 +58,7 @@ marketing_automation.why = {
 			found.email || __("no e-mail address")
 		)}`;
 		const troubles = [];
-		if (found.reason) troubles.push(__("Nothing can be sent at present: {0}.", [ma.reason(found.reason)]));
+		if (found.reason) troubles.push(__("No e-mail can be sent at present: {0}.", [ma.reason(found.reason)]));
 		(found.left || []).forEach((campaign) =>
 			troubles.push(
 				campaign ? __("Has unsubscribed from {0}.", [campaign]) : __("Has unsubscribed from all mail.")
@@ -84,7 +84,7 @@ marketing_automation.why = {
 						{ label: __("Campaign"), html: (r) => ma.link("Lifecycle Campaign", r.campaign) },
 						{
 							label: __("Message"),
-							html: (r) => ma.escape(`${r.trigger_name || ""}: ${r.action_name || ""}`),
+							html: (r) => ma.message_words(r),
 						},
 						{
 							label: __("Serial No"),
@@ -128,7 +128,7 @@ marketing_automation.why = {
 						{
 							label: __("Message"),
 							html: (r) =>
-								ma.link("Lifecycle Action", r.action, `${r.trigger_name}: ${r.action_name}`),
+								ma.link_around("Lifecycle Action", r.action, ma.message_words(r)),
 						},
 						{ label: __("Serial No"), html: (r) => ma.serial_no(r.serial_no) },
 						{ label: __("State"), html: (r) => ma.pill(__(r.state), colors[r.state]) },

@@ -201,6 +201,8 @@ class LifecycleCampaign(Document):
 					continue
 				of_new = frappe.copy_doc(action, ignore_no_copy=False)
 				of_new.trigger = new.name
+				# What a copy has of it is stars.
+				of_new.webhook_secret = action.get_password("webhook_secret", raise_exception=False)
 				for row in (of_new, *of_new.translations):
 					if row.email_template and row.email_template not in templates:
 						templates[row.email_template] = self._copied_template(row.email_template, copy.name)
