@@ -28,8 +28,10 @@ scheduler_events = {
 	"all": ["marketing_automation.tasks.settle_deliveries"],
 }
 
-# Modules that yield due events; the contract is in engine/source.py.
-lifecycle_sources = ["marketing_automation.sources.serial_no"]
+# {what a trigger can be about: object that yields due events}; the contract is in engine/source.py.
+lifecycle_sources = {
+	"Serial No": "marketing_automation.sources.serial_no.SOURCE",
+}
 
 # {action type: module that sends}; the contract is in engine/channel.py.
 lifecycle_channels = {

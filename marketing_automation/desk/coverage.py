@@ -37,7 +37,7 @@ def expiring(
 	loaded = [
 		rule
 		for rule in faults.sound(rules.load(campaigns), Faults())
-		if rule.trigger.trigger_type in serial_nos.TRIGGER_TYPES and rule.trigger.date_field == date_field
+		if rule.trigger.source == serial_nos.REFERENCE_DOCTYPE and rule.trigger.date_field == date_field
 	]
 	today, seen, broken = getdate(), 0, Faults()
 	spans, max_attempts = again.spans(loaded, today), limit("max_attempts")
@@ -104,7 +104,7 @@ def _page(
 		if not rule and not reason and (span := _comes_again(about, own, spans, max_attempts, today)):
 			rule, next_on = span.rule, today
 		handled = any(
-			log.status in HANDLED or log.next_attempt_at or log.reason == Reason.ALREADY_TOLD for log in own
+			log.status in HANDLED or log.next_attempt_at or log.reason == Reason.ALREADY_SENT for log in own
 		)
 		yield {
 			"serial_no": row.name,

@@ -59,7 +59,7 @@ def journey(campaign: str, visible: Visibility) -> list[dict]:
 		{
 			**{
 				field: rule.trigger[field]
-				for field in ("name", "trigger_name", "enabled", "trigger_type", "days_offset", "item_group")
+				for field in ("name", "trigger_name", "enabled", "source", "trigger_type", "days_offset", "item_group")
 			},
 			"day": days.get(rule.trigger.name),
 			"problem": broken[rule.trigger.name].problem if rule.trigger.name in broken else None,
@@ -342,7 +342,7 @@ def _state(message: PlannedMessage, window: Window | None, taken: bool) -> tuple
 		event = event._replace(missed=night < window.catch_up_from)
 	status, reason = plan.verdict(event, message.recipient, max(night, today))
 	if status == PENDING and taken:
-		status, reason = SKIPPED, Reason.ALREADY_TOLD
+		status, reason = SKIPPED, Reason.ALREADY_SENT
 	if status != PENDING:
 		state = COMING if night >= today else WITHHELD
 		return state, _("Would not go out: {0}.").format(words.of_reason(reason)), False

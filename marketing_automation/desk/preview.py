@@ -265,7 +265,7 @@ def _suppress(messages: dict[str, PlannedMessage], taken: set[str]) -> None:
 	sent = {key for (key,) in long_lists.run(query, keys=[key for _message, key in keyed])}
 	for message, key in keyed:
 		if key in sent or (key in taken and not message.campaign.combine_messages):
-			message.status, message.reason = SKIPPED, Reason.ALREADY_TOLD
+			message.status, message.reason = SKIPPED, Reason.ALREADY_SENT
 		taken.add(key)
 
 

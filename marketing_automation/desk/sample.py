@@ -68,7 +68,7 @@ def render(action: str, serial_no: str, visible: Visibility, language: str | Non
 		action=found,
 		recipient=recipient,
 		company=event.company,
-		pins=[
+		items=[
 			{
 				"serial_no": event.reference_name,
 				"item_code": event.item_code,
@@ -108,7 +108,7 @@ def render(action: str, serial_no: str, visible: Visibility, language: str | Non
 
 def _addressed(rule: Rule, action: dict, serial_no: str, visible: Visibility) -> tuple[DueEvent, Recipient]:
 	"""Return what the rule would say about a serial number, and to whom."""
-	source = source_for(rule.trigger.trigger_type)
+	source = source_for(rule.trigger)
 	row = frappe._dict(reference_name=serial_no, due_on=None)
 	(event,) = source.current([(rule, row)])
 	recipient = recipients.recipients([(event, action)])[0] if event else None
@@ -197,7 +197,7 @@ def _sender(sender: str | None) -> str | None:
 def is_taken(action: str, serial_no: str) -> bool:
 	"""Say whether an action's trigger takes a serial number, due or not. 6 to 9 queries."""
 	rule, _action = rule_of(action)
-	return bool(source_for(rule.trigger.trigger_type).about([rule], [serial_no]))
+	return bool(source_for(rule.trigger).about([rule], [serial_no]))
 
 
 def wanted(action: str) -> str:
@@ -210,5 +210,5 @@ def example_serial_no(action: str, visible: Visibility) -> str | None:
 	"""Return a serial number to begin with: the one that the action's trigger meets next. 7 to 10 queries."""
 	rule, found = rule_of(action)
 	faults.refuse(replace(rule, actions=(found,)), _("Cannot Be Shown"))
-	source = source_for(rule.trigger.trigger_type)
+	source = source_for(rule.trigger)
 	return source.example(rule, visible)

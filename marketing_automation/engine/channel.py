@@ -57,8 +57,8 @@ class Unsendable(Exception):
 class Message:
 	"""One message to one recipient: what a channel sends.
 
-	pins: what it is about, dicts of serial_no, item_code, item_name, expiry_date, the most urgent first. key: a text that is the same
-	for every attempt at this message and no other.
+	items: what it is about, dicts of serial_no, item_code, item_name, expiry_date, the most urgent first. key: a text that
+	is the same for every attempt at this message and no other.
 	"""
 
 	key: str
@@ -66,7 +66,7 @@ class Message:
 	action: dict
 	recipient: Recipient
 	company: str | None
-	pins: list[dict]
+	items: list[dict]
 	today: date
 
 

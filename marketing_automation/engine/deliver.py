@@ -343,7 +343,7 @@ def verdict(
 	if not event:
 		return SKIPPED, Reason.NOT_FOUND
 	if event.occurrence != row.occurrence_date:
-		return SKIPPED, Reason.EXPIRY_CHANGED
+		return SKIPPED, Reason.DATE_CHANGED
 	if recipient.customer != row.customer:
 		return SKIPPED, recipient.reason or Reason.OWNER_CHANGED
 	return plan.verdict(event, recipient, today)
@@ -438,7 +438,7 @@ def _messages(sendable: list[tuple], items: dict[str, str], today) -> Iterator[t
 		# By what they are about, so that the message is the same one on a site that was restored from a backup.
 		entries.sort(key=lambda entry: (entry[3].occurrence, entry[3].reference_name))
 		row, rule, action, event, recipient = entries[0]
-		pins = {
+		about = {
 			(event.reference_name, event.occurrence): {
 				"serial_no": event.reference_name,
 				"item_code": event.item_code,
@@ -453,7 +453,7 @@ def _messages(sendable: list[tuple], items: dict[str, str], today) -> Iterator[t
 			action=action,
 			recipient=recipient,
 			company=event.company,
-			pins=list(pins.values()),
+			items=list(about.values()),
 			today=today,
 		)
 		yield message, [entry[0].name for entry in entries]

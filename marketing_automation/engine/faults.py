@@ -1,7 +1,7 @@
 """Broken rules: what is wrong with a rule and what to do about it, and how all others go on without it. Only reads.
 
 A rule that was right when it was saved breaks when what it stands on goes: a field, an item group, the app of its
-trigger type. What can be seen by looking at the rule is found by `sound`; what raises only while it is worked out is
+source. What can be seen by looking at the rule is found by `sound`; what raises only while it is worked out is
 found by `answers` and `stream`, which ask a source about all its rules together and, if that raises, one by one.
 """
 
@@ -10,7 +10,6 @@ import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from types import ModuleType
 
 import frappe
 from frappe import _
@@ -20,7 +19,7 @@ from marketing_automation.engine import schedule
 from marketing_automation.engine.channel import channel_for
 from marketing_automation.engine.model import DueEvent, Rule
 from marketing_automation.engine.schedule import Window
-from marketing_automation.engine.source import source_for
+from marketing_automation.engine.source import Source, source_for
 
 # No rule's fault: whoever works is interrupted.
 INTERRUPTIONS = (
@@ -145,7 +144,7 @@ def _problem(rule: Rule, gone: dict[str, set[str]]) -> str | None:
 		return _("The company {0} does not exist any more. Choose another one in the campaign.").format(
 			rule.campaign.company
 		)
-	return attempted(lambda: source_for(rule.trigger.trigger_type).validate(rule.trigger))
+	return attempted(lambda: source_for(rule.trigger).validate(rule.trigger))
 
 
 def _gone(loaded: list[Rule]) -> dict[str, set[str]]:
@@ -181,7 +180,7 @@ def attempted(work: Callable, *args) -> str | None:
 
 
 def answers(
-	ask: Callable[[ModuleType, list[tuple]], object], entries: Iterable[tuple], faults: Faults
+	ask: Callable[[Source, list[tuple]], object], entries: Iterable[tuple], faults: Faults
 ) -> Iterator[tuple[list[tuple], object]]:
 	"""Ask each source about its entries, and yield (entries, answer) of each source.
 
@@ -237,21 +236,21 @@ def _rest(source, rule: Rule, window: Window, given: int, faults: Faults) -> Ite
 		_note(rule, e, faults)
 
 
-def _by_source(entries: Iterable[tuple], faults: Faults) -> list[tuple[ModuleType, list[tuple]]]:
+def _by_source(entries: Iterable[tuple], faults: Faults) -> list[tuple[Source, list[tuple]]]:
 	"""Return each source with its entries; rules that no app serves go into `faults`."""
-	sources, by_type = {}, defaultdict(list)
+	sources, by_key = [], defaultdict(list)
 	for entry in entries:
-		by_type[entry[0].trigger.trigger_type].append(entry)
-	for trigger_type, of_type in by_type.items():
+		by_key[entry[0].trigger.source].append(entry)
+	for of_key in by_key.values():
 		try:
 			with _unsaid():
-				source = source_for(trigger_type)
+				source = source_for(of_key[0][0].trigger)
 		except Exception as e:
-			for entry in of_type:
+			for entry in of_key:
 				_note(entry[0], e, faults)
 		else:
-			sources.setdefault(source.__name__, (source, []))[1].extend(of_type)
-	return list(sources.values())
+			sources.append((source, of_key))
+	return sources
 
 
 def _apart(work: Callable, entries: list[tuple], faults: Faults, error: Exception) -> list[tuple]:

@@ -40,7 +40,7 @@ def _take_back(names: set[str]) -> None:
 		withdrawn |= channel.withdraw(of_channel)
 	ledger.update(
 		{
-			name: {"status": CANCELLED, "reason": Reason.ALREADY_TOLD, "email_queue": None}
+			name: {"status": CANCELLED, "reason": Reason.ALREADY_SENT, "email_queue": None}
 			for name in withdrawn
 		},
 		was=QUEUED,

@@ -15,7 +15,7 @@ CANCELLED = "Cancelled"
 
 KEY_LENGTH = 32
 
-ONCE_PER_EXPIRY = "Once per expiry"
+ONCE_PER_DATE = "Once per date"
 ONCE_PER_CUSTOMER = "Once per customer"
 
 
@@ -30,13 +30,12 @@ class Reason:
 	NO_ADDRESS = "No e-mail address"
 	INVALID_ADDRESS = "Invalid e-mail address"
 	UNSUBSCRIBED = "Unsubscribed"
-	# Stored; screens say "Already sent" (engine/words.py).
-	ALREADY_TOLD = "Already told"
+	ALREADY_SENT = "Already sent"
 	MISSED = "Missed"
-	EXPIRED_MEANWHILE = "Expired meanwhile"
-	EXPIRY_CHANGED = "Expiry changed"
+	DATE_PASSED = "Date passed"
+	DATE_CHANGED = "Date changed"
 	OWNER_CHANGED = "Owner changed"
-	NOT_FOUND = "Serial number not found"
+	NOT_FOUND = "Not found"
 	CAMPAIGN_INACTIVE = "Campaign inactive"
 	TEMPLATE_ERROR = "Template error"
 	SENDING_FAILED = "Sending failed"
@@ -55,9 +54,9 @@ CAN_PASS = (
 	Reason.CUSTOMER_FROZEN,
 	Reason.NO_ADDRESS,
 	Reason.INVALID_ADDRESS,
-	Reason.ALREADY_TOLD,
+	Reason.ALREADY_SENT,
 	Reason.MISSED,
-	Reason.EXPIRY_CHANGED,
+	Reason.DATE_CHANGED,
 	Reason.OWNER_CHANGED,
 	Reason.NOT_FOUND,
 	Reason.OUTSIDE_DATES,

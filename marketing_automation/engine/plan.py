@@ -71,7 +71,7 @@ def verdict(event: DueEvent, recipient: Recipient, night: date) -> tuple[str, st
 	if not event.rule.sends_on(max(night, event.night)):
 		return SKIPPED, Reason.OUTSIDE_DATES
 	if event.rule.trigger.trigger_type == schedule.BEFORE and event.occurrence < night:
-		return SKIPPED, Reason.EXPIRED_MEANWHILE
+		return SKIPPED, Reason.DATE_PASSED
 	if recipient.reason == Reason.INVALID_ADDRESS:
 		return FAILED, recipient.reason
 	if recipient.reason:

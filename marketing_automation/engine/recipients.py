@@ -54,12 +54,12 @@ def _recipient(
 
 def owners(events: list[DueEvent]) -> list[tuple[str | None, str | None]]:
 	"""Return (customer, reason) for each event, in the same order; one of the two is None. Queries: the sources'."""
-	by_type = defaultdict(list)
+	by_source = defaultdict(list)
 	for index, event in enumerate(events):
-		by_type[event.rule.trigger["trigger_type"]].append(index)
+		by_source[event.rule.trigger["source"]].append(index)
 	found = [None] * len(events)
-	for trigger_type, indexes in by_type.items():
-		owned = source_for(trigger_type).owners([events[index] for index in indexes])
+	for indexes in by_source.values():
+		owned = source_for(events[indexes[0]].rule.trigger).owners([events[index] for index in indexes])
 		for index, owner in zip(indexes, owned, strict=True):
 			found[index] = owner
 	return found

@@ -47,5 +47,5 @@ def is_forgotten(trigger) -> bool:
 		return False
 	campaign = frappe.get_cached_doc("Lifecycle Campaign", trigger.campaign)
 	rule = Rule(campaign.as_dict(), trigger.as_dict(), ())
-	night = source_for(trigger.trigger_type).night(rule, until - timedelta(days=1))
+	night = source_for(trigger).night(rule, until - timedelta(days=1))
 	return bool(night and night >= getdate())

@@ -157,5 +157,5 @@ def _reopen(rows: list[dict]) -> tuple[Counter, set[str]]:
 	if lost := [row.name for row in rows if row.name not in reopened and row.next_attempt_at]:
 		committed(ledger.give_up, lost)
 	deliver.enqueue(ledger.pending({"name": ["in", list(reopened)]}))
-	result = Counter({PENDING: len(reopened), Reason.ALREADY_TOLD: len(rows) - len(reopened)})
+	result = Counter({PENDING: len(reopened), Reason.ALREADY_SENT: len(rows) - len(reopened)})
 	return result, {row.run for row in rows if row.name in reopened}

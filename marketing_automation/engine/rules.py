@@ -26,9 +26,13 @@ TRIGGER_FIELDS = [
 	"trigger_name",
 	"enabled",
 	"active_since",
+	"source",
+	"reference_doctype",
 	"trigger_type",
 	"days_offset",
 	"date_field",
+	"yearly",
+	"customer_field",
 	"item_group",
 	"filters",
 ]

@@ -8,9 +8,9 @@ beyond has no night and is never due.
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-BEFORE = "Before Expiration"
-ON = "On Expiration"
-AFTER = "After Expiration"
+BEFORE = "Before"
+ON = "On"
+AFTER = "After"
 
 SIGN = {BEFORE: 1, ON: 0, AFTER: -1}
 
@@ -29,7 +29,7 @@ def shifted(day: date, days: int) -> date | None:
 def occurrence_for_night(trigger_type: str, days_offset: int, night: date) -> date | None:
 	"""Return the expiry date whose message is due on `night`, or None where there is no such date.
 
-	>>> occurrence_for_night("Before Expiration", 30, date(2024, 1, 30))
+	>>> occurrence_for_night("Before", 30, date(2024, 1, 30))
 	datetime.date(2024, 2, 29)
 	"""
 	return shifted(night, SIGN[trigger_type] * (days_offset or 0))

@@ -20,7 +20,7 @@ def of_status(status: str) -> str:
 def of_reason(reason: str) -> str:
 	"""Return why a message was not sent, in words."""
 	words = {
-		Reason.ALREADY_TOLD: _("Already sent"),
+		Reason.NOT_FOUND: _("Not found", context="Lifecycle Execution Log"),
 		Reason.RETURNED: _("Product returned"),
 		Reason.MISSED: _("Night missed"),
 		Reason.UNSUBSCRIBED: _("Unsubscribed", context="Lifecycle"),

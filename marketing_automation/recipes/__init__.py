@@ -3,8 +3,8 @@ Templates out, inactive, to be looked at.
 
 A recipe is a folder named in the hook `lifecycle_recipes` (of this app or any other), relative to its app, with:
 
-- `recipe.json`: name, title and description; `trigger_type`, which must be "Before Expiration"; `days` before it (the
-  defaults; 0 makes a trigger "On Expiration"); `messages`, the first of which whose `up_to` (null: any) reaches a trigger's
+- `recipe.json`: name, title and description; `trigger_type`, which must be "Before"; `days` before it (the
+  defaults; 0 makes a trigger "On"); `messages`, the first of which whose `up_to` (null: any) reaches a trigger's
   days gives its text. A message has a name (its own in the recipe), a title (that of the action, translated), and a `text`
   by language: subject, heading, paragraphs (a list), expiry_label, closing.
 - `layout.html`: the mail round the text, with $language, $heading, $paragraphs, $expiry_label, $closing; $$ is a dollar sign.

@@ -5,6 +5,7 @@ the triggers together, page by page along its primary key.
 """
 
 import re
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -26,7 +27,6 @@ from marketing_automation.engine.schedule import Window
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.sources import ownership
 
-TRIGGER_TYPES = (schedule.BEFORE, schedule.ON, schedule.AFTER)
 REFERENCE_DOCTYPE = erpnext_schema.SERIAL_NO
 # A filter on it is judged by who owns the serial number, also where Serial No has no such field.
 OWNER = "customer"
@@ -665,3 +665,6 @@ def _current(serial: dict | None, rule: Rule, row: dict, takes: Callable) -> Due
 	occurrence = serial[rule.trigger.date_field]
 	event = _event(serial, rule, getdate(occurrence) if occurrence else None, row.due_on)
 	return event._replace(left_out=not takes(rule, serial))
+
+
+SOURCE = sys.modules[__name__]

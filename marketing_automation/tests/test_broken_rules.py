@@ -1,18 +1,18 @@
 """A broken trigger is named, with what to do about it, and stops nobody else's messages."""
 
-import sys
 from contextlib import contextmanager
-from types import ModuleType
 from unittest.mock import patch
 
 import frappe
 
-from marketing_automation import api, hooks
+from marketing_automation import api, erpnext_schema
 from marketing_automation.channels.email import channel as email
 from marketing_automation.engine import deliver, ledger, overlap, retention, retry, settle, watchdog
+from marketing_automation.engine.model import DueEvent
 from marketing_automation.engine.settings import SETTINGS
+from marketing_automation.engine.source import Source
 from marketing_automation.marketing_automation.report.expiring_pins import expiring_pins
-from marketing_automation.sources import serial_no
+from marketing_automation.sources import ownership
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, replaced_hooks
 from marketing_automation.tests.factories import in_days
@@ -37,7 +37,7 @@ BROKEN = {
 		{"filters": '[["Serial No", "warranty_expiry_date", ">", "soon"]]'},
 		"The filters cannot be used",
 	),
-	"the app of its type was uninstalled": ({"trigger_type": "Weeks After"}, "No installed app serves"),
+	"the app of its source was uninstalled": ({"source": "Weeks After"}, "No installed app knows"),
 	"its days are a date": ({"days_offset": 20261231}, "0 to 3650"),
 	"its days are too many": ({"days_offset": 3000000}, "0 to 3650"),
 	"its days are the most that fit": ({"days_offset": 2147483647}, "0 to 3650"),
@@ -74,7 +74,8 @@ class BrokenTestCase(MarketingTestCase):
 		self.breaks(
 			date_field="warranty_expiry_date",
 			filters=None,
-			trigger_type="Before Expiration",
+			source="Serial No",
+			trigger_type="Before",
 			days_offset=30,
 			item_group=None,
 		)
@@ -137,7 +138,7 @@ class TestTheNight(BrokenTestCase):
 				self.assertNotIn(self.trigger_name, self.bar())
 
 	def test_another_trigger_of_the_same_campaign_goes_on(self):
-		other = factories.trigger(self.broken.name, trigger_type="On Expiration", days_offset=0)
+		other = factories.trigger(self.broken.name, trigger_type="On", days_offset=0)
 		factories.action(other.name)
 		frappe.db.set_value("Lifecycle Trigger", other.name, "enabled", 1)
 		today = factories.pin(factories.customer(), in_days(0))
@@ -364,7 +365,7 @@ class TestClaimedRows(BrokenTestCase):
 		names = self.claimed()
 		for fields, words in (
 			({"date_field": "x_gone"}, "x_gone"),
-			({"trigger_type": "Weeks After"}, "No installed app serves"),
+			({"source": "Weeks After"}, "No installed app knows"),
 		):
 			with self.subTest(**fields):
 				frappe.db.set_value(ledger.DOCTYPE, {"name": ["in", names]}, "status", "Pending")
@@ -420,13 +421,10 @@ class TestClaimedRows(BrokenTestCase):
 		self.assertEqual(retry.send_skipped(names), {"Trigger broken": 1, "Pending": 1})
 
 
-class AnotherSource(ModuleType):
+class AnotherSource(Source):
 	"""A source of another app, whose rules raise wherever `raises` says so for their days."""
 
-	TRIGGER_TYPES = ("Test Due",)
-
 	def __init__(self):
-		super().__init__("test_another_source")
 		self.raises = {}
 		self.pages = []
 
@@ -445,7 +443,7 @@ class AnotherSource(ModuleType):
 			if number:
 				self.check([rule for rule, _window in windows], "second page")
 			yield [
-				serial_no._event(row, rule, row.occurrence, window.last)
+				self.event(rule, row, window.last)
 				for row in page
 				for rule, window in windows
 			]
@@ -454,9 +452,14 @@ class AnotherSource(ModuleType):
 		self.check([rule for rule, _row in claimed], "current")
 		rows = {row.name: row for page in self.pages for row in page}
 		return [
-			serial_no._event(rows[row.reference_name], rule, rows[row.reference_name].occurrence, row.due_on)
+			self.event(rule, rows[row.reference_name], row.due_on)
 			for rule, row in claimed
 		]
+
+	def event(self, rule, row, night):
+		return DueEvent(
+			rule, "Serial No", row.name, row.item_code, row.company, row.get("customer"), row.occurrence, night
+		)
 
 	def about(self, rules, names):
 		self.check(rules, "about")
@@ -470,27 +473,31 @@ class AnotherSource(ModuleType):
 		self.check([rule], "night")
 		return occurrence
 
+	def owners(self, events):
+		return ownership.owners(events)
+
 	def example(self, rule, visible):
 		return None
+
+
+SOURCE = AnotherSource()
 
 
 class TestAnotherAppsSource(MarketingTestCase):
 	def setUp(self):
 		super().setUp()
-		self.source = AnotherSource()
-		sys.modules[self.source.__name__] = self.source
-		self.addCleanup(sys.modules.pop, self.source.__name__)
-		sources = [*hooks.lifecycle_sources, self.source.__name__]
+		self.source = SOURCE
+		self.source.raises = {}
+		sources = {**frappe.get_hooks("lifecycle_sources"), "Test Due": [f"{__name__}.SOURCE"]}
 		self.enterContext(patch.object(frappe, "get_hooks", replaced_hooks(lifecycle_sources=sources)))
-		self.enterContext(patch("frappe.model.base_document.BaseDocument._validate_selects"))
 		names = factories.pins(factories.customer(), *[in_days(500)] * 6)
-		rows = frappe.get_all("Serial No", {"name": ["in", names]}, serial_no.fields(), order_by="name asc")
+		rows = frappe.get_all("Serial No", {"name": ["in", names]}, ["name", "item_code", "company", *(["customer"] if erpnext_schema.has_owner() else [])], order_by="name asc")
 		for row in rows:
 			row.occurrence = in_days(500)
 		self.source.pages = [rows[:2], rows[2:4], rows[4:]]
 		self.campaign = factories.campaign(
 			*[
-				{"trigger_type": "Test Due", "days_offset": days, "trigger_name": f"T{days}"}
+				{"source": "Test Due", "trigger_type": "After", "days_offset": days, "trigger_name": f"T{days}"}
 				for days in (1, 2, 3)
 			]
 		)

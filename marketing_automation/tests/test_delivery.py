@@ -43,11 +43,11 @@ class TestLookAgain(MarketingTestCase):
 
 	def test_renewed_meanwhile(self):
 		found = self.outcome_after(lambda: factories.expire(self.pin, in_days(395)))
-		self.assertEqual(found, ("Skipped", "Expiry changed"))
+		self.assertEqual(found, ("Skipped", "Date changed"))
 
 	def test_the_date_was_taken_away(self):
 		found = self.outcome_after(lambda: factories.expire(self.pin, None))
-		self.assertEqual(found, ("Skipped", "Expiry changed"))
+		self.assertEqual(found, ("Skipped", "Date changed"))
 
 	def test_sold_to_somebody_else(self):
 		other = factories.customer()
@@ -70,7 +70,7 @@ class TestLookAgain(MarketingTestCase):
 
 	def test_the_serial_number_is_gone(self):
 		found = self.outcome_after(lambda: frappe.db.delete("Serial No", {"name": self.pin}))
-		self.assertEqual(found, ("Skipped", "Serial number not found"))
+		self.assertEqual(found, ("Skipped", "Not found"))
 
 	def test_the_customer_was_disabled(self):
 		found = self.outcome_after(lambda: frappe.db.set_value("Customer", self.customer, "disabled", 1))
@@ -181,7 +181,7 @@ class TestOneBadRecord(MarketingTestCase):
 		# It counts as sent: the customer's next pin is not written about.
 		other = factories.pin(customer, in_days(30))
 		self.run_night()
-		self.assertEqual(self.outcome_of(other), ("Skipped", "Already told"))
+		self.assertEqual(self.outcome_of(other), ("Skipped", "Already sent"))
 
 	def test_completed_only_when_the_mail_was_sent(self):
 		factories.pin(factories.customer(), in_days(30))

@@ -10,7 +10,7 @@ import marketing_automation
 from marketing_automation import api, compat
 from marketing_automation.engine.ledger import STATUSES
 from marketing_automation.engine.model import Reason
-from marketing_automation.sources import serial_no
+from marketing_automation.engine.schedule import SIGN
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, caches_kept
 from marketing_automation.tests.factories import in_days
@@ -146,7 +146,7 @@ class TestDocTypes(MarketingTestCase):
 		self.assertEqual(set(self.options("Lifecycle Execution Log", "status")), set(STATUSES))
 		reasons = {value for name, value in vars(Reason).items() if name.isupper()}
 		self.assertEqual(set(self.options("Lifecycle Execution Log", "reason")), reasons)
-		self.assertEqual(set(self.options("Lifecycle Trigger", "trigger_type")), set(serial_no.TRIGGER_TYPES))
+		self.assertEqual(set(self.options("Lifecycle Trigger", "trigger_type")), set(SIGN))
 		for action_type in self.options("Lifecycle Action", "action_type"):
 			self.assertIn(action_type, frappe.get_hooks("lifecycle_channels"))
 

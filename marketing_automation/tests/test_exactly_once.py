@@ -106,10 +106,10 @@ class TestOncePerCustomer(MarketingTestCase):
 		)
 		self.assertEqual(
 			sorted((row.customer, row.status, row.reason) for row in self.ledger()),
-			sorted([(ana, "Queued", None), (ana, "Skipped", "Already told"), (eva, "Queued", None)], key=str)
+			sorted([(ana, "Queued", None), (ana, "Skipped", "Already sent"), (eva, "Queued", None)], key=str)
 			if ana < eva
 			else sorted(
-				[(eva, "Queued", None), (ana, "Queued", None), (ana, "Skipped", "Already told")], key=str
+				[(eva, "Queued", None), (ana, "Queued", None), (ana, "Skipped", "Already sent")], key=str
 			),
 		)
 
@@ -124,7 +124,7 @@ class TestOncePerCustomer(MarketingTestCase):
 			self.run_night()
 		self.assertEqual(
 			[(row.status, row.reason) for row in self.ledger()],
-			[("Completed", None), ("Skipped", "Already told")],
+			[("Completed", None), ("Skipped", "Already sent")],
 		)
 
 	def test_whoever_could_not_be_told_is_told_by_the_next_pin(self):
@@ -186,7 +186,7 @@ class TestCombined(MarketingTestCase):
 
 	def test_what_two_actions_say_on_one_day_are_two_mails(self):
 		soon, ended = factories.pins(factories.customer(), in_days(30), in_days(-7))
-		self.combined({"days_offset": 30}, {"trigger_type": "After Expiration", "days_offset": 7})
+		self.combined({"days_offset": 30}, {"trigger_type": "After", "days_offset": 7})
 		self.run_night()
 		texts = sorted((mail_parts(mail)[0] for mail in self.mails()), key=lambda text: ended in text)
 		self.assertEqual(len(texts), 2)
@@ -236,11 +236,11 @@ class TestCombined(MarketingTestCase):
 				renewed = rows[place].reference_name
 				factories.expire(renewed, in_days(400))
 				deliver.deliver([row.name for row in rows])
-				self.assertEqual(self.outcome_of(renewed), ("Skipped", "Expiry changed"))
+				self.assertEqual(self.outcome_of(renewed), ("Skipped", "Date changed"))
 				late = factories.pin(ana, in_days(31))
 				with self.at(f"{in_days(1)} 01:00"):
 					self.run_night()
-				self.assertEqual(self.outcome_of(late), ("Skipped", "Already told"))
+				self.assertEqual(self.outcome_of(late), ("Skipped", "Already sent"))
 				self.assertEqual(len(self.mails()), 1)
 
 	def test_a_combined_mail_is_never_cut_in_two_by_a_chunk(self):

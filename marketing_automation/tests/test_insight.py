@@ -24,8 +24,8 @@ class TestJourney(MarketingTestCase):
 		factories.pins(factories.customer(), in_days(30), in_days(35), in_days(2))
 		factories.pin(factories.customer(email=None), in_days(30))
 		campaign = factories.campaign(
-			{"trigger_type": "After Expiration", "days_offset": 5},
-			{"trigger_type": "On Expiration", "days_offset": 0},
+			{"trigger_type": "After", "days_offset": 5},
+			{"trigger_type": "On", "days_offset": 0},
 			{"days_offset": 30},
 		)
 		self.run_night()

@@ -130,7 +130,7 @@ class TestAReasonThatPasses(AgainTestCase):
 			self.night(0)
 		factories.expire(pin, in_days(90))
 		deliver.deliver([row.name for row in self.ledger()])
-		self.assertEqual(self.outcome_of(pin), ("Skipped", "Expiry changed"))
+		self.assertEqual(self.outcome_of(pin), ("Skipped", "Date changed"))
 		factories.expire(pin, in_days(30))
 		self.night(1)
 		self.assertEqual(self.outcome_of(pin), ("Queued", None))
@@ -173,7 +173,7 @@ class TestAReasonThatPasses(AgainTestCase):
 		deliver.deliver([holder.name])
 		self.night(1)
 		self.assertEqual(
-			self.statuses(), sorted([(ana, "Queued", None), (ana, "Skipped", "Expiry changed")], key=str)
+			self.statuses(), sorted([(ana, "Queued", None), (ana, "Skipped", "Date changed")], key=str)
 		)
 		self.night(2)
 		self.assertEqual(len(self.mails()), 1)

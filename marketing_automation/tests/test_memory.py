@@ -66,11 +66,11 @@ class TestRetention(MarketingTestCase):
 		trigger = frappe.get_doc("Lifecycle Trigger", name)
 		self.clear(400)
 		with self.at(f"{in_days(400)} 03:00"):
-			trigger.update({"trigger_type": "After Expiration", "days_offset": 370})
+			trigger.update({"trigger_type": "After", "days_offset": 370})
 			with self.refused("Add a new trigger", "370"):
 				trigger.save()
 			trigger.reload()
-			trigger.update({"trigger_type": "After Expiration", "days_offset": 300}).save()
+			trigger.update({"trigger_type": "After", "days_offset": 300}).save()
 
 
 class TestForgottenAddress(MarketingTestCase):

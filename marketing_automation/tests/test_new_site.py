@@ -30,7 +30,7 @@ class TestNewSite(MarketingTestCase):
 				self.store("cleared_until", value)
 				trigger.days_offset = 25
 				trigger.save()
-				trigger.trigger_type = "After Expiration"
+				trigger.trigger_type = "After"
 				trigger.save()
 				self.assertEqual(frappe.db.get_value("Lifecycle Trigger", trigger.name, "days_offset"), 25)
 
@@ -41,7 +41,7 @@ class TestNewSite(MarketingTestCase):
 			trigger.days_offset -= 1
 			trigger.save()
 		self.assertEqual(retention.cleared_until(), frappe.utils.getdate())
-		trigger.trigger_type = "After Expiration"
+		trigger.trigger_type = "After"
 		with self.refused("Add a new trigger"):
 			trigger.save()
 

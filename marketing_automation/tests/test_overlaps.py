@@ -25,7 +25,7 @@ class TestOverlaps(MarketingTestCase):
 		"""Return another campaign, on the other date of a pin: what is due by it is known apart."""
 		return factories.campaign(
 			*(
-				{"date_field": "amc_expiry_date", "days_offset": 0, "trigger_type": "On Expiration", **one}
+				{"date_field": "amc_expiry_date", "days_offset": 0, "trigger_type": "On", **one}
 				for one in triggers or ({},)
 			),
 			campaign_name=factories.unique("Test Upgrade"),

@@ -111,7 +111,7 @@ class TestPreview(MarketingTestCase):
 		factories.pin(ana, in_days(30))
 		found = api.preview(campaign.name)
 		self.assertEqual(found["counts"]["send"], 0)
-		self.assertEqual(found["reasons"], {Reason.ALREADY_TOLD: 1})
+		self.assertEqual(found["reasons"], {Reason.ALREADY_SENT: 1})
 
 	def test_it_counts_the_mails_of_a_campaign_that_combines(self):
 		ana = factories.customer()
@@ -162,7 +162,7 @@ class TestForecast(MarketingTestCase):
 		ana = factories.customer()
 		factories.pins(ana, in_days(30), in_days(30), in_days(37), in_days(200))
 		campaign = factories.campaign(
-			{"days_offset": 30}, {"days_offset": 7}, {"trigger_type": "After Expiration", "days_offset": 2}
+			{"days_offset": 30}, {"days_offset": 7}, {"trigger_type": "After", "days_offset": 2}
 		)
 		found = api.forecast(campaign.name, 90)
 		self.assertEqual(

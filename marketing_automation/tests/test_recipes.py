@@ -66,7 +66,7 @@ class TestRecipes(MarketingTestCase):
 		journey = api.journey(self.make(days="5,0,5"))
 		self.assertEqual(
 			[(t["trigger_type"], t["day"]) for t in journey],
-			[("Before Expiration", -5), ("On Expiration", 0)],
+			[("Before", -5), ("On", 0)],
 		)
 
 	def test_answers_that_cannot_be_are_refused(self):
@@ -82,6 +82,6 @@ class TestRecipes(MarketingTestCase):
 				self.make(**answers)
 
 	def test_a_recipe_of_another_app_that_is_not_about_days_before_is_refused(self):
-		recipe = all_recipes()["subscription_renewal"] | {"trigger_type": "After Expiration"}
-		with self.refused("Renewal of subscriptions", "After Expiration", "only have Before Expiration"):
+		recipe = all_recipes()["subscription_renewal"] | {"trigger_type": "After"}
+		with self.refused("Renewal of subscriptions", "After", "only have Before"):
 			cook(recipe, factories.unique("Test"), [7], "en", {}, {})

@@ -19,7 +19,7 @@ class TestTrigger(MarketingTestCase):
 		return factories.trigger(self.campaign.name, **fields)
 
 	def test_a_negative_offset(self):
-		with self.refused("cannot be negative", "After Expiration", "5"):
+		with self.refused("cannot be negative", "After", "5"):
 			self.trigger(days_offset=-5)
 
 	def test_in_the_language_of_whoever_saves_it(self):
@@ -29,8 +29,8 @@ class TestTrigger(MarketingTestCase):
 			self.trigger(days_offset=-5)
 
 	def test_on_expiration_with_an_offset(self):
-		with self.refused("On Expiration", "set Days to 0"):
-			self.trigger(trigger_type="On Expiration", days_offset=3)
+		with self.refused("On", "set Days to 0"):
+			self.trigger(trigger_type="On", days_offset=3)
 
 	def test_a_date_field_that_serial_no_does_not_have(self):
 		with self.refused("expiry_date is not a date field", "warranty_expiry_date", "amc_expiry_date"):

@@ -76,7 +76,7 @@ class TestCustomersMerged(MarketingTestCase):
 				merged("Customer", old, new)
 				self.assertEqual(
 					sorted((row.status, row.reason) for row in self.ledger()),
-					[("Completed", None), ("Skipped", "Already told")],
+					[("Completed", None), ("Skipped", "Already sent")],
 				)
 				(told,) = self.ledger(status="Completed")
 				self.assertEqual(told.suppression_key, suppression_key(told.action, new))
@@ -124,14 +124,14 @@ class TestCustomersMerged(MarketingTestCase):
 		merged("Customer", old, new)
 		self.assertEqual(
 			sorted((row.status, row.reason) for row in self.ledger()),
-			[("Cancelled", "Already told"), ("Queued", None)],
+			[("Cancelled", "Already sent"), ("Queued", None)],
 		)
 		self.assertEqual(len(self.mails()), 1)
 
 
 class TestRenamed(MarketingTestCase):
 	def test_a_customer_keeps_both_keys_and_is_not_told_again(self):
-		for policy in ("Once per expiry", "Once per customer"):
+		for policy in ("Once per date", "Once per customer"):
 			with self.subTest(policy):
 				self._reset()
 				ana = factories.customer()

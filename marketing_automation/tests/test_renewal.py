@@ -54,9 +54,9 @@ class TestRenewal(MarketingTestCase):
 		ana = factories.customer()
 		before, on, after, _other = factories.pins(ana, in_days(7), in_days(0), in_days(-5), in_days(-6))
 		factories.campaign(
-			{"trigger_type": "Before Expiration", "days_offset": 7},
-			{"trigger_type": "On Expiration", "days_offset": 0},
-			{"trigger_type": "After Expiration", "days_offset": 5},
+			{"trigger_type": "Before", "days_offset": 7},
+			{"trigger_type": "On", "days_offset": 0},
+			{"trigger_type": "After", "days_offset": 5},
 		)
 		self.run_night()
 		self.assertEqual({row.reference_name for row in self.ledger(status="Queued")}, {before, on, after})
@@ -235,7 +235,7 @@ class TestRenewal(MarketingTestCase):
 		pin = factories.pin(factories.customer(), date(2027, 5, 4))
 		with self.at("2027-05-06 09:00"):
 			self.run_night()
-		self.assertEqual(self.outcome_of(pin), ("Skipped", "Expired meanwhile"))
+		self.assertEqual(self.outcome_of(pin), ("Skipped", "Date passed"))
 
 	def test_every_due_pin_has_a_row_and_the_sums_add_up(self):
 		good, disabled = factories.customer(), factories.customer()

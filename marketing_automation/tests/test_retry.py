@@ -185,7 +185,7 @@ class TestByHand(MarketingTestCase):
 		self.failed()
 		factories.expire(self.pin, in_days(395))
 		api.retry(self.names())
-		self.assertEqual(self.outcome_of(self.pin), ("Skipped", "Expiry changed"))
+		self.assertEqual(self.outcome_of(self.pin), ("Skipped", "Date changed"))
 
 	def test_a_mail_that_was_sent_again_from_email_queue_is_not_sent_once_more(self):
 		for status in ("Not Sent", "Sending", "Sent"):
@@ -227,7 +227,7 @@ class TestByHand(MarketingTestCase):
 		(first,) = self.names()
 		factories.pin(customer, in_days(30))
 		self.run_night()
-		self.assertEqual(api.retry([first]), {"Already told": 1})
+		self.assertEqual(api.retry([first]), {"Already sent": 1})
 		self.assertEqual(len([mail for mail in self.mails() if mail.status != "Error"]), 1)
 		self.assertEqual(frappe.db.get_value(ledger.DOCTYPE, first, "status"), "Failed")
 
@@ -311,7 +311,7 @@ class TestSkipped(MarketingTestCase):
 		factories.pins(factories.customer(), in_days(30), in_days(30))
 		factories.campaign(duplicate_policy="Once per customer")
 		self.run_night()
-		self.assertEqual(api.send_skipped(self.names()), {"Already told": 1})
+		self.assertEqual(api.send_skipped(self.names()), {"Already sent": 1})
 		self.assertEqual(len(self.mails()), 1)
 
 
@@ -358,7 +358,7 @@ class TestOutcomeUnknown(MarketingTestCase):
 		late = factories.pin(customer, in_days(31))
 		with self.at(f"{in_days(1)} 01:00"):
 			self.run_night()
-			self.assertEqual(self.outcome_of(late), ("Skipped", "Already told"))
+			self.assertEqual(self.outcome_of(late), ("Skipped", "Already sent"))
 			self.assertEqual([mail.status for mail in self.mails()], ["Error"])
 			self.assertEqual(api.retry([first.name, second.name]), {"Pending": 2})
 		self.assertEqual([mail.status for mail in self.mails()], ["Not Sent"])

@@ -17,7 +17,7 @@ GREYLISTED = "smtplib.SMTPRecipientsRefused: {'ana@customers.example': (451, b'4
 
 
 class TogetherTestCase(MarketingTestCase):
-	POLICY = "Once per expiry"
+	POLICY = "Once per date"
 
 	def setUp(self):
 		super().setUp()

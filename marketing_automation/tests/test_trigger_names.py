@@ -23,9 +23,9 @@ class TestTriggerNames(MarketingTestCase):
 			({"days_offset": 30}, "30 days before"),
 			({"days_offset": 1}, "1 day before"),
 			({"days_offset": 0}, "On the day"),
-			({"trigger_type": "On Expiration", "days_offset": 0}, "On the day (2)"),
-			({"trigger_type": "After Expiration", "days_offset": 1}, "1 day after"),
-			({"trigger_type": "After Expiration", "days_offset": 14}, "14 days after"),
+			({"trigger_type": "On", "days_offset": 0}, "On the day (2)"),
+			({"trigger_type": "After", "days_offset": 1}, "1 day after"),
+			({"trigger_type": "After", "days_offset": 14}, "14 days after"),
 			({"days_offset": 5, "trigger_name": "  "}, "5 days before"),
 		):
 			with self.subTest(fields):

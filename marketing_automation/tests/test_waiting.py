@@ -70,7 +70,7 @@ class TestSuspended(WaitingTestCase):
 		with self.at(f"{in_days(60)} 09:00"):
 			settle.settle()
 		self.assertEqual(
-			{(row.status, row.reason) for row in self.ledger()}, {("Skipped", "Expired meanwhile")}
+			{(row.status, row.reason) for row in self.ledger()}, {("Skipped", "Date passed")}
 		)
 		self.assertEqual(self.mails(), [])
 

@@ -104,7 +104,7 @@ class TestAfterTheDate(MarketingTestCase):
 		)
 
 	def test_a_number_of_days_below_zero_is_pointed_out_where_the_trigger_comes_after(self):
-		after = {"trigger_type": "After Expiration", "days_offset": 15}
+		after = {"trigger_type": "After", "days_offset": 15}
 		frappe.clear_messages()
 		factories.campaign(after, email_template=factories.template())
 		self.assertIn("days_since", str(frappe.get_message_log()))

@@ -52,7 +52,7 @@ class TestWhateverHappens(MarketingTestCase):
 		factories.expire(self.pins, self.expiry)
 		factories.campaign(
 			combine_messages=int(combine),
-			duplicate_policy="Once per customer" if once else "Once per expiry",
+			duplicate_policy="Once per customer" if once else "Once per date",
 		)
 		# One is in stock, and one has an owner who cannot be sent anything.
 		self.is_sold(0, 0)

@@ -254,7 +254,7 @@ def _values(message: Message) -> dict:
 			"company": message.company,
 			"campaign": message.campaign.name,
 		},
-		message.pins,
+		message.items,
 		message.today,
 	)
 

@@ -93,7 +93,7 @@ def claim(messages: list[PlannedMessage], run: str) -> int:
 	"""Write the messages that no run has written yet; return how many. 1 to 5 queries. The caller commits.
 
 	A message whose customer nobody knows is written only if there is none about the same yet, whoever that was for.
-	One that loses on its suppression key gets a row too: Skipped (Reason.ALREADY_TOLD), or, where the campaign
+	One that loses on its suppression key gets a row too: Skipped (Reason.ALREADY_SENT), or, where the campaign
 	combines, a place in the message that the same run is about to send to that customer.
 	"""
 	known = latest_of_events([message for message in messages if not message.recipient.customer])
@@ -122,7 +122,7 @@ def claim(messages: list[PlannedMessage], run: str) -> int:
 		shares = combines and winners.get(row.suppression_key) == (run, PENDING)
 		row.suppression_key = None
 		if not shares:
-			row.status, row.reason = SKIPPED, Reason.ALREADY_TOLD
+			row.status, row.reason = SKIPPED, Reason.ALREADY_SENT
 	return count + _insert(lost, run)
 
 

@@ -19,7 +19,7 @@ from marketing_automation.engine.model import (
 	COMPLETED,
 	FAILED,
 	ONCE_PER_CUSTOMER,
-	ONCE_PER_EXPIRY,
+	ONCE_PER_DATE,
 	PENDING,
 	QUEUED,
 	SKIPPED,
@@ -37,7 +37,7 @@ def clear(until: date) -> None:
 	"""
 	campaigns = frappe.get_all(
 		"Lifecycle Campaign",
-		filters={"duplicate_policy": ONCE_PER_EXPIRY},
+		filters={"duplicate_policy": ONCE_PER_DATE},
 		pluck="name",
 		order_by="name asc",
 	)
@@ -174,7 +174,7 @@ def rekey(filters: dict) -> set[str]:
 	write_rows(changed, was=STATUSES)
 	update(
 		{
-			name: {"status": SKIPPED, "reason": Reason.ALREADY_TOLD, "executed_at": now_datetime()}
+			name: {"status": SKIPPED, "reason": Reason.ALREADY_SENT, "executed_at": now_datetime()}
 			for name, row in beaten.items()
 			if row.status == PENDING
 		},

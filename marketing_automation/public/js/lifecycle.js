@@ -36,7 +36,7 @@ Object.assign(marketing_automation, {
 	// engine/words.py says the same where the server writes the text.
 	reason(reason) {
 		const words = {
-			"Already told": __("Already sent"),
+			"Not found": __("Not found", null, "Lifecycle Execution Log"),
 			Returned: __("Product returned"),
 			Missed: __("Night missed"),
 			Unsubscribed: __("Unsubscribed", null, "Lifecycle"),

@@ -53,7 +53,7 @@ frappe.ui.form.on("Lifecycle Trigger", {
 	},
 
 	trigger_type(frm) {
-		if (frm.doc.trigger_type === "On Expiration") frm.set_value("days_offset", 0);
+		if (frm.doc.trigger_type === "On") frm.set_value("days_offset", 0);
 	},
 
 	draw_filters(frm) {

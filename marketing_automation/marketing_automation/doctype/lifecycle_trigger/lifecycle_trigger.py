@@ -20,7 +20,10 @@ from marketing_automation.lifecycle import (
 from marketing_automation.sources.serial_no import parse_filters, unreadable
 
 # A trigger that waits for other dates is a new one: what it would have sent in the past is not made up for.
-DEFINITION = ("trigger_type", "days_offset", "date_field")
+DEFINITION = (
+	*("source", "reference_doctype", "trigger_type", "days_offset"),
+	*("date_field", "yearly", "customer_field"),
+)
 WORKS_BY = (*DEFINITION, "item_group", "filters")
 
 
@@ -29,7 +32,7 @@ class LifecycleTrigger(Document):
 		read_numbers(self, "enabled", "days_offset")
 		if not only_switched_off(self, WORKS_BY):
 			faults.refuse_days(self.days_offset)
-			source_for(self.trigger_type).validate(self)
+			source_for(self).validate(self)
 			self.validate_what_is_read()
 		self.set_trigger_name()
 		self.validate_action()
