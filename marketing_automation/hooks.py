@@ -68,7 +68,17 @@ user_data_fields = [
 ]
 
 # Folders of ready-made campaigns, relative to the app; the contract is in recipes/__init__.py.
-lifecycle_recipes = ["recipes/subscription_renewal"]
+lifecycle_recipes = [
+	"recipes/subscription_renewal",
+	"recipes/subscription_end",
+	"recipes/contract_renewal",
+	"recipes/quotation_follow_up",
+	"recipes/payment_reminder",
+	"recipes/warranty_end",
+	"recipes/batch_expiry",
+	"recipes/maintenance_visit",
+	"recipes/birthday",
+]
 
 # The Desk
 # --------

@@ -18,6 +18,7 @@ from marketing_automation.desk import insight
 from marketing_automation.desk import preview as previews
 from marketing_automation.engine import ledger, overlap
 from marketing_automation.engine.model import PENDING, QUEUED
+from marketing_automation.engine.schedule import AFTER, BEFORE
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.sources import serial_no as serial_nos
 
@@ -144,18 +145,30 @@ def coming(campaign: str) -> dict:
 
 @frappe.whitelist(methods=["GET", "POST"])
 def recipes() -> list[dict]:
-	"""Return the ready-made campaigns: [{"name", "title", "description", "days", "languages"}]."""
+	"""Return the ready-made campaigns, those of a group together.
+
+	[{"name", "title", "description", "group", "obstacle", "days", "asks", "languages", "date_field", "date_fields"}];
+	obstacle: why it cannot be used here, or None. days: {"Before": [30, 7], "After": [3]}. asks: which of the answers that
+	not every recipe needs. date_fields: those to choose from, [{"value", "label"}].
+	"""
 	require(CAMPAIGN, "create")
-	return [
+	found = [
 		{
 			"name": name,
 			"title": _(recipe["title"]),
 			"description": _(recipe["description"]),
+			"group": _(recipe["group"]),
+			"obstacle": cookbook.obstacle(recipe),
 			"days": recipe["days"],
+			"asks": recipe["asks"],
 			"languages": cookbook.languages(recipe),
+			"date_field": recipe.get("date_field"),
+			"date_fields": _labelled(cookbook.date_fields(recipe)) if "date_field" in recipe["asks"] else [],
 		}
 		for name, recipe in cookbook.all_recipes().items()
 	]
+	groups = list(dict.fromkeys(recipe["group"] for recipe in found))
+	return sorted(found, key=lambda recipe: groups.index(recipe["group"]))
 
 
 @frappe.whitelist(methods=["POST"])
@@ -169,30 +182,38 @@ def make_from_recipe(
 	company: str | None = None,
 	date_field: str | None = None,
 	combine_messages: int = 1,
+	days_after: str | None = None,
 ) -> str:
-	"""Make a campaign from a recipe, inactive, and return its name. days: numbers with commas between."""
+	"""Make a campaign from a recipe, inactive, and return its name.
+
+	days, days_after: before and after the date, numbers with commas between; what a recipe does not have is empty.
+	"""
 	require(CAMPAIGN, "create")
 	found = cookbook.all_recipes().get(recipe)
 	if not found:
 		frappe.throw(_("There is no recipe {0}.").format(frappe.bold(frappe.utils.escape_html(recipe))))
-	try:
-		numbers = [int(text) for text in re.split(r"[,;\s]+", days) if text]
-	except ValueError:
-		frappe.throw(_("Give the days as numbers with commas between, for example: 30, 7, 1."))
-	of_trigger = {"date_field": date_field}
+	answers = {
+		"company": company,
+		"item_group": item_group,
+		"date_field": date_field,
+		"combine_messages": cint(combine_messages),
+	}
+	asked = {answer: value for answer, value in answers.items() if answer in found["asks"]}
 	return cookbook.cook(
 		found,
 		campaign_name,
-		numbers,
+		{timing: numbers for timing, text in ((BEFORE, days), (AFTER, days_after)) if (numbers := _numbers(text))},
 		language,
-		{
-			"sender": sender,
-			"company": company,
-			"item_group": item_group,
-			"combine_messages": cint(combine_messages),
-		},
-		{field: value for field, value in of_trigger.items() if value},
+		date_field=asked.pop("date_field", None),
+		fields={"sender": sender, **asked},
 	).name
+
+
+def _numbers(text: str | None) -> list[int]:
+	try:
+		return [int(number) for number in re.split(r"[,;\s]+", text or "") if number]
+	except ValueError:
+		frappe.throw(_("Give the days as numbers with commas between, for example: 30, 7, 1."))
 
 
 @frappe.whitelist(methods=["POST"])
@@ -213,7 +234,11 @@ def senders() -> list[str]:
 def date_fields() -> list[dict]:
 	"""Return the date fields of Serial No that a trigger can watch: [{"value", "label"}]."""
 	require("Lifecycle Trigger", "read")
-	fields = serial_nos.readable_date_fields()
+	return _labelled(serial_nos.readable_date_fields())
+
+
+def _labelled(fields: list) -> list[dict]:
+	"""Return fields (DocFields) to choose from: [{"value", "label"}]."""
 	uses = Counter(_(df.label) for df in fields)
 	return [
 		{

@@ -1,15 +1,25 @@
 """Recipes: ready-made campaigns, as data. A recipe and a few answers in; campaign, triggers, actions and Email
 Templates out, inactive, to be looked at.
 
-A recipe is a folder named in the hook `lifecycle_recipes` (of this app or any other), relative to its app, with:
+A recipe is a folder named in the hook `lifecycle_recipes` (of this app or any other), relative to its app. Its
+`recipe.json` has:
 
-- `recipe.json`: name, title and description; `trigger_type`, which must be "Before"; `days` before it (the
-  defaults; 0 makes a trigger "On"); `messages`, the first of which whose `up_to` (null: any) reaches a trigger's
-  days gives its text. A message has a name (its own in the recipe), a title (that of the action, translated), and a `text`
-  by language: subject, heading, paragraphs (a list), expiry_label, closing.
-- `layout.html`: the mail round the text, with $language, $heading, $paragraphs, $expiry_label, $closing; $$ is a dollar sign.
+- `name`; `title`; `description`, one line of what it does; `group`, under which it is offered. The last three are translated.
+- `source`: what its triggers are about, a key of the hook `lifecycle_sources`. `doctype` and `date_field`: what a site
+  must have for it; without `date_field` it is one that the site has added to the DocType, and is asked for.
+- `yearly` (1: each year again) and `goal` (a key of the hook `lifecycle_goals`), or neither.
+- `days`: {"Before": [30, 7, 0], "After": [3]}: one trigger each, unless other days are given; 0 before is On. {"On": [0]}: the
+  day itself, and no other.
+- `asks`: what is asked besides name, days, language and sender; any of OPTIONAL_ANSWERS.
+- `messages`: the first of a `timing` (Before, On or After) whose `up_to` (null: any) reaches a trigger's days gives its
+  text. Where there is none for On, those of Before do. A message has a name (its own in the recipe), a title (that of the
+  action, translated), and a `text` by language: subject, heading, paragraphs (a list), closing.
+- `details`: by language, what a message lists of each item: title, note, label, value. Without it nothing is listed.
 
-Texts and layout are a template's, with its variables.
+Its `layout.html` is the mail round the text, with $language, $heading, $paragraphs, $details and $closing; $$ is a dollar
+sign. Without one it is that of this folder. `details.html` of this folder has $title, $note, $label and $value.
+
+All texts are a template's, with the variables of the source.
 """
 
 import json
@@ -19,10 +29,16 @@ from string import Template
 import frappe
 from frappe import _
 
-from marketing_automation import template_rights
+from marketing_automation import erpnext_schema, template_rights
 from marketing_automation.engine import faults
-from marketing_automation.engine.schedule import BEFORE, ON
+from marketing_automation.engine.schedule import BEFORE, ON, SIGN
+from marketing_automation.engine.source import all_sources
 from marketing_automation.naming import free_name
+from marketing_automation.sources import serial_no
+
+FOLDER = Path(__file__).resolve().parent
+# What only some recipes ask.
+OPTIONAL_ANSWERS = ("company", "item_group", "date_field", "combine_messages")
 
 
 def all_recipes() -> dict[str, dict]:
@@ -41,28 +57,41 @@ def languages(recipe: dict) -> list[str]:
 	return sorted(set.intersection(*(set(message["text"]) for message in recipe["messages"])))
 
 
+def obstacle(recipe: dict) -> str | None:
+	"""Return why a recipe cannot be used by the session's user on this site, and what to do; None when it can."""
+	source, doctype, field = recipe["source"], recipe["doctype"], recipe.get("date_field")
+	if source not in all_sources() or not erpnext_schema.has(doctype):
+		return _("This site has no {0}.").format(_(doctype))
+	if field and not erpnext_schema.has(doctype, field):
+		return _("{0} has no field {1} on this site.").format(_(doctype), field)
+	if not field and not date_fields(recipe):
+		return _(
+			"{0} has no date field on this site. Ask an administrator to add one, such as a birthday, with Customize Form."
+		).format(_(doctype))
+	return None
+
+
+def date_fields(recipe: dict) -> list:
+	"""Return the date fields (DocFields) that the triggers of a recipe can watch and the session's user may read."""
+	return serial_no.readable_date_fields() if recipe["doctype"] == serial_no.REFERENCE_DOCTYPE else []
+
+
 def cook(
 	recipe: dict,
 	campaign_name: str,
-	days: list[int],
+	days: dict[str, list[int]],
 	language: str,
 	fields: dict,
-	trigger_fields: dict,
+	date_field: str | None = None,
 ):
 	"""Make the campaign of a recipe, inactive; return it. Its user needs the right to create each part.
 
-	days: one trigger each. language: that of the customers whose own has no translation. fields: of the campaign
-	(company, item_group, sender, combine_messages). trigger_fields: of each trigger (date_field).
+	days: one trigger each, {"Before": [30, 7], "After": [3]}. language: that of the customers whose own has no
+	translation. fields: of the campaign (company, item_group, sender, combine_messages). date_field: instead of the
+	recipe's, or where it has none.
 	"""
-	if recipe["trigger_type"] != BEFORE:
-		frappe.throw(
-			_("The recipe {0} has the trigger type {1}. A recipe can only have {2}.").format(
-				frappe.bold(frappe.utils.escape_html(_(recipe["title"]))),
-				frappe.bold(frappe.utils.escape_html(_(recipe["trigger_type"]))),
-				frappe.bold(_(BEFORE)),
-			),
-			title=_("Unknown Trigger Type"),
-		)
+	if problem := obstacle(recipe):
+		frappe.throw(problem, title=_("Recipe Cannot Be Used"))
 	if frappe.db.exists("Lifecycle Campaign", {"name": campaign_name}):
 		frappe.throw(
 			_("There is a campaign {0} already. Choose another name.").format(
@@ -70,10 +99,10 @@ def cook(
 			),
 			title=_("Name Taken"),
 		)
-	days = sorted(set(days), reverse=True)
-	if not days or min(days) < 0:
-		frappe.throw(_("Give the days before the expiry, for example: 30, 7, 1."), title=_("Days Missing"))
-	faults.refuse_days(max(days))
+	moments = _moments(recipe, days)
+	date_field = date_field or recipe.get("date_field")
+	if not date_field:
+		frappe.throw(_("Choose the date field that the messages go by."), title=_("Date Field Missing"))
 	if language not in languages(recipe):
 		frappe.throw(
 			_("This recipe is not written in {0}. Choose one of: {1}.").format(
@@ -86,27 +115,55 @@ def cook(
 			"doctype": "Lifecycle Campaign",
 			"campaign_name": campaign_name,
 			"description": _(recipe["description"]),
+			"goal": recipe.get("goal"),
 			**fields,
 		}
 	).insert()
 	templates = {}
-	for day in days:
-		_trigger(recipe, campaign, day, language, trigger_fields, templates)
+	for timing, day in moments:
+		of_trigger = {
+			"source": recipe["source"],
+			"trigger_type": timing,
+			"days_offset": day,
+			"date_field": date_field,
+			"yearly": recipe.get("yearly", 0),
+		}
+		_trigger(recipe, campaign, of_trigger, language, templates)
 	return campaign
 
 
-def _trigger(recipe, campaign, days: int, language: str, trigger_fields: dict, templates: dict) -> None:
-	"""Make the trigger for so many days, with its action. templates: those made so far; grows."""
+def _moments(recipe: dict, days: dict[str, list[int]]) -> list[tuple[str, int]]:
+	"""Return (trigger type, days) of each trigger, the earliest first."""
+	if ON in recipe["days"]:
+		days = recipe["days"]
+	found = {(timing if day else ON, day) for timing in days for day in days[timing]}
+	if not found or not set(days) <= set(recipe["days"]) or any(day < 0 for _timing, day in found):
+		frappe.throw(
+			_("Give the days of this recipe as numbers that are not below zero, for example: 30, 7, 1."),
+			title=_("Days Missing"),
+		)
+	faults.refuse_days(max(day for _timing, day in found))
+	return sorted(found, key=lambda moment: SIGN[moment[0]] * -moment[1])
+
+
+def _message(recipe: dict, timing: str, days: int) -> dict:
+	"""Return the message of a recipe for a moment."""
+	timings = {message["timing"] for message in recipe["messages"]}
+	if timing not in timings:
+		timing = BEFORE
+	return next(
+		message
+		for message in recipe["messages"]
+		if message["timing"] == timing and (message["up_to"] is None or days <= message["up_to"])
+	)
+
+
+def _trigger(recipe: dict, campaign, of_trigger: dict, language: str, templates: dict) -> None:
+	"""Make a trigger with its action. templates: those made so far; grows."""
 	trigger = frappe.get_doc(
-		{
-			"doctype": "Lifecycle Trigger",
-			"campaign": campaign.name,
-			"trigger_type": BEFORE if days else ON,
-			"days_offset": days,
-			**trigger_fields,
-		}
+		{"doctype": "Lifecycle Trigger", "campaign": campaign.name, **of_trigger}
 	).insert()
-	message = next(m for m in recipe["messages"] if m["up_to"] is None or days <= m["up_to"])
+	message = _message(recipe, trigger.trigger_type, trigger.days_offset)
 	for code in languages(recipe):
 		if (message["name"], code) not in templates:
 			templates[message["name"], code] = email_template(recipe, message, code, campaign.name)
@@ -129,13 +186,15 @@ def _trigger(recipe, campaign, days: int, language: str, trigger_fields: dict, t
 def email_template(recipe: dict, message: dict, language: str, campaign: str) -> str:
 	"""Make the Email Template of a message in a language; return its name. The campaign's own, to be edited freely."""
 	text = message["text"][language]
-	layout = Template((recipe["folder"] / "layout.html").read_text(encoding="utf-8"))
+	own = recipe["folder"] / "layout.html"
 	paragraph = '<p style="margin:0 0 16px 0;">{}</p>'
-	body = layout.substitute(
+	details = recipe.get("details")
+	body = _filled(
+		own if own.exists() else FOLDER / "layout.html",
 		language=language,
 		heading=text["heading"],
 		paragraphs="\n".join(paragraph.format(line) for line in text["paragraphs"]),
-		expiry_label=text["expiry_label"],
+		details=_filled(FOLDER / "details.html", **details[language]) if details else "",
 		closing=text["closing"],
 	)
 	doc = frappe.new_doc("Email Template")
@@ -144,3 +203,7 @@ def email_template(recipe: dict, message: dict, language: str, campaign: str) ->
 	doc.insert(set_name=doc.name)
 	template_rights.register(doc.name, template_rights.RECIPE)
 	return doc.name
+
+
+def _filled(path: Path, **values: str) -> str:
+	return Template(path.read_text(encoding="utf-8")).substitute(values)

@@ -99,7 +99,8 @@ def words_of_recipes() -> set[str]:
 	found = set()
 	for path in (APP / "recipes").rglob("recipe.json"):
 		recipe = json.loads(path.read_text(encoding="utf-8"))
-		found |= {recipe["title"], recipe["description"], *(m["title"] for m in recipe["messages"])}
+		texts = (recipe["title"], recipe["description"], recipe["group"])
+		found |= {*texts, *(message["title"] for message in recipe["messages"])}
 	return found
 
 

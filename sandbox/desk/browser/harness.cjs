@@ -202,6 +202,9 @@ async function closeDialog(page) {
 const call = (page, method, args) =>
 	page.evaluate(([method, args]) => marketing_automation.call(method, args), [method, args]);
 
+// Choose a recipe in the dialog that offers them.
+const chooseRecipe = (page, name = "subscription_renewal") => dialog(page).locator(`[data-recipe="${name}"]`).click();
+
 // Make the recipe's campaign, inactive; returns its name. The Desk must be there.
 const fromRecipe = (page, campaign_name, language = "en") =>
 	call(page, "make_from_recipe", { recipe: "subscription_renewal", campaign_name, days: "30, 7, 1", language });
@@ -224,5 +227,5 @@ async function activate(page) {
 
 module.exports = {
 	...{ inBrowser, closeBrowser, until, answered, settled, go, openWorkspace, openList, openReport, openForm, formOf, fill },
-	...{ activate, save, screenshot, dialog, closeDialog, call, fromRecipe, openNew },
+	...{ activate, save, screenshot, dialog, closeDialog, call, chooseRecipe, fromRecipe, openNew },
 };

@@ -5,7 +5,7 @@ const assert = require("node:assert/strict");
 const fs = require("node:fs");
 const { test } = require("node:test");
 const harness = require("./harness.cjs");
-const { activate, closeDialog, dialog, formOf, inBrowser, openForm, openList, openNew, openReport } = harness;
+const { activate, chooseRecipe, closeDialog, dialog, formOf, inBrowser, openForm, openList, openNew, openReport } = harness;
 const { save, settled, until } = harness;
 const { campaignThatRan } = require("./screens.cjs");
 
@@ -28,6 +28,7 @@ test("from a recipe to the answer why", async () => {
 	await inBrowser(async (page) => {
 		await openList(page, "Lifecycle Campaign");
 		await page.getByRole("button", { name: "New from Recipe" }).click();
+		await chooseRecipe(page);
 		const languages = dialog(page).locator('[data-fieldname="language"] option');
 		await languages.nth(1).waitFor({ state: "attached" });
 		assert.deepEqual(await languages.allTextContents(), ["English", "Spanish"]);

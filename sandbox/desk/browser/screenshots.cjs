@@ -3,7 +3,7 @@
 
 const fs = require("node:fs");
 const harness = require("./harness.cjs");
-const { call, closeBrowser, dialog, fromRecipe, inBrowser, openForm, openList, openReport, openWorkspace } = harness;
+const { call, chooseRecipe, closeBrowser, dialog, fromRecipe, inBrowser, openForm, openList, openReport, openWorkspace } = harness;
 const { answered, screenshot, settled, until } = harness;
 
 // The file's name without .png, and how to get to what it shows.
@@ -63,7 +63,7 @@ async function messageLog(page) {
 async function recipe(page) {
 	await openList(page, "Lifecycle Campaign");
 	await page.evaluate(() => marketing_automation.recipes.show());
-	await dialog(page).waitFor();
+	await chooseRecipe(page);
 	await settled(page);
 }
 

@@ -4,7 +4,7 @@
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
 const harness = require("./harness.cjs");
-const { answered, closeDialog, dialog, fromRecipe, inBrowser, openForm, openList, settled, until } = harness;
+const { answered, chooseRecipe, closeDialog, dialog, fromRecipe, inBrowser, openForm, openList, settled, until } = harness;
 
 const { MARKETER, PASSWORD } = process.env;
 // The browser reports each request that fails.
@@ -16,7 +16,7 @@ const PLACES = [
 	["forecast", () => void marketing_automation.forecast.show(cur_frm.doc.name), ".lifecycle-calendar"],
 	["mail", () => document.querySelector("[data-mail]").click(), ".lifecycle-mail iframe"],
 	["why_serial_no", () => void marketing_automation.why.serial_no("BROWSER-1"), "h5"],
-	["recipes", () => void marketing_automation.recipes.show(), '[data-fieldname="recipe"] option[value="subscription_renewal"]'],
+	["recipes", () => void marketing_automation.recipes.show(), '[data-recipe="subscription_renewal"]'],
 ];
 
 async function openCampaign(page, name) {
@@ -147,7 +147,7 @@ test("an error over a dialog is closed by Escape, and what was typed below it st
 			await page.evaluate(() => marketing_automation.recipes.show());
 			const recipe = dialog(page);
 			const name = recipe.locator('[data-fieldname="campaign_name"] input');
-			await until(page, () => !cur_dialog.get_primary_btn().prop("disabled"));
+			await chooseRecipe(page);
 			await name.fill("Typed with care");
 			await recipe.locator('[data-fieldname="days"] input').fill("thirty");
 			await recipe.getByRole("button", { name: "Make the Campaign" }).click();
