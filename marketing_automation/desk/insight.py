@@ -12,6 +12,7 @@ from frappe.utils import getdate
 from pypika import Order
 
 from marketing_automation.channels.email.reach import reach
+from marketing_automation.desk import campaigns as states
 from marketing_automation.desk import forecast
 from marketing_automation.engine import again, consent, faults, ledger, plan, recipients, rules, words
 from marketing_automation.engine.faults import Faults
@@ -37,6 +38,7 @@ DAYS_AHEAD = 7
 
 # What became of a message that has no row in the ledger.
 COMING = "Coming"
+STOPPED = "Would not be sent"
 NOT_DUE = "Not due"
 WITHHELD = "Withheld"
 
@@ -115,8 +117,9 @@ def why_customer(customer: str, campaigns: list[str], visible: Visibility) -> di
 	"""Return a customer's messages: those of the ledger, and those to come from the campaigns.
 
 	{"customer", "customer_name", "email", "language", "reason" (why nothing can reach them now), "left" (campaigns
-	that they have unsubscribed from; None stands for all mail), "history", "coming", "withheld"}.
-	Queries: at most 45, for any number of serial numbers, and those of each source's `about`.
+	that they have unsubscribed from; None stands for all mail), "history", "coming" (with what would not be sent as things
+	are), "withheld", "inactive" ([{"campaign", "state", "messages"}]: how many would be due by campaigns that are not
+	active)}. Queries: at most 46, for any number of serial numbers, and those of each source's `about`.
 	"""
 	history = _history({"customer": customer}, visible)
 	names = {
@@ -124,12 +127,35 @@ def why_customer(customer: str, campaigns: list[str], visible: Visibility) -> di
 		*(row["reference_name"] for row in history if row["reference_doctype"] == REFERENCE),
 	}
 	steps = [step for step in _steps(campaigns, sorted(names), visible) if same(step["customer"], customer)]
+	on = [step for step in steps if step["is_active"]]
 	return {
 		**_reach(customer),
 		"history": history,
-		"coming": [step for step in steps if step["state"] == COMING],
-		"withheld": [step for step in steps if step["state"] == WITHHELD],
+		"coming": [step for step in on if step["state"] in (COMING, STOPPED)],
+		"withheld": [step for step in on if step["state"] == WITHHELD],
+		"inactive": _inactive(Counter(step["campaign"] for step in steps if not step["is_active"])),
 	}
+
+
+def _inactive(messages: Counter) -> list[dict]:
+	"""Return [{"campaign", "state", "messages"}] of campaigns that are not active, by name. At most 1 query."""
+	if not messages:
+		return []
+	found = frappe.get_all(
+		"Lifecycle Campaign",
+		filters={"name": ["in", list(messages)]},
+		fields=list(states.FIELDS),
+		order_by="name asc",
+	)
+	today = getdate()
+	return [
+		{
+			"campaign": campaign.name,
+			"state": states.state_of(campaign, today),
+			"messages": messages[campaign.name],
+		}
+		for campaign in found
+	]
 
 
 def _reach(customer: str) -> dict:
@@ -262,7 +288,11 @@ def _steps(
 			if rule.trigger.name not in met
 			for action in rule.actions
 		]
-	return sorted(steps, key=lambda step: (str(step["due_on"] or "9999"), step["campaign"]))
+	# Those of drafts and of paused campaigns come last: they are no answer to what will be sent.
+	return sorted(
+		steps,
+		key=lambda step: (not step["is_active"], str(step["due_on"] or "9999"), step["campaign"]),
+	)
 
 
 def _known(names: list[str]) -> dict[tuple, list[dict]]:
@@ -298,6 +328,7 @@ def _step(
 ) -> dict:
 	return {
 		"campaign": rule.campaign.name,
+		"is_active": bool(rule.campaign.is_active),
 		"trigger": rule.trigger.name,
 		"trigger_name": rule.trigger.trigger_name,
 		"action": action.name,
@@ -344,7 +375,8 @@ def _state(message: PlannedMessage, window: Window | None, taken: bool) -> tuple
 	if status == PENDING and taken:
 		status, reason = SKIPPED, Reason.ALREADY_SENT
 	if status != PENDING:
-		state = COMING if night >= today else WITHHELD
+		# Its reason may have passed by its day.
+		state = STOPPED if night >= today else WITHHELD
 		return state, _("Would not go out: {0}.").format(words.of_reason(reason)), False
 	if night > today:
 		return COMING, _("Goes out on that day."), True

@@ -36,9 +36,7 @@ class Source(Protocol):
 		"""Return in the same order what each (rule, ledger row) would be today, so that a message is checked again
 		before it goes out: None when it is gone; `left_out` when the trigger takes it no longer."""
 
-	def counts(
-		self, windows: list[tuple[Rule, Window]], visible: Visibility
-	) -> dict[tuple[str, date], int]:
+	def counts(self, windows: list[tuple[Rule, Window]], visible: Visibility) -> dict[tuple[str, date], int]:
 		"""Return {(trigger, night): how many are due}, so that a forecast of months is a few queries."""
 
 	def about(self, rules: list[Rule], names: list[str]) -> list[DueEvent]:

@@ -442,23 +442,23 @@ class AnotherSource(Source):
 		for number, page in enumerate(self.pages):
 			if number:
 				self.check([rule for rule, _window in windows], "second page")
-			yield [
-				self.event(rule, row, window.last)
-				for row in page
-				for rule, window in windows
-			]
+			yield [self.event(rule, row, window.last) for row in page for rule, window in windows]
 
 	def current(self, claimed):
 		self.check([rule for rule, _row in claimed], "current")
 		rows = {row.name: row for page in self.pages for row in page}
-		return [
-			self.event(rule, rows[row.reference_name], row.due_on)
-			for rule, row in claimed
-		]
+		return [self.event(rule, rows[row.reference_name], row.due_on) for rule, row in claimed]
 
 	def event(self, rule, row, night):
 		return DueEvent(
-			rule, "Serial No", row.name, row.item_code, row.company, row.get("customer"), row.occurrence, night
+			rule,
+			"Serial No",
+			row.name,
+			row.item_code,
+			row.company,
+			row.get("customer"),
+			row.occurrence,
+			night,
 		)
 
 	def about(self, rules, names):
@@ -474,6 +474,7 @@ class AnotherSource(Source):
 		return occurrence
 
 	def owners(self, events):
+		self.check([event.rule for event in events], "owners")
 		return ownership.owners(events)
 
 	def example(self, rule, visible):
@@ -491,13 +492,23 @@ class TestAnotherAppsSource(MarketingTestCase):
 		sources = {**frappe.get_hooks("lifecycle_sources"), "Test Due": [f"{__name__}.SOURCE"]}
 		self.enterContext(patch.object(frappe, "get_hooks", replaced_hooks(lifecycle_sources=sources)))
 		names = factories.pins(factories.customer(), *[in_days(500)] * 6)
-		rows = frappe.get_all("Serial No", {"name": ["in", names]}, ["name", "item_code", "company", *(["customer"] if erpnext_schema.has_owner() else [])], order_by="name asc")
+		rows = frappe.get_all(
+			"Serial No",
+			{"name": ["in", names]},
+			["name", "item_code", "company", *(["customer"] if erpnext_schema.has_owner() else [])],
+			order_by="name asc",
+		)
 		for row in rows:
 			row.occurrence = in_days(500)
 		self.source.pages = [rows[:2], rows[2:4], rows[4:]]
 		self.campaign = factories.campaign(
 			*[
-				{"source": "Test Due", "trigger_type": "After", "days_offset": days, "trigger_name": f"T{days}"}
+				{
+					"source": "Test Due",
+					"trigger_type": "After",
+					"days_offset": days,
+					"trigger_name": f"T{days}",
+				}
 				for days in (1, 2, 3)
 			]
 		)
@@ -529,6 +540,19 @@ class TestAnotherAppsSource(MarketingTestCase):
 				self.assertEqual(self.outcome_of(self.pin), ("Queued", None))
 				self.assertIn(f"{self.campaign.name}: T2: ", run.error)
 				self.assertEqual((run.due, run.known), (13, 0))
+
+	def test_a_rule_whose_owners_cannot_be_found_has_failed_rows_that_the_next_run_sends(self):
+		with self.one_raises("owners"):
+			run = self.run_night()
+			self.assertEqual(self.by_trigger(status="Queued"), {"T1": 6, "T3": 6})
+			self.assertEqual(self.by_trigger(status="Failed", reason="Trigger broken"), {"T2": 6})
+			self.assertEqual(self.outcome_of(self.pin), ("Queued", None))
+			errors = {row.error for row in self.ledger(status="Failed")}
+			self.assertEqual(len(errors), 1)
+			self.assertIn("RuntimeError: owners of 2", errors.pop())
+		self.assertEqual((run.status, run.due), ("Completed", 19))
+		self.run_night()
+		self.assertEqual(self.by_trigger(status="Queued"), {"T1": 6, "T2": 6, "T3": 6})
 
 	def test_what_raises_in_the_middle_keeps_what_it_has_given_and_the_others_go_on_where_they_were(self):
 		with self.one_raises("second page"):

@@ -24,7 +24,7 @@ def owners(*names: str) -> list:
 	rows = frappe.get_all(
 		"Serial No", filters={"name": ["in", names]}, fields=serial_no.fields(), order_by="name asc"
 	)
-	by_name = dict(zip([row.name for row in rows], serial_no.owners(rows), strict=True))
+	by_name = dict(zip([row.name for row in rows], serial_no.owners_of(rows), strict=True))
 	return [by_name[name] for name in names]
 
 

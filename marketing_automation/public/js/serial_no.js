@@ -3,7 +3,7 @@ frappe.ui.form.on("Serial No", {
 		if (frm.is_new() || !frappe.model.can_read("Lifecycle Execution Log")) return;
 		frm.add_custom_button(
 			__("Messages: What and Why"),
-			() => marketing_automation.why.serial_no(frm.doc.name),
+			() => marketing_automation.ready().then((ma) => ma.why.serial_no(frm.doc.name)),
 			__("View")
 		);
 	},

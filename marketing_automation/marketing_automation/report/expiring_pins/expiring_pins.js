@@ -29,10 +29,12 @@ frappe.query_reports["Expiring Pins"] = {
 	],
 
 	onload(report) {
-		marketing_automation.ask("date_fields").then((fields) => {
-			const filter = report.get_filter("date_field");
-			marketing_automation.offer(filter, fields);
-			filter.set_formatted_input(filter.get_value());
+		return marketing_automation.ready().then((ma) => {
+			ma.ask("date_fields").then((fields) => {
+				const filter = report.get_filter("date_field");
+				ma.offer(filter, fields);
+				filter.set_formatted_input(filter.get_value());
+			});
 		});
 	},
 
