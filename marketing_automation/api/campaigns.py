@@ -163,7 +163,7 @@ def recipes() -> list[dict]:
 			"asks": recipe["asks"],
 			"languages": cookbook.languages(recipe),
 			"date_field": recipe.get("date_field"),
-			"date_fields": _labelled(cookbook.date_fields(recipe)) if "date_field" in recipe["asks"] else [],
+			"date_fields": cookbook.date_fields(recipe) if "date_field" in recipe["asks"] else [],
 		}
 		for name, recipe in cookbook.all_recipes().items()
 	]
@@ -234,11 +234,7 @@ def senders() -> list[str]:
 def date_fields() -> list[dict]:
 	"""Return the date fields of Serial No that a trigger can watch: [{"value", "label"}]."""
 	require("Lifecycle Trigger", "read")
-	return _labelled(serial_nos.readable_date_fields())
-
-
-def _labelled(fields: list) -> list[dict]:
-	"""Return fields (DocFields) to choose from: [{"value", "label"}]."""
+	fields = serial_nos.readable_date_fields()
 	uses = Counter(_(df.label) for df in fields)
 	return [
 		{
