@@ -41,7 +41,7 @@ from marketing_automation.engine import dispatch, ledger, retry, run, settle
 from marketing_automation.engine.model import COMPLETED, FAILED, PENDING, QUEUED, Reason
 from marketing_automation.engine.settings import SETTINGS, limit
 from marketing_automation.engine.transaction import committed
-from marketing_automation.sources import serial_no
+from marketing_automation.sources import date_field
 from marketing_automation.tests import factories, http_sink, smtp_sink
 
 ENGINE_QUEUES = "long,default"
@@ -605,7 +605,7 @@ def claim_two_pages(size: int) -> None:
 		return claimed
 
 	name = run.begin("Scheduled", None)
-	with patch.object(serial_no, "PAGE_SIZE", size), patch.object(run, "_claim", claiming):
+	with patch.object(date_field, "PAGE_SIZE", size), patch.object(run, "_claim", claiming):
 		run._execute(name)
 
 
@@ -804,7 +804,9 @@ def faults(site: Site, short: bool) -> list[tuple[str, Callable]]:
 		("webhook 429", lambda r: webhook_answers(site, r, times, mails, [(429, {"retry-after": "1"}, b"")])),
 		(
 			"webhook garbage",
-			lambda r: webhook_answers(site, r, times, mails, [http_sink.GARBAGE, http_sink.RESET, http_sink.LOST]),
+			lambda r: webhook_answers(
+				site, r, times, mails, [http_sink.GARBAGE, http_sink.RESET, http_sink.LOST]
+			),
 		),
 		("webhook job killed", lambda r: webhook_job_killed(site, r, 2 if short else 20, rows)),
 		("receiver killed", lambda r: receiver_killed(site, r, times, mails * 2)),

@@ -17,6 +17,7 @@ from frappe import _
 from frappe.utils import add_to_date, cint, now_datetime
 from rq.timeouts import BaseTimeoutException
 
+from marketing_automation import compat
 from marketing_automation.engine import identity
 from marketing_automation.engine.channel import Channel
 from marketing_automation.engine.model import COMPLETED, FAILED, QUEUED, Reason
@@ -271,7 +272,7 @@ def _step(done: tuple[str, Result] | None, next_row: dict | None) -> bool:
 		f"update `tab{DOCTYPE}` set status = %s, modified = %s where name = %s and status = %s",
 		(SENDING, now_datetime(), next_row.name, WAITING),
 	)
-	return bool(frappe.db._cursor.rowcount)
+	return bool(compat.changed_rows())
 
 
 def clear(days: int) -> None:

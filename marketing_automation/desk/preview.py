@@ -230,7 +230,7 @@ def _known(messages: list[PlannedMessage]) -> dict[str, dict]:
 	if not messages:
 		return {}
 	log = frappe.qb.DocType(ledger.DOCTYPE)
-	columns = ("name", "message_key", "status", "reason", "attempts")
+	columns = ("name", "message_key", "status", "reason", "attempts", *ledger.EVIDENCE)
 	query = (
 		frappe.qb.from_(log)
 		.select(*[log[column] for column in columns])
@@ -281,19 +281,22 @@ def _send(message: PlannedMessage) -> tuple:
 
 def _row(message: PlannedMessage, log: dict | None, outcome: str) -> dict:
 	event, recipient = message.event, message.recipient
+	evidence = log if outcome == "known" else ledger.evidence_of(event, message.reason)
 	return {
 		"outcome": outcome,
 		"status": log.status if outcome == "known" else message.status,
 		"reason": log.reason if outcome == "known" else message.reason,
 		"error": None if outcome == "known" else message.error,
+		**{column: evidence[column] for column in ledger.EVIDENCE},
 		"log": log.name if log else None,
 		"campaign": message.campaign.name,
 		"trigger": event.rule.trigger.name,
 		"trigger_name": event.rule.trigger.trigger_name,
 		"action": message.action.name,
 		"action_name": message.action.action_name,
+		"reference_doctype": event.reference_doctype,
+		"reference_name": event.reference_name,
 		"channel": message.action.action_type,
-		"serial_no": event.reference_name,
 		"item_code": event.item_code,
 		"item_name": event.item_code,
 		"customer": recipient.customer,

@@ -284,8 +284,11 @@ Object.assign(marketing_automation, {
 			: "";
 	},
 
-	serial_no(name, doctype = "Serial No") {
-		return `<span class="text-nowrap">${this.link(doctype, name)}</span>`;
+	// What a message is about: of a row with the DocType and the name of a document.
+	reference({ reference_doctype, reference_name }) {
+		return reference_name
+			? `<span class="text-nowrap">${this.link(reference_doctype, reference_name)}</span>`
+			: "";
 	},
 
 	number(value) {
@@ -309,6 +312,13 @@ Object.assign(marketing_automation, {
 	link_around(doctype, name, html) {
 		if (!name || !frappe.model.can_read(doctype)) return html;
 		return `<a href="${frappe.utils.get_form_link(doctype, name)}">${html}</a>`;
+	},
+
+	// The document that shows why somebody is not written to, if there is one.
+	evidence({ evidence_doctype, evidence_name }) {
+		if (!evidence_name) return "";
+		const label = `${__(evidence_doctype)} ${evidence_name}`;
+		return ` (${this.link(evidence_doctype, evidence_name, label)})`;
 	},
 
 	// columns: [{label, html(row), numeric}]; html returns what is safe to show.
