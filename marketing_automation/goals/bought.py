@@ -28,6 +28,7 @@ ORIGINS = {
 	"Delivery Note": ("against_sales_invoice", "against_sales_order"),
 	"POS Invoice": ("sales_order",),
 }
+MOST_ORIGINS = max(map(len, ORIGINS.values()))
 # What is submitted as a sale and sells nothing: {field: value}.
 NO_SALES = {"is_debit_note": 1, "is_opening": "Yes"}
 
@@ -175,10 +176,10 @@ def _sold(doctype: str, of_lines: str, since: date):
 	if not erpnext_schema.has(of_lines):
 		return None
 	sale, line, item = frappe.qb.DocType(doctype), frappe.qb.DocType(of_lines), frappe.qb.DocType("Item")
-	origins = [
-		line[field] if erpnext_schema.has(of_lines, field) else ValueWrapper("")
-		for field in (*ORIGINS[doctype], *[""] * (2 - len(ORIGINS[doctype])))
-	]
+	known = [field for field in ORIGINS[doctype] if erpnext_schema.has(of_lines, field)]
+	# As many columns in each query: their rows are read as one list.
+	nothing = [ValueWrapper("")] * (MOST_ORIGINS - len(known))
+	origins = [*[line[field] for field in known], *nothing]
 	query = (
 		frappe.qb.from_(sale)
 		.join(line)

@@ -73,7 +73,7 @@ class TestContracts(DocumentTestCase):
 			"no template": {"template": None},
 			"another customer": {"customer": factories.customer()},
 			"not signed": {"is_signed": 0},
-			"ends no later": {"ends": 20},
+			"ends no later": {"ends": 20, "begins": 10},
 			"began together": {"begins": -365},
 			"began long before the end of the old one": {"begins": -200},
 		}
