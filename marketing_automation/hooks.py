@@ -34,11 +34,23 @@ scheduler_events = {
 # {what a trigger can be about: object that yields due events}; the contract is in engine/source.py.
 lifecycle_sources = {
 	"Serial No": "marketing_automation.sources.serial_no.SOURCE",
+	"Batch": "marketing_automation.sources.batch.SOURCE",
+	"Subscription": "marketing_automation.sources.subscription.SOURCE",
+	"Contract": "marketing_automation.sources.documents.CONTRACT",
+	"Quotation": "marketing_automation.sources.documents.QUOTATION",
+	"Sales Invoice": "marketing_automation.sources.documents.SALES_INVOICE",
+	"Sales Order": "marketing_automation.sources.documents.SALES_ORDER",
+	"Maintenance Schedule": "marketing_automation.sources.documents.MAINTENANCE_SCHEDULE",
+	"Customer": "marketing_automation.sources.documents.CUSTOMER",
+	"Other DocType": "marketing_automation.sources.other.SOURCE",
 }
 
-# {action type: module that sends}; the contract is in engine/channel.py.
+# {action type: module or object that sends}; the contract is in engine/channel.py.
 lifecycle_channels = {
 	"Send Email": "marketing_automation.channels.email.channel",
+	"Send Webhook": "marketing_automation.channels.webhook.CHANNEL",
+	"Create ToDo": "marketing_automation.channels.colleagues.TODOS",
+	"Notify User": "marketing_automation.channels.colleagues.NOTIFICATIONS",
 }
 
 # {key: dotted path of a goal}; the contract is in engine/goals.py.
@@ -72,7 +84,7 @@ has_permission = {
 # ------
 
 # Days, until the administrator says otherwise in Log Settings. Older versions: compat.register_log_clearing.
-default_log_clearing_doctypes = {"Lifecycle Execution Log": 730}
+default_log_clearing_doctypes = {"Lifecycle Execution Log": 730, "Lifecycle Outbox": 30}
 
 user_data_fields = [
 	{"doctype": "Lifecycle Execution Log", "filter_by": "recipient", "redact_fields": ["recipient", "error"]},
@@ -117,7 +129,13 @@ extend_bootinfo = [
 doctype_js = {
 	"Customer": "public/js/customer.js",
 	"Email Template": "public/js/email_template.js",
-	"Serial No": "public/js/serial_no.js",
+	**{
+		doctype: "public/js/reference.js"
+		for doctype in (
+			*("Serial No", "Batch", "Subscription", "Contract", "Quotation"),
+			*("Sales Invoice", "Sales Order", "Maintenance Schedule"),
+		)
+	},
 }
 
 # Documents of others
@@ -136,10 +154,16 @@ doc_events = {
 	"Customer": {
 		"after_rename": "marketing_automation.events.after_rename",
 	},
-	"Serial No": {
-		"after_rename": "marketing_automation.events.after_rename",
+	# Whatever a message can be about, a DocType of the site's own included.
+	"*": {
+		"after_rename": "marketing_automation.events.after_rename_of_reference",
 	},
 }
 
 # What was sent must not stop anyone from deleting a customer or a serial number.
-ignore_links_on_delete = ["Lifecycle Execution Log", "Lifecycle Run", "Lifecycle Template"]
+ignore_links_on_delete = [
+	"Lifecycle Execution Log",
+	"Lifecycle Run",
+	"Lifecycle Template",
+	"Lifecycle Outbox",
+]

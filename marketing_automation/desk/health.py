@@ -17,6 +17,8 @@ from marketing_automation.engine.model import FAILED, PENDING, QUEUED, Reason
 from marketing_automation.engine.settings import SETTINGS
 
 EMAIL = "Send Email"
+# What a trigger is about.
+ABOUT = ("source", "reference_doctype", "customer_field", "date_field", "yearly")
 # Where what stands in a channel's way is put right.
 ROUTES = {EMAIL: "List/Email Account"}
 # So many errors say what is wrong.
@@ -131,8 +133,8 @@ def _refusal(action_type: str, campaign) -> str | None:
 
 
 def _actions(campaigns: list[str]) -> list[dict]:
-	"""Return the enabled actions of campaigns, a row for each Email Template: campaign, combine_messages, action_type,
-	trigger_enabled, email_template, translation. 1 query."""
+	"""Return the enabled actions of campaigns, a row for each Email Template: name, campaign, combine_messages,
+	action_type, trigger_enabled, email_template, translation. 1 query."""
 	if not campaigns:
 		return []
 	action, translation = (
@@ -149,10 +151,12 @@ def _actions(campaigns: list[str]) -> list[dict]:
 		.left_join(translation)
 		.on(translation.parent == action.name)
 		.select(
+			action.name,
 			action.campaign,
 			campaign.combine_messages,
 			action.action_type,
 			trigger.enabled.as_("trigger_enabled"),
+			*[trigger[field] for field in ABOUT],
 			action.email_template,
 			translation.email_template.as_("translation"),
 		)

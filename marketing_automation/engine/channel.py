@@ -35,9 +35,8 @@ class Unsendable(Exception):
 class Message:
 	"""One message to one recipient: what a channel sends.
 
-	items: what it is about, dicts of serial_no, item_code, item_name, expiry_date, the most urgent first. key: a text
-	that is the same for every attempt at this message and no other. rows: the names of its ledger rows, none while it is
-	only looked at.
+	items: what it is about, dicts of the source's variables (`Source.values`), the most urgent first. key: a text that is the
+	same for every attempt at this message and no other. rows: the names of its ledger rows, none while it is only looked at.
 	"""
 
 	key: str
@@ -77,6 +76,11 @@ class Channel(Protocol):
 		"""Return how each customer that exists is reached, and with `reason` why one is not, without regard to
 		unsubscribes. At most 1 query. Default: without an address, for what reaches no customer."""
 		return as_they_are(customers)
+
+	def refusal(self, action: dict, recipient: Recipient) -> str | None:
+		"""Return why an action's message cannot go to a recipient of `addresses`, by what the action says; one of
+		model.Reason, or None. No query. Default: it can."""
+		return None
 
 	def check(self, campaign: Any) -> None:
 		"""Throw a translated error when a campaign (document or dict) could not send now. Default: it can."""

@@ -50,7 +50,9 @@ class TestCampaignPerformance(MarketingTestCase):
 		frappe.db.set_value("Lifecycle Execution Log", others[0].name, "status", "Cancelled")
 		_rows, chart, summary = self.report()
 		self.assertEqual([sum(d["values"]) for d in chart["data"]["datasets"]], [1, 0, 1, 1, 1])
-		self.assertEqual((summary["Failed"], summary["Cancelled"], summary["Accepted by the Server (%)"]), (1, 1, 50))
+		self.assertEqual(
+			(summary["Failed"], summary["Cancelled"], summary["Accepted by the Server (%)"]), (1, 1, 50)
+		)
 
 	def test_only_what_has_happened_has_a_colour(self):
 		*_rest, summary = campaign_performance.execute({})
@@ -133,7 +135,9 @@ class TestCampaignPerformance(MarketingTestCase):
 class TestExpiringPins(MarketingTestCase):
 	def report(self, **filters):
 		_columns, rows, _message, _chart, summary = expiring_pins.execute({"show_all": 1, **filters})
-		return {row["serial_no"]: row for row in rows}, {entry["label"]: entry["value"] for entry in summary}
+		return {row["reference_name"]: row for row in rows}, {
+			entry["label"]: entry["value"] for entry in summary
+		}
 
 	def test_its_sums_count_each_pin_once(self):
 		factories.campaign({"days_offset": 14})

@@ -69,6 +69,19 @@ Object.assign(marketing_automation, {
 		return __("{0} about {1}", [this.mails(mails), this.products(products)]);
 	},
 
+	EMAIL: "Send Email",
+
+	// What leaves otherwise than by mail, each with its number.
+	others(others) {
+		return Object.entries(others || {}).map(([type, number]) => `${__(type)}: ${this.number(number)}`);
+	},
+
+	// A message by its names, and what it leaves by where that is not e-mail.
+	message_words(row) {
+		const by = row.channel && row.channel !== this.EMAIL ? ` (${__(row.channel)})` : "";
+		return this.escape(`${row.trigger_name || ""}: ${row.action_name || ""}${by}`);
+	},
+
 	// As long as the server may think: longer than web servers let a request live.
 	PATIENCE: 150000,
 
@@ -271,8 +284,11 @@ Object.assign(marketing_automation, {
 			: "";
 	},
 
-	serial_no(name, doctype = "Serial No") {
-		return `<span class="text-nowrap">${this.link(doctype, name)}</span>`;
+	// What a message is about: of a row with the DocType and the name of a document.
+	reference({ reference_doctype, reference_name }) {
+		return reference_name
+			? `<span class="text-nowrap">${this.link(reference_doctype, reference_name)}</span>`
+			: "";
 	},
 
 	number(value) {
