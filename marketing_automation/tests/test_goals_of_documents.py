@@ -313,3 +313,11 @@ class TestInACampaign(MarketingTestCase):
 		)
 
 		self.assertEqual((status, reason), ("Queued", None))
+
+	def test_the_sale_of_a_batch_is_no_purchase_that_a_notice_about_it_has_led_to(self):
+		name = factories.batch(factories.in_days(5), self.customer)
+		batch = frappe.get_doc("Batch", name)
+
+		status, reason, *_evidence = self.outcome("Batch", "expiry_date", "Bought", batch, lambda: None)
+
+		self.assertEqual((status, reason), ("Queued", None))
