@@ -138,6 +138,32 @@ class Calendar:
 		return Criterion.any(found) if found else None
 
 
+class _Spans:
+	"""A Calendar of whole spans of dates, for counts of months ahead."""
+
+	def __init__(self, entries: list[tuple]):
+		# (rule, window, (first date, last date))
+		self.entries = entries
+
+	def of(self, day: date) -> list[tuple[Rule, date, date, bool]]:
+		return [
+			(rule, occurrence, night, False)
+			for rule, window, span in self.entries
+			for occurrence in _occurrences(rule, day, span)
+			if (night := _night(rule, occurrence)) and window.first <= night <= window.last
+		]
+
+	def condition(self, column, is_date: bool) -> Criterion:
+		if any(rule.trigger.get("yearly") for rule, _window, _span in self.entries):
+			return column.isnotnull()
+		first, last = (pick(span[end] for *_rule, span in self.entries) for pick, end in ((min, 0), (max, 1)))
+		return between(column, first, last)
+
+
+def _night(rule: Rule, occurrence: date) -> date | None:
+	return schedule.night_for_occurrence(rule.trigger.trigger_type, rule.trigger.days_offset, occurrence)
+
+
 def _each_year(occurrence: date) -> list[tuple[int, int]]:
 	"""Return (month, day) of the dates that are met on an occurrence, each year again."""
 	keys = [(occurrence.month, occurrence.day)]
@@ -625,9 +651,11 @@ class DateSource(Source):
 						due_on = self.night(rule, occurrence)
 						if due_on and window.first <= due_on <= window.last:
 							found[rule.trigger.name, due_on] += count
-		for events in self.due(to_read):
-			for event in self._seen(events, visible):
-				found[event.rule.trigger.name, event.night] += 1
+		for (spec, date_field), of_field in self._by_field(to_read):
+			calendar = _Spans([(rule, window, self._span(rule, window)) for rule, window in of_field])
+			for rows in self._pages(spec, date_field, calendar, [rule for rule, _window in of_field]):
+				for event in self._seen(self._events(spec, rows, calendar, groups), visible):
+					found[event.rule.trigger.name, event.night] += 1
 		return dict(found)
 
 	def _is_counted(self, spec: Spec, rule: Rule, visible: Visibility) -> bool:
@@ -796,7 +824,7 @@ class DateSource(Source):
 
 	def night(self, rule: Rule, occurrence: date) -> date | None:
 		"""Return when the message of a rule about an occurrence is due, or None if there is no such date."""
-		return schedule.night_for_occurrence(rule.trigger.trigger_type, rule.trigger.days_offset, occurrence)
+		return _night(rule, occurrence)
 
 	def example(self, rule: Rule, visible: Visibility) -> str | None:
 		"""Return a reference that the rule takes, to show a message with: of those with a customer the next to be due,
