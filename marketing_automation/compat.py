@@ -1,7 +1,16 @@
-"""Where Frappe's versions differ, in one place."""
+"""Where Frappe's versions differ, and what of Frappe is used that it does not offer to apps, in one place.
+
+Imports nothing of this app, so whatever is above can use it. What belongs to mails alone is in channels/email.
+"""
+
+import contextlib
+from collections.abc import Iterator
 
 import frappe
+from frappe.email import queue
+from frappe.model.rename_doc import get_link_fields
 from frappe.translate import get_translation_dict_from_file
+from frappe.utils.jinja import get_jenv
 
 
 def extend_bootinfo(bootinfo: dict) -> None:
@@ -14,3 +23,47 @@ def extend_bootinfo(bootinfo: dict) -> None:
 		path = frappe.get_app_path("marketing_automation", "translations", "en.csv")
 		for source, plain in get_translation_dict_from_file(path, "en", "marketing_automation").items():
 			messages.setdefault(source, plain)
+
+
+def changed_rows() -> int:
+	"""Return how many rows the session's last statement has written. No query."""
+	return frappe.db._cursor.rowcount
+
+
+def link_fields_to(doctype: str) -> list[dict]:
+	"""Return the Link fields that point at a DocType: [{"parent", "fieldname", "issingle"}]. Cached by Frappe."""
+	return get_link_fields(doctype)
+
+
+def template_environment():
+	"""Return the Jinja environment in which Frappe renders templates, with all that they can reach."""
+	return get_jenv()
+
+
+def unsubscribe(doctype: str, name: str, email: str) -> None:
+	"""Write an Email Unsubscribe for what a signed link names, once, and commit it."""
+	queue.unsubscribe(doctype, name, email)
+
+
+@contextlib.contextmanager
+def no_message_of_errors() -> Iterator[None]:
+	"""Within it, what is thrown is not shown to the user as it is: frappe.throw has already noted it for the answer."""
+	said = len(frappe.local.message_log)
+	try:
+		yield
+	except Exception:
+		del frappe.local.message_log[said:]
+		raise
+
+
+def register_log_clearing(days_of: dict[str, int]) -> None:
+	"""Have Log Settings clear these DocTypes, in versions without the hook `default_log_clearing_doctypes`.
+
+	days_of: {DocType: days}. What an administrator has set stays.
+	"""
+	log_settings = frappe.get_single("Log Settings")
+	known = {row.ref_doctype for row in log_settings.logs_to_clear}
+	for doctype, days in days_of.items():
+		if doctype not in known:
+			log_settings.register_doctype(doctype, days)
+	log_settings.save(ignore_permissions=True)

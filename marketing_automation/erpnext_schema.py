@@ -9,6 +9,8 @@ from frappe import _
 
 SERIAL_NO = "Serial No"
 BUNDLE = "Serial and Batch Bundle"
+# The field of a sale's line that names its bundle.
+BUNDLE_OF_LINE = "serial_and_batch_bundle"
 # What a serial number can be sold with.
 SALES = ("Sales Invoice", "Delivery Note", "POS Invoice")
 
@@ -43,6 +45,7 @@ OPTIONAL = {
 	"POS Invoice Item": _LINE,
 	"Packed Item": _LINE,
 	"Contact": ("is_billing_contact",),
+	"Item": ("variant_of",),
 }
 # Serial No had it until ERPNext 14. Columns stay in the table when their fields go.
 OF_ERPNEXT_14 = "delivery_document_no"

@@ -6,10 +6,13 @@ app_publisher = "The marketing_automation developers"
 app_description = (
 	"Lifecycle marketing for ERPNext: the right message to each customer at the right time, once"
 )
-app_email = "developers@marketing-automation.invalid"
 app_license = "mit"
 
 required_apps = ["frappe/erpnext"]
+
+# Frappe writes the fields of a DocType into its controller, and refuses a whitelisted method without types.
+export_python_type_annotations = True
+require_type_annotated_api_methods = True
 
 # Installation
 # ------------
@@ -47,6 +50,11 @@ lifecycle_channels = {
 	"Send Email": "marketing_automation.channels.email.channel",
 }
 
+# {key: dotted path of a goal}; the contract is in engine/goals.py.
+lifecycle_goals = {
+	"Renewed": "marketing_automation.goals.renewed.GOAL",
+}
+
 # Older versions of Frappe do not keep what a mail server said.
 after_job = ["marketing_automation.channels.email.kept_errors.remember_mail_error"]
 
@@ -69,7 +77,7 @@ has_permission = {
 # Memory
 # ------
 
-# Days, until the administrator says otherwise in Log Settings. Older versions: install.register_log_clearing.
+# Days, until the administrator says otherwise in Log Settings. Older versions: compat.register_log_clearing.
 default_log_clearing_doctypes = {"Lifecycle Execution Log": 730}
 
 user_data_fields = [
@@ -102,22 +110,9 @@ add_to_apps_screen = [
 	}
 ]
 
-# The version keeps browsers from running the scripts of an older one.
-app_include_js = [
-	f"/assets/marketing_automation/js/{script}.js?v={app_version}"
-	for script in (
-		"lifecycle",
-		"preview",
-		"forecast",
-		"journey",
-		"mail",
-		"run",
-		"why",
-		"recipes",
-		"workspace",
-	)
-]
-app_include_css = [f"/assets/marketing_automation/css/lifecycle.css?v={app_version}"]
+# It fetches marketing_automation.bundle.js and .css (`bench build`) where one of our screens opens. The version keeps
+# browsers from running an older one.
+app_include_js = [f"/assets/marketing_automation/js/start.js?v={app_version}"]
 
 extend_bootinfo = [
 	# Notices nights that were not run also where the scheduler is off.

@@ -9,7 +9,7 @@ import frappe
 from frappe.permissions import add_permission, reset_perms, update_permission_property
 from frappe.utils import create_batch, now_datetime
 
-from marketing_automation import erpnext_schema, leftovers
+from marketing_automation import compat, erpnext_schema, leftovers
 from marketing_automation.engine import identity
 from marketing_automation.hooks import default_log_clearing_doctypes
 
@@ -39,7 +39,7 @@ def after_install() -> None:
 	"""
 	frappe.get_single("Marketing Automation Settings").save(ignore_permissions=True)
 	identity.bind()
-	register_log_clearing()
+	compat.register_log_clearing(default_log_clearing_doctypes)
 	for role, rights in TEMPLATE_PERMISSIONS.items():
 		add_permission("Email Template", role)
 		for right in rights:
@@ -47,16 +47,6 @@ def after_install() -> None:
 	if complaint := erpnext_schema.complaint():
 		# To whoever runs bench install-app; the Desk goes on saying it.
 		click.secho(complaint, fg="red")
-
-
-def register_log_clearing() -> None:
-	"""Have Log Settings clear the ledger, in versions without the hook `default_log_clearing_doctypes`."""
-	log_settings = frappe.get_single("Log Settings")
-	known = {row.ref_doctype for row in log_settings.logs_to_clear}
-	for doctype, days in default_log_clearing_doctypes.items():
-		if doctype not in known:
-			log_settings.register_doctype(doctype, days)
-	log_settings.save(ignore_permissions=True)
 
 
 def before_uninstall() -> None:

@@ -9,11 +9,10 @@ from collections.abc import Iterable
 
 import frappe
 from frappe import _
-from frappe.model.rename_doc import get_link_fields
 from frappe.utils import now_datetime
-from frappe.utils.jinja import get_jenv
 from jinja2 import TemplateSyntaxError, nodes
 
+from marketing_automation import compat
 from marketing_automation.channels.email import template_syntax, templates
 from marketing_automation.install import ROLES
 
@@ -83,7 +82,7 @@ def named_elsewhere(template: str) -> list[str]:
 	ours = {*frappe.get_all("DocType", {"module": "Marketing Automation"}, pluck="name", order_by="name asc")}
 	fields = {
 		(field["parent"], field["fieldname"], bool(field["issingle"]))
-		for field in get_link_fields(DOCTYPE)
+		for field in compat.link_fields_to(DOCTYPE)
 		if field["parent"] not in ours | RECORDS
 	}
 	asked, values = [], []
@@ -236,7 +235,7 @@ def refuse_names(doc) -> None:
 	"""
 	if "System Manager" in frappe.get_roles():
 		return
-	environment = get_jenv()
+	environment = compat.template_environment()
 	bound = is_strict(doc)
 	offered = {*environment.globals} - {"_"}
 	known = templates.names_of(templates.all_words()) if bound else ()

@@ -2,9 +2,10 @@
 
 import frappe
 from frappe import _
-from frappe.email import queue
 from frappe.utils import escape_html
 from frappe.utils.verified_command import verify_request
+
+from marketing_automation import compat
 
 METHOD = "/api/method/marketing_automation.unsubscribe.unsubscribe"
 
@@ -17,7 +18,7 @@ def unsubscribe(doctype: str, name: str, email: str) -> None:
 	"""
 	if not verify_request():
 		return
-	queue.unsubscribe(doctype, name, email)
+	compat.unsubscribe(doctype, name, email)
 	frappe.respond_as_web_page(
 		_("Unsubscribed"),
 		_("{0} will get no more of these messages.").format(escape_html(email)),

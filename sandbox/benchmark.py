@@ -30,8 +30,7 @@ from growth_plot import plot
 
 from marketing_automation.channels.email import channel as email
 from marketing_automation.channels.email import queue as email_queue
-from marketing_automation.channels.email import sender
-from marketing_automation.engine import deliver, ledger, plan, rules, run, transaction
+from marketing_automation.engine import deliver, dispatch, ledger, plan, rules, run, transaction
 from marketing_automation.engine.settings import limit
 from marketing_automation.tests import smtp_sink
 from marketing_automation.tests.case import statements
@@ -250,7 +249,7 @@ def queueing() -> dict:
 		return result
 
 	with contextlib.ExitStack() as stack:
-		stack.enter_context(patch.object(sender, "enqueue"))
+		stack.enter_context(patch.object(dispatch, "enqueue"))
 		stack.enter_context(patch.object(deliver, "committed", watched))
 		for key, place, name in (
 			("look_again", deliver, "look_again"),

@@ -242,7 +242,7 @@ def ledger(rows: int, serial_nos: int) -> None:
 			"reason": f"if({recent} or seq % 100 < 93, null, if(seq % 100 = 99, 'Sending failed',"
 			f" if(seq % 10000 = 93, 'Owner changed', if(seq < {rows} / 10, 'Returned', 'No e-mail address'))))",
 			"executed_at": f"if({recent}, null, {moment})",
-			"email_queue": "if(seq % 100 < 93, left(md5(seq), 10), null)",
+			"handle": "if(seq % 100 < 93, left(md5(seq), 10), null)",
 		},
 	)
 	frappe.db.sql_ddl(

@@ -110,9 +110,9 @@ def show(rows: list, sink: smtp_sink.Sink) -> None:
 def reconcile(expected: int, rows: list, runs: list, sink: smtp_sink.Sink, second_run_new: int) -> int:
 	"""Print what does not add up, and the last line; return the exit code."""
 	count = Counter(row.status for row in rows)
-	mails = {row.email_queue for row in rows if row.status == "Completed"}
+	mails = {row.handle for row in rows if row.status == "Completed"}
 	arrived = Counter(recipient for recipients, _mail in sink.mails for recipient in recipients)
-	written = {row.email_queue: row.recipient for row in rows if row.status == "Completed"}
+	written = {row.handle: row.recipient for row in rows if row.status == "Completed"}
 	first = runs[0]
 	problems = [
 		text

@@ -36,7 +36,7 @@ from services import MariaDB, Redis
 
 from marketing_automation import erpnext_schema
 from marketing_automation.channels.email import sender
-from marketing_automation.engine import ledger, retry, run, settle
+from marketing_automation.engine import dispatch, ledger, retry, run, settle
 from marketing_automation.engine.model import COMPLETED, FAILED, PENDING, QUEUED, Reason
 from marketing_automation.engine.settings import SETTINGS, limit
 from marketing_automation.engine.transaction import committed
@@ -283,7 +283,7 @@ def kills(site: Site, result: Result, times: int, rows: int) -> None:
 				time.sleep(random.uniform(0.05, 2))
 			result.tried += 1
 			# Those whose job was killed, and those whose job is still to come: two jobs for one mail.
-			sender.enqueue(site.unsent())
+			dispatch.enqueue(sender.ACTION_TYPE, site.unsent())
 			if random.random() < 0.5:
 				site.let_time_pass()
 				settle.settle()
@@ -301,7 +301,7 @@ def our_sender_killed(site: Site, result: Result, times: int, rows: int) -> None
 		# So slow that a kill hits a mail in the air, or the commit between two.
 		site.sink.reply = lambda recipients, raw: time.sleep(0.01)
 		while result.tried < times and (unsent := site.unsent()):
-			sender.enqueue(unsent)
+			dispatch.enqueue(sender.ACTION_TYPE, unsent)
 			before = len(site.sink.mails)
 			with site.working(1, MAIL_QUEUE):
 				wait_until(lambda before=before: len(site.sink.mails) > before, 30)
@@ -379,7 +379,7 @@ def restarts_while_sending(site: Site, result: Result, times: int, rows: int) ->
 		run.start()
 		site.work_off(ENGINE_QUEUES)
 		site.sink.reply = lambda recipients, raw: time.sleep(0.01)
-		sender.enqueue(site.unsent())
+		dispatch.enqueue(sender.ACTION_TYPE, site.unsent())
 		with site.working(1, MAIL_QUEUE):
 			wait_until(lambda: len(site.sink.mails) > rows // 10, 30)
 			with contextlib.redirect_stdout(io.StringIO()):

@@ -11,8 +11,7 @@ from unittest.mock import patch
 import frappe
 from frappe.model.naming import is_autoincremented
 
-from marketing_automation.channels.email import sender
-from marketing_automation.engine import run
+from marketing_automation.engine import dispatch, run
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import mail_account
 
@@ -21,7 +20,7 @@ def use() -> None:
 	"""Leave something in every table in which the use of the app does."""
 	for _number in range(2):
 		factories.pin(factories.customer(), factories.in_days(30))
-	with mail_account(), patch.object(sender, "enqueue"):
+	with mail_account(), patch.object(dispatch, "enqueue"):
 		campaign = factories.campaign()
 		frappe.db.commit()
 		run.start()

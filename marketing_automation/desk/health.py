@@ -11,7 +11,7 @@ from frappe.utils.scheduler import is_scheduler_inactive
 from marketing_automation import erpnext_schema
 from marketing_automation.channels.email.smtp_errors import fault_of_server
 from marketing_automation.engine import faults, identity, ledger, nights, rules, watchdog
-from marketing_automation.engine.channel import channel_for
+from marketing_automation.engine.channel import channel_for, is_served
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.model import FAILED, PENDING, QUEUED, Reason
 from marketing_automation.engine.settings import SETTINGS
@@ -119,13 +119,12 @@ def _messages(actions: list[dict]) -> list[dict]:
 	for action in actions:
 		if action.trigger_enabled:
 			by_channel[action.action_type].append(action)
-	served = frappe.get_hooks("lifecycle_channels", {})
 	return [
 		_problem("red", f"{campaign}: {text}", f"Form/Lifecycle Campaign/{campaign}")
 		for action_type, of_channel in by_channel.items()
 		# What an app that is gone has sent stands in nobody's way.
-		if action_type in served and (problems_of := getattr(channel_for(action_type), "problems", None))
-		for campaign, text in problems_of(of_channel)
+		if is_served(action_type)
+		for campaign, text in channel_for(action_type).problems(of_channel)
 	]
 
 

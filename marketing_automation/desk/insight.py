@@ -12,6 +12,7 @@ from frappe.utils import getdate
 from pypika import Order
 
 from marketing_automation.channels.email.reach import reach
+from marketing_automation.desk import campaigns as states
 from marketing_automation.desk import forecast
 from marketing_automation.engine import again, consent, faults, ledger, plan, recipients, rules, words
 from marketing_automation.engine.faults import Faults
@@ -36,6 +37,7 @@ DAYS_AHEAD = 7
 
 # What became of a message that has no row in the ledger.
 COMING = "Coming"
+STOPPED = "Would not be sent"
 NOT_DUE = "Not due"
 WITHHELD = "Withheld"
 
@@ -122,8 +124,10 @@ def why_customer(customer: str, campaigns: list[str], visible: Visibility) -> di
 	"""Return a customer's messages: those of the ledger, and those to come from the campaigns.
 
 	{"customer", "customer_name", "email", "language", "reason" (why nothing can reach them now), "left" (campaigns
-	that they have unsubscribed from; None stands for all mail), "history", "coming", "withheld"}.
-	Queries: at most 30, for any number of references, and those of each source's `owned_by` and `about`.
+	that they have unsubscribed from; None stands for all mail), "history", "coming" (with what would not be sent as things
+	are), "withheld", "inactive" ([{"campaign", "state", "messages"}]: how many would be due by campaigns that are not
+	active)}. Queries: at most 31, for any number of references, and those of each source's
+	`owned_by` and `about`.
 	"""
 	history = _history({"customer": customer}, visible)
 	loaded = rules.load(campaigns, active_only=False)
@@ -131,12 +135,35 @@ def why_customer(customer: str, campaigns: list[str], visible: Visibility) -> di
 	for row in history:
 		names[row["reference_doctype"]].add(row["reference_name"])
 	steps = [step for step in _steps(loaded, names, visible) if same(step["customer"], customer)]
+	on = [step for step in steps if step["is_active"]]
 	return {
 		**_reach(customer),
 		"history": history,
-		"coming": [step for step in steps if step["state"] == COMING],
-		"withheld": [step for step in steps if step["state"] == WITHHELD],
+		"coming": [step for step in on if step["state"] in (COMING, STOPPED)],
+		"withheld": [step for step in on if step["state"] == WITHHELD],
+		"inactive": _inactive(Counter(step["campaign"] for step in steps if not step["is_active"])),
 	}
+
+
+def _inactive(messages: Counter) -> list[dict]:
+	"""Return [{"campaign", "state", "messages"}] of campaigns that are not active, by name. At most 1 query."""
+	if not messages:
+		return []
+	found = frappe.get_all(
+		"Lifecycle Campaign",
+		filters={"name": ["in", list(messages)]},
+		fields=list(states.FIELDS),
+		order_by="name asc",
+	)
+	today = getdate()
+	return [
+		{
+			"campaign": campaign.name,
+			"state": states.state_of(campaign, today),
+			"messages": messages[campaign.name],
+		}
+		for campaign in found
+	]
 
 
 def _owned(loaded: list[Rule], customer: str, visible: Visibility) -> dict[str, set[str]]:
@@ -329,7 +356,11 @@ def _steps(
 			if rule.trigger.name not in met
 			for action in rule.actions
 		]
-	return sorted(steps, key=lambda step: (str(step["due_on"] or "9999"), step["campaign"]))
+	# Those of drafts and of paused campaigns come last: they are no answer to what will be sent.
+	return sorted(
+		steps,
+		key=lambda step: (not step["is_active"], str(step["due_on"] or "9999"), step["campaign"]),
+	)
 
 
 def _about(source, loaded: list[Rule], names: dict[str, set[str]]) -> list[DueEvent]:
@@ -382,6 +413,7 @@ def _step(
 ) -> dict:
 	return {
 		"campaign": rule.campaign.name,
+		"is_active": bool(rule.campaign.is_active),
 		"trigger": rule.trigger.name,
 		"trigger_name": rule.trigger.trigger_name,
 		"action": action.name,
@@ -429,7 +461,8 @@ def _state(message: PlannedMessage, window: Window | None, taken: bool) -> tuple
 	if status == PENDING and taken:
 		status, reason = SKIPPED, Reason.ALREADY_SENT
 	if status != PENDING:
-		state = COMING if night >= today else WITHHELD
+		# Its reason may have passed by its day.
+		state = STOPPED if night >= today else WITHHELD
 		return state, _("Would not go out: {0}.").format(words.of_reason(reason)), False
 	if night > today:
 		return COMING, _("Goes out on that day."), True

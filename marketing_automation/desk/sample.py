@@ -7,9 +7,6 @@ from dataclasses import dataclass, replace
 
 import frappe
 from frappe import _
-from frappe.core.utils import html2text
-from frappe.email.email_body import get_formatted_html
-from frappe.email.queue import get_unsubscribe_message
 from frappe.utils import getdate, validate_email_address
 
 from marketing_automation import recipes as cookbook
@@ -23,8 +20,6 @@ from marketing_automation.engine.language import in_language, of_the_site
 from marketing_automation.engine.model import DueEvent, Recipient, Rule
 from marketing_automation.engine.source import source_for
 from marketing_automation.engine.visibility import Visibility
-
-UNSUBSCRIBE_URL = "<!--unsubscribe_url-->"
 
 
 @dataclass(frozen=True)
@@ -76,8 +71,7 @@ def render(action: str, reference_name: str, visible: Visibility, language: str 
 	except Unsendable as e:
 		frappe.throw(frappe.utils.escape_html(str(e)), templates.TemplateInvalid, title=_("Cannot Be Shown"))
 	with in_language(reads):
-		link = get_unsubscribe_message(_("Unsubscribe"), None)
-	framed = get_formatted_html(mail.subject, mail.body, unsubscribe_link=link)
+		framed, text = email.as_read(mail)
 	if templates.EMBED.search(framed):
 		frappe.throw(
 			_("The Email Template embeds a file by its path. Show pictures by their address instead."),
@@ -87,10 +81,7 @@ def render(action: str, reference_name: str, visible: Visibility, language: str 
 	return Sample(
 		subject=mail.subject,
 		html=framed,
-		# As it is sent; where the link leads is the customer's own.
-		text=email_queue.without_table_lines(
-			html2text(mail.body) + link.text.replace(UNSUBSCRIBE_URL, "...")
-		),
+		text=text,
 		body=mail.body,
 		message=message,
 		reason=recipient.reason,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import frappe
 
-from marketing_automation.engine import faults, ledger, plan, recipients
+from marketing_automation.engine import faults, ledger, plan, reached, recipients
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.model import (
 	CAN_PASS,
@@ -168,13 +168,14 @@ def _look_at(
 ) -> None:
 	"""Add to a page what is done about rows. The queries of `current` and `recipients.recipients`."""
 	events = _current(rows, found, broken)
-	to = iter(
-		recipients.recipients(
-			[(event, found[row.action].action) for row, event in zip(rows, events, strict=True) if event]
-		)
+	alive = [(event, found[row.action].action) for row, event in zip(rows, events, strict=True) if event]
+	to = recipients.recipients(alive)
+	marked = reached.marked(
+		[(event, recipient) for (event, _action), recipient in zip(alive, to, strict=True)], night, broken
 	)
+	now = iter(zip(marked, to, strict=True))
 	for row, event in zip(rows, events, strict=True):
-		recipient = next(to) if event else Recipient()
+		event, recipient = next(now) if event else (None, Recipient())
 		span = found[row.action]
 		what, status, reason = fate(row, span, event, recipient, night, passes)
 		planned = what and span.is_planned(row.due_on)
@@ -187,7 +188,15 @@ def _look_at(
 			if not planned:
 				page.unplanned.append((message, row))
 		elif what == ASSIGN:
-			page.assign.append(frappe._dict(row, customer=recipient.customer, status=status, reason=reason))
+			page.assign.append(
+				frappe._dict(
+					row,
+					customer=recipient.customer,
+					status=status,
+					reason=reason,
+					**ledger.evidence_of(event, reason),
+				)
+			)
 
 
 def _current(rows: list[dict], found: dict[str, Span], broken: Faults) -> list[DueEvent | None]:

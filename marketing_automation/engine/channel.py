@@ -1,48 +1,26 @@
-"""Channels: how a message leaves. One module each, named in the hook `lifecycle_channels` by its action type:
-`{"Send Email": "marketing_automation.channels.email.channel"}`.
+"""Channels: how a message leaves. What the engine asks of one, and which there are.
 
-A channel module has:
-
-- `REACHES_CUSTOMER`: whether what leaves is read by the customer. Only then do address and consent matter.
-- `addresses(customers)` returns how each customer that exists is reached (`names.ByName` of model.Recipient), and with
-  `reason` why one is not, without regard to unsubscribes; at most 1 query.
-- `check(campaign)` throws a translated error when the campaign (document or dict) could not send now.
-- `validate(action, campaign)` throws a translated error when an action (document) of a campaign (document or dict)
-  cannot work.
-- `problems(actions)`, if it has one, takes enabled actions, dicts of campaign, combine_messages, email_template and the one
-  of a translation; returns (campaign, a translated text) for each that cannot work any more, in 1 query.
-- `prepare(actions)` loads what composing needs, once for a batch; its result is handed to `compose`.
-- `compose(prepared, message)` makes what leaves out of one Message and sends nothing; raises Unsendable for what is
-  wrong with this one message.
-- `render(prepared, message)` returns a message as it reads (`templates.Rendered`) and its language, to be looked at;
-  raises Unsendable.
-- `room(campaign)` returns how many messages of a campaign it takes now: None for any number, 0 while nothing leaves. The
-  others stay Pending. Asked inside the transaction of `hand_over`, so what it locks is locked until that is committed.
-- `is_throttled()` says whether `room` is a number that grows again within a minute.
-- `hand_over(composed)` sends a batch inside the caller's transaction; returns the fields of each ledger row, in the same
-  order. If it raises, all that it wrote is undone, and it is called again for one at a time.
-- `dispatch(handed_over)` takes such fields when they are committed; what has to happen only then, happens.
-- `recall(rows)` takes ledger rows that are about to be sent again; removes what their last attempt has left, so that
-  it cannot leave any more; returns {name: fields} of those that have left, or still may.
-- `withdraw(rows, only_left_behind=False)` takes ledger rows that are Queued and are not to be sent any more; removes what
-  has not left and cannot be leaving, inside the caller's transaction; returns the names of those rows. only_left_behind:
-  only what nobody is about to send any more: its job has died, or nothing leaves at the moment.
-- `asked_again()` returns the handles of messages that have failed and that somebody has told whatever is behind the
-  channel to send again.
-- `outcomes(rows)` takes ledger rows that are Queued, returns {name: fields} of those that have ended. `temporary: True`
-  among the fields of one that failed has it tried again.
+A channel is a module or an object that keeps `Channel`, named by its path in the hook `lifecycle_channels` under its
+action type: `{"Send Email": "marketing_automation.channels.email.channel"}`. Another app adds a line to the hook of its
+own, and nothing else.
 """
 
+import contextlib
+import importlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from types import ModuleType
+from typing import Any, Protocol, runtime_checkable
 
 import frappe
 from frappe import _
+from rq.timeouts import BaseTimeoutException
 
+from marketing_automation.engine.customers import as_they_are
 from marketing_automation.engine.model import Recipient
+from marketing_automation.engine.names import ByName
+from marketing_automation.engine.transaction import log_once
 
 
 class Unsendable(Exception):
@@ -58,7 +36,7 @@ class Message:
 	"""One message to one recipient: what a channel sends.
 
 	items: what it is about, dicts of the source's variables (`Source.values`), the most urgent first. key: a text that is the
-	same for every attempt at this message and no other.
+	same for every attempt at this message and no other. rows: the names of its ledger rows, none while it is only looked at.
 	"""
 
 	key: str
@@ -68,10 +46,122 @@ class Message:
 	company: str | None
 	items: list[dict]
 	today: date
+	rows: tuple[str, ...] = ()
 
 
-def channel_for(action_type: str) -> ModuleType:
-	"""Return the channel module of an action type; throws when no installed app has one."""
+@dataclass(frozen=True)
+class Rendered:
+	"""A message as it reads: its subject (one line of text) and its body (HTML)."""
+
+	subject: str
+	body: str
+
+
+@runtime_checkable
+class Channel(Protocol):
+	"""How a message leaves. Who inherits from it writes what has no default here.
+
+	Ledger rows are dicts with at least name, channel, handle, run and attempts. A handle is what the channel knows a
+	message by; the ledger keeps it.
+	"""
+
+	# Whether what leaves is read by the customer. Only then do address and consent matter.
+	REACHES_CUSTOMER: bool = True
+	# The DocType of the handles, where they are names of documents.
+	HANDLE_DOCTYPE: str | None = None
+	# So many messages are sent by one job.
+	PER_JOB: int = 1000
+
+	def addresses(self, customers: set[str]) -> ByName[Recipient]:
+		"""Return how each customer that exists is reached, and with `reason` why one is not, without regard to
+		unsubscribes. At most 1 query. Default: without an address, for what reaches no customer."""
+		return as_they_are(customers)
+
+	def check(self, campaign: Any) -> None:
+		"""Throw a translated error when a campaign (document or dict) could not send now. Default: it can."""
+
+	def validate(self, action: Any, campaign: Any) -> None:
+		"""Throw a translated error when an action (document) of a campaign (document or dict) cannot work. Default: it can."""
+
+	def problems(self, actions: list[dict]) -> list[tuple[str, str]]:
+		"""Return (campaign, a translated text) for each enabled action that cannot work any more, in 1 query.
+
+		actions: dicts of name, campaign, combine_messages, email_template and translation, the template of one other
+		language, with a row for each. Default: none.
+		"""
+		return []
+
+	def prepare(self, actions: list[dict]) -> Any:
+		"""Load what composing needs, once for a batch; `compose` and `render` are handed it. Default: nothing."""
+
+	def compose(self, prepared: Any, message: Message) -> Any:
+		"""Make what leaves out of one message and send nothing; raise Unsendable for what is wrong with this one."""
+		...
+
+	def render(self, prepared: Any, message: Message) -> tuple[Rendered, str]:
+		"""Return a message as it reads, to be looked at, and the code of its language; raise Unsendable."""
+		...
+
+	def is_throttled(self) -> bool:
+		"""Say whether `room` is a number that grows again within a minute. Default: it is not."""
+		return False
+
+	def room(self, campaign: Any) -> int | None:
+		"""Return how many messages of a campaign it takes now: None for any number, 0 while nothing leaves.
+
+		The others stay Pending. Asked inside the transaction of `hand_over`, so what it locks is locked until that is
+		committed. Default: any number.
+		"""
+		return None
+
+	def hand_over(self, composed: list) -> list[dict]:
+		"""Take a batch inside the caller's transaction; return the fields of each one's ledger rows, in the same order.
+
+		{"handle": ...} of what leaves by `dispatch` once that is committed; with {"status": "Completed", "executed_at":
+		...} of what is done by the transaction itself. If it raises, all that it wrote is undone, and it is called again
+		for one at a time. Makes no network call.
+		"""
+		...
+
+	def dispatch(self, handles: list[str]) -> list[str]:
+		"""Send what was handed over and is committed; return the handles that it has had no time for.
+
+		Called by a job of its own, outside any transaction. Sends nothing twice, whoever else calls it at the same time.
+		Does not raise for what is wrong with one message: `outcomes` says it. Default: nothing is to be done.
+		"""
+		return []
+
+	def outcomes(self, rows: list[dict]) -> dict[str, dict]:
+		"""Return {name: fields} of the Queued rows that have ended.
+
+		`temporary: True` among the fields of one that failed has it tried again, after `retry_after` seconds if that is
+		longer than the engine would wait. Default: none has.
+		"""
+		return {}
+
+	def recall(self, rows: list[dict]) -> dict[str, dict]:
+		"""Remove what the last attempt of rows that are about to be sent again has left, so that it cannot leave any more.
+
+		Return {name: fields} of those that have left, or still may. Inside the caller's transaction. Default: nothing.
+		"""
+		return {}
+
+	def withdraw(self, rows: list[dict], only_left_behind: bool = False) -> set[str]:
+		"""Remove what has not left of Queued rows, and cannot be leaving; return the names of those rows.
+
+		only_left_behind: only what nobody is about to send any more: its job has died, or nothing leaves at the moment.
+		Inside the caller's transaction. Default: none.
+		"""
+		return set()
+
+	def asked_again(self) -> set[str]:
+		"""Return the handles of messages that have failed and that somebody has told whatever is behind the channel to
+		send again. Default: none."""
+		return set()
+
+
+def channel_for(action_type: str) -> Channel:
+	"""Return the channel of an action type; throws when no installed app has one."""
 	paths = _served().get(action_type)
 	if not paths:
 		frappe.throw(
@@ -80,33 +170,56 @@ def channel_for(action_type: str) -> ModuleType:
 			).format(frappe.bold(frappe.utils.escape_html(_(action_type)))),
 			title=_("Unknown Action Type"),
 		)
-	return frappe.get_module(paths[-1])
+	return _at(paths[-1])
 
 
-def is_served(action_type: str) -> bool:
+def is_served(action_type: str | None) -> bool:
 	"""Say whether an installed app has the channel of an action type."""
 	return action_type in _served()
 
 
-def channels() -> list[ModuleType]:
-	"""Return the channel modules of all installed apps."""
-	return [frappe.get_module(path) for path in {paths[-1]: None for paths in _served().values()}]
+def channels() -> dict[str, Channel]:
+	"""Return {action type: channel} of all installed apps."""
+	return {action_type: _at(paths[-1]) for action_type, paths in _served().items()}
 
 
 def _served() -> dict[str, list[str]]:
 	return frappe.get_hooks("lifecycle_channels", {})
 
 
-def by_channel(rows: Iterable[dict], types: dict[str, str]) -> Iterator[tuple[ModuleType, list[dict]]]:
-	"""Yield each channel with its ledger rows. types: {action: action type}.
+def _at(path: str) -> Channel:
+	"""Return the module or the object of a module at a dotted path."""
+	try:
+		return importlib.import_module(path)
+	except ModuleNotFoundError as e:
+		if e.name != path:
+			raise
+	return frappe.get_attr(path)
 
-	What an app that is gone has sent is left out, and so is what an action that is gone has: it stays as it was, and
-	stops nothing.
+
+def by_channel(rows: Iterable[dict]) -> Iterator[tuple[Channel, list[dict]]]:
+	"""Yield each channel with its ledger rows (`channel` and what it needs of them).
+
+	What an app that is gone has sent is left out: it stays as it was, and stops nothing.
 	"""
 	by_type = defaultdict(list)
 	for row in rows:
-		by_type[types.get(row.action)].append(row)
+		by_type[row.channel].append(row)
 	served = _served()
 	for action_type, of_type in by_type.items():
 		if action_type in served:
 			yield channel_for(action_type), of_type
+
+
+@contextlib.contextmanager
+def by_itself(action_type: str) -> Iterator[None]:
+	"""Have what is asked of a channel stop no other: what it raises is rolled back and logged, once a day."""
+	try:
+		yield
+	except BaseTimeoutException:
+		raise
+	except Exception:
+		frappe.db.rollback()
+		log_once(
+			f"The channel {action_type} failed. Its messages wait, others went on; correct it or ask its developer"
+		)

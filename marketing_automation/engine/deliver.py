@@ -17,8 +17,18 @@ from frappe import _
 from frappe.utils import cstr, getdate, now_datetime
 from rq.timeouts import BaseTimeoutException
 
-from marketing_automation.engine import faults, identity, ledger, plan, protection, recipients, rules
-from marketing_automation.engine.channel import Message, Unsendable, channel_for
+from marketing_automation.engine import (
+	dispatch,
+	faults,
+	identity,
+	ledger,
+	plan,
+	protection,
+	reached,
+	recipients,
+	rules,
+)
+from marketing_automation.engine.channel import Message, Unsendable, by_channel, channel_for
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.model import (
@@ -103,8 +113,8 @@ def deliver(names: list[str], again: bool = False) -> None:
 	deadline = time.monotonic() + SECONDS_PER_JOB
 	handed_over, errors, left = defaultdict(list), [], []
 	try:
-		for campaign, of_campaign in groupby(rows, key=itemgetter("campaign")):
-			for number, batch in enumerate(batches := list(_batches(list(of_campaign)))):
+		for campaign, of_channel in _by_channel(rows):
+			for number, batch in enumerate(batches := list(_batches(of_channel))):
 				if number and time.monotonic() > deadline:
 					left += [row for rest in batches[number:] for row in rest]
 					break
@@ -128,23 +138,33 @@ def deliver(names: list[str], again: bool = False) -> None:
 					errors.append(e)
 					continue
 				runs |= touched
-				for channel, fields in sent.items():
-					handed_over[channel] += fields
+				for action_type, handles in sent.items():
+					handed_over[action_type] += handles
 				if failed_in:
 					committed(protection.pause_failing, failed_in)
 				if is_full:
 					break
 	finally:
-		for channel, fields in handed_over.items():
-			channel.dispatch(fields)
+		for action_type, handles in handed_over.items():
+			dispatch.enqueue(action_type, handles)
 		enqueue(left, again)
 	committed(ledger.refresh_soon, runs)
 	if errors:
 		raise errors[-1]
 
 
+def _by_channel(rows: list[dict]) -> Iterator[tuple[str, list[dict]]]:
+	"""Yield each campaign with the rows of one of its channels after the other: none waits for another to have room."""
+	for campaign, of_campaign in groupby(rows, key=itemgetter("campaign")):
+		by_type = defaultdict(list)
+		for row in of_campaign:
+			by_type[row.channel].append(row)
+		for of_channel in by_type.values():
+			yield campaign, of_channel
+
+
 def _batches(rows: list[dict]) -> Iterator[list[dict]]:
-	"""Cut the rows of a campaign into batches; those of customers with whom something went wrong last, each alone.
+	"""Cut the rows of a campaign and channel into batches; those of customers with whom something went wrong last, each alone.
 
 	Of these the one that has been tried most comes last: what kills its worker holds up nobody for long.
 	"""
@@ -160,12 +180,12 @@ def _batches(rows: list[dict]) -> Iterator[list[dict]]:
 
 def _attempt(batch: list[dict], campaign: str, again: bool) -> tuple[dict, set[str], set[str], bool]:
 	"""Deliver a batch in one transaction; returns as `_deliver_batch`. again: see `deliver`."""
-	names, customers = [row.name for row in batch], {row.customer for row in batch}
+	names, customers, channel = [row.name for row in batch], {row.customer for row in batch}, batch[0].channel
 	if not again:
-		return committed(_deliver_batch, names, campaign, customers)
+		return committed(_deliver_batch, names, campaign, channel, customers)
 	committed(ledger.interrupted, names, _("The background job that delivers this message has not ended."))
 	try:
-		result = committed(_deliver_batch, names, campaign, customers, frozenset(names))
+		result = committed(_deliver_batch, names, campaign, channel, customers, frozenset(names))
 	except Exception:
 		# The worker is alive, so whatever it was is dealt with as in any other job.
 		committed(ledger.put_back, batch)
@@ -215,17 +235,23 @@ def _give_up(batch: list[dict], fields: dict) -> None:
 
 
 def _deliver_batch(
-	names: list[str], campaign: str, customers: set[str], counted: frozenset[str] = frozenset()
+	names: list[str],
+	campaign: str,
+	channel: str | None,
+	customers: set[str],
+	counted: frozenset[str] = frozenset(),
 ) -> tuple[dict, set[str], set[str], bool]:
-	"""Send the rows of one campaign and these customers; return what was handed over, by channel, the runs whose
-	messages have failed, the runs of all rows, and whether rows are left Pending because a channel takes no more.
+	"""Send the rows of one campaign, channel and these customers; return the handles of what was handed over, by channel, the
+	runs whose messages have failed, the runs of all rows, and whether rows are left Pending because it takes no more.
 
 	counted: the rows that have this attempt written down already.
 
 	Queries: a fixed number, and what the channel needs for a batch.
 	"""
 	# Whatever brought a row here, from whichever job, page or hand: the rest of its message comes with it.
-	rows = ledger.lock_pending(list({*names, *ledger.pending_together(campaign, customers)}))
+	together, claimed = ledger.pending_together(campaign, channel, customers)
+	# What a run is claiming at this moment, it delivers itself when it has all, and whatever else there is with it.
+	rows = [row for row in ledger.lock_pending([*{*names, *together}]) if row.customer not in claimed]
 	if not rows:
 		return {}, set(), set(), False
 	today, now = getdate(), now_datetime()
@@ -238,7 +264,13 @@ def _deliver_batch(
 			changes[row.name] = failed(reason, problem)
 		else:
 			error = recipient.error if status == FAILED else None
-			changes[row.name] = {"status": status, "reason": reason, "error": error, "executed_at": now}
+			changes[row.name] = {
+				"status": status,
+				"reason": reason,
+				"error": error,
+				"executed_at": now,
+				**ledger.evidence_of(event, reason),
+			}
 	on_their_way = _recall(sendable)
 	changes |= on_their_way
 	sent, handed_over = _send([entry for entry in sendable if entry[0].name not in on_their_way], today)
@@ -301,13 +333,15 @@ def look_again(
 		for action_type in {action.action_type for _rule, action in ruled if action}
 	}
 	alive = [(event, action) for (_rule, action), event in zip(ruled, events, strict=True) if event]
-	found = iter(recipients.recipients(alive))
+	to = recipients.recipients(alive)
+	pairs = [(event, recipient) for (event, _action), recipient in zip(alive, to, strict=True)]
+	marked = reached.marked(pairs, getdate(), broken)
+	found = iter([(event or asked[0], asked[1]) for event, asked in zip(marked, pairs, strict=True)])
 	return [
 		(
 			rule,
 			action,
-			event,
-			next(found) if event else Recipient(),
+			*(next(found) if event else (None, Recipient())),
 			(
 				broken[rule.trigger.name].problem
 				if rule.trigger.name in broken
@@ -344,6 +378,8 @@ def verdict(
 		return SKIPPED, Reason.NOT_FOUND
 	if event.occurrence != row.occurrence_date:
 		return SKIPPED, Reason.DATE_CHANGED
+	if recipient.reason == Reason.TRIGGER_BROKEN:
+		return FAILED, recipient.reason
 	if recipient.customer != row.customer:
 		return SKIPPED, recipient.reason or Reason.OWNER_CHANGED
 	return plan.verdict(event, recipient, today)
@@ -351,44 +387,48 @@ def verdict(
 
 def _recall(sendable: list[tuple]) -> dict[str, dict]:
 	"""Take back what earlier attempts have left; return the changes of the rows for which it is too late."""
-	by_channel = defaultdict(list)
-	for row, _rule, action, _event, _recipient in sendable:
-		if row.email_queue:
-			by_channel[channel_for(action.action_type)].append(row)
 	changes = {}
-	for channel, rows in by_channel.items():
+	# By the channel that has them, which need not be the one that the action has now.
+	for channel, rows in by_channel(entry[0] for entry in sendable if entry[0].handle):
 		changes |= channel.recall(rows)
 	return changes
 
 
-def _send(sendable: list[tuple], today) -> tuple[dict[str, dict], dict]:
-	"""Hand the messages to their channels; return the changes of their ledger rows, and what each channel has.
+def _send(sendable: list[tuple], today) -> tuple[dict[str, dict], dict[str, list[str]]]:
+	"""Hand the messages to their channels; return the changes of their ledger rows, and {action type: handles}.
 
 	Of what a channel does not take at the moment there is no change. On a copy of a site none takes anything.
 	"""
-	by_channel = defaultdict(list)
-	for message, names in _messages(sendable, today):
-		by_channel[channel_for(message.action.action_type)].append((message, names))
+	by_type = defaultdict(list)
+	for message in _messages(sendable, today):
+		by_type[message.action.action_type].append(message)
 	changes, handed_over = {}, defaultdict(list)
 	is_copy = identity.is_copy()
-	for channel, messages in by_channel.items():
-		messages = messages[: 0 if is_copy else channel.room(messages[0][0].campaign)]
+	for action_type, messages in by_type.items():
+		channel = channel_for(action_type)
+		messages = messages[: 0 if is_copy else channel.room(messages[0].campaign)]
 		if not messages:
 			continue
-		prepared = channel.prepare([message.action for message, _names in messages])
+		prepared = channel.prepare([message.action for message in messages])
 		composed = []
-		for message, names in messages:
+		for message in messages:
 			try:
-				composed.append((_composed(channel, prepared, message), message, names))
+				composed.append((_composed(channel, prepared, message), message))
 			except Unsendable as e:
 				fields = failed(e.reason, str(e))
-				changes |= {name: dict(fields) for name in names}
-		results = _handed_over(channel, [mail for mail, _message, _names in composed])
-		for fields, (_mail, message, names) in zip(results, composed, strict=True):
-			if "status" not in fields:
-				handed_over[channel].append(fields)
-				fields = {"status": QUEUED, "recipient": message.recipient.address, **fields}
-			changes |= {name: dict(fields) for name in names}
+				changes |= {name: dict(fields) for name in message.rows}
+		results = _handed_over(channel, [one for one, _message in composed])
+		for fields, (_one, message) in zip(results, composed, strict=True):
+			if fields.get("status") != FAILED:
+				if "status" not in fields:
+					handed_over[action_type].append(fields["handle"])
+				fields = {
+					"status": QUEUED,
+					"channel": action_type,
+					"recipient": message.recipient.address,
+					**fields,
+				}
+			changes |= {name: dict(fields) for name in message.rows}
 	return changes, handed_over
 
 
@@ -424,9 +464,9 @@ def failed(reason: str, error: str) -> dict:
 	return {"status": FAILED, "reason": reason, "error": error[:2000], "executed_at": now_datetime()}
 
 
-def _messages(sendable: list[tuple], today) -> Iterator[tuple[Message, list[str]]]:
-	"""Yield each message with the names of its ledger rows: one row, or where a campaign combines, those that one
-	action has for a customer. What another action says is another message."""
+def _messages(sendable: list[tuple], today) -> Iterator[Message]:
+	"""Yield each message: of one row, or where a campaign combines, of those that one action has for a customer. What
+	another action says is another message."""
 	groups = defaultdict(list)
 	for entry in sendable:
 		row, rule, action = entry[:3]
@@ -442,7 +482,7 @@ def _messages(sendable: list[tuple], today) -> Iterator[tuple[Message, list[str]
 			(event.reference_name, event.occurrence): described[id(event)]
 			for _row, _rule, _action, event, _recipient in entries
 		}
-		message = Message(
+		yield Message(
 			key=row.message_key,
 			campaign=rule.campaign,
 			action=action,
@@ -450,8 +490,8 @@ def _messages(sendable: list[tuple], today) -> Iterator[tuple[Message, list[str]
 			company=event.company,
 			items=list(about.values()),
 			today=today,
+			rows=tuple(entry[0].name for entry in entries),
 		)
-		yield message, [entry[0].name for entry in entries]
 
 
 def _described(events: list[DueEvent]) -> dict[int, dict]:

@@ -5,7 +5,6 @@ source. What can be seen by looking at the rule is found by `sound`; what raises
 found by `answers` and `stream`, which ask a source about all its rules together and, if that raises, one by one.
 """
 
-import contextlib
 import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +14,8 @@ import frappe
 from frappe import _
 from rq.timeouts import BaseTimeoutException
 
-from marketing_automation.engine import schedule
+from marketing_automation import compat
+from marketing_automation.engine import goals, schedule
 from marketing_automation.engine.channel import channel_for
 from marketing_automation.engine.model import DueEvent, Rule
 from marketing_automation.engine.schedule import Window
@@ -144,7 +144,9 @@ def _problem(rule: Rule, gone: dict[str, set[str]]) -> str | None:
 		return _("The company {0} does not exist any more. Choose another one in the campaign.").format(
 			rule.campaign.company
 		)
-	return attempted(lambda: source_for(rule.trigger).validate(rule.trigger))
+	return attempted(lambda: source_for(rule.trigger).validate(rule.trigger)) or attempted(
+		goals.validate, rule.campaign
+	)
 
 
 def _gone(loaded: list[Rule]) -> dict[str, set[str]]:
@@ -167,7 +169,7 @@ def _gone(loaded: list[Rule]) -> dict[str, set[str]]:
 def attempted(work: Callable, *args) -> str | None:
 	"""Return in words what `work` raises, or None."""
 	try:
-		with _unsaid():
+		with compat.no_message_of_errors():
 			work(*args)
 	except INTERRUPTIONS:
 		raise
@@ -180,21 +182,26 @@ def attempted(work: Callable, *args) -> str | None:
 
 
 def answers(
-	ask: Callable[[Source, list[tuple]], object], entries: Iterable[tuple], faults: Faults
+	ask: Callable[[object, list[tuple]], object],
+	entries: Iterable[tuple],
+	faults: Faults,
+	by: Callable[[Iterable[tuple], Faults], list[tuple[object, list[tuple]]]] | None = None,
+	words: Callable[[Rule, Exception], str] | None = None,
 ) -> Iterator[tuple[list[tuple], object]]:
 	"""Ask each source about its entries, and yield (entries, answer) of each source.
 
 	entries: tuples that begin with a Rule. ask: is given a source and the entries of its rules. Where it raises, the
-	rules that raise by themselves go into `faults`, and the source is asked about the others.
+	rules that raise by themselves go into `faults`, and the source is asked about the others. by, words: where it is not their sources
+	that are asked, who is asked about which entries, and what is said of what is raised.
 	"""
-	for source, of_source in _by_source(entries, faults):
+	for source, of_source in (by or _by_source)(entries, faults):
 		try:
-			with _unsaid():
+			with compat.no_message_of_errors():
 				answer = ask(source, of_source)
 		except INTERRUPTIONS:
 			raise
 		except Exception as e:
-			of_source = _apart(lambda some, source=source: ask(source, some), of_source, faults, e)
+			of_source = _apart(lambda some, source=source: ask(source, some), of_source, faults, e, words)
 			answer = ask(source, of_source) if of_source else None
 		if of_source:
 			yield of_source, answer
@@ -238,22 +245,32 @@ def _rest(source, rule: Rule, window: Window, given: int, faults: Faults) -> Ite
 
 def _by_source(entries: Iterable[tuple], faults: Faults) -> list[tuple[Source, list[tuple]]]:
 	"""Return each source with its entries; rules that no app serves go into `faults`."""
-	sources, by_key = [], defaultdict(list)
+	by_key = defaultdict(list)
 	for entry in entries:
 		by_key[entry[0].trigger.source].append(entry)
-	for of_key in by_key.values():
+	return with_plugins(lambda key: source_for(by_key[key][0][0].trigger), by_key, faults)
+
+
+def with_plugins(
+	plugin_for: Callable, by_key: dict[str, list[tuple]], faults: Faults
+) -> list[tuple[object, list[tuple]]]:
+	"""Return what `plugin_for` has for each key with the key's entries; the rules of a key that it refuses go into `faults`."""
+	found = []
+	for key, entries in by_key.items():
 		try:
-			with _unsaid():
-				source = source_for(of_key[0][0].trigger)
+			with compat.no_message_of_errors():
+				plugin = plugin_for(key)
 		except Exception as e:
-			for entry in of_key:
+			for entry in entries:
 				_note(entry[0], e, faults)
 		else:
-			sources.append((source, of_key))
-	return sources
+			found.append((plugin, entries))
+	return found
 
 
-def _apart(work: Callable, entries: list[tuple], faults: Faults, error: Exception) -> list[tuple]:
+def _apart(
+	work: Callable, entries: list[tuple], faults: Faults, error: Exception, words: Callable | None
+) -> list[tuple]:
 	"""Return the entries of the rules for which `work` does not raise; the others go into `faults`.
 
 	Raises `error` again if none of them raises by itself.
@@ -265,43 +282,40 @@ def _apart(work: Callable, entries: list[tuple], faults: Faults, error: Exceptio
 	broken = set()
 	for trigger, of_rule in by_rule.items():
 		try:
-			with _unsaid():
+			with compat.no_message_of_errors():
 				work(of_rule)
 		except INTERRUPTIONS:
 			raise
 		except Exception as e:
-			_note(of_rule[0][0], e, faults)
+			_note(of_rule[0][0], e, faults, words)
 			broken.add(trigger)
 	if not broken:
 		raise error
 	return [entry for entry in entries if entry[0].trigger.name not in broken]
 
 
-def _note(rule: Rule, error: Exception, faults: Faults) -> None:
+def _note(rule: Rule, error: Exception, faults: Faults, words: Callable | None = None) -> None:
 	trace = None if isinstance(error, frappe.ValidationError) else "".join(traceback.format_exception(error))
-	faults.add(rule, _words(error), trace=trace)
+	faults.add(rule, words(rule, error) if words else _words(error), trace=trace)
 
 
 def _words(error: Exception) -> str:
-	text = frappe.utils.strip_html(str(error)).strip()
+	text = _said(error)
 	if isinstance(error, frappe.ValidationError) and text:
 		return text
-	return _("It cannot be worked out ({0}). Correct the trigger, or switch it off.").format(
-		f"{type(error).__name__}: {text}" if text else type(error).__name__
-	)
+	return _("It cannot be worked out ({0}). Correct the trigger, or switch it off.").format(named(error))
+
+
+def named(error: Exception) -> str:
+	"""Return what kind of error this is, and what it says."""
+	text = _said(error)
+	return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _said(error: Exception) -> str:
+	return frappe.utils.strip_html(str(error)).strip()
 
 
 def _connected() -> None:
 	"""Raise when it is the database that is gone: then no rule is to blame."""
 	frappe.db.sql("select 1")
-
-
-@contextlib.contextmanager
-def _unsaid() -> Iterator[None]:
-	"""What is thrown here is not shown to the user as it is: frappe.throw has already noted it for the answer."""
-	said = len(frappe.local.message_log)
-	try:
-		yield
-	except Exception:
-		del frappe.local.message_log[said:]
-		raise

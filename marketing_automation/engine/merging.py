@@ -6,7 +6,7 @@ from marketing_automation.engine import ledger
 from marketing_automation.engine.channel import by_channel
 from marketing_automation.engine.model import CANCELLED, QUEUED, Reason
 
-FIELDS = ["name", "action", "email_queue", "run"]
+FIELDS = ["name", "action", "channel", "handle", "run"]
 
 
 def after_customer(old: str, new: str) -> None:
@@ -24,25 +24,13 @@ def _take_back(names: set[str]) -> None:
 	if not names:
 		return
 	rows = {row.name: row for row in _queued({"name": ["in", list(names)]})}
-	if mails := {row.email_queue for row in rows.values() if row.email_queue}:
-		rows |= {row.name: row for row in _queued({"email_queue": ["in", list(mails)]})}
-	types = dict(
-		frappe.get_all(
-			"Lifecycle Action",
-			filters={"name": ["in", list({row.action for row in rows.values()})]},
-			fields=["name", "action_type"],
-			as_list=True,
-			order_by="name asc",
-		)
-	)
+	if handles := {row.handle for row in rows.values() if row.handle}:
+		rows |= {row.name: row for row in _queued({"handle": ["in", list(handles)]})}
 	withdrawn = set()
-	for channel, of_channel in by_channel(rows.values(), types):
+	for channel, of_channel in by_channel(rows.values()):
 		withdrawn |= channel.withdraw(of_channel)
 	ledger.update(
-		{
-			name: {"status": CANCELLED, "reason": Reason.ALREADY_SENT, "email_queue": None}
-			for name in withdrawn
-		},
+		{name: {"status": CANCELLED, "reason": Reason.ALREADY_SENT, "handle": None} for name in withdrawn},
 		was=QUEUED,
 	)
 

@@ -5,6 +5,8 @@ from datetime import date
 from hashlib import sha256
 from typing import NamedTuple
 
+from marketing_automation.engine import schedule
+
 # Statuses of a ledger row; the arrows are in ledger.TRANSITIONS.
 PENDING = "Pending"
 QUEUED = "Queued"
@@ -43,6 +45,7 @@ class Reason:
 	TRIGGER_BROKEN = "Trigger broken"
 	OUTSIDE_DATES = "Outside campaign dates"
 	NO_LONGER_MATCHES = "No longer matches"
+	GOAL_REACHED = "Goal reached"
 
 
 # What passes as soon as somebody mends the data, the clock or the campaign: each run looks again (engine/again.py).
@@ -62,6 +65,8 @@ CAN_PASS = (
 	Reason.OUTSIDE_DATES,
 	Reason.NO_LONGER_MATCHES,
 	Reason.TRIGGER_BROKEN,
+	# The purchase is cancelled, or comes back.
+	Reason.GOAL_REACHED,
 )
 
 
@@ -83,6 +88,31 @@ class Rule:
 		first, last = self.campaign.start_date, self.campaign.end_date
 		return (not first or first <= night) and (not last or night <= last)
 
+	@property
+	def source(self) -> str:
+		"""The key of its trigger's source."""
+		return self.trigger.get("source")
+
+	@property
+	def days_of_campaign(self) -> tuple[int, int]:
+		"""The first and the last day on which any trigger of its campaign sends about what its source finds, counted from the
+		occurrence: (-30, 7) is 30 days before to 7 days after it."""
+		days = self.campaign.get("days_of_sources", {}).get(self.source)
+		return days or (days_from_occurrence(self.trigger),) * 2
+
+	@property
+	def longest_before(self) -> int:
+		"""How many days before an occurrence its campaign writes first; 0 where it begins on the day or after."""
+		return max(0, -self.days_of_campaign[0])
+
+
+class Reached(NamedTuple):
+	"""The document that shows that a customer has reached a campaign's goal, and its day."""
+
+	doctype: str
+	name: str
+	on: date
+
 
 class DueEvent(NamedTuple):
 	"""Something that is due by a rule: what it is about (`reference_*`) and when it happens (`occurrence`)."""
@@ -98,6 +128,8 @@ class DueEvent(NamedTuple):
 	missed: bool = False
 	# The trigger has been changed since, or what it asks of a serial number, and now leaves it out.
 	left_out: bool = False
+	# What shows that its customer has reached the campaign's goal. Nobody has asked where it is None.
+	reached: Reached | None = None
 
 
 @dataclass(slots=True)
@@ -152,6 +184,11 @@ class PlannedMessage:
 		if self.campaign["duplicate_policy"] == ONCE_PER_CUSTOMER and self.recipient.customer:
 			return suppression_key(self.action["name"], self.recipient.customer)
 		return None
+
+
+def days_from_occurrence(trigger: dict) -> int:
+	"""Return on which day a trigger sends, counted from the occurrence: negative before it."""
+	return -schedule.SIGN.get(trigger.get("trigger_type"), 0) * (trigger.get("days_offset") or 0)
 
 
 def message_key(

@@ -9,7 +9,7 @@ from datetime import date, datetime
 import frappe
 from frappe.utils import cint
 
-from marketing_automation.engine import faults, nights, recipients, schedule
+from marketing_automation.engine import faults, nights, reached, recipients, schedule
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.model import (
 	FAILED,
@@ -34,25 +34,35 @@ def plan(
 	broken: takes the rules that raise; nothing else stops for them. Without it a RuntimeError says so at the end.
 	Queries: a fixed number for each list, whatever its length (see the source and `recipients.recipients`).
 	"""
-	found = Faults() if broken is None else broken
+	found, of_goals = Faults() if broken is None else broken, Faults()
 	for events in faults.stream(windows, found):
 		if events:
-			yield planned(events, night)
+			yield planned(events, night, of_goals)
+			for fault in of_goals.values():
+				found.setdefault(fault.rule.trigger.name, fault)
 	if broken is None and found:
 		raise RuntimeError("\n".join(found.texts()))
 
 
-def planned(events: list[DueEvent], night: date) -> list[PlannedMessage]:
-	"""Return one message for each event and action of its rule."""
+def planned(events: list[DueEvent], night: date, broken: Faults) -> list[PlannedMessage]:
+	"""Return one message for each event and action of its rule.
+
+	broken: takes the rules whose campaign's goal cannot be worked out. They have no messages, in this call or a later one.
+	"""
 	due = [
 		(event, action)
 		for event in events
 		for action in event.rule.actions
 		if is_on(action, event.night, night)
 	]
+	to = recipients.recipients(due)
+	marked = reached.marked(
+		[(event, recipient) for (event, _action), recipient in zip(due, to, strict=True)], night, broken
+	)
 	return [
 		PlannedMessage(action, event, recipient, *verdict(event, recipient, night))
-		for (event, action), recipient in zip(due, recipients.recipients(due), strict=True)
+		for (_event, action), event, recipient in zip(due, marked, to, strict=True)
+		if event
 	]
 
 
@@ -66,13 +76,15 @@ def verdict(event: DueEvent, recipient: Recipient, night: date) -> tuple[str, st
 	"""Return (status, reason): Pending when the message can go out, else why it cannot."""
 	if event.missed:
 		return SKIPPED, Reason.MISSED
+	if event.reached:
+		return SKIPPED, Reason.GOAL_REACHED
 	if event.left_out:
 		return SKIPPED, Reason.NO_LONGER_MATCHES
 	if not event.rule.sends_on(max(night, event.night)):
 		return SKIPPED, Reason.OUTSIDE_DATES
 	if event.rule.trigger.trigger_type == schedule.BEFORE and event.occurrence < night:
 		return SKIPPED, Reason.DATE_PASSED
-	if recipient.reason == Reason.INVALID_ADDRESS:
+	if recipient.reason in (Reason.INVALID_ADDRESS, Reason.TRIGGER_BROKEN):
 		return FAILED, recipient.reason
 	if recipient.reason:
 		return SKIPPED, recipient.reason

@@ -5,7 +5,7 @@ By itself what failed temporarily, after growing delays; by hand whatever somebo
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import frappe
 from frappe.utils import create_batch, getdate, now_datetime
@@ -17,16 +17,6 @@ from marketing_automation.engine.transaction import apart, committed
 
 LIMIT_REACHED = "Attempts used up"
 PAGE_SIZE = 1000
-
-
-def next_attempt(attempts: int, now: datetime) -> datetime | None:
-	"""Return when a message that has failed temporarily for the `attempts`-th time is tried again, or None.
-
-	After the settings' delay, then twice as long, four times, and so on, until its attempts are used up.
-	"""
-	if attempts >= limit("max_attempts"):
-		return None
-	return now + timedelta(minutes=limit("retry_after_minutes") * 2 ** max(attempts - 1, 0))
 
 
 def retry(names: Iterable[str]) -> Counter:
@@ -140,7 +130,7 @@ def _rows(names: Iterable[str], statuses: list[str]) -> list[dict]:
 
 
 def _message(row: dict) -> tuple:
-	return row.action, row.customer, row.status, row.reason, row.email_queue or row.run
+	return row.action, row.customer, row.status, row.reason, row.handle or row.run
 
 
 def _read(filters: dict) -> list[dict]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import frappe
 
-from marketing_automation.engine.model import Rule
+from marketing_automation.engine.model import Rule, days_from_occurrence
 
 CAMPAIGN_FIELDS = [
 	"name",
@@ -19,6 +19,11 @@ CAMPAIGN_FIELDS = [
 	"duplicate_policy",
 	"combine_messages",
 	"duplicated_from",
+	"goal",
+	"goal_item",
+	"goal_item_group",
+	"renewal_window",
+	"renews_in_group",
 ]
 TRIGGER_FIELDS = [
 	"name",
@@ -51,7 +56,8 @@ ACTION_FIELDS = [
 def load(campaigns: Iterable[str] | None = None, active_only: bool = True) -> list[Rule]:
 	"""Return the rules of some campaigns, or of all. 4 queries, and one where any is a copy.
 
-	Each campaign has `originals`: those that it is a copy of, and whose unsubscribes hold for it.
+	Each campaign has `originals`: those that it is a copy of, and whose unsubscribes hold for it; and `days_of_sources`:
+	{source: the first and the last day on which its enabled triggers send, see `Rule.days_of_campaign`}.
 
 	active_only: leave out what is switched off: inactive campaigns, disabled triggers and actions, and triggers
 	without an action. Without it everything is returned, with its switches as they are. A trigger's `item_group` is the
@@ -78,6 +84,7 @@ def load(campaigns: Iterable[str] | None = None, active_only: bool = True) -> li
 		fields=TRIGGER_FIELDS,
 		order_by="campaign asc, days_offset desc, name asc",
 	)
+	_add_days(list(found.values()), triggers)
 	for trigger in triggers:
 		trigger.item_group = trigger.item_group or found[trigger.campaign].item_group
 	actions = _actions({trigger.name: trigger for trigger in triggers}, active_only)
@@ -106,6 +113,17 @@ def _add_originals(campaigns: list[dict]) -> None:
 			originals.append(name)
 			name = came_from.get(name)
 		campaign.originals = tuple(originals)
+
+
+def _add_days(campaigns: list[dict], triggers: list[dict]) -> None:
+	"""Add to each campaign between which days its enabled triggers send. No query."""
+	days = defaultdict(lambda: defaultdict(list))
+	for trigger in triggers:
+		if trigger.enabled:
+			days[trigger.campaign][trigger.source].append(days_from_occurrence(trigger))
+	for campaign in campaigns:
+		of_campaign = days[campaign.name]
+		campaign.days_of_sources = {source: (min(some), max(some)) for source, some in of_campaign.items()}
 
 
 def _actions(triggers: dict[str, dict], active_only: bool) -> dict[str, list[dict]]:

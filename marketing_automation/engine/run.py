@@ -1,6 +1,7 @@
 """One run: a night in, a Lifecycle Run with its claimed rows out, delivery under way."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import frappe
 from frappe import _
@@ -176,9 +177,9 @@ def _claim(messages, run: str) -> int:
 
 
 def _able_to_send(loaded: list, broken: Faults) -> list:
-	"""Return the rules whose campaign can send; the others go into `broken`.
+	"""Return the rules with those of their actions whose channel can send for the campaign; the others go into `broken`.
 
-	A channel is asked once for each campaign.
+	So the night of a rule that goes in part counts as left out, and is made up for. A channel is asked once for each campaign.
 	"""
 	problems = {}
 	for rule in loaded:
@@ -186,8 +187,12 @@ def _able_to_send(loaded: list, broken: Faults) -> list:
 			key = rule.campaign.name, action.action_type
 			if key not in problems:
 				problems[key] = faults.attempted(channel_for(action.action_type).check, rule.campaign)
-	stopped = {campaign: problem for (campaign, _type), problem in problems.items() if problem}
+	found = []
 	for rule in loaded:
-		if rule.campaign.name in stopped:
-			broken.add(rule, stopped[rule.campaign.name], of_campaign=True)
-	return [rule for rule in loaded if rule.campaign.name not in stopped]
+		stopped = {action.name: problems[rule.campaign.name, action.action_type] for action in rule.actions}
+		able = tuple(action for action in rule.actions if not stopped[action.name])
+		for problem in filter(None, stopped.values()):
+			broken.add(rule, problem, of_campaign=True)
+		if able:
+			found.append(replace(rule, actions=able))
+	return found

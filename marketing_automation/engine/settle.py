@@ -8,10 +8,11 @@ import time
 from datetime import datetime, timedelta
 
 import frappe
-from frappe.utils import add_to_date, now_datetime
+from frappe.utils import add_to_date, create_batch, now_datetime
 from rq.timeouts import BaseTimeoutException
 
 from marketing_automation.engine import (
+	closing,
 	deliver,
 	ledger,
 	protection,
@@ -20,15 +21,17 @@ from marketing_automation.engine import (
 	watchdog,
 	withdrawal,
 )
-from marketing_automation.engine.channel import by_channel, channels
+from marketing_automation.engine.channel import Channel, by_itself, channels
 from marketing_automation.engine.language import in_the_sites_language
-from marketing_automation.engine.model import FAILED, PENDING, QUEUED
+from marketing_automation.engine.model import FAILED, PENDING
 from marketing_automation.engine.settings import limit
-from marketing_automation.engine.transaction import apart, committed, log_once
+from marketing_automation.engine.transaction import committed, log_once
 
 PAGE_SIZE = 1000
-# How many times the settings' patience rows wait for a run of their campaign that is killed again and again.
+# For so many runs of their campaign that are killed, one after the other, rows wait.
 GIVE_RUNS = 4
+# Of the runs that were killed so many are looked at, the last ones.
+KILLED_AT_MOST = 500
 # How often the scheduler calls, and how often what waits for a throttle is looked at in between.
 A_TICK = timedelta(minutes=4)
 POUR_EVERY = 5
@@ -58,7 +61,9 @@ def settle(steps: list[str] | None = None) -> None:
 
 def close_what_ended() -> None:
 	"""Close what has ended, pause what fails too often, and bring the runs' counts up to date."""
-	touched = close()
+	touched, left_behind = closing.close_all()
+	for names in create_batch(sorted(left_behind), PAGE_SIZE):
+		deliver.enqueue(ledger.pending({"name": ["in", names]}))
 	committed(protection.pause_failing, touched)
 	committed(ledger.refresh_runs, touched)
 
@@ -77,59 +82,6 @@ def end_runs() -> None:
 		order_by="name asc",
 	)
 	committed(ledger.refresh_runs, set(open_runs))
-
-
-def close(filters: dict | None = None) -> set[str]:
-	"""Move Queued rows, or those of them that match, to Completed or Failed as their channels say; return their runs.
-
-	Those whose sender has died become Pending again, and are delivered anew. A fixed number of queries for each PAGE_SIZE
-	rows.
-	"""
-	runs, last = set(), ""
-	while True:
-		rows = frappe.get_all(
-			ledger.DOCTYPE,
-			filters={"status": QUEUED, "name": [">", last], **(filters or {})},
-			fields=["name", "run"],
-			order_by="name asc",
-			limit_page_length=PAGE_SIZE,
-		)
-		for closed, left_behind in apart(_close, rows) if rows else ():
-			runs |= {row.run for row in rows if row.name in closed | left_behind}
-			if left_behind:
-				deliver.enqueue(ledger.pending({"name": ["in", list(left_behind)]}))
-		if len(rows) < PAGE_SIZE:
-			return runs
-		last = rows[-1].name
-
-
-def _close(found: list[dict]) -> tuple[set[str], set[str]]:
-	"""Return the names of those that have ended, and of those that are Pending again."""
-	# Read here: each attempt at a transaction sees rows and messages as they are at the same moment.
-	rows = frappe.get_all(
-		ledger.DOCTYPE,
-		filters={"status": QUEUED, "name": ["in", [row.name for row in found]]},
-		fields=[*withdrawal.FIELDS, "error"],
-		order_by="name asc",
-	)
-	types = dict(
-		frappe.get_all(
-			"Lifecycle Action",
-			filters={"name": ["in", list({row.action for row in rows})]},
-			fields=["name", "action_type"],
-			as_list=True,
-			order_by="name asc",
-		)
-	)
-	changes = {}
-	for channel, of_channel in by_channel(rows, types):
-		changes |= channel.outcomes(of_channel)
-	for row in rows:
-		if row.name in changes and changes[row.name].pop("temporary", False):
-			changes[row.name]["next_attempt_at"] = retry.next_attempt(row.attempts, now_datetime())
-	ledger.update(changes, was=QUEUED)
-	open_rows = [row for row in rows if row.name not in changes]
-	return set(changes), withdrawal.left_behind(open_rows, types)
 
 
 def resume() -> None:
@@ -153,22 +105,40 @@ def resume() -> None:
 			committed(ledger.refresh_runs, {interrupted.name})
 			run.start(interrupted.run_type, interrupted.campaign)
 	for modified in unmoved:
-		_resume_rows(ledger.pending({"modified": modified}), add_to_date(now, minutes=-patience * GIVE_RUNS))
+		_resume_rows(ledger.pending({"modified": modified}))
 
 
-def _resume_rows(rows: list[dict], overdue) -> None:
+def _resume_rows(rows: list[dict]) -> None:
 	"""Queue Pending rows again, but for those of campaigns of which a run is claiming more at this moment.
 
-	They go out in one message with what is claimed, when that is all there. Runs that are killed again and again hold
-	up nothing that has not been moved since `overdue`.
+	They go out in one message with what is claimed, when that is all there, however long it takes: a run that works
+	gives signs of life. Runs that are killed again and again hold up no rows that have waited for GIVE_RUNS of them.
 	"""
 	if claiming := _claiming():
-		tired = {row.name for row in ledger.pending({"modified": ["<", overdue]})}
+		tired = _tired({row.campaign for row in rows})
 		rows = [row for row in rows if row.name in tired or not _is_claimed(row.campaign, claiming)]
 	for first in range(0, len(rows), PAGE_SIZE):
 		# Their patience begins anew, so that what merely waits for a worker is not queued again every few minutes.
 		committed(ledger.touch, [row.name for row in rows[first : first + PAGE_SIZE]])
 	deliver.enqueue(rows, again=True)
+
+
+def _tired(campaigns: set[str]) -> set[str]:
+	"""Return the Pending rows of these campaigns that GIVE_RUNS runs were killed over. 1 query, and one a campaign."""
+	killed = frappe.get_all(
+		ledger.RUN,
+		{"status": "Interrupted"},
+		["campaign", "finished_at"],
+		order_by="finished_at desc",
+		limit_page_length=KILLED_AT_MOST,
+	)
+	tired = set()
+	for campaign in campaigns:
+		ends = [run.finished_at for run in killed if run.campaign in (None, "", campaign)]
+		if len(ends) >= GIVE_RUNS:
+			rows = ledger.pending({"campaign": campaign, "modified": ["<", ends[GIVE_RUNS - 1]]})
+			tired |= {row.name for row in rows}
+	return tired
 
 
 def _claiming() -> set[str | None]:
@@ -184,16 +154,17 @@ def _is_claimed(campaign: str, claiming: set[str | None]) -> bool:
 def retry_failed() -> None:
 	"""Retry what failed temporarily, and what somebody has let whatever is behind a channel send again."""
 	retry.retry_due()
-	for channel in channels():
-		if handles := channel.asked_again():
-			retry.retry(
-				frappe.get_all(
-					ledger.DOCTYPE,
-					filters={"status": FAILED, "email_queue": ["in", list(handles)]},
-					pluck="name",
-					order_by="name asc",
+	for action_type, channel in channels().items():
+		with by_itself(action_type):
+			if handles := channel.asked_again():
+				retry.retry(
+					frappe.get_all(
+						ledger.DOCTYPE,
+						filters={"status": FAILED, "channel": action_type, "handle": ["in", list(handles)]},
+						pluck="name",
+						order_by="name asc",
+					)
 				)
-			)
 
 
 def warn() -> None:
@@ -207,29 +178,38 @@ def send_what_waits() -> bool:
 	The campaigns in any order, so that each of those that share an account has its turn. 2 queries, and some for each
 	campaign that has something to send.
 	"""
-	throttled = [channel for channel in channels() if channel.is_throttled()]
-	if not throttled:
-		return False
+	waits = False
+	for action_type, channel in channels().items():
+		with by_itself(action_type):
+			if channel.is_throttled():
+				waits = _send_what_waits(action_type, channel) or waits
+	return waits
+
+
+def _send_what_waits(action_type: str, channel: Channel) -> bool:
+	pending = {"status": PENDING, "channel": action_type}
 	campaigns = frappe.get_all(
-		ledger.DOCTYPE, filters={"status": PENDING}, pluck="campaign", distinct=True, order_by="campaign asc"
+		ledger.DOCTYPE, filters=pending, pluck="campaign", distinct=True, order_by="campaign asc"
 	)
 	# They go out in one message with what is claimed, when that is all there.
 	claiming = _claiming()
 	campaigns = [name for name in campaigns if not _is_claimed(name, claiming)]
 	for name in random.sample(campaigns, len(campaigns)):
 		campaign = frappe.get_cached_doc("Lifecycle Campaign", name)
-		room = max(channel.room(campaign) for channel in throttled)
+		room = channel.room(campaign)
 		# It has locked the settings, which the jobs need.
 		frappe.db.rollback()
 		if room:
 			customers = frappe.get_all(
 				ledger.DOCTYPE,
-				filters={"status": PENDING, "campaign": name},
+				filters={**pending, "campaign": name},
 				pluck="customer",
 				order_by="name asc",
 				limit_page_length=room,
 			)
-			deliver.enqueue(ledger.pending({"campaign": name, "customer": ["in", list(set(customers))]}))
+			deliver.enqueue(
+				ledger.pending({**pending, "campaign": name, "customer": ["in", list(set(customers))]})
+			)
 	return bool(campaigns)
 
 

@@ -7,8 +7,7 @@ documents, so it passes here.
 from collections.abc import Iterable
 
 import frappe
-from frappe.core.doctype.user_permission.user_permission import get_user_permissions
-from frappe.permissions import get_allowed_docs_for_doctype
+from frappe.permissions import get_allowed_docs_for_doctype, get_user_permissions
 
 from marketing_automation.engine.ledger import DOCTYPE
 from marketing_automation.engine.names import same

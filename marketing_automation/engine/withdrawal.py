@@ -5,16 +5,18 @@ hand once it is on again; else Queued becomes Pending, and delivery looks at the
 this moment stays, and ends as it ends.
 """
 
+from collections.abc import Iterator
+
 import frappe
 
 from marketing_automation.engine import ledger
-from marketing_automation.engine.channel import by_channel
+from marketing_automation.engine.channel import by_channel, by_itself, channels
 from marketing_automation.engine.model import CANCELLED, PENDING, QUEUED, Reason
 from marketing_automation.engine.transaction import apart, committed
 
 PAGE_SIZE = 1000
-FIELDS = ["name", "action", "email_queue", "run", "attempts"]
-CANCELLATION = {"status": CANCELLED, "reason": Reason.CAMPAIGN_INACTIVE, "email_queue": None}
+FIELDS = ["name", "action", "channel", "handle", "run", "attempts"]
+CANCELLATION = {"status": CANCELLED, "reason": Reason.CAMPAIGN_INACTIVE, "handle": None}
 
 
 def enqueue() -> None:
@@ -30,74 +32,79 @@ def take_back() -> None:
 def withdraw_paused() -> set[str]:
 	"""Take back what inactive campaigns have Queued; return the runs of the rows. Commits.
 
-	3 queries, and a fixed number more for each PAGE_SIZE rows.
+	Each channel by itself. 2 queries, and a fixed number more for each PAGE_SIZE rows of one.
 	"""
-	types = _actions_of_inactive_campaigns()
-	runs, last = set(), ""
-	while types:
+	runs, actions = set(), _actions_of_inactive_campaigns()
+	if actions:
+		for action_type in channels():
+			with by_itself(action_type):
+				for touched in _withdrawn(action_type, actions):
+					runs |= touched
+	return runs
+
+
+def _withdrawn(action_type: str, actions: list[str]) -> Iterator[set[str]]:
+	"""Take back what a channel has Queued of these actions; yield the runs of the rows."""
+	last = ""
+	while True:
 		rows = frappe.get_all(
 			ledger.DOCTYPE,
-			filters={"status": QUEUED, "action": ["in", list(types)], "name": [">", last]},
+			filters={
+				**{"status": QUEUED, "channel": action_type},
+				**{"action": ["in", actions], "name": [">", last]},
+			},
 			fields=FIELDS,
 			order_by="name asc",
 			limit_page_length=PAGE_SIZE,
 		)
-		for withdrawn in apart(_withdraw, rows, types):
-			runs |= withdrawn
+		yield from apart(_withdraw, rows) if rows else ()
 		if len(rows) < PAGE_SIZE:
-			break
+			return
 		last = rows[-1].name
-	return runs
 
 
-def _actions_of_inactive_campaigns() -> dict[str, str]:
-	"""Return {name: action type}. 2 queries."""
+def _actions_of_inactive_campaigns() -> list[str]:
+	"""Return their names. 2 queries."""
 	inactive = frappe.get_all(
 		"Lifecycle Campaign", filters={"is_active": 0}, pluck="name", order_by="name asc"
 	)
-	return dict(
-		frappe.get_all(
-			"Lifecycle Action",
-			filters={"campaign": ["in", inactive]},
-			fields=["name", "action_type"],
-			as_list=True,
-			order_by="name asc",
-		)
+	return frappe.get_all(
+		"Lifecycle Action", filters={"campaign": ["in", inactive]}, pluck="name", order_by="name asc"
 	)
 
 
-def _withdraw(rows: list[dict], types: dict[str, str]) -> set[str]:
-	withdrawn = take_out(rows, types)
+def _withdraw(rows: list[dict]) -> set[str]:
+	withdrawn = take_out(rows)
 	ledger.update({row.name: dict(CANCELLATION) for row in withdrawn}, was=QUEUED)
 	return {row.run for row in withdrawn}
 
 
-def left_behind(rows: list[dict], types: dict[str, str]) -> set[str]:
-	"""Make those of the Queued rows (with FIELDS) Pending again that nobody is about to send; return their names.
+def left_behind(rows: list[dict]) -> dict[str, str]:
+	"""Make those of the Queued rows (with FIELDS) Pending again that nobody is about to send; return {name: run}.
 
-	types: {action: action type}. Such a handing over was no attempt. The caller commits.
+	Such a handing over was no attempt. The caller commits.
 	"""
-	withdrawn = take_out(rows, types, only_left_behind=True)
+	withdrawn = take_out(rows, only_left_behind=True)
 	ledger.update(
 		{
-			row.name: {"status": PENDING, "email_queue": None, "attempts": max(row.attempts - 1, 0)}
+			row.name: {"status": PENDING, "handle": None, "attempts": max(row.attempts - 1, 0)}
 			for row in withdrawn
 		},
 		was=QUEUED,
 	)
-	return {row.name for row in withdrawn}
+	return {row.name: row.run for row in withdrawn}
 
 
-def take_out(found: list[dict], types: dict[str, str], **options) -> list[dict]:
+def take_out(found: list[dict], **options) -> list[dict]:
 	"""Have the channels remove the messages of these Queued rows; return those whose message is gone, and the others
 	that shared it. 1 query, and those of the channels."""
 	rows = {row.name: row for row in found}
-	if shared := {row.email_queue for row in found if row.email_queue}:
-		# Those of other pages that share a mail with them.
-		filters = {"status": QUEUED, "email_queue": ["in", list(shared)]}
+	if shared := {row.handle for row in found if row.handle}:
+		# Those of other pages that share a message with them.
+		filters = {"status": QUEUED, "handle": ["in", list(shared)]}
 		sharing = frappe.get_all(ledger.DOCTYPE, filters=filters, fields=FIELDS, order_by="name asc")
 		rows |= {row.name: row for row in sharing}
 	withdrawn = set()
-	for channel, of_channel in by_channel(rows.values(), types):
+	for channel, of_channel in by_channel(rows.values()):
 		withdrawn |= channel.withdraw(of_channel, **options)
 	return [row for row in rows.values() if row.name in withdrawn]

@@ -22,15 +22,15 @@ def execute() -> None:
 	last = ""
 	while rows := frappe.get_all(
 		ledger.DOCTYPE,
-		filters={"status": QUEUED, "name": [">", last]},
-		fields=["name", "email_queue"],
+		filters={"status": QUEUED, "channel": sender.ACTION_TYPE, "name": [">", last]},
+		fields=["name", "handle"],
 		order_by="name asc",
 		limit_page_length=PAGE_SIZE,
 	):
 		frappe.db.set_value(
 			sender.DOCTYPE,
 			{
-				"name": ["in", [row.email_queue for row in rows if row.email_queue] or [""]],
+				"name": ["in", [row.handle for row in rows if row.handle] or [""]],
 				"status": "Not Sent",
 			},
 			"send_after",

@@ -131,15 +131,15 @@ def buyers(batches: Iterable[str]) -> dict[str, dict[str, list[str]]]:
 		)
 	)
 	moved = long_lists.run(query, batches=batches)
-	customers = ownership.customers_of_vouchers(
+	sales = ownership.sales_of_vouchers(
 		{(voucher_type, voucher_no) for _batch, _way, voucher_type, voucher_no, *_more in moved}
 	)
 	kept, written = defaultdict(float), {}
 	own = ByName((name, name) for name in batches)
 	for batch, way, voucher_type, voucher_no, company, quantity in moved:
-		if customer := customers.get((voucher_type, voucher_no)):
+		if sale := sales.get((voucher_type, voucher_no)):
 			# The database takes ana and Ana for one customer, and so does who counts what they have kept.
-			customer = written.setdefault(folded(customer), customer)
+			customer = written.setdefault(folded(sale.customer), sale.customer)
 			kept[own.get(batch), customer, company] += float(quantity or 0) * (1 if way == "Outward" else -1)
 	by_customer, found = defaultdict(float), defaultdict(lambda: defaultdict(list))
 	for (batch, customer, _company), quantity in kept.items():

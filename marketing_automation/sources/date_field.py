@@ -1172,7 +1172,7 @@ class ItemGroups:
 
 	def of_items(self, items: set[str]) -> ByName[str]:
 		"""Return each item's group. From Item: the copy elsewhere is usually empty."""
-		if not self.needed or not items:
+		if not self.needed:
 			return ByName()
 		rows = frappe.get_all(
 			"Item",

@@ -5,10 +5,14 @@ Every function takes any number of rows and makes a fixed number of queries.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import date
+from typing import NamedTuple
 
 import frappe
 from pypika import Order
+from pypika.functions import IfNull
+from pypika.terms import Criterion
 
 from marketing_automation import erpnext_schema
 from marketing_automation.engine import long_lists
@@ -25,6 +29,15 @@ LONGEST_PATTERN = 10_000
 MOST_SOLD = 20_000
 
 
+class Sale(NamedTuple):
+	"""The submitted document by which somebody has a serial number."""
+
+	customer: str
+	doctype: str
+	name: str
+	posting_date: date
+
+
 def owners(events: list[DueEvent]) -> list[tuple[str | None, str | None]]:
 	"""Return (customer, reason) for each event, in the same order; one of the two is None.
 
@@ -38,19 +51,40 @@ def owners(events: list[DueEvent]) -> list[tuple[str | None, str | None]]:
 		for event in events
 		if not event.customer or (event.reference_doctype == erpnext_schema.SERIAL_NO and not kept)
 	}
-	moved = _owners_by_bundle(open_ones) if open_ones else {}
-	older = {name: event for name, event in open_ones.items() if name not in moved and not event.customer}
-	moved |= _owners_by_text(older) if older else {}
+	moved = _sales_by_bundle(open_ones) if open_ones else {}
+	older = {
+		name: event.item_code
+		for name, event in open_ones.items()
+		if name not in moved and not event.customer
+	}
+	moved |= _sales_by_text(older) if older else {}
 	# Of one that is in neither, what stands on it is all there is.
 	return [
-		moved.get(event.reference_name)
-		or ((event.customer, None) if event.customer else (None, Reason.NO_CUSTOMER))
+		_owner(*moved[event.reference_name])
+		if event.reference_name in moved
+		else ((event.customer, None) if event.customer else (None, Reason.NO_CUSTOMER))
 		for event in events
 	]
 
 
-def _owners_by_bundle(serials: Iterable[str]) -> dict[str, tuple[str | None, str | None]]:
-	"""Return (customer, reason) of the serial numbers that have Serial and Batch Bundles. At most 4 queries."""
+def _owner(sale: Sale | None, reason: str | None) -> tuple[str | None, str | None]:
+	return (sale.customer, None) if sale else (None, reason)
+
+
+def last_sales(serials: dict[str, str | None]) -> dict[str, Sale]:
+	"""Return the sale by which its owner of today has each serial number, without those that nobody has by a sale.
+
+	serials: {name: item}. What has come back, or whose sale was cancelled, has none. Queries: at most 14, 4 where all have
+	bundles.
+	"""
+	moved = _sales_by_bundle(serials) if serials else {}
+	older = {name: item for name, item in serials.items() if name not in moved}
+	moved |= _sales_by_text(older) if older else {}
+	return {name: sale for name, (sale, _reason) in moved.items() if sale}
+
+
+def _sales_by_bundle(serials: Iterable[str]) -> dict[str, tuple[Sale | None, str | None]]:
+	"""Return (sale, reason) of the serial numbers that have Serial and Batch Bundles. At most 4 queries."""
 	serial = frappe.qb.DocType(erpnext_schema.SERIAL_NO)
 	bundle = frappe.qb.DocType(erpnext_schema.BUNDLE)
 	entry = frappe.qb.DocType("Serial and Batch Entry")
@@ -81,7 +115,7 @@ def _owners_by_bundle(serials: Iterable[str]) -> dict[str, tuple[str | None, str
 		# As they are: as texts, times with microseconds and times without would not sort.
 		when = (*[(value is not None, value) for value in posted], creation)
 		movements[name].append((when, direction == "Outward", voucher_type, voucher_no))
-	customers = customers_of_vouchers(
+	sales = sales_of_vouchers(
 		{
 			(voucher_type, voucher_no)
 			for of_serial in movements.values()
@@ -93,40 +127,44 @@ def _owners_by_bundle(serials: Iterable[str]) -> dict[str, tuple[str | None, str
 	for name, of_serial in movements.items():
 		_when, outward, *voucher = max(of_serial, key=lambda movement: movement[0])
 		if outward:
-			customer = customers.get(tuple(voucher))
-			found[name] = (customer, None if customer else Reason.NO_CUSTOMER)
+			sale = sales.get(tuple(voucher))
+			found[name] = (sale, None if sale else Reason.NO_CUSTOMER)
 		else:
-			was_sold = any(tuple(voucher) in customers for _when, _outward, *voucher in of_serial)
+			was_sold = any(tuple(voucher) in sales for _when, _outward, *voucher in of_serial)
 			found[name] = (None, Reason.RETURNED if was_sold else Reason.NO_CUSTOMER)
 	return found
 
 
-def customers_of_vouchers(vouchers: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
-	"""Return the customer of each submitted sale among (doctype, name). One query a doctype."""
-	customers = {}
+def sales_of_vouchers(vouchers: set[tuple[str, str]]) -> dict[tuple[str, str], Sale]:
+	"""Return each submitted sale among (doctype, name) that has a customer. One query a doctype."""
+	sales = {}
 	for doctype in erpnext_schema.sales():
 		names = [name for voucher_type, name in vouchers if voucher_type == doctype]
 		if names:
 			sale = frappe.qb.DocType(doctype)
 			query = (
 				frappe.qb.from_(sale)
-				.select(sale.name, sale.customer)
+				.select(sale.name, sale.customer, sale.posting_date)
 				.where(long_lists.among(sale.name, "names"))
 				.where(sale.docstatus == 1)
 			)
-			of_sale = ByName(long_lists.run(query, names=names))
-			customers |= {(doctype, name): of_sale.get(name) for name in names if of_sale.get(name)}
-	return customers
+			of_sale = ByName(
+				(name, Sale(customer, doctype, name, posting_date))
+				for name, customer, posting_date in long_lists.run(query, names=names)
+				if customer
+			)
+			sales |= {(doctype, name): of_sale.get(name) for name in names if of_sale.get(name)}
+	return sales
 
 
-def _owners_by_text(events: dict[str, DueEvent]) -> dict[str, tuple[str | None, str | None]]:
-	"""Return (customer, reason) of serial numbers named in the text field of a sale or a return.
+def _sales_by_text(serials: dict[str, str | None]) -> dict[str, tuple[Sale | None, str | None]]:
+	"""Return (sale, reason) of serial numbers, {name: item}, that the text field of a sale or a return names.
 
 	Queries: for each DocType of sales, two of its lines and packed items, and one of what was found there; and one where
 	serial numbers have nothing but a space between them.
 	"""
-	wanted = ByName(events)
-	items = list({event.item_code for event in events.values() if event.item_code})
+	wanted = ByName(serials)
+	items = list({item for item in serials.values() if item})
 	if not items:
 		return {}
 	lines = [
@@ -149,10 +187,10 @@ def _owners_by_text(events: dict[str, DueEvent]) -> dict[str, tuple[str | None, 
 			moment = (sale.posting_date, sale.creation)
 			for name in names:
 				if name not in last or last[name][0] < moment:
-					last[name] = (moment, sale)
+					last[name] = (moment, sale.is_return, Sale(sale.customer, doctype, sale.name, sale.posting_date))
 	return {
-		name: (None, Reason.RETURNED) if sale.is_return else (sale.customer, None)
-		for name, (_moment, sale) in last.items()
+		name: (None, Reason.RETURNED) if is_return else (sale, None)
+		for name, (_moment, is_return, sale) in last.items()
 	}
 
 
@@ -234,6 +272,97 @@ def _sales(doctype: str, names: list[str]) -> ByName:
 		.where(sale.docstatus == 1)
 	)
 	return ByName((row.name, row) for row in long_lists.run(query, as_dict=True, names=names))
+
+
+def sold(
+	customers: Iterable[str],
+	items: Iterable[str],
+	since: date,
+	also: Callable[..., Criterion] | None = None,
+) -> list[tuple[str, date, str]]:
+	"""Return (customer, posting date, serial number) of what sales posted since a day have moved to these customers, for
+	serial numbers of these items; `last_sales` says whether they still have it. Names as the sales write them. 2 queries.
+
+	also: takes the table Serial No and returns which of its rows are wanted whenever they were sold.
+	"""
+	customers, items = list(customers), list(items)
+	if not customers or not items:
+		return []
+	given = {"customers": customers, "items": items}
+	found = long_lists.run(_all_of(_moved_since(doctype, since, also) for doctype in erpnext_schema.sales()), **given)
+	written = [
+		_written_since(doctype, line, None if also else since)
+		for doctype in erpnext_schema.sales()
+		for line in _lines_of(doctype)
+	]
+	return [
+		*found,
+		*(
+			(customer, posting_date, name)
+			for customer, posting_date, text in long_lists.run(_all_of(written), **given)
+			for part in serial_numbers(text)
+			for name in {part, *part.split()}
+		),
+	]
+
+
+def _all_of(queries: Iterable):
+	"""Return one query of the rows of several."""
+	first, *others = queries
+	for other in others:
+		first = first.union_all(other)
+	return first
+
+
+def _sold_to_customers(sale):
+	"""Return a query of the submitted sales to the customers that it is given."""
+	return (
+		frappe.qb.from_(sale)
+		.where(long_lists.among(sale.customer, "customers"))
+		.where(sale.docstatus == 1)
+		.where(sale.is_return == 0)
+	)
+
+
+def _moved_since(doctype: str, since: date, also: Callable[..., Criterion] | None):
+	"""Return a query of what sales of a DocType have moved by bundles; see `sold`."""
+	sale = frappe.qb.DocType(doctype)
+	bundle = frappe.qb.DocType(erpnext_schema.BUNDLE)
+	entry = frappe.qb.DocType("Serial and Batch Entry")
+	query = (
+		_sold_to_customers(sale)
+		.join(bundle)
+		.on((bundle.voucher_no == sale.name) & (bundle.voucher_type == doctype))
+		.join(entry)
+		.on(entry.parent == bundle.name)
+		.select(sale.customer, sale.posting_date, entry.serial_no)
+		.where(long_lists.among(bundle.item_code, "items"))
+		.where(bundle.docstatus == 1)
+		.where(bundle.is_cancelled == 0)
+		.where(entry.serial_no != "")
+	)
+	if not also:
+		return query.where(sale.posting_date >= since)
+	serial = frappe.qb.DocType(erpnext_schema.SERIAL_NO)
+	query = query.join(serial).on(serial.name == entry.serial_no)
+	return query.where((sale.posting_date >= since) | also(serial))
+
+
+def _written_since(doctype: str, line, since: date | None):
+	"""Return a query of the texts in lines of a DocType of sales that have no bundle; see `sold`."""
+	sale = frappe.qb.DocType(doctype)
+	query = (
+		_sold_to_customers(sale)
+		.join(line)
+		.on((line.parent == sale.name) & (line.parenttype == doctype))
+		.select(sale.customer, sale.posting_date, line.serial_no)
+		.where(long_lists.among(line.item_code, "items"))
+		.where(line.serial_no != "")
+	)
+	# What has a bundle is found by that.
+	if erpnext_schema.has(line.get_table_name().removeprefix("tab"), erpnext_schema.BUNDLE_OF_LINE):
+		query = query.where(IfNull(line[erpnext_schema.BUNDLE_OF_LINE], "") == "")
+	return query.where(sale.posting_date >= since) if since else query
 
 
 def sold_to(customers: Iterable[str]) -> list[str]:

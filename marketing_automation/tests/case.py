@@ -13,8 +13,7 @@ import time_machine
 from frappe.cache_manager import clear_defaults_cache
 from frappe.utils import get_system_timezone, now_datetime
 
-from marketing_automation.channels.email import sender
-from marketing_automation.engine import identity, run, withdrawal
+from marketing_automation.engine import dispatch, identity, run, withdrawal
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
 
@@ -76,7 +75,7 @@ class MarketingTestCase(unittest.TestCase):
 		self._reset()
 		self.enterContext(mail_account())
 		# In test mode Frappe would mark them as sent.
-		self.enterContext(patch.object(sender, "enqueue"))
+		self.enterContext(patch.object(dispatch, "enqueue"))
 		# A worker of this bench would take it, in the middle of another test.
 		self.enterContext(patch.object(withdrawal, "enqueue"))
 

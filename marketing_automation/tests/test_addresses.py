@@ -81,7 +81,7 @@ class TestAddresses(MarketingTestCase):
 			(row,) = self.ledger(reference_name=pins[text])
 			with self.subTest(text):
 				self.assertEqual((row.status, row.error), ("Queued", None))
-				self.assertEqual(mails[row.email_queue].lower(), expected.lower())
+				self.assertEqual(mails[row.handle].lower(), expected.lower())
 
 	def test_what_is_none_says_why(self):
 		pins = {text: factories.pin(self.with_address(text), in_days(30)) for text in WRONG}

@@ -476,6 +476,7 @@ class AnotherSource(Source):
 		return occurrence
 
 	def owners(self, events):
+		self.check([event.rule for event in events], "owners")
 		return ownership.owners(events)
 
 	def describe(self, trigger):
@@ -547,6 +548,19 @@ class TestAnotherAppsSource(MarketingTestCase):
 				self.assertEqual(self.outcome_of(self.pin), ("Queued", None))
 				self.assertIn(f"{self.campaign.name}: T2: ", run.error)
 				self.assertEqual((run.due, run.known), (13, 0))
+
+	def test_a_rule_whose_owners_cannot_be_found_has_failed_rows_that_the_next_run_sends(self):
+		with self.one_raises("owners"):
+			run = self.run_night()
+			self.assertEqual(self.by_trigger(status="Queued"), {"T1": 6, "T3": 6})
+			self.assertEqual(self.by_trigger(status="Failed", reason="Trigger broken"), {"T2": 6})
+			self.assertEqual(self.outcome_of(self.pin), ("Queued", None))
+			errors = {row.error for row in self.ledger(status="Failed")}
+			self.assertEqual(len(errors), 1)
+			self.assertIn("RuntimeError: owners of 2", errors.pop())
+		self.assertEqual((run.status, run.due), ("Completed", 19))
+		self.run_night()
+		self.assertEqual(self.by_trigger(status="Queued"), {"T1": 6, "T2": 6, "T3": 6})
 
 	def test_what_raises_in_the_middle_keeps_what_it_has_given_and_the_others_go_on_where_they_were(self):
 		with self.one_raises("second page"):

@@ -7,7 +7,7 @@ from frappe.client import set_value
 
 from marketing_automation import api
 from marketing_automation.channels.email import sender
-from marketing_automation.engine import identity, run, settle
+from marketing_automation.engine import dispatch, identity, run, settle
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.patches import send_our_own_mails
 from marketing_automation.tests import factories
@@ -55,7 +55,7 @@ class TestCopies(MarketingTestCase):
 		self.run_night()
 		names = [str(mail.name) for mail in self.mails()]
 		with self.on_a_copy(), patch.object(sender._Sender, "send") as send:
-			sender.drain(names)
+			dispatch.send(sender.ACTION_TYPE, names)
 			send.assert_not_called()
 			settle.settle()
 			self.assertEqual((self.outcome_of(self.pin), self.mails()), (("Pending", None), []))

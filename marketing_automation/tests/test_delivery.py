@@ -10,8 +10,8 @@ from frappe.email.doctype.email_queue.email_queue import EmailQueue, SendMailCon
 
 from marketing_automation import unsubscribe
 from marketing_automation.channels.email import channel as email
-from marketing_automation.channels.email import layout, sender
-from marketing_automation.engine import deliver, ledger, plan, rules, run, settle
+from marketing_automation.channels.email import layout
+from marketing_automation.engine import deliver, dispatch, ledger, plan, rules, run, settle
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, mail_parts, mail_subject, replaced_hooks
@@ -199,6 +199,7 @@ class TestOneBadRecord(MarketingTestCase):
 		self.run_night()
 		action = frappe.db.get_value("Lifecycle Action", {"campaign": gone.name})
 		frappe.db.set_value("Lifecycle Action", action, "action_type", "Send by Pigeon")
+		frappe.db.set_value(ledger.DOCTYPE, {"campaign": gone.name}, "channel", "Send by Pigeon")
 		self.mail_sent()
 		outcomes = {row.campaign: row.status for row in self.ledger()}
 		self.assertEqual(outcomes, {gone.name: "Queued", other.name: "Completed"})
@@ -245,7 +246,7 @@ class TestOneBadRecord(MarketingTestCase):
 			{row.campaign: row.status for row in self.ledger()},
 			{before.name: "Queued", broken.name: "Pending", after.name: "Queued"},
 		)
-		sender.enqueue.assert_called_once_with([str(mail.name) for mail in self.mails()])
+		dispatch.enqueue.assert_called_once_with("Send Email", [str(mail.name) for mail in self.mails()])
 		# When it has one again.
 		deliver.deliver(names)
 		self.assertEqual({row.status for row in self.ledger()}, {"Queued"})
@@ -274,7 +275,7 @@ class TestInterrupted(MarketingTestCase):
 		class Crash(BaseException):
 			pass
 
-		with patch.object(ledger, "update", side_effect=Crash), self.assertRaises(Crash):
+		with patch.object(ledger.rows, "update", side_effect=Crash), self.assertRaises(Crash):
 			self.run_night()
 		self.assertEqual((self.ledger()[0].status, self.mails()), ("Pending", []))
 		with self.at(f"{in_days(0)} 23:59"):

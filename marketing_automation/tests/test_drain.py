@@ -14,8 +14,9 @@ from frappe.email.queue import get_queue
 from frappe.utils import now_datetime
 from rq.timeouts import JobTimeoutException
 
+from marketing_automation.channels.email import channel as email
 from marketing_automation.channels.email import mime, sender
-from marketing_automation.engine import deliver, settle
+from marketing_automation.engine import deliver, dispatch, settle
 from marketing_automation.tests import factories, smtp_sink
 from marketing_automation.tests.case import (
 	MarketingTestCase,
@@ -26,19 +27,20 @@ from marketing_automation.tests.case import (
 from marketing_automation.tests.factories import in_days
 
 # The tests' own set-up replaces it.
-ENQUEUE = sender.enqueue
+ENQUEUE = dispatch.enqueue
 REFUSED = "550 5.1.1 no such user"
 # One of two senders of the same rows.
 SENDER = """
 import sys
 import frappe
-from marketing_automation.engine import drain
+from marketing_automation.channels.email import sender
+from marketing_automation.engine import dispatch
 
 frappe.init(site=sys.argv[1], sites_path=".")
 frappe.connect()
 frappe.conf.update(mail_server="127.0.0.1", mail_port=int(sys.argv[2]), auto_email_id="shop@company.example")
 sys.stdin.readline()
-sender.drain(sys.argv[3:])
+dispatch.send(sender.ACTION_TYPE, sys.argv[3:])
 """
 
 
@@ -60,7 +62,7 @@ class DrainTestCase(MarketingTestCase):
 		# As in a job of its own.
 		frappe.local.outgoing_email_account = {}
 		with outside_test_mode():
-			sender.drain(names)
+			dispatch.send(sender.ACTION_TYPE, names)
 
 	def statuses(self) -> list[str]:
 		return [mail.status for mail in self.mails()]
@@ -79,7 +81,7 @@ class TestDrain(DrainTestCase):
 
 	def test_a_batch_is_sent_when_it_is_committed_and_the_ledger_closed(self):
 		names = self.queued()
-		self.assertEqual(sender.enqueue.call_args.args, (names,))
+		self.assertEqual(dispatch.enqueue.call_args.args, (sender.ACTION_TYPE, names))
 		self.assertEqual({row.status for row in self.ledger()}, {"Queued"})
 		self.drain(names)
 		self.assertEqual(set(self.statuses()), {"Sent"})
@@ -103,7 +105,7 @@ class TestDrain(DrainTestCase):
 			self.assertRaises(RuntimeError),
 		):
 			deliver.deliver([row.name for row in self.ledger()])
-		sender.enqueue.assert_not_called()
+		dispatch.enqueue.assert_not_called()
 
 	def test_frappe_never_sends_them_by_itself(self):
 		names = self.queued()
@@ -117,7 +119,7 @@ class TestDrain(DrainTestCase):
 		names = self.queued()
 		for minutes in (20, -20):
 			with self.at(str(now_datetime() + timedelta(minutes=minutes))[:16]), outside_test_mode():
-				sender.drain(names)
+				dispatch.send(sender.ACTION_TYPE, names)
 			self.assertEqual((self.sink.mails, self.waiting_for_frappe()), ([], set()))
 
 	def test_two_drains_of_the_same_rows_send_each_once(self):
@@ -127,7 +129,7 @@ class TestDrain(DrainTestCase):
 		def other_one_first(session, *arguments, **options):
 			result = sendmail(session, *arguments, **options)
 			if len(self.sink.mails) == 1:
-				sender.drain(names)
+				dispatch.send(sender.ACTION_TYPE, names)
 			return result
 
 		with patch.object(smtplib.SMTP, "sendmail", other_one_first):
@@ -223,10 +225,10 @@ class TestDrain(DrainTestCase):
 
 	def test_what_a_job_has_no_time_for_another_job_of_ours_sends(self):
 		names = self.queued()
-		sender.enqueue.reset_mock()
+		dispatch.enqueue.reset_mock()
 		with patch.object(sender, "SECONDS_PER_JOB", 0):
 			self.drain(names)
-		sender.enqueue.assert_called_once_with(names)
+		dispatch.enqueue.assert_called_once_with(sender.ACTION_TYPE, names)
 		self.assertEqual((set(self.statuses()), self.waiting_for_frappe()), ({"Not Sent"}, set()))
 		self.drain(names)
 		self.assertEqual(set(self.statuses()), {"Sent"})
@@ -430,7 +432,5 @@ class TestFinished(DrainTestCase):
 class TestEnqueue(MarketingTestCase):
 	def test_a_job_has_so_many_mails(self):
 		with patch.object(frappe, "enqueue") as enqueue:
-			ENQUEUE(["1"] * (sender.MAILS_PER_JOB + 1))
-		self.assertEqual(
-			[len(call.kwargs["names"]) for call in enqueue.mock_calls], [sender.MAILS_PER_JOB, 1]
-		)
+			ENQUEUE(sender.ACTION_TYPE, ["1"] * (email.PER_JOB + 1))
+		self.assertEqual([len(call.kwargs["handles"]) for call in enqueue.mock_calls], [email.PER_JOB, 1])

@@ -63,7 +63,7 @@ class TestOncePerExpiry(MarketingTestCase):
 		deliver.deliver(names)
 		# Not even when another worker has read it as Pending before.
 		(row,) = self.ledger()
-		deliver._deliver_batch(names, row.campaign, {row.customer})
+		deliver._deliver_batch(names, row.campaign, row.channel, {row.customer})
 		self.assertEqual(len(self.mails()), 1)
 
 	def test_a_renamed_serial_number_is_not_told_again(self):
@@ -180,7 +180,7 @@ class TestCombined(MarketingTestCase):
 		for part in mail_parts(of_ana):
 			for pin in hers:
 				self.assertEqual(" ".join(part.replace("\\", "").split()).count(f"[{pin} 30]"), 1)
-		self.assertEqual({row.email_queue for row in self.ledger(customer=ana)}, {str(of_ana.name)})
+		self.assertEqual({row.handle for row in self.ledger(customer=ana)}, {str(of_ana.name)})
 		self.mail_sent()
 		self.assertEqual(len(self.ledger(status="Completed")), 4)
 
@@ -265,7 +265,7 @@ class TestDeadlocks(MarketingTestCase):
 				victims.append(args)
 				raise frappe.QueryDeadlockError
 
-		with patch.object(ledger, "update", deadlocked), patch.object(transaction.time, "sleep"):
+		with patch.object(ledger.rows, "update", deadlocked), patch.object(transaction.time, "sleep"):
 			deliver.deliver([row.name for row in self.ledger()])
 		self.assertEqual((len(victims), self.ledger()[0].status, len(self.mails())), (2, "Queued", 1))
 
@@ -292,7 +292,7 @@ class TestDeadlocks(MarketingTestCase):
 		with patch.object(deliver, "enqueue"):
 			self.run_night()
 		with (
-			patch.object(ledger, "update", side_effect=frappe.QueryDeadlockError),
+			patch.object(ledger.rows, "update", side_effect=frappe.QueryDeadlockError),
 			patch.object(transaction.time, "sleep"),
 			self.assertRaises(frappe.QueryDeadlockError),
 		):

@@ -7,7 +7,16 @@ import frappe
 from rq.timeouts import JobTimeoutException
 
 from marketing_automation.channels.email import channel as email
-from marketing_automation.engine import deliver, ledger, retry, settle, transaction, withdrawal
+from marketing_automation.engine import (
+	closing,
+	deliver,
+	dispatch,
+	ledger,
+	retry,
+	settle,
+	transaction,
+	withdrawal,
+)
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
@@ -100,11 +109,11 @@ class TestTimeOut(FairnessTestCase):
 		with (
 			patch.object(deliver, "COMMIT_EVERY", 1),
 			self.trouble(JobTimeoutException("300 s"), slow, second),
-			patch.object(email, "dispatch") as dispatch,
+			patch.object(dispatch, "enqueue") as enqueue,
 		):
 			self.deliver(slow)
 		self.assertEqual(sorted(self.statuses(slow)), ["Failed", "Queued", "Queued"])
-		self.assertEqual(len(dispatch.mock_calls), 2)
+		self.assertEqual(len(enqueue.mock_calls), 2)
 
 	def test_a_job_without_time_leaves_the_rest_to_another(self):
 		slow, _other = self.claimed()
@@ -272,13 +281,13 @@ class TestBrokenRow(FairnessTestCase):
 		frappe.db.set_value("Email Queue", {}, {"status": "Error", "error": "(451, b'later')"})
 		frappe.db.set_value(ledger.DOCTYPE, {}, {"status": "Queued"})
 		frappe.db.commit()
-		settle.close()
+		closing.close_all()
 		names = [row.name for row in self.ledger()]
 		with self.breaking(ledger, "reopen", broken):
 			retry.retry(names)
 		self.assertEqual([row.status for row in self.ledger()], ["Queued", "Failed", "Queued"])
 		frappe.db.set_value(ledger.DOCTYPE, broken, "status", "Queued")
-		frappe.db.set_value("Email Queue", self.ledger()[1].email_queue, "status", "Not Sent")
+		frappe.db.set_value("Email Queue", self.ledger()[1].handle, "status", "Not Sent")
 		campaign.reload()
 		campaign.update({"is_active": 0}).save()
 		frappe.db.commit()

@@ -173,7 +173,30 @@ class TestWhy(MarketingTestCase):
 			[(step["campaign"], step["reference_name"], step["due_on"]) for step in found["coming"]],
 			[(campaign.name, later, in_days(10))],
 		)
-		self.assertEqual({step["campaign"] for step in found["withheld"]}, {off.name})
+		self.assertEqual(found["withheld"], [])
+		# Of one that is not active it is enough to know how much it would send, however many pins and steps there are.
+		self.assertEqual(found["inactive"], [{"campaign": off.name, "state": "Draft", "messages": 2}])
+		off.db_set({"paused_at": frappe.utils.now_datetime()})
+		self.assertEqual(api.why_customer(ana)["inactive"][0]["state"], "Paused")
+
+	def test_what_would_not_be_sent_as_things_are_is_not_shown_as_coming(self):
+		ana = factories.customer()
+		pin = factories.pin(ana, in_days(40))
+		factories.campaign()
+		factories.make("Email Unsubscribe", email=factories.address(ana), global_unsubscribe=1)
+		for steps in (api.why_customer(ana)["coming"], api.why_serial_no(pin)["steps"]):
+			(step,) = steps
+			self.assertEqual(step["state"], "Would not be sent")
+			self.assertIn("Unsubscribed", step["why"])
+
+	def test_what_drafts_would_do_comes_after_what_is_coming(self):
+		pin = factories.pin(factories.customer(), in_days(40))
+		factories.campaign({"days_offset": 39}, active=False)
+		on = factories.campaign({"days_offset": 30})
+		self.assertEqual(
+			[(step["campaign"] == on.name, step["state"]) for step in api.why_serial_no(pin)["steps"]],
+			[(True, "Coming"), (False, "Withheld")],
+		)
 
 	def test_a_customer_who_cannot_be_reached_and_one_who_left(self):
 		mute = factories.customer(email=None)

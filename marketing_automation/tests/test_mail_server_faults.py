@@ -10,7 +10,7 @@ from frappe.utils import add_to_date, now_datetime
 from marketing_automation import api
 from marketing_automation.channels.email import sender
 from marketing_automation.channels.email.smtp_errors import fault_of_server
-from marketing_automation.engine import settle
+from marketing_automation.engine import closing, dispatch
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, outside_test_mode, statements
 from marketing_automation.tests.factories import in_days
@@ -76,7 +76,7 @@ class TestTheBar(MarketingTestCase):
 		campaign = self.queued()
 		self.assertEqual(self.texts(campaign), [], "nothing has failed yet")
 		with patch.dict(frappe.local.conf, {"mail_port": self.closed_port()}), outside_test_mode():
-			sender.drain([str(mail.name) for mail in self.mails()])
+			dispatch.send(sender.ACTION_TYPE, [str(mail.name) for mail in self.mails()])
 		self.assertNotIn("Completed", {row.status for row in self.ledger()})
 		(text,) = self.texts(campaign)
 		self.assertIn("cannot be reached", text)
@@ -108,7 +108,7 @@ class TestTheBar(MarketingTestCase):
 		self.assertEqual(len(self.texts(campaign)), 1)
 		self.assertEqual(self.texts(other), [])
 		frappe.db.set_value("Email Queue", {"reference_name": campaign.name}, "status", "Sent")
-		settle.close()
+		closing.close_all()
 		self.assertEqual({row.status for row in self.ledger()}, {"Completed"})
 		self.assertEqual(self.texts(campaign), [])
 

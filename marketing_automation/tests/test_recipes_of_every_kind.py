@@ -1,14 +1,10 @@
 """Each recipe makes a campaign that writes about real documents of its kind, in the customer's language, on each of its days."""
 
 import contextlib
-import copy
-import json
-import re
-from unittest.mock import patch
 
 import frappe
 
-from marketing_automation import api, erpnext_schema
+from marketing_automation import api
 from marketing_automation.recipes import all_recipes, cook
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, mail_parts, mail_subject

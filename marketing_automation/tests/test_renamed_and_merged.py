@@ -52,7 +52,7 @@ class TestCustomersMerged(MarketingTestCase):
 				api.send_skipped([row.name for row in self.ledger(status=["in", ["Skipped", "Cancelled"]])])
 				self.mail_sent()
 		rows = self.ledger(status=["in", ["Pending", "Queued", "Completed"]])
-		self.assertEqual({row.email_queue for row in rows}, {str(mail.name) for mail in self.mails()})
+		self.assertEqual({row.handle for row in rows}, {str(mail.name) for mail in self.mails()})
 		return len(self.mails())
 
 	def test_at_every_stage_under_once_per_customer(self):

@@ -30,7 +30,7 @@ class TestRenewal(MarketingTestCase):
 			("Queued", ana, "Serial No", pin, factories.ITEM, "ana@customers.example"),
 		)
 		self.assertEqual((row.occurrence_date, row.due_on, row.run), (in_days(30), in_days(0), run.name))
-		self.assertEqual((mail.recipient, row.email_queue), ("ana@customers.example", str(mail.name)))
+		self.assertEqual((mail.recipient, row.handle), ("ana@customers.example", str(mail.name)))
 		self.assertEqual((run.due, run.known, run.queued, run.status), (1, 0, 1, "Completed"))
 
 		self.mail_sent()

@@ -152,7 +152,7 @@ class TestByHand(MarketingTestCase):
 		(row,), (mail,) = self.ledger(), self.mails()
 		self.assertEqual((row.status, row.reason, row.error, row.recipient), ("Queued", None, None, NEW))
 		self.assertEqual((row.message_key, row.attempts), (before.message_key, 2))
-		self.assertEqual((mail.recipient, mail.status, str(mail.name)), (NEW, "Not Sent", row.email_queue))
+		self.assertEqual((mail.recipient, mail.status, str(mail.name)), (NEW, "Not Sent", row.handle))
 		self.mail_sent()
 		self.assertEqual(self.outcome_of(self.pin), ("Completed", None))
 

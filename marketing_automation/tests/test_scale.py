@@ -10,7 +10,7 @@ from unittest.mock import patch
 import frappe
 
 from marketing_automation.desk import insight
-from marketing_automation.engine import again, deliver, ledger, plan, retry, rules, run, settle
+from marketing_automation.engine import again, closing, deliver, ledger, plan, retry, rules, run, settle
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.model import (
 	COMPLETED,
@@ -105,7 +105,7 @@ class TestShareOut(MarketingTestCase):
 		factories.campaign(combine_messages=1)
 		jobs = []
 		with (
-			patch.object(ledger, "READ_AT_ONCE", 5),
+			patch.object(ledger.rows, "READ_AT_ONCE", 5),
 			patch.object(deliver, "deliver", lambda names: jobs.append(names)),
 		):
 			frappe.db.set_single_value(SETTINGS, "chunk_size", 4)
@@ -131,7 +131,7 @@ class TestShareOut(MarketingTestCase):
 				plans.extend(sql(f"explain {query}", *values, as_dict=True))
 			return sql(query, *values, **options)
 
-		with patch.object(frappe.db, "sql", explaining), patch.object(ledger, "READ_AT_ONCE", 1):
+		with patch.object(frappe.db, "sql", explaining), patch.object(ledger.rows, "READ_AT_ONCE", 1):
 			self.assertEqual(len(list(ledger.pending_of_run(name))), 2)
 		self.assertEqual(len(plans), 3)
 		for of_page in plans:
@@ -262,7 +262,7 @@ class TestClaim(MarketingTestCase):
 			with (
 				patch.object(plan, "plan", return_value=planned),
 				patch.object(run.deliver, "deliver", lambda names: sizes.append(len(names))),
-				patch.object(ledger, "READ_AT_ONCE", 100),
+				patch.object(ledger.rows, "READ_AT_ONCE", 100),
 			):
 				self.run_night()
 			_now, highest = tracemalloc.get_traced_memory()
@@ -354,7 +354,7 @@ class TestIndexes(MarketingTestCase):
 					("reason",),
 					("campaign",),
 					("customer",),
-					("email_queue",),
+					("handle",),
 					("run",),
 					("run", "status", "campaign", "customer"),
 					("action", "status"),
@@ -401,7 +401,7 @@ class TestIndexes(MarketingTestCase):
 	def test_what_runs_every_few_minutes_looks_only_at_what_is_open(self):
 		self.filled()
 		with explained(ledger.DOCTYPE) as found:
-			settle.close()
+			closing.close_all()
 			ledger.pending({"modified": ["<", in_days(-1)]})
 		self.assertEqual(len(found), 2)
 		for query, explanation in found:

@@ -6,7 +6,7 @@ import frappe
 
 from marketing_automation import api, erpnext_schema
 from marketing_automation.channels.email import sender
-from marketing_automation.engine import settle
+from marketing_automation.engine import dispatch, settle
 from marketing_automation.marketing_automation.report.expiring_pins import expiring_pins
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, statements
@@ -72,7 +72,7 @@ class TestSourceOfTruth(MarketingTestCase):
 		factories.campaign()
 		with statements() as seen:
 			self.run_night()
-			sender.drain([str(mail.name) for mail in self.mails()])
+			dispatch.send(sender.ACTION_TYPE, [str(mail.name) for mail in self.mails()])
 			settle.settle()
 		locking = [query for query in seen if LOCK.search(query)]
 		self.assertTrue(locking)

@@ -18,6 +18,9 @@ TODAY = date(2026, 11, 23)
 # In seconds, of a machine that does other things as well. What it is about takes minutes, or all of the memory.
 SOON = 5
 
+# Ten thousand times.
+LOOPS = "{{% for a in [1,2,3,4,5,6,7,8,9,0] %}}" * 4 + "{}" + "{{% endfor %}}" * 4
+
 FOR_EVER = {
 	"a filter that fills up": "{{ 'a' | slice(3000000000) | list }}",
 	"a method of numbers": "{{ days_left.to_bytes(3000000000, 'big') }}",
@@ -94,6 +97,17 @@ FOR_EVER = {
 	"a long text": "x" * 1000000,
 }
 
+# What is short, or within the limits, and makes so much of an example, or is so odd, that looking it through took minutes.
+LARGE = {
+	"a loop of tags": LOOPS.format("<img width=1 height=1 src='{{ days_left }}'>" * 6),
+	"a loop of what is hidden": LOOPS.format("<i hidden>{{ days_left }}</i>" * 6),
+	"a loop of marks": LOOPS.format("{a {{ days_left }}" * 10),
+	"pictures of no size": "<img src=a width=1 height=1>" * 6000,
+	"letters that Unicode makes long": "\ufdfa" * 199_000,
+	"other tools' marks": "{a}[name] :name $name %s " * 7000,
+	"marks that do not end": "{name, [name <name %name #name :name|name " * 4500,
+}
+
 FINE = {
 	"the list": "{% for item in items %}{{ loop.index }} of {{ loop.length }}: {{ item.item_name }}, {{ item.expiry_date }}{% if not loop.last %}; {% endif %}{% endfor %}",
 	"a joined list": "{{ items | map(attribute='serial_no') | join(', ') }}",
@@ -142,6 +156,18 @@ class TestTemplateLimits(MarketingTestCase):
 		for name, body in FOR_EVER.items():
 			with self.subTest(name):
 				self.soon(lambda body=body: self.refuses(body))
+
+	def test_what_makes_too_much_of_an_example_is_refused_and_the_rest_is_looked_through_soon(self):
+		def looked_at(body: str) -> None:
+			with contextlib.suppress(templates.TemplateInvalid):
+				templates.validate(document(f"<p>Hello</p>{body}"), combines=True)
+
+		for name, body in LARGE.items():
+			with self.subTest(name):
+				self.soon(lambda body=body: looked_at(body))
+		with self.assertRaises(templates.TemplateInvalid) as caught:
+			templates.validate(document(LARGE["a loop of tags"]))
+		self.assertIn("a few items", str(caught.exception))
 
 	def test_and_before_frappe_compiles_it_whoever_saves_it(self):
 		name = factories.template()

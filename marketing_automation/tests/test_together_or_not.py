@@ -35,7 +35,7 @@ class TogetherTestCase(MarketingTestCase):
 
 	def assert_together(self, rows: int = 3):
 		sent = self.ledger(status="Queued", reference_name=["in", self.pins])
-		self.assertEqual((len(sent), len({row.email_queue for row in sent})), (rows, 1))
+		self.assertEqual((len(sent), len({row.handle for row in sent})), (rows, 1))
 
 
 class TestWhateverBringsThem(TogetherTestCase):
@@ -60,9 +60,9 @@ class TestWhateverBringsThem(TogetherTestCase):
 
 	def test_two_jobs_that_both_bring_the_rest(self):
 		first, second, third = self.claimed()
-		deliver._deliver_batch([first.name], first.campaign, {first.customer})
+		deliver._deliver_batch([first.name], first.campaign, first.channel, {first.customer})
 		frappe.db.commit()
-		deliver._deliver_batch([second.name, third.name], first.campaign, {first.customer})
+		deliver._deliver_batch([second.name, third.name], first.campaign, first.channel, {first.customer})
 		frappe.db.commit()
 		self.assert_together()
 
@@ -163,20 +163,45 @@ class TestARunThatIsClaiming(TogetherTestCase):
 		self.assert_together()
 		self.assertEqual(len(self.mails()), 2)
 
-	def test_while_its_successor_works_they_wait_but_not_for_ever(self):
+	def test_while_a_run_gives_signs_of_life_they_wait_however_long_it_takes(self):
+		name = self.half_claimed()
+		self.age(600, ledger.DOCTYPE)
+		settle.settle()
+		self.assertEqual((len(self.ledger(status="Pending")), self.mails()), (2, []))
+		frappe.db.set_value("Lifecycle Run", name, "status", "Interrupted")
+		self.run_night()
+		self.assert_together()
+
+	def test_while_their_successors_are_killed_they_wait_but_not_for_ever(self):
 		self.half_claimed()
-		self.age(20, ledger.DOCTYPE)
-		self.age(20, "Lifecycle Run")
-		with patch.object(frappe, "enqueue"):
-			settle.settle()
-		self.assertEqual(sorted(frappe.get_all("Lifecycle Run", pluck="status")), ["Interrupted", "Running"])
 		waiting = self.ledger(status="Pending")
+		with patch.object(frappe, "enqueue"):
+			for _run in range(settle.GIVE_RUNS):
+				self.age(20, ledger.DOCTYPE)
+				self.age(20, "Lifecycle Run")
+				self.assertEqual(len(self.ledger(status="Pending")), len(waiting))
+				settle.settle()
 		self.age(20, ledger.DOCTYPE)
 		settle.settle()
-		self.assertEqual(len(self.ledger(status="Pending")), len(waiting))
-		self.age(70, ledger.DOCTYPE)
-		settle.settle()
+		self.assertEqual(
+			sorted(frappe.get_all("Lifecycle Run", pluck="status")),
+			["Interrupted"] * settle.GIVE_RUNS + ["Running"],
+		)
 		self.assertEqual(self.ledger(status="Pending"), [])
+
+	def test_of_two_runs_side_by_side_the_last_one_brings_what_both_have(self):
+		with patch.object(deliver, "enqueue"):
+			self.run_night()
+		(row, *_others) = self.ledger(reference_name=["in", self.pins])
+		other = run.begin("Manual", None)
+		frappe.db.set_value(ledger.DOCTYPE, row.name, "run", other)
+		# The one that has ended, by whatever job, and by a hand that has one of them.
+		deliver.deliver([r.name for r in self.ledger() if r.name != row.name])
+		deliver.deliver([row.name])
+		self.assertEqual(len(self.ledger(status="Pending")), len(self.pins))
+		frappe.db.set_value("Lifecycle Run", other, "status", "Delivering")
+		deliver.enqueue(ledger.pending_of_run(other))
+		self.assert_together()
 
 	def test_rows_of_other_campaigns_do_not_wait(self):
 		with patch.object(deliver, "enqueue"):

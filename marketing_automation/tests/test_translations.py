@@ -80,8 +80,8 @@ def words_of_documents() -> set[str]:
 			found.add(doc["description"])
 		for field in doc.get("fields", []):
 			found |= {field.get("label"), field.get("description")}
-			if field["fieldtype"] == "Select":
-				found |= set(field["options"].split("\n"))
+			if field["fieldtype"] in ("Select", "Autocomplete"):
+				found |= set(field.get("options", "").split("\n"))
 		for key in ("shortcuts", "links", "number_cards", "charts"):
 			for row in doc.get(key, []) if doc["doctype"] == "Workspace" else []:
 				found |= {row.get("label"), row.get("format")}
@@ -115,7 +115,7 @@ class TestSpanish(unittest.TestCase):
 			| words_of_scripts()
 			| words_of_documents()
 			| words_of_recipes()
-			| {insight.COMING, insight.NOT_DUE, insight.WITHHELD}
+			| {insight.COMING, insight.STOPPED, insight.NOT_DUE, insight.WITHHELD}
 		)
 
 	def test_every_word_is_there(self):

@@ -9,7 +9,7 @@ from frappe.email.queue import get_queue
 from frappe.utils import now_datetime
 
 from marketing_automation.channels.email import sender
-from marketing_automation.engine import settle
+from marketing_automation.engine import dispatch, settle
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.patches import send_our_own_mails
 from marketing_automation.tests import factories, smtp_sink
@@ -60,7 +60,7 @@ class TestSuspended(WaitingTestCase):
 		with sending_suspended():
 			settle.settle()
 			self.assertEqual((self.statuses(), self.mails()), (["Pending"] * 2, []))
-		self.assertEqual({(row.email_queue, row.attempts) for row in self.ledger()}, {(None, 0)})
+		self.assertEqual({(row.handle, row.attempts) for row in self.ledger()}, {(None, 0)})
 
 	def test_sixty_days_later_nobody_is_offered_what_has_expired(self):
 		self.due(2)
@@ -77,7 +77,7 @@ class TestSuspended(WaitingTestCase):
 		self.run_night()
 		names = [str(mail.name) for mail in self.mails()]
 		with self.at(f"{in_days(60)} 09:00"), patch.object(sender._Sender, "send") as send:
-			sender.drain(names)
+			dispatch.send(sender.ACTION_TYPE, names)
 		send.assert_not_called()
 
 	def test_what_cannot_go_is_settled_meanwhile(self):
@@ -183,7 +183,7 @@ class TestEmailQueuesButtons(WaitingTestCase):
 			frappe.local.outgoing_email_account = {}
 			with outside_test_mode():
 				email_queue.send_now(mail.name)
-				sender.drain([str(mail.name)])
+				dispatch.send(sender.ACTION_TYPE, [str(mail.name)])
 		self.assertEqual((len(sink.mails), self.statuses()), (1, ["Completed"]))
 
 

@@ -165,7 +165,7 @@ class TestWhateverHappens(MarketingTestCase):
 	@staticmethod
 	def mails_of(rows) -> Counter:
 		"""Return {(action, customer): how many mails these rows are, or become}."""
-		mails = {(row.action, row.customer, row.email_queue or row.run) for row in rows}
+		mails = {(row.action, row.customer, row.handle or row.run) for row in rows}
 		return Counter((action, customer) for action, customer, _mail in mails)
 
 	def check_once(self) -> None:

@@ -6,7 +6,7 @@ import frappe
 
 from marketing_automation import api
 from marketing_automation.channels.email import sender
-from marketing_automation.engine import settle, withdrawal
+from marketing_automation.engine import dispatch, settle, withdrawal
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.factories import in_days
@@ -34,7 +34,7 @@ class TestWithdrawal(MarketingTestCase):
 		withdrawal.enqueue.assert_called_once_with()
 		withdrawal.take_back()
 		self.assertEqual(
-			{(row.status, row.reason, row.email_queue) for row in self.ledger()},
+			{(row.status, row.reason, row.handle) for row in self.ledger()},
 			{("Cancelled", "Campaign inactive", None)},
 		)
 		self.assertEqual((self.mails(), frappe.db.count("Email Queue Recipient")), ([], 0))
@@ -78,7 +78,7 @@ class TestWithdrawal(MarketingTestCase):
 		self.paused(campaign)
 		settle.settle()
 		with patch.object(sender._Sender, "send") as send:
-			sender.drain(names)
+			dispatch.send(sender.ACTION_TYPE, names)
 		send.assert_not_called()
 
 	def test_other_campaigns_are_left_alone(self):

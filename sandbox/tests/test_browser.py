@@ -38,6 +38,8 @@ def site():
 def test_in_a_browser(site):
 	bench, url = site
 	users = {"MARKETER": MARKETER, "SPANISH_MARKETER": SPANISH_MARKETER, "STRANGER": STRANGER}
-	done = desk.browse(bench, desk.BROWSER / "tests.cjs", DESK_URL=url, PASSWORD=PASSWORD, **users)
+	reporter = ("--test-reporter", desk.BROWSER / "reporter.cjs")
+	done = desk.browse(bench, *reporter, desk.BROWSER / "tests.cjs", DESK_URL=url, PASSWORD=PASSWORD, **users)
+	# What failed stands first, for long outputs are cut.
 	assert done.returncode == 0, done.stdout
 	assert "from a recipe to the answer why" in done.stdout, done.stdout

@@ -12,7 +12,9 @@ from email.utils import getaddresses, parseaddr
 
 import frappe
 from frappe import _
+from frappe.core.utils import html2text
 from frappe.email.doctype.email_account.email_account import EmailAccount
+from frappe.email.email_body import get_formatted_html
 from frappe.email.queue import get_unsubscribe_message
 from frappe.utils import cint, now_datetime
 
@@ -20,7 +22,7 @@ from marketing_automation import unsubscribe
 from marketing_automation.channels.email import address as mailboxes
 from marketing_automation.channels.email import layout, mime, reach, sender, smtp_errors, templates
 from marketing_automation.channels.email import queue as email_queue
-from marketing_automation.engine.channel import Message, Unsendable
+from marketing_automation.engine.channel import Message, Rendered, Unsendable
 from marketing_automation.engine.language import in_language
 from marketing_automation.engine.model import COMPLETED, FAILED, QUEUED, Reason, Recipient
 from marketing_automation.engine.names import ByName
@@ -29,6 +31,8 @@ from marketing_automation.engine.schedule import AFTER
 
 REFERENCE_DOCTYPE = "Lifecycle Campaign"
 REACHES_CUSTOMER = True
+HANDLE_DOCTYPE = "Email Queue"
+PER_JOB = 1000
 
 # More than the five minutes that RQ gives a job that sends, less than the fifteen after which newer versions of
 # Frappe would send again by themselves what may have been sent.
@@ -240,7 +244,7 @@ def compose(prepared: Prepared, message: Message) -> dict:
 	return mail
 
 
-def render(prepared: Prepared, message: Message) -> tuple[templates.Rendered, str]:
+def render(prepared: Prepared, message: Message) -> tuple[Rendered, str]:
 	"""Return subject and body as they read, without the frame of a mail, and their language. Raises Unsendable."""
 	template, language = _template(prepared, message)
 	try:
@@ -250,6 +254,17 @@ def render(prepared: Prepared, message: Message) -> tuple[templates.Rendered, st
 		raise Unsendable(Reason.TEMPLATE_ERROR, str(e)) from e
 	body = templates.in_direction(mail.body, template, message.action, language)
 	return dataclasses.replace(mail, body=body), language
+
+
+def as_read(mail: templates.Rendered) -> tuple[str, str]:
+	"""Return a rendered mail in the site's frame, as HTML and as plain text, in the session's language.
+
+	Where its link to unsubscribe leads is the customer's own: the text has dots there. At most 3 queries.
+	"""
+	link = get_unsubscribe_message(_("Unsubscribe"), None)
+	framed = get_formatted_html(mail.subject, mail.body, unsubscribe_link=link)
+	text = html2text(mail.body) + link.text.replace(mime.UNSUBSCRIBE_URL, "...")
+	return framed, email_queue.without_table_lines(text)
 
 
 def _template(prepared: Prepared, message: Message) -> tuple[templates.Template, str]:
@@ -366,16 +381,16 @@ def _throttled(account: EmailAccount) -> str:
 
 
 def hand_over(composed: list[dict]) -> list[dict]:
-	"""Write the Email Queue rows of a batch and return {"email_queue": name} of each. See email_queue.insert."""
+	"""Write the Email Queue rows of a batch and return {"handle": name} of each. See email_queue.insert."""
 	if sender.throttle():
 		sender.take_room([mail["email_account"] or "" for mail in composed])
 	names = email_queue.insert([{**mail, "send_after": sender.OUT_OF_REACH} for mail in composed])
-	return [{"email_queue": name} for name in names]
+	return [{"handle": name} for name in names]
 
 
-def dispatch(handed_over: list[dict]) -> None:
-	"""Have the mails sent that are now in Email Queue."""
-	sender.enqueue([fields["email_queue"] for fields in handed_over])
+def dispatch(handles: list[str]) -> list[str]:
+	"""Send those of the mails that wait for us; return those that there was no time for. See `sender.drain`."""
+	return sender.drain(handles)
 
 
 def recall(rows: list[dict]) -> dict[str, dict]:
@@ -384,7 +399,7 @@ def recall(rows: list[dict]) -> dict[str, dict]:
 	Somebody can have told Email Queue to retry, or the server had taken it after all. 4 queries.
 	"""
 	table = frappe.qb.DocType("Email Queue")
-	names = {row.email_queue for row in rows}
+	names = {row.handle for row in rows}
 	status = {
 		str(name): status
 		for name, status in (
@@ -397,7 +412,7 @@ def recall(rows: list[dict]) -> dict[str, dict]:
 	accepted = _accepted(names)
 	alive = {name for name, value in status.items() if value != "Error" or name in accepted}
 	_delete(set(status) - alive)
-	return {row.name: {"status": QUEUED} for row in rows if row.email_queue in alive}
+	return {row.name: {"status": QUEUED} for row in rows if row.handle in alive}
 
 
 def withdraw(rows: list[dict], only_left_behind: bool = False) -> set[str]:
@@ -410,7 +425,7 @@ def withdraw(rows: list[dict], only_left_behind: bool = False) -> set[str]:
 	found = (
 		frappe.qb.from_(table)
 		.select(table.name, table.modified)
-		.where(table.name.isin(list({row.email_queue for row in rows}) or [""]))
+		.where(table.name.isin(list({row.handle for row in rows}) or [""]))
 		.where(table.status == "Not Sent")
 		.where(table.send_after == sender.OUT_OF_REACH)
 		# As in `_is_being_sent`.
@@ -421,7 +436,7 @@ def withdraw(rows: list[dict], only_left_behind: bool = False) -> set[str]:
 		found = [(name, modified) for name, modified in found if sender.is_left_behind(modified)]
 	names = {str(name) for name, _modified in found}
 	_delete(names)
-	return {row.name for row in rows if row.email_queue in names}
+	return {row.name for row in rows if row.handle in names}
 
 
 def asked_again() -> set[str]:
@@ -455,7 +470,7 @@ def outcomes(rows: list[dict]) -> dict[str, dict]:
 	it. (Frappe would leave it so for ever, or, from version 16 on, make it "Not Sent" again after 15 minutes.) One more
 	query each.
 	"""
-	names = {row.email_queue for row in rows if row.email_queue}
+	names = {row.handle for row in rows if row.handle}
 	queue = {
 		str(row.name): row
 		for row in frappe.get_all(
@@ -473,7 +488,7 @@ def outcomes(rows: list[dict]) -> dict[str, dict]:
 	}
 	found = {}
 	for row in rows:
-		mail = queue.get(row.email_queue)
+		mail = queue.get(row.handle)
 		if not mail:
 			# Somebody deleted it, perhaps while it was being sent.
 			found[row.name] = {
@@ -483,7 +498,7 @@ def outcomes(rows: list[dict]) -> dict[str, dict]:
 					"The mail was deleted from the Email Queue before its outcome was written down, so nobody knows whether it left. The mail server's log knows, by the Message-ID. Retry if it has not."
 				),
 			}
-		elif mail.status == "Sent" or row.email_queue in accepted:
+		elif mail.status == "Sent" or row.handle in accepted:
 			found[row.name] = {"status": COMPLETED, "error": None, "executed_at": mail.modified}
 		elif mail.status == "Error":
 			# Older versions keep the server's words in the ledger row (kept_errors.remember_mail_error).
@@ -496,7 +511,7 @@ def outcomes(rows: list[dict]) -> dict[str, dict]:
 				"temporary": smtp_errors.is_temporary(error),
 				"executed_at": mail.modified,
 			}
-		elif row.email_queue in unknown:
+		elif row.handle in unknown:
 			found[row.name] = {
 				"status": FAILED,
 				"reason": Reason.OUTCOME_UNKNOWN,

@@ -29,7 +29,7 @@ def keep_mail_error(name: str, error: BaseException) -> None:
 		return
 	text = "".join(traceback.format_exception(error))[-2000:]
 	table = frappe.qb.DocType(ledger.DOCTYPE)
-	frappe.qb.update(table).set(table.error, text).where(table.email_queue == str(name)).where(
+	frappe.qb.update(table).set(table.error, text).where(table.handle == str(name)).where(
 		table.status == QUEUED
 	).run()
 	# Of a job that failed nothing else is left: it has been rolled back already.

@@ -20,12 +20,13 @@ from frappe.model.base_document import get_controller
 from frappe.utils import cint, cstr, get_datetime, get_hook_method, now_datetime
 from rq.timeouts import BaseTimeoutException
 
+from marketing_automation import compat
 from marketing_automation.channels.email import kept_errors, mime, smtp_errors
-from marketing_automation.engine import consent, identity, ledger, settle
-from marketing_automation.engine.language import in_the_sites_language
+from marketing_automation.engine import consent, identity, ledger
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.transaction import committed
 
+ACTION_TYPE = "Send Email"
 DOCTYPE = "Email Queue"
 RECIPIENT = "Email Queue Recipient"
 # The `send_after` of a mail that waits for a job of ours, and of one that a job has taken. Frappe sends neither, also
@@ -34,7 +35,6 @@ OUT_OF_REACH = datetime(2999, 12, 31)
 TAKEN = datetime(2999, 12, 30)
 # A mail that is older was looked at too long ago to be sent.
 FRESH_FOR = timedelta(minutes=15)
-MAILS_PER_JOB = 1000
 READ_AT_ONCE = 50
 # RQ gives a job of the short queue five minutes, and Frappe a server two minutes to answer.
 SECONDS_PER_JOB = 150
@@ -92,21 +92,13 @@ def is_left_behind(modified: datetime) -> bool:
 	return abs(now_datetime() - modified) > FRESH_FOR
 
 
-def enqueue(names: list[str]) -> None:
-	"""Have background jobs send these rows now, unless nothing is to be sent."""
-	if held_back():
-		return
-	for first in range(0, len(names), MAILS_PER_JOB):
-		frappe.enqueue(
-			drain, queue="short", names=names[first : first + MAILS_PER_JOB], now=frappe.flags.in_test
-		)
+def drain(names: list[str]) -> list[str]:
+	"""Send those of the rows that wait for us; return those that there was no time for.
 
-
-@in_the_sites_language
-def drain(names: list[str]) -> None:
-	"""Send those of the rows that wait for us, and close their ledger rows. The entry point of the job."""
+	What was not sent because nobody answered waits for `settle`.
+	"""
 	if held_back():
-		return
+		return []
 	sender, read, left = _Sender(), {}, []
 	deadline = time.monotonic() + SECONDS_PER_JOB
 	try:
@@ -122,9 +114,7 @@ def drain(names: list[str]) -> None:
 		frappe.db.rollback()
 		sender.write_down()
 		sender.quit()
-	# Out of time: another job goes on. What was not sent because nobody answered waits for `settle`.
-	enqueue([name for name in left if name not in sender.unsent])
-	committed(ledger.refresh_soon, settle.close({"email_queue": ["in", names]}))
+	return [name for name in left if name not in sender.unsent]
 
 
 def _ours(names: list[str]) -> dict[str, dict | None]:
@@ -267,7 +257,7 @@ class _Sender:
 			"modified_by = %(user)s where name = %(name)s and status = 'Not Sent' and send_after = %(waiting)s",
 			{**changed, "name": mail.name, "waiting": OUT_OF_REACH, "taken": TAKEN},
 		)
-		return bool(frappe.db._cursor.rowcount)
+		return bool(compat.changed_rows())
 
 	def _send_frappes_way(self, mail: dict, account) -> None:
 		"""Send by Email Queue's `send`."""
@@ -334,8 +324,9 @@ def _of_paused(mails: list[str]) -> set[str]:
 		frappe.qb.from_(table)
 		.join(campaign)
 		.on(campaign.name == table.campaign)
-		.select(table.email_queue)
-		.where(table.email_queue.isin(mails))
+		.select(table.handle)
+		.where(table.handle.isin(mails))
+		.where(table.channel == ACTION_TYPE)
 		.where(campaign.is_active == 0)
 	).run()
 	return {name for (name,) in rows}

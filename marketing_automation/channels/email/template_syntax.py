@@ -279,17 +279,7 @@ def judge(source: str, environment: Environment, variables: dict) -> Judged:
 
 def scan(source: str) -> None:
 	"""Raise Refused on a source that is too large to be read at all. One pass over it."""
-	length = len(EMBEDDED.sub("", source)) if "base64" in source else len(source)
-	if length > MOST_SOURCE:
-		raise Refused(
-			_("It has {0} characters; a message may have {1}. Shorten it.").format(length, MOST_SOURCE)
-		)
-	if (elements := source.count("<")) > MOST_ELEMENTS:
-		raise Refused(
-			_("It has {0} tags, such as {1}; a message may have {2}. Shorten it.").format(
-				elements, "<p>", MOST_ELEMENTS
-			)
-		)
+	check_size(source)
 	starts = [match.start() for match in TAG.finditer(source)]
 	if len(starts) > MOST_TAGS:
 		raise Refused(
@@ -308,6 +298,21 @@ def scan(source: str) -> None:
 			_(
 				"It has {0} characters inside of tags, such as {1}; a message may have {2}. Shorten it."
 			).format(inside, "{{ }}", MOST_IN_TAGS)
+		)
+
+
+def check_size(source: str) -> None:
+	"""Raise Refused on HTML, a template or what it makes of an example, that has too much to be looked through."""
+	length = len(EMBEDDED.sub("", source)) if "base64" in source else len(source)
+	if length > MOST_SOURCE:
+		raise Refused(
+			_("It has {0} characters; a message may have {1}. Shorten it.").format(length, MOST_SOURCE)
+		)
+	if (elements := source.count("<")) > MOST_ELEMENTS:
+		raise Refused(
+			_("It has {0} tags, such as {1}; a message may have {2}. Shorten it.").format(
+				elements, "<p>", MOST_ELEMENTS
+			)
 		)
 
 

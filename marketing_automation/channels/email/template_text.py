@@ -7,6 +7,7 @@ import html
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
@@ -24,13 +25,18 @@ MAY_HIDE = re.compile(
 	r"|<\s*(?:style|script|title|head|!)",
 	re.IGNORECASE,
 )
+# What stands in two of these is not one word.
+BLOCKS = set(
+	"address article blockquote br center dd div dl dt footer h1 h2 h3 h4 h5 h6 header hr li ol p pre section table td th"
+	" tr ul".split()
+)
 NEVER_SHOWN = {"style", "script", "head", "title", "template", "noscript"}
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 SHOWN = {"img", "video", "svg"}
 # Letters that look empty: fillers of Hangul and Braille, joiners, selectors of variants.
 LOOKS_EMPTY = re.compile("[\ufe00-\ufe0f\u180b-\u180f\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]")
 # Lookalikes that Unicode does not count as compatible.
-BRACES = str.maketrans("❴❵⦃⦄", "{}{}")
+BRACES = {"❴": "{", "❵": "}", "⦃": "{", "⦄": "}"}
 
 PRIVATE = re.compile(r"\bprivate/+(?:\./+)*files/|(?:file|blob):/*\w", re.IGNORECASE)
 
@@ -38,9 +44,37 @@ WORDS = r"[A-Za-z_][\w .|:-]{0,60}?"
 BROKEN = re.compile(
 	rf"\\?\{{\s*\\?\{{|\{{\s*%\s*\w|\}}\s*\\?\}}|\{{\s*{FILLED_IN}+\s*\}}|\{{\s*[\w.]*{FILLED_IN}[\w.]*\s*\}}"
 )
+# What other tools fill in, by the names that are usual for it, in some languages. Marks that could as well be a writer's
+# own ([sic], :-), $20) count only round one of these.
+OF_WHOM = r"(?:(?:contact|user|customer|client|subscriber|recipient|member|lead|account|person|profile|company|merge)s?[ _.:-])?"
+FIELD = OF_WHOM + "(?:{})".format(
+	"|".join(
+		(
+			r"(?:(?:first|last|full|given|family|middle|user|nick|sur|company|customer|client|contact|account|product|item)"
+			r"[ _.-]?)?names?|[fl][ _-]?names?",
+			r"e?[ _-]?mail(?:[ _-]?(?:address|id))?|salutation|greeting|phone(?:[ _-]?number)?|zip[ _-]?code",
+			r"(?:company|customer|client|recipient|subscriber)(?:[ _-]?(?:id|no|number|code))?|(?:order|user)[ _-]?(?:id|no|number)",
+			r"expir(?:y|ation|es)(?:[ _-]?(?:date|on))?|due[ _-]?date|serial(?:[ _-]?(?:no|number))",
+			r"(?:unsubscribe|view[ _-]?online|web[ _-]?version|preferences)[ _-]?(?:link|url)",
+			"nombres?(?:[ _-]?(?:completo|cliente))?|apellidos?|correo(?:[ _-]?electr[oó]nico)?|clientes?|empresa|tel[eé]fono",
+			"usuario|producto|fecha[ _-]?(?:de[ _-]?)?(?:vencimiento|expiraci[oó]n)",
+			"(?:vor|nach|kunden|firmen)namen?|anrede|firma|kunde",
+			"pr[eé]nom|nom|soci[eé]t[eé]|nome|cognome|sobrenome|azienda",
+		)
+	)
+)
 OTHER_TOOLS = re.compile(
 	"|".join(
 		(
+			rf"\{{[^\w{{}}\n]{{0,3}}(?i:{FIELD})(?:[^\w{{}}\n][^{{}}\n]{{0,40}})?\}}",
+			rf"\[[^\w\[\]\n]{{0,3}}(?i:{FIELD})[^\w\[\]\n]{{0,3}}\]",
+			rf"[«‹<]\s*(?i:{FIELD})\s*[»›>]",
+			rf"%(?i:{FIELD})%",
+			rf"(?<!\w)(?P<mark>[#@~$!^|]{{1,2}})(?i:{FIELD})(?P=mark)(?!\w)",
+			rf"(?<![\w:/.])[:$](?i:{FIELD})(?![\w:@])",
+			rf"(?<![\w$])\$[(\[](?i:{FIELD})[)\]]",
+			r"(?<![\w%])%(?:\d\$)?[sd](?![\w%])",
+			r"\{\d{1,2}\}",
 			r"\*\|[^|\n]{1,60}\|\*",
 			r"\[\[[^\[\]\n]{1,60}\]\]",
 			r"<<\s*[A-Za-z_][\w .]{0,60}>>",
@@ -59,7 +93,9 @@ OTHER_TOOLS = re.compile(
 			r"%%[A-Za-z_][\w .]{0,60}%%",
 			r"\[?%[A-Za-z_]\w{2,60}%\]?",
 			r"\[[A-Z][A-Z0-9_]{2,60}\]",
-			r"\[\s*[a-z]+_[a-z_]+\s*\]",
+			r"\[\s*[a-z]+[_-][a-z_-]+\s*\]",
+			r"[{\[]\s*[a-z]+(?:[A-Z][a-z]+)+\s*[}\]]",
+			r"\{\s*[a-z]+-[a-z-]+\s*\}|##[a-z]+-[a-z-]+##|%[A-Za-z]+-[A-Za-z-]+%",
 			r"\[\s*(?i:your|first|last|full|insert|customer|company)\b[^\[\]\n]{0,30}\]",
 			r"\b__[A-Z][A-Z0-9_]{1,60}?__\b",
 			r"@@\w{1,60}@@",
@@ -68,7 +104,9 @@ OTHER_TOOLS = re.compile(
 )
 BARE = re.compile(r"\b[a-z]+_[a-z_]+\b")
 # Before a browser takes them for tags of HTML.
-AS_TAGS = re.compile(r"<<?\s*([A-Za-z]\w{1,60})\s*>>|<([A-Za-z]+_\w{1,60})\s*>")
+AS_TAGS = re.compile(
+	rf"<<?\s*([A-Za-z]\w{{1,60}})\s*>>|<([A-Za-z]+_\w{{1,60}})\s*>|<\s*(?i:{FIELD})\s*>|<\?(?:php|=)[^>]{{0,60}}"
+)
 # In an address, where a percent sign begins a character.
 IN_ADDRESSES = re.compile(r"%[A-Za-z_]{4,60}%|\*\|[^|\n]{1,60}\|\*")
 ADDRESSES = {"href", "src", "background", "action", "srcset"}
@@ -88,6 +126,7 @@ class _Reader(HTMLParser):
 		values = {name: value or "" for name, value in attrs}
 		style = re.sub(r"\s", "", values.get("style", "")).lower()
 		hidden = tag in NEVER_SHOWN or "hidden" in values or _hides(style)
+		self.part(tag)
 		if tag not in VOID:
 			self.open.append((tag, hidden))
 			self.names[tag] += 1
@@ -105,7 +144,12 @@ class _Reader(HTMLParser):
 		if tag not in VOID:
 			self.handle_endtag(tag)
 
+	def part(self, tag):
+		if tag in BLOCKS and not self.hidden:
+			self.seen.append("\n")
+
 	def handle_endtag(self, tag):
+		self.part(tag)
 		while self.names[tag]:
 			name, hidden = self.open.pop()
 			self.names[name] -= 1
@@ -208,8 +252,16 @@ def as_read(text: str) -> str:
 		if plain == text:
 			break
 		text = plain
-	text = unicodedata.normalize("NFKC", text).translate(BRACES)
-	return text.translate({ord(char): None for char in {*text} if unicodedata.category(char) == "Cf"})
+	# One character by one: as a whole, a text could become eighteen times as long.
+	return text.translate({ord(char): _plain(char) for char in {*text} if not char.isascii()})
+
+
+def _plain(char: str) -> str:
+	"""Return what a character looks like in plain letters and signs; nothing where it has no width."""
+	if unicodedata.category(char) == "Cf":
+		return ""
+	plain = unicodedata.normalize("NFKC", char)
+	return BRACES.get(char) or (plain if len(plain) <= 3 else char)
 
 
 def braces(subject: str, body: str, names: set[str]) -> tuple[list[str], list[str]]:
@@ -218,9 +270,9 @@ def braces(subject: str, body: str, names: set[str]) -> tuple[list[str], list[st
 	subject, body: as rendered, or as written with FILLED_IN in the place of each tag. names: of the variables.
 	"""
 	reader = _read(body)
-	texts = [as_read(text) for text in (subject, "".join(reader.seen), *reader.values)]
+	texts = _each(as_read(text) for text in (subject, "".join(reader.seen), *reader.values))
 	# An address inside of an address is encoded twice.
-	addresses = [as_read(unquote(unquote(value))) for value in reader.addresses]
+	addresses = _each(as_read(unquote(unquote(value))) for value in reader.addresses)
 	broken, others = [], []
 	for match in AS_TAGS.finditer(body):
 		(broken if _is_ours(match.group(), names) else others).append(match.group())
@@ -238,9 +290,9 @@ def braces(subject: str, body: str, names: set[str]) -> tuple[list[str], list[st
 			marked.append(match.group())
 			(broken if _is_ours(match.group(), names) else others).append(match.group())
 		# The name of a variable without any marks.
-		if text not in addresses and not marked:
+		if text in texts and not marked:
 			others += [word for word in BARE.findall(text) if word in names]
-	for value in reader.addresses:
+	for value in _each(reader.addresses):
 		for match in IN_ADDRESSES.finditer(value):
 			(broken if _is_ours(match.group(), names) else others).append(match.group())
 	return _distinct(broken), _distinct(others)
@@ -251,6 +303,11 @@ def _is_ours(tag: str, names: set[str]) -> bool:
 	words = re.findall(r"[a-z]\w*", tag.strip("_%@").lower())
 	word = words[0] if words else ""
 	return word in names and ("_" in word or tag.startswith(("{", "$", "#")))
+
+
+def _each(texts: Iterable[str]) -> dict[str, None]:
+	"""Return the texts, each once, in their order."""
+	return dict.fromkeys(texts)
 
 
 def _distinct(found: list[str]) -> list[str]:

@@ -22,8 +22,9 @@ from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from marketing_automation import erpnext_schema
-from marketing_automation.channels.email import template_syntax, template_text
+from marketing_automation.channels.email import template_errors, template_syntax, template_text
 from marketing_automation.channels.email.template_syntax import Amount, Refused
+from marketing_automation.engine.channel import Rendered
 from marketing_automation.engine.language import CODE, of_the_site
 from marketing_automation.engine.source import Variable, all_sources
 
@@ -188,14 +189,6 @@ class Template:
 	words: Words = PINS
 
 
-@dataclass(frozen=True)
-class Rendered:
-	"""A mail's subject (one line of text) and body (HTML)."""
-
-	subject: str
-	body: str
-
-
 def load(names: set[str], words: Words = PINS) -> dict[str, Template | str]:
 	"""Return each Email Template compiled, or the error (text) that it has. 1 query."""
 	return {name: made for (name, _words), made in load_for({(name, words) for name in names}).items()}
@@ -241,7 +234,7 @@ def compile_template(doc, words: Words = PINS) -> Template:
 		else:
 			text = _(
 				"The Email Template {0} has a mistake in line {1}: {2}. Correct it and save again."
-			).format(doc.name, e.lineno, e.message)
+			).format(doc.name, e.lineno, template_errors.in_words(e))
 		cause = e
 	if not doc.use_html and "<table" in (doc.response or ""):
 		text += " " + _(
@@ -395,6 +388,7 @@ def validate(doc, combines: bool = False, after: bool = False, words: Words = PI
 			warnings.append(f"{case}: {e}")
 			continue
 		if body not in looked_at:
+			_check_size(template, body)
 			_check_files(template, body)
 			looked_at[body] = not template.says and template_text.is_blank(body)
 		if looked_at[body]:
@@ -475,6 +469,7 @@ def _marks(template: Template, doc) -> tuple[list[str], list[str]]:
 		[template.subject, template.body],
 		for_reader(example_context(2, 30, words=template.words), "en"),
 	)
+	_check_size(template, body)
 	broken, others = template_text.braces(subject, body, names)
 	for more, found in zip(
 		(broken, others),
@@ -494,6 +489,16 @@ def _without_tags(source: str) -> str:
 		elif kind in ("variable_end", "block_end"):
 			pieces.append(template_text.FILLED_IN if kind == "variable_end" else "")
 	return "".join(pieces)
+
+
+def _check_size(template: Template, body: str) -> None:
+	"""Refuse a body that is too large to be looked through: a short template with loops can make one."""
+	try:
+		template_syntax.check_size(body)
+	except Refused as e:
+		raise TemplateInvalid(
+			_("The Email Template {0} makes too much of a few items. {1}").format(template.name, e)
+		) from e
 
 
 def _check_files(template: Template, body: str) -> None:
@@ -673,7 +678,7 @@ def fill(template: Template, parts: list[Callable], values: dict) -> list[str]:
 				"The Email Template {0} cannot be filled in: {1}. Available: {2}; in each of items: {3}."
 			).format(
 				template.name,
-				e,
+				template_errors.in_words(e),
 				", ".join(names_of(template.words)),
 				", ".join(item_names_of(template.words)),
 			)

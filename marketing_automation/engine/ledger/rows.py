@@ -17,6 +17,7 @@ import frappe
 from frappe.query_builder.functions import Count
 from frappe.utils import create_batch, now_datetime
 
+from marketing_automation import compat
 from marketing_automation.engine import long_lists
 from marketing_automation.engine.model import (
 	CANCELLED,
@@ -27,6 +28,7 @@ from marketing_automation.engine.model import (
 	PENDING,
 	QUEUED,
 	SKIPPED,
+	DueEvent,
 	PlannedMessage,
 	Reason,
 	message_key,
@@ -42,7 +44,7 @@ STATUSES = (PENDING, QUEUED, COMPLETED, FAILED, SKIPPED, CANCELLED)
 # From which status a row may go where. What has been sent stays so; what was not can be tried again (`reopen`). What was
 # Queued and is taken out of its queue unsent is Pending again.
 TRANSITIONS = {
-	PENDING: {QUEUED, FAILED, SKIPPED, CANCELLED},
+	PENDING: {QUEUED, COMPLETED, FAILED, SKIPPED, CANCELLED},
 	QUEUED: {COMPLETED, FAILED, CANCELLED, PENDING},
 	FAILED: {PENDING},
 	SKIPPED: {PENDING},
@@ -58,14 +60,18 @@ KEY_IN_SQL = (
 FIELDS = (
 	*("name", "campaign", "trigger", "action", "company", "run", "due_on", "status", "reason", "attempts"),
 	*("customer", "reference_doctype", "reference_name", "item_code", "occurrence_date"),
-	*("message_key", "suppression_key", "next_attempt_at", "email_queue"),
+	*("message_key", "suppression_key", "next_attempt_at", "channel", "handle"),
+	*("evidence_doctype", "evidence_name"),
 )
 # What each row has for itself, and what many rows have in common.
 OWN = ("name", "message_key", "suppression_key", "customer", "reference_name", "recipient")
+# What shows why, where a document does: few rows have it.
+EVIDENCE = ("evidence_doctype", "evidence_name")
 COMMON = (
 	"campaign",
 	"trigger",
 	"action",
+	"channel",
 	"company",
 	"reference_doctype",
 	"item_code",
@@ -175,6 +181,7 @@ def _insert(rows: list[_Row], run: str) -> int:
 			row.message.campaign["name"],
 			event.rule.trigger["name"],
 			row.message.action["name"],
+			row.message.action["action_type"],
 			event.company,
 			event.reference_doctype,
 			event.item_code,
@@ -190,20 +197,28 @@ def _insert(rows: list[_Row], run: str) -> int:
 		# Names and keys are hex digits: nothing to quote.
 		once = f"'{row.suppression_key}'" if row.suppression_key else "null"
 		values.append(
-			f"({groups.setdefault(group, len(groups))},'{row.name}','{row.message_key}',{once},"
-			f"%({number}a)s,%({number}b)s,%({number}c)s)"
+			f"{groups.setdefault(group, len(groups))},'{row.name}','{row.message_key}',{once},"
+			f"%({number}a)s,%({number}b)s,%({number}c)s"
 		)
+	own_columns = OWN
+	if any(row.reason == Reason.GOAL_REACHED for row in rows):
+		own_columns = (*OWN, *EVIDENCE)
+		for number, row in enumerate(rows):
+			evidence = evidence_of(row.message.event, row.reason)
+			keys = [f"{number}{column}" for column in EVIDENCE]
+			parameters.update(zip(keys, evidence.values(), strict=True))
+			values[number] += f",%({')s,%('.join(keys)})s"
 	shared = []
 	for group, number in groups.items():
 		keys = [f"{column}{number}" for column in COMMON]
 		parameters.update(zip(keys, group, strict=True))
 		shared.append(f"({number},%({')s,%('.join(keys)})s)")
-	own, common = (", ".join(f"`{column}`" for column in columns) for columns in (OWN, COMMON))
+	own, common = (", ".join(f"`{column}`" for column in columns) for columns in (own_columns, COMMON))
 	# What rows share goes to the database once for all of them: to read it for each took a sixth of its time.
 	frappe.db.sql(
 		f"""insert ignore into `tab{DOCTYPE}`
 			({own}, {common}, creation, modified, owner, modified_by, run, executed_at)
-		with own (number, {own}) as (values {",".join(values)}),
+		with own (number, {own}) as (values ({"),(".join(values)})),
 			common (number, {common}) as (values {",".join(shared)})
 		select {own}, {common}, %(now)s, %(now)s, %(user)s, %(user)s, %(run)s,
 			case when status = %(pending)s then null else %(now)s end
@@ -211,7 +226,13 @@ def _insert(rows: list[_Row], run: str) -> int:
 		order by message_key""",
 		parameters,
 	)
-	return frappe.db._cursor.rowcount
+	return compat.changed_rows()
+
+
+def evidence_of(event: DueEvent | None, reason: str | None) -> dict[str, str | None]:
+	"""Return the fields of a ledger row that name the document that shows why it was not sent, empty where none does."""
+	reached = event.reached if event and reason == Reason.GOAL_REACHED else None
+	return dict(zip(EVIDENCE, reached[:2] if reached else (None, None), strict=True))
 
 
 def _written(names: list[str]) -> set[str]:
@@ -238,10 +259,11 @@ def held(keys: set[str]) -> set[str]:
 	return set(_winners(list(keys)))
 
 
-def pending_together(campaign: str, customers: set[str]) -> list[str]:
-	"""Return the Pending rows of a campaign that go out in one message with others of these customers. 1 query.
+def pending_together(campaign: str, channel: str | None, customers: set[str]) -> tuple[list[str], set[str]]:
+	"""Return the Pending rows of a campaign that go out by a channel in one message with others of these customers, and
+	for which of the customers a run is still claiming: nothing goes out to those until it has all. 1 query.
 
-	None where the campaign does not combine. None of a run that is still claiming: those go out when it has all.
+	Neither where the campaign does not combine.
 	"""
 	table, doc, run = (
 		frappe.qb.DocType(DOCTYPE),
@@ -254,13 +276,16 @@ def pending_together(campaign: str, customers: set[str]) -> list[str]:
 		.on(table.campaign == doc.name)
 		.left_join(run)
 		.on(run.name == table.run)
-		.select(table.name)
+		.select(table.name, table.customer, run.status)
 		.where(long_lists.among(doc.name, "campaigns") & (doc.combine_messages == 1))
 		.where(long_lists.among(table.customer, "customers"))
 		.where(table.status == PENDING)
-		.where(run.status.isnull() | (run.status != "Running"))
+		# None of rows that older code has claimed.
+		.where(table.channel == channel if channel else table.channel.isnull())
 	)
-	return [name for (name,) in long_lists.run(query, campaigns=[campaign], customers=customers)]
+	rows = long_lists.run(query, campaigns=[campaign], customers=customers)
+	claimed = {customer for _name, customer, status in rows if status == "Running"}
+	return [name for name, customer, _status in rows if customer not in claimed], claimed
 
 
 def lock_pending(names: list[str]) -> list[dict]:
@@ -384,6 +409,7 @@ def reopen(rows: list[dict]) -> set[str]:
 			"error": None,
 			"executed_at": None,
 			"next_attempt_at": None,
+			**evidence_of(None, None),
 		}
 		for row in rows
 	}
@@ -430,6 +456,7 @@ def assign(rows: list[dict]) -> None:
 			"message_key": key_of(row),
 			"status": row.status,
 			"reason": row.reason,
+			**{column: row[column] for column in EVIDENCE},
 		}
 		for row in rows
 	}
@@ -478,14 +505,14 @@ def put_back(rows: list[dict]) -> None:
 
 
 def pending(filters: dict) -> list[dict]:
-	"""Return name, campaign, customer, run, attempts and error of the Pending rows, those of one customer together. 1 query.
+	"""Return name, campaign, channel, customer, run, attempts and error of the Pending rows, those of one customer together. 1 query.
 
 	The campaign with the fewest rows comes first, so that it need not wait for the others.
 	"""
 	rows = frappe.get_all(
 		DOCTYPE,
 		filters={"status": PENDING, **filters},
-		fields=["name", "campaign", "customer", "run", "attempts", "error"],
+		fields=["name", "campaign", "channel", "customer", "run", "attempts", "error"],
 		order_by="campaign asc, customer asc, name asc",
 	)
 	sizes = Counter(row.campaign for row in rows)

@@ -61,7 +61,7 @@ def units_of_run(run: str) -> dict:
 		frappe.qb.from_(table)
 		.select(
 			table.status,
-			Count(table.email_queue).distinct(),
+			Count(table.handle).distinct(),
 			Count(table.reference_name).distinct(),
 		)
 		.where(table.run == run)

@@ -14,7 +14,11 @@ frappe.ui.form.on("Email Template", {
 				"blue"
 			);
 		}
-		if (rights.actions.length) frm.events.explain_campaign(frm, rights.actions);
+		if (rights.actions.length) {
+			await marketing_automation.ready();
+			if (frm.doc.name !== template) return;
+			frm.events.explain_campaign(frm, rights.actions);
+		}
 		if (rights.may_release) {
 			const label = rights.released
 				? __("No Longer Let Marketers Edit")

@@ -8,7 +8,7 @@ marketing_automation.journey = {
 			if (frm.doc.name !== campaign) return;
 			// Drawn anew, it leaves the keyboard where it was.
 			const { switch: box } = wrapper[0].contains(document.activeElement) ? document.activeElement.dataset : {};
-			wrapper.html(journey.length ? this.html(frm, journey) : this.nothing(frm));
+			wrapper.html(journey.length ? this.html(frm, journey) : this.nothing());
 			if (box) wrapper.find(`[data-switch="${CSS.escape(box)}"]`).trigger("focus");
 			if (journey.length) this.look_ahead(frm, wrapper);
 			wrapper.off(".journey");
@@ -136,7 +136,7 @@ marketing_automation.journey = {
 			.finally(() => frm.trigger("draw_journey"));
 	},
 
-	nothing(frm) {
+	nothing() {
 		return `${marketing_automation.empty(
 			__("This campaign has no trigger yet. A trigger says when a message is sent; its action says which one.")
 		)}

@@ -1,7 +1,5 @@
 // What the app's screens have in common: words, colours, tables, and the way to the ledger.
 
-frappe.provide("marketing_automation");
-
 Object.assign(marketing_automation, {
 	STATUS_COLORS: {
 		Pending: "orange",
@@ -559,6 +557,6 @@ $(document)
 marketing_automation.make_number_input = frappe.ui.form.ControlInt.prototype.make_input;
 frappe.ui.form.ControlInt.prototype.make_input = function () {
 	marketing_automation.make_number_input.call(this);
-	if (!/^(Lifecycle|Marketing Automation) /.test(this.doctype || "")) return;
+	if (!marketing_automation.OURS.test(this.doctype || "")) return;
 	this.$input.off("focus").on("focus", (e) => e.currentTarget.select());
 };

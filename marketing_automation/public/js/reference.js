@@ -4,7 +4,7 @@ frappe.ui.form.on(cur_frm.doctype, {
 		if (frm.is_new() || !frappe.model.can_read("Lifecycle Execution Log")) return;
 		frm.add_custom_button(
 			__("Messages: What and Why"),
-			() => marketing_automation.why.reference(frm.doctype, frm.doc.name),
+			() => marketing_automation.ready().then((ma) => ma.why.reference(frm.doctype, frm.doc.name)),
 			__("View")
 		);
 	},

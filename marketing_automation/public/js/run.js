@@ -108,7 +108,7 @@ marketing_automation.run = {
 
 	draw(wrapper, progress) {
 		const ma = marketing_automation;
-		const { Pending, Queued, Completed, Failed, Skipped, Cancelled } = progress.counts;
+		const { Queued } = progress.counts;
 		const ended = this.ENDED.includes(progress.status);
 		const percent = progress.total
 			? Math.floor((100 * progress.done) / progress.total)

@@ -11,6 +11,7 @@ marketing_automation.why = {
 				__("Nothing is coming: no active campaign waits for anything of this customer's.")
 			),
 			found.withheld.length ? this.steps(__("Will Not Come"), found.withheld) : "",
+			this.inactive(found.inactive),
 		]);
 	},
 
@@ -103,9 +104,21 @@ marketing_automation.why = {
 		return `<h5>${__("What Happened")}</h5>${body}`;
 	},
 
+	// What drafts and paused campaigns would send is counted, so that what will be sent does not drown in it.
+	inactive(campaigns) {
+		if (!campaigns.length) return "";
+		const ma = marketing_automation;
+		const lines = campaigns.map(
+			({ campaign, state, messages }) =>
+				`<li>${ma.link("Lifecycle Campaign", campaign)} ${ma.pill(ma.state(state), ma.STATE_COLORS[state])}
+				${ma.escape(ma.count(messages, __("1 message"), __("{0} messages", [ma.number(messages)])))}</li>`
+		);
+		return `<h5>${__("If These Campaigns Were Active")}</h5><ul>${lines.join("")}</ul>`;
+	},
+
 	steps(title, rows, nothing) {
 		const ma = marketing_automation;
-		const colors = { Coming: "green", Withheld: "orange", "Not due": "gray" };
+		const colors = { Coming: "green", "Would not be sent": "orange", Withheld: "orange", "Not due": "gray" };
 		const body = rows.length
 			? ma.table(
 					[

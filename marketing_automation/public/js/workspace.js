@@ -1,24 +1,9 @@
 // The app's workspace: what stands in the way of sending above its blocks, and its words in the user's language.
 
 marketing_automation.workspace = {
-	NAME: "Marketing Automation",
-	// What Frappe translates of an onboarding step in newer versions only.
-	TEXTS: ["description", "callback_title", "callback_message", "report_description"],
-
-	start() {
-		const onboarding = frappe.widget.widget_factory.onboarding.prototype;
-		const usual = onboarding.show_step;
-		const { TEXTS } = this;
-		onboarding.show_step = function (step) {
-			for (const text of TEXTS) if (step[text]) step[text] = __(step[text]);
-			return usual.call(this, step);
-		};
-		frappe.router.on("change", () => this.opened());
-	},
-
 	is_shown() {
 		const route = frappe.get_route();
-		return route[0] === "Workspaces" && route[route.length - 1] === this.NAME;
+		return route[0] === "Workspaces" && route[route.length - 1] === marketing_automation.WORKSPACE;
 	},
 
 	// Frappe draws all workspaces on one page, and draws the blocks of one a while after it is opened.
@@ -51,5 +36,3 @@ marketing_automation.workspace = {
 		}
 	},
 };
-
-marketing_automation.workspace.start();

@@ -3,7 +3,7 @@
 
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
-const { answered, closeDialog, dialog, fromRecipe, go, inBrowser, openForm, openList, openNew, settled, until } = require(
+const { becomes, closeDialog, dialog, escape, fromRecipe, go, inBrowser, openForm, openList, openNew, PATIENCE, settled, until } = require(
 	"./harness.cjs"
 );
 const { examine } = require("./axe.cjs");
@@ -18,7 +18,7 @@ test("what is off, in the way, on its way or went wrong is read by all as well",
 			const problems = ["red", "orange"].map((level) => ({ level, text: "In the way.", route: "List/Lifecycle Run" }));
 			await page.route(/api\.health/, (route) => route.fulfill({ json: { message: problems } }));
 			await page.route(/api\.journey/, async (route) => {
-				const response = await route.fetch();
+				const response = await route.fetch({ timeout: PATIENCE });
 				const json = await response.json();
 				const [first, second] = json.message;
 				first.enabled = first.actions[0].enabled = second.actions[0].enabled = 0;
@@ -103,19 +103,8 @@ test("a day of the calendar is called by its date and what it has", async () => 
 	);
 });
 
-// Close the dialog on top by keyboard. Bootstrap does not hear the key while a dialog moves.
-async function escape(page) {
-	const open = await page.locator(".modal.show").count();
-	for (let presses = 0; (await page.locator(".modal.show").count()) === open && presses < 10; presses++) {
-		await page.keyboard.press("Escape");
-		await page.waitForTimeout(300);
-	}
-	assert.equal(await page.locator(".modal.show").count(), open - 1, "Escape did not close it");
-}
-
-// Wait until it has the focus, which comes back when the dialog has gone.
-const focused = (page, locator) =>
-	locator.elementHandle().then((element) => until(page, (element) => element === document.activeElement, element));
+// Wait until it has the focus, which comes back when the dialog has gone; what is drawn anew is looked for again.
+const focused = (locator) => becomes(() => locator.evaluate((it) => it === document.activeElement), true, `${locator} has the focus`);
 const inDialog = (page) => page.evaluate(() => Boolean(document.activeElement.closest(".modal.show")));
 
 test("the keyboard goes into each dialog, Escape closes it, and then it goes on where it was", async () => {
@@ -139,7 +128,7 @@ test("the keyboard goes into each dialog, Escape closes it, and then it goes on 
 				await settled(page);
 				await until(page, () => document.activeElement.closest(".modal.show"));
 				await escape(page);
-				await focused(page, opener);
+				await focused(opener);
 			};
 			for (const opener of openers) await through(opener);
 
@@ -155,9 +144,9 @@ test("the keyboard goes into each dialog, Escape closes it, and then it goes on 
 			await settled(page);
 			assert.ok(await inDialog(page));
 			await escape(page);
-			await focused(page, day);
+			await focused(day);
 			await escape(page);
-			await focused(page, openers[1]);
+			await focused(openers[1]);
 
 			// A part of the journey that is drawn anew keeps it.
 			const box = page.locator("[data-switch]").first();
@@ -165,9 +154,9 @@ test("the keyboard goes into each dialog, Escape closes it, and then it goes on 
 			await page.keyboard.press("Space");
 			await page.locator(".lifecycle-step.off").waitFor();
 			await settled(page);
-			await focused(page, page.locator("[data-switch]").first());
+			await focused(page.locator("[data-switch]").first());
 			await page.keyboard.press("Space");
-			await answered(page, () => !document.querySelector(".lifecycle-step.off"));
+			await becomes(() => page.locator(".lifecycle-step.off").count(), 0);
 
 			await openList(page, "Lifecycle Campaign");
 			await through(page.getByRole("button", { name: "New from Recipe" }));
@@ -183,7 +172,7 @@ test("the keyboard goes into each dialog, Escape closes it, and then it goes on 
 			await dialog(page).getByText("What Happened").waitFor();
 			await settled(page);
 			await escape(page);
-			await focused(page, menu);
+			await focused(menu);
 		},
 		{ as: MARKETER }
 	);

@@ -129,8 +129,8 @@ test("a message leads to its text, and the text says which words there are", asy
 			await dialog(page).getByRole("link", { name: "Change the Text" }).click();
 			await formOf(page, "Email Template");
 			await page.locator(".lifecycle-words").getByText("{{ customer_name }}", { exact: true }).waitFor();
-			assert.equal(await page.locator(".modal.show").count(), 0);
-			assert.equal(await page.getByText("Email Reply Example").count(), 0);
+			await harness.becomes(() => page.locator(".modal.show").count(), 0);
+			await harness.becomes(() => page.getByText("Email Reply Example").count(), 0);
 			await page.locator(".page-head:visible").getByRole("button", { name: "See the Message" }).click();
 			await dialog(page).locator(".lifecycle-mail iframe").waitFor();
 			await closeDialog(page);
@@ -198,7 +198,7 @@ test("the first steps lead from the workspace to a campaign", async () => {
 			]);
 			await page.getByRole("button", { name: "Open the campaigns" }).click();
 			await dialog(page).getByText("Choose New from Recipe, at the top of this list.").waitFor();
-			await page.keyboard.press("Escape");
+			await harness.escape(page);
 			await page.getByRole("button", { name: "New from Recipe" }).waitFor();
 
 			await openWorkspace(page, "Marketing Automation");

@@ -2,7 +2,7 @@
 
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
-const { formOf, inBrowser, openNew, openReport, save, settled } = require("./harness.cjs");
+const { becomes, formOf, inBrowser, openNew, openReport, save, settled } = require("./harness.cjs");
 
 const { MARKETER } = process.env;
 
@@ -52,6 +52,7 @@ test("who makes a trigger by keyboard, before the date fields are known, saves i
 			const name = page.locator('.form-layout [data-fieldname="trigger_name"] input');
 			await name.fill("By keyboard");
 			for (let step = 0; step < 6; step++) await page.keyboard.press("Tab");
+			await becomes(() => page.evaluate(() => cur_frm.doc.date_field), "warranty_expiry_date");
 			await settled(page);
 			await rest(page);
 			assert.equal(await page.evaluate(() => cur_frm.doc.date_field), "warranty_expiry_date");
@@ -71,14 +72,13 @@ test("what is begun in Date Field and left with Tab is what was marked", async (
 			await input.fill("AMC");
 			await page.locator('.form-layout [data-fieldname="date_field"] li', { hasText: "AMC Expiry Date" }).waitFor();
 			await page.keyboard.press("Tab");
-			await rest(page);
-			assert.equal(await page.evaluate(() => cur_frm.doc.date_field), "amc_expiry_date");
+			await becomes(() => page.evaluate(() => cur_frm.doc.date_field), "amc_expiry_date");
 			await page.evaluate(() => cur_frm.reload_doc());
 			await settled(page);
 
 			await openReport(page, "Expiring Pins");
 			const filter = page.locator('.page-form:visible [data-fieldname="date_field"] input');
-			assert.equal(await filter.inputValue(), "Warranty Expiry Date");
+			await becomes(() => filter.inputValue(), "Warranty Expiry Date");
 			await filter.focus();
 			await page.keyboard.press("Tab");
 			await rest(page);

@@ -5,6 +5,7 @@
 
 const assert = require("node:assert/strict");
 const path = require("node:path");
+const { isDeepStrictEqual } = require("node:util");
 const { chromium } = require("playwright-core");
 
 // Sandbox sites have no realtime server; the Desk keeps asking for one. On a phone Frappe draws no onboarding, and its
@@ -13,6 +14,9 @@ const FRAPPE = /socket\.io|Block «onboarding» skipped|<\w+> attribute \w+: (A 
 // Frappe's own tours of the Desk look for a route before there is one, if the machine is slow; its charts draw
 // themselves anew for a page that was left.
 const FRAPPES_SCRIPTS = /init_onboarding_tour|boundDrawFn/;
+
+// How long a test waits for what is to come, in milliseconds: a machine that has other work may be ten times as slow.
+const PATIENCE = 120_000;
 
 const ARGUMENTS = [
 	// What it draws with a processor's help costs as much again.
@@ -68,8 +72,7 @@ async function openPage(user, phone) {
 	});
 	if (user) await login(context, user, process.env.PASSWORD);
 	const page = await context.newPage();
-	// Generous: the machine may have other work.
-	page.setDefaultTimeout(60000);
+	page.setDefaultTimeout(PATIENCE);
 	return { page, errors: collectErrors(page) };
 }
 
@@ -108,12 +111,26 @@ async function answered(page, condition, argument) {
 	while (!(await page.evaluate(condition, argument))) await page.waitForTimeout(500);
 }
 
-// Wait until the Desk is there and asks the server for nothing any more.
+// Ask until the answer is the wanted one; throws with the last answer when that does not come.
+async function becomes(ask, wanted, message) {
+	const end = Date.now() + PATIENCE;
+	for (;;) {
+		const found = await ask();
+		if (isDeepStrictEqual(found, wanted)) return;
+		if (Date.now() > end) assert.deepEqual(found, wanted, message);
+		await new Promise((done) => setTimeout(done, 100));
+	}
+}
+
+// Wait until the Desk is there, asks the server for nothing, and has begun nothing new when it was looked at again: a
+// reply may lead to the next question. What a question leads to is better waited for by itself.
 async function settled(page) {
-	await until(page, () => window.frappe?.boot && frappe.request.ajax_count === 0);
-	// A reply may lead to the next question.
-	await page.waitForTimeout(150);
-	await until(page, () => frappe.request.ajax_count === 0);
+	await page.evaluate(() => (window.calm = 0));
+	await until(page, () => {
+		const is_calm = window.frappe?.boot && frappe.request.ajax_count === 0 && !window.$?.active;
+		window.calm = is_calm ? (window.calm || 0) + 1 : 0;
+		return window.calm > 3;
+	});
 }
 
 const slug = (name) => name.toLowerCase().replaceAll(" ", "-");
@@ -175,12 +192,16 @@ async function fill(page, field, value) {
 // Save the open form; throws with what the Desk says if it is not saved.
 async function save(page) {
 	await page.locator('.page-head:visible button[data-label="Save"]').click();
+	const outcome = await page.waitForFunction(
+		() => {
+			if (!cur_frm.is_dirty() && !cur_frm.is_new()) return "saved";
+			return $(".modal.show .modal-body").text().trim();
+		},
+		undefined,
+		{ polling: 100 }
+	);
+	assert.equal(await outcome.jsonValue(), "saved", "the form was not saved");
 	await settled(page);
-	const { saved, message } = await page.evaluate(() => ({
-		saved: !cur_frm.is_dirty() && !cur_frm.is_new(),
-		message: $(".modal:visible .modal-body").text().trim(),
-	}));
-	assert.ok(saved, `the form was not saved: ${message}`);
 }
 
 // Write a picture of what is seen into a folder; returns its path.
@@ -193,14 +214,29 @@ async function screenshot(page, folder, name) {
 // The dialog on top.
 const dialog = (page) => page.locator(".modal.show").last();
 
+// Wait until no dialog moves: meanwhile Bootstrap hears neither a click nor a key that closes one.
+const stillness = (page) =>
+	until(page, () => [...document.querySelectorAll(".modal")].every((it) => !$(it).data("bs.modal")?._isTransitioning));
+
 async function closeDialog(page) {
+	await stillness(page);
 	await dialog(page).locator(".btn-modal-close:visible").click();
-	await page.locator(".modal.show").waitFor({ state: "detached" });
+	await becomes(() => page.locator(".modal.show").count(), 0, "a dialog is still open");
+}
+
+// Close the dialog on top by keyboard, and no other.
+async function escape(page) {
+	await stillness(page);
+	const open = await page.locator(".modal.show").count();
+	assert.ok(open, "no dialog is open");
+	await page.keyboard.press("Escape");
+	await becomes(() => page.locator(".modal.show").count(), open - 1, "Escape did not close it");
+	await stillness(page);
 }
 
 // Call one of the app's methods, as the Desk does.
 const call = (page, method, args) =>
-	page.evaluate(([method, args]) => marketing_automation.call(method, args), [method, args]);
+	page.evaluate(([method, args]) => marketing_automation.ready().then((ma) => ma.call(method, args)), [method, args]);
 
 // Choose a recipe in the dialog that offers them.
 const chooseRecipe = (page, name = "subscription_renewal") => dialog(page).locator(`[data-recipe="${name}"]`).click();
@@ -226,6 +262,6 @@ async function activate(page) {
 }
 
 module.exports = {
-	...{ inBrowser, closeBrowser, until, answered, settled, go, openWorkspace, openList, openReport, openForm, formOf, fill },
-	...{ activate, save, screenshot, dialog, closeDialog, call, chooseRecipe, fromRecipe, openNew },
+	...{ inBrowser, closeBrowser, until, answered, becomes, settled, go, openWorkspace, openList, openReport, openForm, formOf, fill },
+	...{ PATIENCE, activate, save, screenshot, dialog, stillness, closeDialog, escape, call, chooseRecipe, fromRecipe, openNew },
 };

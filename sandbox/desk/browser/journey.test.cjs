@@ -5,7 +5,7 @@ const assert = require("node:assert/strict");
 const fs = require("node:fs");
 const { test } = require("node:test");
 const harness = require("./harness.cjs");
-const { activate, chooseRecipe, closeDialog, dialog, formOf, inBrowser, openForm, openList, openNew, openReport } = harness;
+const { activate, becomes, chooseRecipe, closeDialog, dialog, formOf, inBrowser, openForm, openList, openNew, openReport } = harness;
 const { save, settled, until } = harness;
 const { campaignThatRan } = require("./screens.cjs");
 
@@ -73,14 +73,12 @@ test("from a recipe to the answer why", async () => {
 		await dialog(page).getByText("1 mail about 1 product.").waitFor();
 		await dialog(page).getByText(/Skipped\s*1 product/).waitFor();
 		await closeDialog(page);
-		await settled(page);
-		assert.deepEqual([await number(page, "Sent"), await number(page, "Skipped")], [1, 1]);
-		assert.equal(await number(page, "In 7 Days"), 0, "today's are sent, and no more are coming");
+		await becomes(async () => [await number(page, "Sent"), await number(page, "Skipped")], [1, 1]);
+		await becomes(() => number(page, "In 7 Days"), 0, "today's are sent, and no more are coming");
 
 		await page.locator(".lifecycle-action").first().locator(".lifecycle-number", { hasText: "Sent" }).click();
 		await until(page, () => window.cur_list?.doctype === "Lifecycle Execution Log");
-		await settled(page);
-		assert.equal(await page.locator(".list-row-container:visible .list-row").count(), 1);
+		await becomes(() => page.locator(".list-row-container:visible .list-row").count(), 1);
 		await page.locator(".list-row:visible", { hasText: "Ana Browser" }).getByText("Sent", { exact: true }).waitFor();
 		// What is chosen there can be tried again.
 		await page.locator(".list-row:visible .list-row-checkbox").check();
@@ -100,12 +98,14 @@ test("a campaign is paused and resumed", async () => {
 			await openNew(page, "To be paused");
 			await page.locator(".page-head .indicator-pill:visible", { hasText: "Draft" }).waitFor();
 			await activate(page);
+			let drawn = 0;
+			page.on("request", (request) => /marketing_automation\.api\.journey/.test(request.url()) && drawn++);
 			await page.getByRole("button", { name: "Pause" }).click();
 			await page.locator(".page-head .indicator-pill:visible", { hasText: "Paused" }).waitFor();
 			await page.getByText("Paused. Nothing was on its way.").waitFor();
+			// With the form, and then again: the numbers follow what is taken back.
+			await becomes(() => drawn > 1, true, "the journey is drawn again");
 			await settled(page);
-			// The numbers follow what is taken back.
-			await page.waitForRequest(/marketing_automation\.api\.journey/);
 			assert.equal(await page.getByRole("button", { name: "Run Now" }).count(), 0);
 			await activate(page);
 			await page.getByRole("button", { name: "Run Now" }).waitFor();
@@ -170,7 +170,8 @@ test("a trigger is narrowed with the filter builder", async () => {
 			await page.reload();
 			await formOf(page, "Lifecycle Trigger");
 			await page.locator(".lifecycle-filters .filter-field").waitFor();
-			assert.match(await page.locator(".lifecycle-filters .filter-field input").inputValue(), /BROWSER-2/);
+			const shown = () => page.locator(".lifecycle-filters .filter-field input").inputValue();
+			await becomes(async () => /BROWSER-2/.test(await shown()), true, "the filter is shown");
 
 			await page.getByRole("button", { name: "Campaign", exact: true }).click();
 			await formOf(page, "Lifecycle Campaign");
@@ -184,7 +185,7 @@ test("a trigger is narrowed with the filter builder", async () => {
 
 // Let the server's first answer be the beginning only, and the whole come later.
 async function asOfABigNight(page, route) {
-	const response = await route.fetch();
+	const response = await route.fetch({ timeout: harness.PATIENCE });
 	const json = await response.json();
 	if (/at_once=1/.test(route.request().postData() || route.request().url())) json.message.complete = false;
 	else await page.waitForTimeout(500);
@@ -217,14 +218,9 @@ test("what is seen is exported, from the preview and from the reports", async ()
 	);
 });
 
-// Close every dialog by keyboard. Bootstrap does not hear the key while a dialog moves, so it may take another one.
+// Close every dialog by keyboard.
 async function escapeAll(page) {
-	const open = page.locator(".modal.show");
-	for (let presses = 0; (await open.count()) && presses < 10; presses++) {
-		await page.keyboard.press("Escape");
-		await page.waitForTimeout(500);
-	}
-	assert.equal(await open.count(), 0, "a dialog is still open");
+	while (await page.locator(".modal.show").count()) await harness.escape(page);
 }
 
 test("it all works by keyboard", async () => {

@@ -55,12 +55,12 @@ for (const phone of [false, true]) {
 				await openList(page, "Lifecycle Execution Log");
 				await page.evaluate(() => cur_list.filter_area.clear());
 				await settled(page);
-				// All at once: the list may be drawn anew between two questions.
+				// All at once: the list may be drawn anew between two questions. Titles may come after the rows.
 				const cells = await page.waitForFunction(() => {
 					const rows = [...document.querySelectorAll(".list-row")].filter((row) => row.getClientRects().length);
 					const row = rows.find((row) => row.textContent.includes("Mute Browser"));
 					return (
-						row &&
+						row?.textContent.includes("Renewal offer") &&
 						[...row.querySelectorAll(".lifecycle-cell")].map((cell) => {
 							const { left, right } = cell.getBoundingClientRect();
 							return { text: cell.innerText.trim(), is_within: left >= 0 && right <= innerWidth };

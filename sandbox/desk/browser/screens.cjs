@@ -15,7 +15,7 @@ async function campaignThatRan(page, name, language) {
 		campaign
 	);
 	const run = await call(page, "run_now", { campaign });
-	await answered(page, (run) => marketing_automation.call("run_progress", { run }).then((r) => r.status === "Completed"), run);
+	await answered(page, (run) => marketing_automation.ready().then((ma) => ma.call("run_progress", { run })).then((r) => r.status === "Completed"), run);
 	return campaign;
 }
 

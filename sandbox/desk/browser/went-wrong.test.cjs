@@ -152,11 +152,11 @@ test("an error over a dialog is closed by Escape, and what was typed below it st
 			await recipe.locator('[data-fieldname="days"] input').fill("thirty");
 			await recipe.getByRole("button", { name: "Make the Campaign" }).click();
 			await page.locator(".modal.lifecycle-dialog.show .msgprint").getByText("Give the days as numbers").waitFor();
-			await page.keyboard.press("Escape");
-			await until(page, () => document.querySelectorAll(".modal.show").length === 1);
-			await page.waitForTimeout(500);
+			await harness.escape(page);
+			assert.equal(await page.locator(".modal.show").count(), 1);
 			assert.equal(await name.inputValue(), "Typed with care");
-			assert.ok(await page.evaluate(() => cur_dialog.$wrapper[0].contains(document.activeElement)), "the keyboard left it");
+			const hasKeyboard = () => page.evaluate(() => cur_dialog.$wrapper[0].contains(document.activeElement));
+			await harness.becomes(hasKeyboard, true, "the keyboard left it");
 			// Separated as one likes.
 			await recipe.locator('[data-fieldname="days"] input').fill("30; 7 1");
 			await recipe.getByRole("button", { name: "Make the Campaign" }).click();

@@ -17,6 +17,29 @@ WORKS_BY = ("trigger", "action_type", "email_template", "translations", "languag
 
 
 class LifecycleAction(Document):
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+
+		from marketing_automation.marketing_automation.doctype.lifecycle_action_translation.lifecycle_action_translation import (
+			LifecycleActionTranslation,
+		)
+
+		action_name: DF.Data
+		action_type: DF.Literal["Send Email"]
+		active_since: DF.Datetime | None
+		campaign: DF.Link | None
+		email_template: DF.Link | None
+		enabled: DF.Check
+		language: DF.Link | None
+		translations: DF.Table[LifecycleActionTranslation]
+		trigger: DF.Link
+	# end: auto-generated types
+
 	def validate(self):
 		read_numbers(self, "enabled")
 		self.campaign = frappe.db.get_value("Lifecycle Trigger", self.trigger, "campaign")

@@ -8,7 +8,7 @@ from frappe.utils import getdate, now_datetime
 from marketing_automation import template_rights
 from marketing_automation.channels.email import channel as email
 from marketing_automation.desk import campaigns
-from marketing_automation.engine import faults, ledger, overlap, rules, withdrawal
+from marketing_automation.engine import faults, goals, ledger, overlap, rules, withdrawal
 from marketing_automation.engine.channel import channel_for
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.lifecycle import (
@@ -19,8 +19,34 @@ from marketing_automation.lifecycle import (
 )
 from marketing_automation.naming import free_name
 
+GOAL_FIELDS = ("goal", "goal_item", "goal_item_group", "renewal_window", "renews_in_group")
+
 
 class LifecycleCampaign(Document):
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+
+		active_since: DF.Datetime | None
+		campaign_name: DF.Data
+		combine_messages: DF.Check
+		company: DF.Link | None
+		description: DF.SmallText | None
+		duplicate_policy: DF.Literal["Once per expiry", "Once per customer"]
+		duplicated_from: DF.Link | None
+		end_date: DF.Date | None
+		is_active: DF.Check
+		item_group: DF.Link | None
+		pause_reason: DF.SmallText | None
+		paused_at: DF.Datetime | None
+		sender: DF.Data | None
+		start_date: DF.Date | None
+	# end: auto-generated types
+
 	def __init__(self, *args, **kwargs):
 		super().__init__(*args, **kwargs)
 		# Empty stands for all companies. Frappe would fill in that of the user or of the site.
@@ -37,6 +63,7 @@ class LifecycleCampaign(Document):
 		self.validate_dates()
 		email.validate_sender(self.sender)
 		self.validate_policy()
+		self.validate_goal()
 		if self.is_active and (
 			self.is_new()
 			or self.has_value_changed("is_active")
@@ -101,6 +128,19 @@ class LifecycleCampaign(Document):
 				title=_("Policy In Use"),
 			)
 
+	def validate_goal(self):
+		"""Refuse a goal that cannot work, or that no trigger can reach."""
+		# None says that nobody has been asked (patches/goal_of_renewals.py), and this is an answer.
+		self.goal = self.goal or ""
+		read_numbers(self, "renewal_window", "renews_in_group")
+		# What is broken can be paused.
+		if not any(self.has_value_changed(field) for field in GOAL_FIELDS):
+			return
+		goals.validate(self)
+		if self.goal and not self.is_new():
+			loaded = rules.load([self.name], active_only=False)
+			goals.refuse_misfit(self, {rule.source for rule in loaded})
+
 	def validate_readiness(self):
 		"""Refuse to activate what would send nothing, or could not send."""
 		loaded = [] if self.is_new() else rules.load([self.name], active_only=False)
@@ -110,6 +150,7 @@ class LifecycleCampaign(Document):
 				_("The campaign has no enabled trigger. Add one, or enable one, and then activate it."),
 				title=_("Nothing To Send"),
 			)
+		goals.refuse_misfit(self, {rule.source for rule in enabled})
 		for rule in enabled:
 			actions = [action for action in rule.actions if action.enabled]
 			if not actions:

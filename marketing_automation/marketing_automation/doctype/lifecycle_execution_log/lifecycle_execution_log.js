@@ -39,6 +39,13 @@ frappe.ui.form.on("Lifecycle Execution Log", {
 		frm.set_df_property("reason", "formatter", (value) =>
 			marketing_automation.escape(marketing_automation.reason(value))
 		);
+		frm.set_df_property("channel", "formatter", (value) => marketing_automation.escape(__(value || "")));
+		const doctype = frm.doc.__onload?.handle_doctype;
+		frm.set_df_property("handle", "formatter", (value) =>
+			value && doctype && frappe.model.can_read(doctype)
+				? `<a href="${frappe.utils.get_form_link(doctype, value)}">${marketing_automation.escape(value)}</a>`
+				: marketing_automation.escape(value || "")
+		);
 		const again = { Failed: "retry", Skipped: "send_skipped", Cancelled: "send_skipped" }[frm.doc.status];
 		if (again && frappe.model.can_write("Lifecycle Campaign")) {
 			frm.add_custom_button(again === "retry" ? __("Retry") : __("Send It"), () =>

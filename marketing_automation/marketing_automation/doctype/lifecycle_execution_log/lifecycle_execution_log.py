@@ -3,11 +3,73 @@ from frappe import _
 from frappe.model.document import Document
 
 from marketing_automation.engine import ledger, retention
+from marketing_automation.engine.channel import channel_for, is_served
 from marketing_automation.engine.model import COMPLETED, PENDING, QUEUED
 from marketing_automation.lifecycle import refuse_rename
 
 
 class LifecycleExecutionLog(Document):
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+
+		action: DF.Link | None
+		attempts: DF.Int
+		campaign: DF.Link | None
+		channel: DF.Data | None
+		company: DF.Link | None
+		customer: DF.Link | None
+		due_on: DF.Date | None
+		error: DF.Code | None
+		executed_at: DF.Datetime | None
+		handle: DF.Data | None
+		item_code: DF.Link | None
+		message_key: DF.Data | None
+		next_attempt_at: DF.Datetime | None
+		occurrence_date: DF.Date | None
+		provider_id: DF.Data | None
+		reason: DF.Literal[
+			"",
+			"No customer",
+			"Returned",
+			"Customer not found",
+			"Customer disabled",
+			"Customer frozen",
+			"No e-mail address",
+			"Invalid e-mail address",
+			"Unsubscribed",
+			"Already told",
+			"Missed",
+			"Expired meanwhile",
+			"Expiry changed",
+			"Owner changed",
+			"Serial number not found",
+			"Campaign inactive",
+			"Template error",
+			"Sending failed",
+			"Outcome unknown",
+			"Outside campaign dates",
+			"No longer matches",
+			"Trigger broken",
+		]
+		recipient: DF.Data | None
+		reference_doctype: DF.Link | None
+		reference_name: DF.DynamicLink | None
+		run: DF.Link | None
+		status: DF.Literal["Pending", "Queued", "Completed", "Failed", "Skipped", "Cancelled"]
+		suppression_key: DF.Data | None
+		trigger: DF.Link | None
+	# end: auto-generated types
+
+	def onload(self):
+		"""Tell the form of which DocType the handle is, so that it can lead there."""
+		if is_served(self.channel):
+			self.set_onload("handle_doctype", channel_for(self.channel).HANDLE_DOCTYPE)
+
 	def validate(self):
 		frappe.throw(
 			_("The message log is written by the campaigns themselves and cannot be changed by hand."),
@@ -20,7 +82,7 @@ class LifecycleExecutionLog(Document):
 
 	def on_trash(self):
 		"""Keep what was sent, may have been sent, or is about to be; what was never tried can go."""
-		if self.status in (PENDING, QUEUED, COMPLETED) or self.attempts or self.email_queue:
+		if self.status in (PENDING, QUEUED, COMPLETED) or self.attempts or self.handle:
 			frappe.throw(
 				_(
 					"This row is what keeps {0} from getting the same message again. It cannot be deleted."

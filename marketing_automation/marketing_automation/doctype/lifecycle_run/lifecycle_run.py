@@ -7,6 +7,35 @@ from marketing_automation.lifecycle import refuse_rename
 
 
 class LifecycleRun(Document):
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+
+		campaign: DF.Link | None
+		cancelled: DF.Int
+		completed: DF.Int
+		due: DF.Int
+		duration: DF.Duration | None
+		error: DF.Code | None
+		failed: DF.Int
+		finished_at: DF.Datetime | None
+		known: DF.Int
+		left_out: DF.LongText | None
+		night: DF.Date | None
+		overlaps: DF.LongText | None
+		pending: DF.Int
+		queued: DF.Int
+		reopened: DF.Int
+		run_type: DF.Literal["Scheduled", "Manual"]
+		skipped: DF.Int
+		started_at: DF.Datetime | None
+		status: DF.Literal["Running", "Delivering", "Completed", "Failed", "Interrupted"]
+	# end: auto-generated types
+
 	def validate(self):
 		if not self.flags.by_engine:
 			frappe.throw(

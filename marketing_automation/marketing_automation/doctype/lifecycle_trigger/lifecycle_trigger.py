@@ -27,6 +27,25 @@ WORKS_BY = (*DEFINITION, "item_group", "filters")
 
 
 class LifecycleTrigger(Document):
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+
+		active_since: DF.Datetime | None
+		campaign: DF.Link
+		date_field: DF.Autocomplete
+		days_offset: DF.Int
+		enabled: DF.Check
+		filters: DF.Code | None
+		item_group: DF.Link | None
+		trigger_name: DF.Data | None
+		trigger_type: DF.Literal["Before Expiration", "On Expiration", "After Expiration"]
+	# end: auto-generated types
+
 	def validate(self):
 		read_numbers(self, "enabled", "days_offset")
 		if not only_switched_off(self, WORKS_BY):

@@ -17,6 +17,28 @@ LIMITS = {
 
 
 class MarketingAutomationSettings(Document):
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+
+		bound_to: DF.Data | None
+		catch_up_nights: DF.Int
+		chunk_size: DF.Int
+		cleared_until: DF.Date | None
+		mails_per_minute: DF.Int
+		max_attempts: DF.Int
+		overdue_told_at: DF.Datetime | None
+		pause_count: DF.Int
+		pause_share: DF.Int
+		resume_after_minutes: DF.Int
+		retry_after_minutes: DF.Int
+		sent_lately: DF.SmallText | None
+	# end: auto-generated types
+
 	def validate(self):
 		kept = frappe.db.get_singles_dict(self.doctype)
 		for field in KEPT:

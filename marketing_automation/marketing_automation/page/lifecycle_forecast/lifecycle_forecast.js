@@ -13,7 +13,7 @@ frappe.pages["lifecycle-forecast"].on_page_load = function (wrapper) {
 	});
 	const body = $('<div class="lifecycle-forecast-page frappe-card"></div>').appendTo(page.main);
 	function show() {
-		marketing_automation.forecast.draw(body, campaign.get_value() || null);
+		marketing_automation.ready().then((ma) => ma.forecast.draw(body, campaign.get_value() || null));
 	}
 	show();
 };

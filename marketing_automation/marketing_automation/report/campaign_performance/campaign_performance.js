@@ -39,6 +39,8 @@ frappe.query_reports["Campaign Performance"] = {
 		},
 	],
 
+	onload: () => marketing_automation.ready(),
+
 	formatter(value, row, column, data, default_formatter) {
 		// Where nothing has come to an end yet there is no share of it.
 		if (column.fieldname === "sent_percent" && value == null) return "";

@@ -166,9 +166,9 @@ def _columns(level: tuple[str, ...]) -> list[dict]:
 	columns.append(
 		{
 			"fieldname": "sent_percent",
-			"label": _("Sent (%)"),
+			"label": _("Accepted by the Server (%)"),
 			"fieldtype": "Percent",
-			"width": 110,
+			"width": 200,
 		}
 	)
 	return columns
@@ -241,7 +241,7 @@ def _summary(by_action: Counter) -> list[dict]:
 	if percent is not None:
 		summary.append(
 			{
-				"label": _("Sent (%)"),
+				"label": _("Accepted by the Server (%)"),
 				"value": percent,
 				"datatype": "Percent",
 				"indicator": "Green",

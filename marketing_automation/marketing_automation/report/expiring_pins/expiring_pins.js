@@ -22,8 +22,9 @@ frappe.query_reports["Expiring Pins"] = {
 			reqd: 1,
 			on_change(report) {
 				const dates = report.get_filter("date_field");
-				marketing_automation.ask("offers", { source: report.get_filter_value("source") }).then((found) => {
-					marketing_automation.offer(dates, found.date_fields);
+				return marketing_automation.ready().then(async (ma) => {
+					const found = await ma.ask("offers", { source: report.get_filter_value("source") });
+					ma.offer(dates, found.date_fields);
 					dates.set_value(found.date_fields[0]?.value || "");
 				});
 			},
@@ -43,18 +44,18 @@ frappe.query_reports["Expiring Pins"] = {
 	],
 
 	onload(report) {
-		const offer = (fieldname, offered) => {
+		const offer = (ma, fieldname, offered) => {
 			const filter = report.get_filter(fieldname);
-			marketing_automation.offer(filter, offered);
+			ma.offer(filter, offered);
 			filter.set_formatted_input(filter.get_value());
 		};
-		// Of other document types there is no list: each trigger says which one.
-		marketing_automation
-			.ask("sources")
-			.then((found) => offer("source", found.filter(({ value }) => value !== "Other DocType")));
-		marketing_automation
-			.ask("offers", { source: report.get_filter_value("source") || "Serial No" })
-			.then((found) => offer("date_field", found.date_fields));
+		return marketing_automation.ready().then((ma) => {
+			// Of other document types there is no list: each trigger says which one.
+			ma.ask("sources").then((found) => offer(ma, "source", found.filter(({ value }) => value !== "Other DocType")));
+			ma.ask("offers", { source: report.get_filter_value("source") || "Serial No" }).then((found) =>
+				offer(ma, "date_field", found.date_fields)
+			);
+		});
 	},
 
 	formatter(value, row, column, data, default_formatter) {
