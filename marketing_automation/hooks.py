@@ -45,14 +45,20 @@ lifecycle_sources = {
 	"Other DocType": "marketing_automation.sources.other.SOURCE",
 }
 
-# {action type: module that sends}; the contract is in engine/channel.py.
+# {action type: module or object that sends}; the contract is in engine/channel.py.
 lifecycle_channels = {
 	"Send Email": "marketing_automation.channels.email.channel",
+	"Send Webhook": "marketing_automation.channels.webhook.CHANNEL",
+	"Create ToDo": "marketing_automation.channels.colleagues.TODOS",
+	"Notify User": "marketing_automation.channels.colleagues.NOTIFICATIONS",
 }
 
 # {key: dotted path of a goal}; the contract is in engine/goals.py.
 lifecycle_goals = {
 	"Renewed": "marketing_automation.goals.renewed.GOAL",
+	"Bought": "marketing_automation.goals.bought.GOAL",
+	"Ordered": "marketing_automation.goals.ordered.GOAL",
+	"Paid": "marketing_automation.goals.paid.GOAL",
 }
 
 # Older versions of Frappe do not keep what a mail server said.
@@ -78,7 +84,7 @@ has_permission = {
 # ------
 
 # Days, until the administrator says otherwise in Log Settings. Older versions: compat.register_log_clearing.
-default_log_clearing_doctypes = {"Lifecycle Execution Log": 730}
+default_log_clearing_doctypes = {"Lifecycle Execution Log": 730, "Lifecycle Outbox": 30}
 
 user_data_fields = [
 	{"doctype": "Lifecycle Execution Log", "filter_by": "recipient", "redact_fields": ["recipient", "error"]},
@@ -155,4 +161,9 @@ doc_events = {
 }
 
 # What was sent must not stop anyone from deleting a customer or a serial number.
-ignore_links_on_delete = ["Lifecycle Execution Log", "Lifecycle Run", "Lifecycle Template"]
+ignore_links_on_delete = [
+	"Lifecycle Execution Log",
+	"Lifecycle Run",
+	"Lifecycle Template",
+	"Lifecycle Outbox",
+]

@@ -152,6 +152,22 @@ def planning() -> dict:
 	}
 
 
+def goals() -> dict:
+	"""Plan the same night with the goal Renewed and without any."""
+	result = {}
+	for key, goal in (("no_goal", ""), ("goal", "Renewed")):
+		frappe.db.set_value("Lifecycle Campaign", {}, "goal", goal)
+		frappe.db.commit()
+		with statements() as seen, clock() as seconds:
+			messages = [message for page in pages() for message in page]
+		result[f"plan_seconds_1m_10k_{key}"] = seconds()
+		result[f"plan_queries_1m_10k_{key}"] = len(seen)
+		result[f"plan_goal_reached_{key}"] = sum(bool(message.event.reached) for message in messages)
+	frappe.db.set_value("Lifecycle Campaign", {}, "goal", "")
+	frappe.db.commit()
+	return result
+
+
 def planning_memory(site: str) -> dict:
 	"""In a process of its own, as memory once taken is not given back."""
 	command = [sys.executable, __file__, site, "-", "-", "--memory"]
@@ -534,6 +550,7 @@ def measured(arguments, sink: smtp_sink.Sink) -> dict:
 	if "plan" in arguments.parts:
 		data.due(10_000)
 		figures.measure(planning)
+		figures.measure(goals)
 		figures.measure(claiming)
 		data.due(min(200_000, arguments.rows // 5))
 		figures.measure(planning_memory, arguments.site)

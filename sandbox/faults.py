@@ -35,21 +35,24 @@ from frappe.utils.background_jobs import start_worker
 from services import MariaDB, Redis
 
 from marketing_automation import erpnext_schema
+from marketing_automation.channels import outbox, webhook
 from marketing_automation.channels.email import sender
 from marketing_automation.engine import dispatch, ledger, retry, run, settle
 from marketing_automation.engine.model import COMPLETED, FAILED, PENDING, QUEUED, Reason
 from marketing_automation.engine.settings import SETTINGS, limit
 from marketing_automation.engine.transaction import committed
 from marketing_automation.sources import date_field
-from marketing_automation.tests import factories, smtp_sink
+from marketing_automation.tests import factories, http_sink, smtp_sink
 
 ENGINE_QUEUES = "long,default"
 MAIL_QUEUE = "short"
 ALL_QUEUES = f"{ENGINE_QUEUES},{MAIL_QUEUE}"
 MAIL = {"mail_server": "127.0.0.1", "auto_email_id": "shop@company.example"}
-OUR_TABLES = (ledger.DOCTYPE, ledger.RUN, "Email Queue", "Email Queue Recipient", "Error Log")
+OUR_TABLES = (ledger.DOCTYPE, ledger.RUN, "Email Queue", "Email Queue Recipient", outbox.DOCTYPE, "Error Log")
 # In a fork: its parent's connection, which must not be used, nor closed, as mysqlclient's is when nothing refers to it.
 INHERITED = []
+# Where nobody listens.
+NOBODY = "http://127.0.0.1:9/hook"
 SUBJECT = re.compile(rb"^Subject: (FAULT-\d+)\r?$", re.MULTILINE)
 
 
@@ -80,6 +83,8 @@ class Site:
 		self.log = folder / "worker.log"
 		self.services = {"MariaDB": MariaDB(folder / "mariadb"), "Redis": Redis(folder / "redis")}
 		self.sink = sink
+		# A receiver of webhooks, where a fault is about one.
+		self.hook: http_sink.Sink | None = None
 		self.connect()
 		self.pins = self._sell(most)
 
@@ -142,6 +147,36 @@ class Site:
 		frappe.db.commit()
 		self.sink.mails.clear()
 		self.sink.answer = self.sink.reply = None
+		if self.hook:
+			self.hook.calls.clear()
+			self.hook.news.clear()
+			self.hook.answer = lambda headers, body: http_sink.OK
+
+	@contextlib.contextmanager
+	def told_by_webhook(self) -> Iterator[str]:
+		"""Have the campaign call a receiver on loopback, for as long as the block runs; yields its URL."""
+		self.hook = http_sink.Sink(webhook.new_secret())
+		with http_sink.listening(self.hook) as url:
+			self.connect()
+			frappe.db.set_single_value(SETTINGS, "private_webhooks", 1)
+			action = frappe.get_doc("Lifecycle Action", {"trigger": ["is", "set"]})
+			action.update(
+				{"action_type": "Send Webhook", "webhook_url": url, "webhook_secret": self.hook.secret}
+			).save()
+			frappe.db.commit()
+			try:
+				yield url
+			finally:
+				self.connect()
+				action.reload()
+				action.update({"action_type": "Send Email"}).save()
+				frappe.db.commit()
+				self.hook = None
+
+	def waiting_calls(self) -> list[str]:
+		"""Return the handles of the webhooks that wait."""
+		frappe.db.rollback()
+		return frappe.get_all(outbox.DOCTYPE, {"status": outbox.WAITING}, pluck="name", order_by="name asc")
 
 	def pending(self) -> int:
 		"""Return how many rows are not handed over yet, plus runs that have not claimed theirs."""
@@ -175,6 +210,7 @@ class Site:
 			(ledger.DOCTYPE, {"status": PENDING}, "modified"),
 			(ledger.RUN, {"status": "Running"}, "modified"),
 			("Email Queue", {"status": ["in", ["Not Sent", "Sending"]]}, "modified"),
+			(outbox.DOCTYPE, {"status": ["in", [outbox.WAITING, outbox.SENDING]]}, "modified"),
 			# Not whether it `is set`: newer versions ask that with <> '', which MariaDB refuses of a date in an UPDATE.
 			(ledger.DOCTYPE, {"next_attempt_at": [">", "1900-01-01"]}, "next_attempt_at"),
 		):
@@ -222,7 +258,14 @@ class Site:
 		frappe.db.rollback()
 
 	def sent(self) -> Counter:
-		"""Return how many mails about each pin the mail server has taken."""
+		"""Return how many mails about each pin the mail server has taken; or of how many keys the receiver of webhooks has,
+		which takes each key once."""
+		if self.hook:
+			about = {
+				headers["webhook-id"]: said["data"]["items"][0]["serial_no"]
+				for headers, said in self.hook.calls
+			}
+			return Counter(about[key] for key in self.hook.news)
 		return Counter(SUBJECT.search(raw).group(1).decode() for _recipients, raw in self.sink.mails)
 
 	def count(self, result: Result, due: int) -> None:
@@ -591,6 +634,67 @@ def suspended(site: Site, result: Result, times: int, rows: int) -> None:
 		result.lost += sent_meanwhile + rows - waiting
 
 
+def webhook_answers(site: Site, result: Result, times: int, rows: int, answers: list) -> None:
+	"""The receiver answers so to some calls, and takes others; and nothing but that is wrong with it a day later."""
+	with site.told_by_webhook():
+		for _time in range(times):
+			site.reset(rows)
+			site.hook.answer = lambda headers, body: random.choice([http_sink.OK, *answers])
+			deliver_tonight(site)
+			site.hook.answer = lambda headers, body: http_sink.OK
+			deliver_the_rest(site)
+			result.tried += 1
+			site.count(result, rows)
+
+
+def webhook_job_killed(site: Site, result: Result, times: int, rows: int) -> None:
+	"""Kill the job that calls a slow receiver, in the middle of it, and let another one go on."""
+	with site.told_by_webhook():
+		while result.tried < times:
+			site.reset(rows)
+			run.start()
+			site.work_off(ENGINE_QUEUES)
+			site.hook.answer = slowly
+			while result.tried < times and (waiting := site.waiting_calls()):
+				dispatch.enqueue("Send Webhook", waiting)
+				before = len(site.hook.calls)
+				with site.working(1, MAIL_QUEUE):
+					wait_until(lambda before=before: len(site.hook.calls) > before, 30)
+					time.sleep(random.uniform(0, 0.2))
+				result.tried += 1
+				site.services["Redis"].flush()
+			deliver_the_rest(site)
+			site.count(result, rows)
+
+
+def slowly(headers: dict, body: dict) -> tuple:
+	time.sleep(0.02)
+	return http_sink.OK
+
+
+def receiver_killed(site: Site, result: Result, times: int, rows: int) -> None:
+	"""The receiver goes away in the middle of a night, and comes back when all have tried it in vain."""
+	with site.told_by_webhook() as url:
+		for _time in range(times):
+			site.reset(rows)
+			run.start()
+			site.work_off(ENGINE_QUEUES)
+			most = len(site.hook.calls) + rows // 3
+			site.hook.answer = lambda headers, body, most=most: (
+				http_sink.OK if len(site.hook.calls) < most else http_sink.RESET
+			)
+			site.work_off(MAIL_QUEUE)
+			frappe.db.set_value("Lifecycle Action", {"webhook_url": url}, "webhook_url", NOBODY)
+			frappe.db.commit()
+			site.recover(rounds=2)
+			frappe.db.set_value("Lifecycle Action", {"webhook_url": NOBODY}, "webhook_url", url)
+			frappe.db.commit()
+			site.hook.answer = lambda headers, body: http_sink.OK
+			deliver_the_rest(site)
+			result.tried += 1
+			site.count(result, rows)
+
+
 def suspend(site: Site, suspended: bool) -> None:
 	frappe.db.set_default("suspend_email_queue", int(suspended))
 	frappe.db.commit()
@@ -676,6 +780,7 @@ def faults(site: Site, short: bool) -> list[tuple[str, Callable]]:
 	"""Return every fault: (what it is called, a function of a Result that does it)."""
 	rows = 60 if short else 120
 	mails = 6 if short else 20
+	times = 1 if short else 3
 	return [
 		("worker killed", lambda r: kills(site, r, 3 if short else 50, 150 if short else 2000)),
 		("four nights at once", lambda r: nights(site, r, 2 if short else 20, rows)),
@@ -695,6 +800,16 @@ def faults(site: Site, short: bool) -> list[tuple[str, Callable]]:
 		("jobs lost, two pages", lambda r: jobs_lost(site, r, 2 if short else 5, rows)),
 		("sending suspended", lambda r: suspended(site, r, 2 if short else 6, rows)),
 		("the clock jumps", lambda r: clock_jumps(site, r, 2 if short else 6, rows)),
+		("webhook 500", lambda r: webhook_answers(site, r, times, mails, [(500, {}, b"sorry")])),
+		("webhook 429", lambda r: webhook_answers(site, r, times, mails, [(429, {"retry-after": "1"}, b"")])),
+		(
+			"webhook garbage",
+			lambda r: webhook_answers(
+				site, r, times, mails, [http_sink.GARBAGE, http_sink.RESET, http_sink.LOST]
+			),
+		),
+		("webhook job killed", lambda r: webhook_job_killed(site, r, 2 if short else 20, rows)),
+		("receiver killed", lambda r: receiver_killed(site, r, times, mails * 2)),
 	]
 
 

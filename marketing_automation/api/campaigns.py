@@ -16,6 +16,7 @@ from marketing_automation.desk import forecast as forecasts
 from marketing_automation.desk import insight
 from marketing_automation.desk import preview as previews
 from marketing_automation.engine import ledger, overlap, rules
+from marketing_automation.engine.goals import all_goals
 from marketing_automation.engine.model import PENDING, QUEUED
 from marketing_automation.engine.schedule import AFTER, BEFORE
 from marketing_automation.engine.source import all_sources, source_for
@@ -231,6 +232,15 @@ def senders() -> list[str]:
 	"""Return the addresses that a campaign can be sent from."""
 	require(CAMPAIGN, "write")
 	return email.senders()
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def goals() -> list[dict]:
+	"""Return what a campaign can be for: [{"value", "label", "fields": those of the campaign that it takes}]."""
+	require(CAMPAIGN, "read")
+	return [
+		{"value": key, "label": goal.label, "fields": list(goal.fields)} for key, goal in all_goals().items()
+	]
 
 
 @frappe.whitelist(methods=["GET", "POST"])

@@ -9,6 +9,7 @@ from marketing_automation.api.site import health
 from marketing_automation.desk import forecast as forecasts
 from marketing_automation.desk import insight
 from marketing_automation.desk import preview as previews
+from marketing_automation.desk.health import EMAIL
 from marketing_automation.engine import ledger, run, watchdog
 from marketing_automation.engine.visibility import Visibility
 
@@ -39,19 +40,21 @@ def run_preview(campaign: str | None = None) -> dict:
 @frappe.whitelist(methods=["GET", "POST"])
 def run_progress(run: str) -> dict:
 	"""Return {"status", "partly", "due", "known", "reopened", "error", "counts": {status: rows}, "done", "total", "mails",
-	"products"} of a run. 3 queries, and 1 when nothing of it waits any more.
+	"others", "products"} of a run. 3 queries, and 2 when nothing of it waits any more.
 
 	partly: it left out some triggers, and all else goes on. error: of a run of all campaigns only for who may see them all.
-	mails: how many were handed over, None before that; products: {status: how many products its rows are about}.
+	mails: how many were handed over, None before that; others: {action type: how many} of what has left otherwise; products: {status: how many products its rows are about}.
 	"""
 	doc = frappe.get_doc(ledger.RUN, run)
 	doc.check_permission("read")
 	sees_error = doc.campaign or doc.has_permlevel_access_to("error", permission_type="read")
 	counts = ledger.counts_of_run(run)
 	total = sum(counts.values())
-	of_run = {"mails": None, "products": None}
+	of_run = {"mails": None, "others": {}, "products": None}
 	if not counts["Pending"] and doc.status not in ("Running", "Interrupted"):
-		of_run = ledger.units_of_run(run)
+		units = ledger.units_of_run(run)
+		mails = units["sends"].pop(EMAIL, 0)
+		of_run = {"mails": mails, "others": units["sends"], "products": units["products"]}
 	return {
 		**of_run,
 		"status": doc.status,

@@ -133,8 +133,8 @@ def _refusal(action_type: str, campaign) -> str | None:
 
 
 def _actions(campaigns: list[str]) -> list[dict]:
-	"""Return the enabled actions of campaigns, a row for each Email Template: campaign, combine_messages, action_type,
-	trigger_enabled, email_template, translation. 1 query."""
+	"""Return the enabled actions of campaigns, a row for each Email Template: name, campaign, combine_messages,
+	action_type, trigger_enabled, email_template, translation. 1 query."""
 	if not campaigns:
 		return []
 	action, translation = (
@@ -151,6 +151,7 @@ def _actions(campaigns: list[str]) -> list[dict]:
 		.left_join(translation)
 		.on(translation.parent == action.name)
 		.select(
+			action.name,
 			action.campaign,
 			campaign.combine_messages,
 			action.action_type,

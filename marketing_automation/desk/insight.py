@@ -14,7 +14,17 @@ from pypika import Order
 from marketing_automation.channels.email.reach import reach
 from marketing_automation.desk import campaigns as states
 from marketing_automation.desk import forecast
-from marketing_automation.engine import again, consent, faults, ledger, plan, recipients, rules, words
+from marketing_automation.engine import (
+	again,
+	consent,
+	faults,
+	ledger,
+	plan,
+	reached,
+	recipients,
+	rules,
+	words,
+)
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import (
@@ -290,8 +300,11 @@ def _history(filters: dict, visible: Visibility) -> list[dict]:
 			log.status,
 			log.reason,
 			log.error,
+			log.evidence_doctype,
+			log.evidence_name,
 			log.executed_at,
 			log.message_key,
+			log.channel,
 			trigger.trigger_name,
 			action.action_name,
 		)
@@ -322,14 +335,18 @@ def _steps(
 	]
 	pairs = [(event, action) for event in events for action in event.rule.actions]
 	to = recipients.recipients(pairs)
+	marked = reached.marked(
+		[(event, recipient) for (event, _action), recipient in zip(pairs, to, strict=True)], getdate(), broken
+	)
 	known = _known(names)
 	windows = {rule.trigger.name: window for rule, window in plan.windows_for_run(loaded, getdate())}
 	spans, max_attempts = again.spans(loaded, getdate()), limit("max_attempts")
 	items = item_names({event.item_code for event in events})
 	messages = [
 		PlannedMessage(action, event, recipient)
-		for (event, action), recipient in zip(pairs, to, strict=True)
-		if visible.sees(company=event.company, customer=recipient.customer, item_code=event.item_code)
+		for (_event, action), event, recipient in zip(pairs, marked, to, strict=True)
+		if event
+		and visible.sees(company=event.company, customer=recipient.customer, item_code=event.item_code)
 	]
 	taken = ledger.held({key for message in messages if (key := message.suppression_key)})
 	steps = []
@@ -349,7 +366,7 @@ def _steps(
 		if goes_out or not own or not same(own.customer, recipient.customer):
 			steps.append(_step(event.rule, action, state, why, event, recipient, items))
 	if also_unmatched:
-		met = {event.rule.trigger.name for event in events}
+		met = {event.rule.trigger.name for event in marked if event}
 		steps += [
 			_step(rule, action, NOT_DUE, _why_unmatched(rule, broken))
 			for rule in loaded
@@ -418,6 +435,7 @@ def _step(
 		"trigger_name": rule.trigger.trigger_name,
 		"action": action.name,
 		"action_name": action.action_name,
+		"channel": action.action_type,
 		"state": state,
 		"why": why,
 		"reference_doctype": event.reference_doctype if event else None,
@@ -425,6 +443,7 @@ def _step(
 		"item_name": (items.get(event.item_code) or event.item_code) if event else None,
 		"expiry_date": event.occurrence if event else None,
 		"due_on": event.night if event else None,
+		**ledger.evidence_of(event, Reason.GOAL_REACHED),
 		"customer": recipient.customer if recipient else None,
 		"recipient": recipient.address if recipient else None,
 	}

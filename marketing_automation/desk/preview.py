@@ -13,6 +13,7 @@ from itertools import chain
 import frappe
 from frappe.utils import getdate, now_datetime
 
+from marketing_automation.desk.health import EMAIL
 from marketing_automation.engine import again, faults, ledger, long_lists, overlap, plan, rules, schedule
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
@@ -129,7 +130,8 @@ def _looked_at(
 	"""Return {"night", "complete", "counts", "reasons", "rows", "left_out", "broken", "overlaps"}.
 
 	counts: due; of these send, skip, fail and known (in the ledger already); of those to be sent mails (fewer where a
-	campaign combines) and products (fewer where several actions write about one). reasons: {reason: count} of what is
+	campaign combines), others ({action type: how many} of what leaves otherwise) and products (fewer where several
+	actions write about one). reasons: {reason: count} of what is
 	skipped or fails. rows: one dict a message, at most `most`, those to be sent first; its `log` is the ledger row of one
 	that is known. left_out: how many rows are too many. broken: the rules that were left out, see `faults.Fault.as_dict`.
 	overlaps: who hears from another campaign too, see `overlap.find`; none if they are not asked for.
@@ -138,7 +140,7 @@ def _looked_at(
 	"""
 	began, complete = time.monotonic(), True
 	counts = Counter(due=0, send=0, skip=0, fail=0, known=0)
-	reasons, mails, products, written_to = Counter(), set(), set(), defaultdict(set)
+	reasons, sends, products, written_to = Counter(), defaultdict(set), set(), defaultdict(set)
 	by_outcome = {"send": [], "fail": [], "skip": [], "known": []}
 	for page in _judged(windows, night, visible, broken, unplanned):
 		for message, key, log in page:
@@ -148,7 +150,8 @@ def _looked_at(
 			if outcome in ("skip", "fail"):
 				reasons[message.reason] += 1
 			if outcome == "send":
-				mails.add(_mail(message) if message.campaign.combine_messages else key)
+				send = _send(message) if message.campaign.combine_messages else key
+				sends[message.action.action_type].add(send)
 				written_to[message.recipient.customer].add(message.campaign.name)
 				products.add((message.event.reference_doctype, message.event.reference_name))
 			if len(by_outcome[outcome]) < most:
@@ -161,10 +164,12 @@ def _looked_at(
 		overlaps, complete = overlap.find(written_to, night, began + patience)
 	rows = [row for rows in by_outcome.values() for row in rows][:most]
 	_add_item_names(rows)
+	mails = len(sends.pop(EMAIL, ()))
+	others = {action_type: len(found) for action_type, found in sorted(sends.items())}
 	return {
 		"night": night,
 		"complete": complete,
-		"counts": {**counts, "mails": len(mails), "products": len(products)},
+		"counts": {**counts, "mails": mails, "others": others, "products": len(products)},
 		"reasons": dict(reasons.most_common()),
 		"rows": rows,
 		"left_out": counts["due"] - len(rows),
@@ -225,7 +230,7 @@ def _known(messages: list[PlannedMessage]) -> dict[str, dict]:
 	if not messages:
 		return {}
 	log = frappe.qb.DocType(ledger.DOCTYPE)
-	columns = ("name", "message_key", "status", "reason", "attempts")
+	columns = ("name", "message_key", "status", "reason", "attempts", *ledger.EVIDENCE)
 	query = (
 		frappe.qb.from_(log)
 		.select(*[log[column] for column in columns])
@@ -269,18 +274,20 @@ def _suppress(messages: dict[str, PlannedMessage], taken: set[str]) -> None:
 		taken.add(key)
 
 
-def _mail(message: PlannedMessage) -> tuple:
-	"""Return what is the same for all messages of a campaign that combines that go out as one mail."""
+def _send(message: PlannedMessage) -> tuple:
+	"""Return what is the same for all messages of a campaign that combines that go out as one."""
 	return message.action.name, message.recipient.customer
 
 
 def _row(message: PlannedMessage, log: dict | None, outcome: str) -> dict:
 	event, recipient = message.event, message.recipient
+	evidence = log if outcome == "known" else ledger.evidence_of(event, message.reason)
 	return {
 		"outcome": outcome,
 		"status": log.status if outcome == "known" else message.status,
 		"reason": log.reason if outcome == "known" else message.reason,
 		"error": None if outcome == "known" else message.error,
+		**{column: evidence[column] for column in ledger.EVIDENCE},
 		"log": log.name if log else None,
 		"campaign": message.campaign.name,
 		"trigger": event.rule.trigger.name,
@@ -289,6 +296,7 @@ def _row(message: PlannedMessage, log: dict | None, outcome: str) -> dict:
 		"action_name": message.action.action_name,
 		"reference_doctype": event.reference_doctype,
 		"reference_name": event.reference_name,
+		"channel": message.action.action_type,
 		"item_code": event.item_code,
 		"item_name": event.item_code,
 		"customer": recipient.customer,

@@ -71,7 +71,11 @@ def render(action: str, reference_name: str, visible: Visibility, language: str 
 	except Unsendable as e:
 		frappe.throw(frappe.utils.escape_html(str(e)), templates.TemplateInvalid, title=_("Cannot Be Shown"))
 	with in_language(reads):
-		framed, text = email.as_read(mail)
+		if channel.REACHES_CUSTOMER:
+			framed, text = email.as_read(mail)
+		else:
+			# No frame of a mail, and no link to unsubscribe.
+			framed, text = mail.body, frappe.utils.strip_html(mail.body)
 	if templates.EMBED.search(framed):
 		frappe.throw(
 			_("The Email Template embeds a file by its path. Show pictures by their address instead."),

@@ -77,6 +77,11 @@ class Channel(Protocol):
 		unsubscribes. At most 1 query. Default: without an address, for what reaches no customer."""
 		return as_they_are(customers)
 
+	def refusal(self, action: dict, recipient: Recipient) -> str | None:
+		"""Return why an action's message cannot go to a recipient of `addresses`, by what the action says; one of
+		model.Reason, or None. No query. Default: it can."""
+		return None
+
 	def check(self, campaign: Any) -> None:
 		"""Throw a translated error when a campaign (document or dict) could not send now. Default: it can."""
 

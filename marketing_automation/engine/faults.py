@@ -85,7 +85,7 @@ class Faults(dict):
 def sound(loaded: Iterable[Rule], faults: Faults) -> list[Rule]:
 	"""Return the rules that can work, without those of their actions that cannot; the others go into `faults`.
 
-	A switched-off action is left as it is. Queries: at most 2, and those of the sources' `validate` for each rule.
+	A switched-off action is left as it is. Queries: at most 2, and those of the sources' and the goals' `validate` for each rule.
 	"""
 	loaded = list(loaded)
 	gone = _gone(loaded)

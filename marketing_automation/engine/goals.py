@@ -25,7 +25,7 @@ class Asked(NamedTuple):
 class Goal(Protocol):
 	"""What a campaign is for."""
 
-	# What the form calls it, in English, and the fields of the campaign that it takes (all of them optional).
+	# What the form calls it, translated, and the fields of the campaign that it takes (all of them optional).
 	label: str
 	fields: tuple[str, ...]
 
@@ -79,7 +79,7 @@ def refuse_misfit(campaign, sources: set[str]) -> None:
 			_(
 				"The goal {0} cannot be reached by what the triggers are about ({1}). Choose another goal, or none."
 			).format(
-				frappe.bold(_(goal.label, context="Lifecycle Goal")),
+				frappe.bold(goal.label),
 				", ".join(_(source) for source in sorted(sources)),
 			),
 			title=_("Goal Does Not Fit"),

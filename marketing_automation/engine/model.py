@@ -31,6 +31,7 @@ class Reason:
 	CUSTOMER_FROZEN = "Customer frozen"
 	NO_ADDRESS = "No e-mail address"
 	INVALID_ADDRESS = "Invalid e-mail address"
+	NO_ACCOUNT_MANAGER = "No account manager"
 	UNSUBSCRIBED = "Unsubscribed"
 	ALREADY_SENT = "Already sent"
 	MISSED = "Missed"
@@ -57,6 +58,7 @@ CAN_PASS = (
 	Reason.CUSTOMER_FROZEN,
 	Reason.NO_ADDRESS,
 	Reason.INVALID_ADDRESS,
+	Reason.NO_ACCOUNT_MANAGER,
 	Reason.ALREADY_SENT,
 	Reason.MISSED,
 	Reason.DATE_CHANGED,

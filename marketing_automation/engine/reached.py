@@ -58,7 +58,7 @@ def marked(pairs: Iterable[tuple[DueEvent, Recipient]], night: date, broken: Fau
 def _words(rule: Rule, error: Exception) -> str:
 	"""Return what is said of a goal that raises: the marketer chooses another one, and the trigger is not to blame."""
 	return _("The goal {0} cannot be worked out ({1}). Choose another goal in the campaign, or none.").format(
-		_(rule.campaign.goal, context="Lifecycle Goal"), faults.named(error)
+		goal_for(rule.campaign.goal).label, faults.named(error)
 	)
 
 

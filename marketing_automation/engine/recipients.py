@@ -32,8 +32,11 @@ def recipients(messages: list[tuple[DueEvent, dict]]) -> list[Recipient]:
 		if channel and channel.REACHES_CUSTOMER:
 			left = consent.unsubscribes({one.address for one in reached.values() if one.address})
 		for index in indexes:
-			campaign = messages[index][0].rule.campaign
-			found[index] = _recipient(*owned[index], reached, left, campaign)
+			event, action = messages[index]
+			recipient = _recipient(*owned[index], reached, left, event.rule.campaign)
+			if channel and not recipient.reason:
+				recipient.reason = channel.refusal(action, recipient)
+			found[index] = recipient
 	return found
 
 

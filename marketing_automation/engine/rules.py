@@ -50,6 +50,9 @@ ACTION_FIELDS = [
 	"action_type",
 	"email_template",
 	"language",
+	"assign_to",
+	"user",
+	"due_in_days",
 ]
 
 

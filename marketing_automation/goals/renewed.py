@@ -10,19 +10,25 @@ from frappe import _
 from marketing_automation.engine.goals import Asked
 from marketing_automation.engine.model import Reached
 from marketing_automation.engine.schedule import MOST_DAYS
-from marketing_automation.goals import pins
+from marketing_automation.goals import contracts, pins, subscriptions
 
 # {source: which of those who are asked about have the next one}.
 SOURCES: dict[str, Callable[[list[Asked], date], dict[int, Reached]]] = {
 	"Serial No": pins.renewed,
+	"Contract": contracts.renewed,
+	"Subscription": subscriptions.renewed,
 }
 
 
 class Renewed:
 	"""The goal of a campaign that offers a renewal."""
 
-	label = "Renewed"
 	fields = ("renewal_window", "renews_in_group")
+
+	@property
+	def label(self) -> str:
+		"""What the form calls it."""
+		return _("Renewed", context="Lifecycle Goal")
 
 	def fits(self, source: str) -> bool:
 		"""Say whether what a source finds can be renewed."""

@@ -40,7 +40,9 @@ def execute() -> None:
 
 
 def _unanswered() -> list[str]:
-	return frappe.db.sql("select name from `tabLifecycle Campaign` where goal is null order by name", pluck=True)
+	return frappe.db.sql(
+		"select name from `tabLifecycle Campaign` where goal is null order by name", pluck=True
+	)
 
 
 def _offers_renewal(of_campaign: list) -> bool:

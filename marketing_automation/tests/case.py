@@ -19,6 +19,7 @@ from marketing_automation.tests import factories
 
 OURS = (
 	"Lifecycle Execution Log",
+	"Lifecycle Outbox",
 	"Lifecycle Run",
 	"Lifecycle Action Translation",
 	"Lifecycle Action",
@@ -34,6 +35,7 @@ USUAL_SETTINGS = {
 	"pause_share": 20,
 	"pause_count": 10,
 	"mails_per_minute": 0,
+	"private_webhooks": 0,
 }
 # What the engine keeps there, which no form or request changes.
 FORGOTTEN = ("sent_lately", "overdue_told_at", "cleared_until")

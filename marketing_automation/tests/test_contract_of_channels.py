@@ -8,13 +8,15 @@ from unittest.mock import patch
 
 import frappe
 
+from marketing_automation.channels import webhook
 from marketing_automation.channels.email import sender
 from marketing_automation.engine import channel as contract
 from marketing_automation.engine import closing, deliver, dispatch, ledger, settle
 from marketing_automation.engine.channel import Channel, Message, Rendered, channel_for, channels
 from marketing_automation.engine.model import Recipient
+from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.hooks import lifecycle_channels
-from marketing_automation.tests import factories, fake_channel, smtp_sink
+from marketing_automation.tests import factories, fake_channel, http_sink, smtp_sink
 from marketing_automation.tests.case import (
 	MarketingTestCase,
 	outside_test_mode,
@@ -82,6 +84,9 @@ class OfChannel:
 		(name,) = frappe.get_all("Lifecycle Action", {"campaign": campaign.name}, pluck="name")
 		action = frappe.get_doc("Lifecycle Action", name).as_dict()
 		customer = self.customer()
+		factories.pin(customer, in_days(30))
+		with patch.object(deliver, "enqueue"):
+			self.run_night()
 		return Message(
 			key="a key",
 			campaign=campaign.as_dict(),
@@ -92,6 +97,7 @@ class OfChannel:
 				{"serial_no": "PIN-1", "item_code": "PIN", "item_name": "Pin", "expiry_date": in_days(30)}
 			],
 			today=in_days(0),
+			rows=(self.ledger()[0].name,),
 		)
 
 	# -- the promises ----------------------------------------------------------------------------------------------
@@ -249,6 +255,56 @@ class TestEmail(OfChannel, MarketingTestCase):
 		super().send(rows)
 
 
+class TestWebhook(OfChannel, MarketingTestCase):
+	action_type = "Send Webhook"
+
+	def setUp(self):
+		super().setUp()
+		self.sink = http_sink.Sink(webhook.new_secret())
+		self.url = self.enterContext(http_sink.listening(self.sink))
+		frappe.db.set_single_value(SETTINGS, "private_webhooks", 1)
+		frappe.db.commit()
+
+	def fields(self) -> dict:
+		return {"email_template": None, "webhook_url": self.url, "webhook_secret": self.sink.secret}
+
+	def incomplete(self) -> dict:
+		return {"webhook_url": "example.com"}
+
+	def left(self) -> list[str]:
+		return list(self.sink.news.elements())
+
+
+class OfColleagues(OfChannel):
+	def setUp(self):
+		super().setUp()
+		self.manager = factories.user("Sales User")
+		self.before = set(self.documents())
+
+	def customer(self) -> str:
+		return factories.customer(account_manager=self.manager)
+
+	def fields(self) -> dict:
+		return {"email_template": factories.usual_template(), "assign_to": "Account Manager"}
+
+	def incomplete(self) -> dict:
+		return {"assign_to": "User", "user": None}
+
+	def documents(self) -> list[str]:
+		return frappe.get_all(self.channel.HANDLE_DOCTYPE, pluck="name", order_by="name asc")
+
+	def left(self) -> list[str]:
+		return [name for name in self.documents() if name not in self.before]
+
+
+class TestToDo(OfColleagues, MarketingTestCase):
+	action_type = "Create ToDo"
+
+
+class TestNotification(OfColleagues, MarketingTestCase):
+	action_type = "Notify User"
+
+
 class TestAnotherApps(OfChannel, MarketingTestCase):
 	action_type = fake_channel.ACTION_TYPE
 
@@ -288,7 +344,11 @@ ENQUEUE = dispatch.enqueue
 
 class TestRegistered(MarketingTestCase):
 	def test_each_of_ours_is_tested(self):
-		tested = {case.action_type for case in OfChannel.__subclasses__()}
+		tested = {
+			case.action_type
+			for case in (*OfChannel.__subclasses__(), *OfColleagues.__subclasses__())
+			if hasattr(case, "action_type")
+		}
 		self.assertEqual(set(lifecycle_channels) - tested, set())
 
 	def test_each_keeps_the_contract(self):

@@ -13,7 +13,14 @@ from marketing_automation.engine.visibility import Visibility
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, mail_subject
 from marketing_automation.tests.factories import in_days
-from marketing_automation.tests.sources_to_try import BIRTHDAY, KINDS, Kind, forget_dates, registered, template
+from marketing_automation.tests.sources_to_try import (
+	BIRTHDAY,
+	KINDS,
+	Kind,
+	forget_dates,
+	registered,
+	template,
+)
 
 FAKE = "Test Party"
 

@@ -24,7 +24,9 @@ class RenewalTestCase(MarketingTestCase):
 			**{"goal": "Renewed", **fields},
 		)
 
-	def bought(self, expires: int, posted: int, customer: str | None = None, count: int = 1, **sale) -> list[str]:
+	def bought(
+		self, expires: int, posted: int, customer: str | None = None, count: int = 1, **sale
+	) -> list[str]:
 		"""Return serial numbers that a customer bought in one sale, `posted` days ago, and that expire in so many days."""
 		names = factories.received(count, sale.pop("item_code", None))
 		doc = factories.sold(customer or self.customer, names, **sale)
@@ -171,7 +173,7 @@ class TestTheCustomerHasTheNextOne(RenewalTestCase):
 
 class TestWhatIsNoRenewal(RenewalTestCase):
 	def test_pins_bought_together_never_renew_each_other(self):
-		pin, *others = self.bought(395, posted=335, count=5)
+		pin, *_others = self.bought(395, posted=335, count=5)
 		factories.expire(pin, factories.in_days(30))
 		self.campaign(renewal_window=3650)
 
@@ -392,7 +394,7 @@ class TestOnePurchaseRenewsOnePin(RenewalTestCase):
 	def test_one_that_the_campaign_still_writes_about_has_one(self):
 		ended, pin = self.pin(-5, posted=370), self.pin(7, posted=358)
 		self.next_pin()
-		self.campaign({"days_offset": 7}, {"trigger_type": "After Expiration", "days_offset": 5})
+		self.campaign({"days_offset": 7}, {"trigger_type": "After", "days_offset": 5})
 
 		self.run_night()
 
@@ -401,7 +403,7 @@ class TestOnePurchaseRenewsOnePin(RenewalTestCase):
 	def test_one_that_ended_long_ago_is_renewed_by_what_was_bought_since(self):
 		pin = self.pin(-60, posted=425)
 		self.next_pin(posted=2)
-		self.campaign({"trigger_type": "After Expiration", "days_offset": 60})
+		self.campaign({"trigger_type": "After", "days_offset": 60})
 
 		self.run_night()
 

@@ -41,12 +41,33 @@ class TestText(MarketingTestCase):
 
 	def test_whatever_stands_between_them(self):
 		for doctype in ("Sales Invoice", "Delivery Note"):
-			for between in ("\n", ", ", ",", ";", " ; ", "\r\n", ",\n", "\n\n", " ,", " ", "\t", "\u00a0,"):
+			for between in (
+				"\n",
+				", ",
+				",",
+				";",
+				" ; ",
+				"\r\n",
+				",\n",
+				"\n\n",
+				" ,",
+				" ",
+				"\t",
+				"\u00a0,",
+				"，",
+				"、",
+			):
 				with self.subTest(doctype=doctype, between=between):
 					ana = factories.customer()
 					names = factories.received(3)
 					self.old_sale(ana, names, between.join(names), doctype)
 					self.assertEqual(owners(*names), [(ana, None)] * 3)
+
+	def test_with_what_has_no_width_round_it(self):
+		ana = factories.customer()
+		names = factories.received(2)
+		self.old_sale(ana, names, f"\ufeff{names[0]}\u200b,\u2060{names[1]}\u200e")
+		self.assertEqual(owners(*names), [(ana, None)] * 2)
 
 	def test_in_another_letter_case_and_with_spaces_round_it(self):
 		ana = factories.customer()

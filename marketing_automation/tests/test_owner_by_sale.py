@@ -58,6 +58,46 @@ class TestWhy(MarketingTestCase):
 		}
 		self.assertEqual(found, {bought: None, returned: "Returned"})
 
+	def test_what_comes_back_to_a_till_that_is_not_closed_yet_after_one_that_was(self):
+		"""Until it is closed Serial No names, where it has the field, the one who has given it back."""
+		if factories.real_erpnext():
+			self.skipTest("a till is closed there by documents of its own")
+		ana, eva = factories.customer(), factories.customer()
+		names = factories.received(4)
+		kept, returned, resold, closed = names
+
+		def close(*sales) -> None:
+			by = factories.sold(factories.customer(), factories.received()).name
+			for sale in sales:
+				frappe.db.set_value(sale.doctype, sale.name, "consolidated_invoice", by)
+
+		def noted(name: str, **values) -> None:
+			if not erpnext_schema.has_owner():
+				del values["customer"]
+			frappe.db.set_value("Serial No", name, values, update_modified=False)
+
+		sales = {name: factories.sold(ana, [name], "POS Invoice") for name in names}
+		close(*sales.values())
+		back = {name: factories.returned(sales[name]) for name in (returned, resold, closed)}
+		factories.sold(eva, [resold], "POS Invoice")
+		close(back[closed])
+		for name in names:
+			noted(name, status="Delivered", customer=ana)
+		noted(closed, status="Active", customer=None)
+		factories.expire(names, in_days(35))
+		campaign = factories.campaign()
+		self.assertEqual((self.coming(ana), self.coming(eva)), ([kept], [resold]))
+		found = {
+			row["serial_no"]: row["reason"] for row in api.preview(campaign.name, str(in_days(5)))["rows"]
+		}
+		self.assertEqual(found, {kept: None, returned: "Returned", resold: None, closed: "Returned"})
+		with self.at(f"{in_days(5)} 02:00"):
+			self.run_night()
+			self.assertEqual(
+				{row.reference_name: row.customer for row in self.ledger(status="Queued")},
+				{kept: ana, resold: eva},
+			)
+
 	def test_it_costs_the_same_for_any_number(self):
 		ana = factories.customer()
 		forget_owner(*factories.pins(ana, *[in_days(35)] * 2))

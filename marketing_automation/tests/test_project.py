@@ -72,3 +72,19 @@ class TestProject(unittest.TestCase):
 		loaded = [APP / "public" / url.split("?")[0].split("/", 3)[3] for url in hooks.app_include_js]
 		self.assertLess(sum(path.stat().st_size for path in loaded), 3_000)
 		self.assertFalse(hasattr(hooks, "app_include_css"))
+
+	def test_what_the_documentation_points_at_is_there(self):
+		module = re.compile(
+			r"\b(?:api|channels|desk|engine|goals|patches|public|recipes|sources)/[\w/]*\w\.(?:py|js|css)\b"
+		)
+		link = re.compile(r"\]\((?!https?:)([^)#]+)\)")
+		pages = [*PROJECT.glob("*.md"), *(PROJECT / "docs").glob("*.md")]
+		self.assertGreaterEqual(len(pages), 6)
+		missing = []
+		for page in pages:
+			text = page.read_text(encoding="utf-8")
+			missing += [f"{page.name}: {path}" for path in module.findall(text) if not (APP / path).exists()]
+			missing += [
+				f"{page.name}: {path}" for path in link.findall(text) if not (page.parent / path).exists()
+			]
+		self.assertEqual(missing, [])

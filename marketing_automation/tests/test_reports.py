@@ -50,7 +50,9 @@ class TestCampaignPerformance(MarketingTestCase):
 		frappe.db.set_value("Lifecycle Execution Log", others[0].name, "status", "Cancelled")
 		_rows, chart, summary = self.report()
 		self.assertEqual([sum(d["values"]) for d in chart["data"]["datasets"]], [1, 0, 1, 1, 1])
-		self.assertEqual((summary["Failed"], summary["Cancelled"], summary["Accepted by the Server (%)"]), (1, 1, 50))
+		self.assertEqual(
+			(summary["Failed"], summary["Cancelled"], summary["Accepted by the Server (%)"]), (1, 1, 50)
+		)
 
 	def test_only_what_has_happened_has_a_colour(self):
 		*_rest, summary = campaign_performance.execute({})

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
 from bench import PROJECT
 
@@ -57,6 +58,26 @@ def test_an_import_that_goes_upwards_sideways_or_in_a_circle_breaks_one(copy, mo
 	found = lint(copy)
 	assert found.returncode, f"{module} imports {imported}, and nobody minds"
 	assert imported.split(".")[0] in found.stdout
+
+
+@pytest.mark.parametrize(
+	("contract", "plugins"), [("source", "sources"), ("channel", "channels"), ("goals", "goals")]
+)
+def test_no_plug_in_leads_back_to_what_asks_it(contract, plugins):
+	"""The engine finds its plug-ins by a hook, which no import shows: what they import must not ask them in turn."""
+	graph = grimp.build_graph(APP, cache_dir=None)
+	asking = {
+		module
+		for module in graph.find_modules_that_directly_import(f"{APP}.engine.{contract}")
+		if module.startswith(f"{APP}.engine.")
+	}
+	assert asking
+	circles = [
+		" -> ".join(chain)
+		for module in sorted(asking)
+		for chain in graph.find_shortest_chains(f"{APP}.{plugins}", module, as_packages=True)
+	]
+	assert circles == []
 
 
 def test_a_new_part_of_the_app_must_be_given_its_place(copy):

@@ -15,6 +15,9 @@ TESTS = PROJECT / "marketing_automation" / "tests"
 FILES = (
 	"test_audience.py",
 	"test_delivery.py",
+	"test_goal_renewed.py",
+	"test_goals.py",
+	"test_goals_of_documents.py",
 	"test_documents_with_dates.py",
 	"test_insight.py",
 	"test_old_sales.py",

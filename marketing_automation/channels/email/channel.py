@@ -44,6 +44,11 @@ def addresses(customers: set[str]) -> ByName[Recipient]:
 	return reach.reach(customers)
 
 
+def refusal(action: dict, recipient: Recipient) -> None:
+	"""Whoever has an address can be written to."""
+	return None
+
+
 def senders() -> list[str]:
 	"""Return the addresses that the site can send from: those of its outgoing Email Accounts. 1 query."""
 	return frappe.get_all(

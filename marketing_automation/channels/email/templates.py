@@ -119,6 +119,8 @@ def kinds_of(words: Words) -> dict:
 # Of what a template makes; a mail server takes less.
 MOST_OUTPUT = 20_000_000
 MOST_SUBJECT = 1000
+# Of the days on which a message could name each item, so many are looked through.
+MOST_LOOKED_AT = 2
 
 
 def _within_limits(pieces: Iterable[str]) -> str:
@@ -276,11 +278,11 @@ def source(doc) -> str:
 def to_store(text: str, is_html: bool) -> str:
 	"""Return an Email Template's text so that what stands in its tags means what was typed, and to Frappe as well.
 
-	The rich text editor writes `{% if days_left &lt; 7 %}`, and so does Frappe in a subject; a stylesheet has `{#header{...}`, where a comment would begin.
+	Only where it cannot be read otherwise. The rich text editor, and what is pasted from it, writes `{% if days_left &lt; 7 %}`, and so does Frappe in a subject; a stylesheet has `{#header{...}`, where a comment would begin.
 	"""
 	text = _with_spaced_ids(text)
-	if not is_html and not _can_be_read(text):
-		text = _in_tags(text, _typed)
+	if not _can_be_read(text):
+		text = _in_tags(text, functools.partial(_typed, texts=is_html))
 	return text
 
 
@@ -303,7 +305,10 @@ INLINE = re.compile(
 # No more: what is text may not become a tag.
 HTML_SIGNS = {"lt": "<", "gt": ">", "amp": "&"}
 HTML_SIGN = re.compile("&(lt|gt|amp);")
-QUOTED = re.compile(r"""("[^"]*"|'[^']*')""")
+# The others are what word processors, and phones, make of them.
+QUOTED = re.compile(r"""("[^"]*"|'[^']*'|[“”„‟][^“”„‟"]*[“”„‟]|[‘’‚‛][^‘’‚‛']*[‘’‚‛])""")
+# What somebody means by a sign that no keyboard has.
+AS_TYPED = {"≤": "<=", "≥": ">=", "≠": "!="}
 QUOTES = {"&quot;": '"', "&#34;": '"', "&#39;": "'", "&apos;": "'", "&nbsp;": " "}
 
 
@@ -318,10 +323,15 @@ def _typed(tag: str, texts: bool = False) -> str:
 			piece = html.unescape(piece)
 		if position % 2 == 0:
 			piece = "".join(
-				" " if char.isspace() else char for char in piece if unicodedata.category(char) != "Cf"
+				" " if char.isspace() else AS_TYPED.get(char, char)
+				for char in piece
+				if unicodedata.category(char) != "Cf"
 			)
 			# Otherwise Frappe would take it for HTML when it stores it.
 			piece = re.sub(r"<(?=[a-zA-Z/!?])", "< ", piece)
+		elif piece[0] not in "'\"":
+			mark = '"' if piece[0] in "“”„‟" else "'"
+			piece = mark + piece[1:-1] + mark
 		pieces[position] = piece
 	return "".join(pieces)
 
@@ -517,7 +527,8 @@ def _check_files(template: Template, body: str) -> None:
 
 
 def _names_each_item(template: Template) -> bool:
-	"""Say whether a message about three items is another one when any of them is."""
+	"""Say whether a message about three items reads as another one when any of them is."""
+	looked_at = 0
 	for days in (7, 30, 1, 0, -1, -30):
 		bodies = []
 		for changed in range(4):
@@ -528,8 +539,12 @@ def _names_each_item(template: Template) -> bool:
 				)
 				example.update(example["items"][0])
 			bodies += fill(template, [template.body], for_reader(example, "en"))
-		if bodies[0] not in bodies[1:]:
-			return True
+		# What nobody sees, in a comment, a link or a hidden part, names nothing.
+		if bodies[0] not in bodies[1:] and looked_at < MOST_LOOKED_AT:
+			looked_at += 1
+			seen = [template_text.visible(body) for body in bodies]
+			if seen[0] not in seen[1:]:
+				return True
 	return False
 
 

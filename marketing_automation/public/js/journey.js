@@ -115,7 +115,7 @@ marketing_automation.journey = {
 				{ label: __("Customer"), html: (r) => ma.link("Customer", r.customer, r.customer_name) },
 				{ label: __("Item"), html: (r) => ma.escape(r.item_name) },
 				{ label: __("About", null, "Lifecycle"), html: (r) => ma.reference(r) },
-				{ label: __("Message"), html: (r) => ma.escape(`${r.trigger_name}: ${r.action_name}`) },
+				{ label: __("Message"), html: (r) => ma.message_words(r) },
 			],
 			rows
 		)}`;
@@ -255,7 +255,11 @@ marketing_automation.journey = {
 				${this.box("Lifecycle Action", action, frm)}
 			</div>
 			<button type="button" class="btn btn-default btn-xs" data-mail="${ma.escape(action.name)}"
-				data-title="${ma.escape(action.action_name)}">${__("See the Message")}</button> ${languages}
+				data-title="${ma.escape(action.action_name)}">${__("See the Message")}</button> ${
+				action.action_type === ma.EMAIL
+					? ""
+					: `<span class="text-muted small">${ma.escape(__(action.action_type))}</span>`
+			} ${languages}
 			<div class="lifecycle-numbers">
 				<button type="button" class="lifecycle-number ${action.coming ? "blue" : "zero"}" data-coming="${ma.escape(
 						action.name

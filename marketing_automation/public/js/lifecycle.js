@@ -69,6 +69,19 @@ Object.assign(marketing_automation, {
 		return __("{0} about {1}", [this.mails(mails), this.products(products)]);
 	},
 
+	EMAIL: "Send Email",
+
+	// What leaves otherwise than by mail, each with its number.
+	others(others) {
+		return Object.entries(others || {}).map(([type, number]) => `${__(type)}: ${this.number(number)}`);
+	},
+
+	// A message by its names, and what it leaves by where that is not e-mail.
+	message_words(row) {
+		const by = row.channel && row.channel !== this.EMAIL ? ` (${__(row.channel)})` : "";
+		return this.escape(`${row.trigger_name || ""}: ${row.action_name || ""}${by}`);
+	},
+
 	// As long as the server may think: longer than web servers let a request live.
 	PATIENCE: 150000,
 
@@ -299,6 +312,13 @@ Object.assign(marketing_automation, {
 	link_around(doctype, name, html) {
 		if (!name || !frappe.model.can_read(doctype)) return html;
 		return `<a href="${frappe.utils.get_form_link(doctype, name)}">${html}</a>`;
+	},
+
+	// The document that shows why somebody is not written to, if there is one.
+	evidence({ evidence_doctype, evidence_name }) {
+		if (!evidence_name) return "";
+		const label = `${__(evidence_doctype)} ${evidence_name}`;
+		return ` (${this.link(evidence_doctype, evidence_name, label)})`;
 	},
 
 	// columns: [{label, html(row), numeric}]; html returns what is safe to show.

@@ -120,6 +120,7 @@ marketing_automation.preview = {
 					  ])
 			);
 		}
+		notes.push(...ma.others(found.counts.others));
 		Object.entries(found.reasons).forEach(([reason, count]) =>
 			notes.push(`${ma.reason(reason)}: ${format_number(count, null, 0)}`)
 		);
@@ -146,7 +147,7 @@ marketing_automation.preview = {
 		} else if (!rows.length) {
 			list = ma.empty(__("None of these."));
 		} else {
-			list = ma.table(this.columns(campaign), rows.slice(0, limit));
+			list = ma.table(this.columns(campaign, found.rows.some((r) => r.channel !== ma.EMAIL)), rows.slice(0, limit));
 		}
 		const more =
 			rows.length > limit
@@ -162,18 +163,19 @@ marketing_automation.preview = {
 		);
 	},
 
-	// With the campaign, where no one is chosen: the same serial number may be in several.
-	columns(campaign) {
+	// With the channel, where there are others than e-mail. With the campaign, where no one is chosen: the same serial number may be in several.
+	columns(campaign, others) {
 		const ma = marketing_automation;
 		return [
 			{ label: __("Customer"), html: (r) => ma.link("Customer", r.customer, r.customer_name) },
 			{ label: __("About", null, "Lifecycle"), html: (r) => ma.reference(r) },
 			{ label: __("Item"), html: (r) => ma.escape(r.item_name) },
 			{ label: __("Expiry Date", null, "Lifecycle"), html: (r) => ma.date(r.expiry_date) },
-			{ label: __("E-mail"), html: (r) => ma.escape(r.recipient) },
+			{ label: __("Recipient"), html: (r) => ma.escape(r.recipient) },
 			...(campaign ? [] : [{ label: __("Campaign"), html: (r) => ma.link("Lifecycle Campaign", r.campaign) }]),
 			{ label: __("Trigger"), html: (r) => ma.escape(r.trigger_name) },
 			{ label: __("Action"), html: (r) => ma.escape(r.action_name) },
+			...(others ? [{ label: __("Channel"), html: (r) => ma.escape(__(r.channel)) }] : []),
 			{ label: __("What Happens"), html: (r) => this.what(r) },
 		];
 	},
@@ -182,7 +184,8 @@ marketing_automation.preview = {
 		const ma = marketing_automation;
 		if (row.outcome === "send") return ma.pill(__("Would Be Sent"), "green");
 		const why = this.why(row);
-		const reason = why ? ` <span class="text-muted">${ma.escape(why)}</span>` : "";
+		const reason =
+			(why ? ` <span class="text-muted">${ma.escape(why)}</span>` : "") + ma.evidence(row);
 		if (row.outcome === "known") {
 			return ma.link_around("Lifecycle Execution Log", row.log, ma.status(row.status)) + reason;
 		}
@@ -213,6 +216,7 @@ marketing_automation.preview = {
 			[
 				__("What Happens"),
 				__("Reason"),
+				__("Evidence"),
 				__("Customer"),
 				__("Customer Name"),
 				__("About", null, "Lifecycle"),
@@ -226,6 +230,7 @@ marketing_automation.preview = {
 			this.rows(dialog, found).map((row) => [
 				names[row.outcome],
 				this.why(row),
+				row.evidence_name,
 				row.customer,
 				row.customer_name,
 				row.reference_name,

@@ -9,12 +9,13 @@ marketing_automation.run = {
 		const ma = marketing_automation;
 		const from = document.activeElement;
 		ma.call("run_preview", { campaign }, { freeze: true }).then((found) => {
-			const { mails, products } = found.counts;
-			const sentence = mails
+			const { mails, products, others } = found.counts;
+			const mail = mails
 				? __("{0} will go out to customers now.", [
 						`<strong>${ma.mails_about(mails, products)}</strong>`,
 				  ])
 				: __("No mail will go out: nobody is to get one at this moment.");
+			const sentence = [mail, ...ma.others(others).map((text) => ma.escape(text))].join("<br>");
 			ma.confirm(
 				__("Run Now"),
 				ma.what_will_happen(found, sentence),
@@ -143,6 +144,8 @@ marketing_automation.run = {
 				`${ma.mails_about(mails, (products.Queued || 0) + (products.Completed || 0))}.`
 			);
 		}
+		const others = ma.others(progress.others).join(" · ");
+		if (others) notes.push(`${ma.escape(others)}.`);
 		if (progress.reopened) {
 			notes.push(
 				ma.count(

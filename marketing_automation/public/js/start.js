@@ -11,6 +11,14 @@ Object.assign(marketing_automation, {
 	// Fetch the app's scripts and styles, once; a promise of `marketing_automation` with all that they add to it.
 	ready() {
 		const bundle = ["marketing_automation.bundle.js", "marketing_automation.bundle.css"];
+		if (!bundle.every((file) => file in frappe.boot.assets_json)) {
+			// Frappe would wait for them for ever, with the screen frozen.
+			const text = __(
+				"The scripts of Marketing Automation are missing. Ask your administrator to run bench build."
+			);
+			frappe.msgprint({ message: text, indicator: "red" });
+			return Promise.reject(new Error(text));
+		}
 		this.fetched = this.fetched || frappe.require(bundle).then(() => this);
 		return this.fetched;
 	},

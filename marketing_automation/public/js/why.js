@@ -59,7 +59,7 @@ marketing_automation.why = {
 			found.email || __("no e-mail address")
 		)}`;
 		const troubles = [];
-		if (found.reason) troubles.push(__("Nothing can be sent at present: {0}.", [ma.reason(found.reason)]));
+		if (found.reason) troubles.push(__("No e-mail can be sent at present: {0}.", [ma.reason(found.reason)]));
 		(found.left || []).forEach((campaign) =>
 			troubles.push(
 				campaign ? __("Has unsubscribed from {0}.", [campaign]) : __("Has unsubscribed from all mail.")
@@ -85,7 +85,7 @@ marketing_automation.why = {
 						{ label: __("Campaign"), html: (r) => ma.link("Lifecycle Campaign", r.campaign) },
 						{
 							label: __("Message"),
-							html: (r) => ma.escape(`${r.trigger_name || ""}: ${r.action_name || ""}`),
+							html: (r) => ma.message_words(r),
 						},
 						{
 							label: __("About", null, "Lifecycle"),
@@ -95,7 +95,9 @@ marketing_automation.why = {
 						{ label: __("Status"), html: (r) => ma.status(r.status) },
 						{
 							label: __("Reason"),
-							html: (r) => ma.escape([r.reason && ma.reason(r.reason), r.error].filter(Boolean).join(": ")),
+							html: (r) =>
+								ma.escape([r.reason && ma.reason(r.reason), r.error].filter(Boolean).join(": ")) +
+								ma.evidence(r),
 						},
 					],
 					rows
@@ -127,11 +129,11 @@ marketing_automation.why = {
 						{
 							label: __("Message"),
 							html: (r) =>
-								ma.link("Lifecycle Action", r.action, `${r.trigger_name}: ${r.action_name}`),
+								ma.link_around("Lifecycle Action", r.action, ma.message_words(r)),
 						},
 						{ label: __("About", null, "Lifecycle"), html: (r) => ma.reference(r) },
 						{ label: __("State"), html: (r) => ma.pill(__(r.state), colors[r.state]) },
-						{ label: __("Why"), html: (r) => ma.escape(r.why) },
+						{ label: __("Why"), html: (r) => ma.escape(r.why) + ma.evidence(r) },
 					],
 					rows
 			  )

@@ -1,4 +1,13 @@
 frappe.ui.form.on("Lifecycle Action", {
+	setup(frm) {
+		// Other apps bring more of them.
+		frm.set_df_property(
+			"action_type",
+			"options",
+			frappe.boot.lifecycle_action_types.map((value) => ({ value, label: __(value) }))
+		);
+	},
+
 	refresh(frm) {
 		if (frm.is_new()) return;
 		marketing_automation.breadcrumb(

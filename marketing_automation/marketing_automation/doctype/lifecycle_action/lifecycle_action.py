@@ -13,7 +13,10 @@ from marketing_automation.lifecycle import (
 	set_active_since,
 )
 
-WORKS_BY = ("trigger", "action_type", "email_template", "translations", "language")
+WORKS_BY = (
+	*("trigger", "action_type", "email_template", "translations", "language"),
+	*("assign_to", "user", "due_in_days", "webhook_url", "webhook_secret"),
+)
 
 
 class LifecycleAction(Document):
@@ -30,18 +33,23 @@ class LifecycleAction(Document):
 		)
 
 		action_name: DF.Data
-		action_type: DF.Literal["Send Email"]
+		action_type: DF.Autocomplete
 		active_since: DF.Datetime | None
+		assign_to: DF.Literal["Account Manager", "User"]
 		campaign: DF.Link | None
+		due_in_days: DF.Int
 		email_template: DF.Link | None
 		enabled: DF.Check
 		language: DF.Link | None
 		translations: DF.Table[LifecycleActionTranslation]
 		trigger: DF.Link
+		user: DF.Link | None
+		webhook_secret: DF.Password | None
+		webhook_url: DF.Data | None
 	# end: auto-generated types
 
 	def validate(self):
-		read_numbers(self, "enabled")
+		read_numbers(self, "enabled", "due_in_days")
 		self.campaign = frappe.db.get_value("Lifecycle Trigger", self.trigger, "campaign")
 		if self.is_new() and not self.language:
 			self.language = of_the_site()

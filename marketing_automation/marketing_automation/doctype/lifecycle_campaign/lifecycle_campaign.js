@@ -20,9 +20,31 @@ frappe.ui.form.on("Lifecycle Campaign", {
 				),
 			(xhr) => describe(ma.escape(ma.trouble(xhr).title))
 		);
+		ma.ask("goals").then((goals) => {
+			frm.lifecycle_goals = goals;
+			// One whose app is gone stays to be seen, and to be replaced.
+			const known = goals.map((goal) => goal.value);
+			const gone = frm.doc.goal && !known.includes(frm.doc.goal) ? [frm.doc.goal] : [];
+			frm.set_df_property("goal", "options", ["", ...goals, ...gone]);
+			frm.trigger("show_goal");
+		});
+	},
+
+	goal(frm) {
+		frm.trigger("show_goal");
+	},
+
+	// Only what the goal takes.
+	show_goal(frm) {
+		const goals = frm.lifecycle_goals || [];
+		const goal = goals.find(({ value }) => value === frm.doc.goal);
+		[...new Set(goals.flatMap(({ fields }) => fields))].forEach((field) =>
+			frm.toggle_display(field, Boolean(goal && goal.fields.includes(field)))
+		);
 	},
 
 	refresh(frm) {
+		frm.trigger("show_goal");
 		if (frm.is_new()) return;
 		frm.lifecycle_may_write = Boolean(frm.perm[0] && frm.perm[0].write);
 		const state = frm.doc.__onload?.state;

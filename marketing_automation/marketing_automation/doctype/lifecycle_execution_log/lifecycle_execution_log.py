@@ -25,6 +25,8 @@ class LifecycleExecutionLog(Document):
 		customer: DF.Link | None
 		due_on: DF.Date | None
 		error: DF.Code | None
+		evidence_doctype: DF.Link | None
+		evidence_name: DF.DynamicLink | None
 		executed_at: DF.Datetime | None
 		handle: DF.Data | None
 		item_code: DF.Link | None
@@ -42,12 +44,12 @@ class LifecycleExecutionLog(Document):
 			"No e-mail address",
 			"Invalid e-mail address",
 			"Unsubscribed",
-			"Already told",
+			"Already sent",
 			"Missed",
-			"Expired meanwhile",
-			"Expiry changed",
+			"Date passed",
+			"Date changed",
 			"Owner changed",
-			"Serial number not found",
+			"Not found",
 			"Campaign inactive",
 			"Template error",
 			"Sending failed",
@@ -55,6 +57,7 @@ class LifecycleExecutionLog(Document):
 			"Outside campaign dates",
 			"No longer matches",
 			"Trigger broken",
+			"Goal reached",
 		]
 		recipient: DF.Data | None
 		reference_doctype: DF.Link | None

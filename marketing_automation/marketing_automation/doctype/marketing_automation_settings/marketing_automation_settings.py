@@ -1,6 +1,7 @@
 import frappe
 from frappe import _
 from frappe.model.document import Document
+from frappe.utils import cint
 
 # What the engine itself keeps here. It writes them one by one, and no form or request changes them.
 KEPT = ("overdue_told_at", "cleared_until", "sent_lately", "bound_to")
@@ -34,6 +35,7 @@ class MarketingAutomationSettings(Document):
 		overdue_told_at: DF.Datetime | None
 		pause_count: DF.Int
 		pause_share: DF.Int
+		private_webhooks: DF.Check
 		resume_after_minutes: DF.Int
 		retry_after_minutes: DF.Int
 		sent_lately: DF.SmallText | None
@@ -43,6 +45,14 @@ class MarketingAutomationSettings(Document):
 		kept = frappe.db.get_singles_dict(self.doctype)
 		for field in KEPT:
 			self.set(field, kept.get(field) or None)
+		if bool(cint(self.private_webhooks)) != bool(cint(kept.get("private_webhooks"))) and (
+			"System Manager" not in frappe.get_roles()
+		):
+			frappe.throw(
+				_("Only a System Manager can let webhooks go to this server's own network, or stop it."),
+				frappe.PermissionError,
+				title=_("Not Yours To Choose"),
+			)
 		for field, (lowest, highest) in LIMITS.items():
 			if not lowest <= (self.get(field) or 0) <= highest:
 				frappe.throw(
