@@ -239,7 +239,7 @@ class DateSource(Source):
 		return {
 			"doctype": spec.doctype,
 			"timing": self.timing(trigger),
-			"date_fields": labelled(self.readable_date_fields(trigger)),
+			"date_fields": labelled(self.readable_date_fields(trigger)) if self.is_there() else [],
 			"yearly": spec.yearly,
 			"has_item": bool(spec.item or spec.lines),
 			"customer_fields": [],
@@ -844,13 +844,17 @@ class DateSource(Source):
 		coming = [([">=", str(today)], "asc"), (["<", str(today)], "desc")]
 		if trigger.get("yearly"):
 			coming = [(["is", "set"], "desc")]
+		# Only where two tables are read the columns have to say whose they are.
+		order_by = f"{trigger.date_field} {{}}, name asc"
+		if spec.child:
+			order_by = f"`tab{spec.child}`.{trigger.date_field} {{}}, `tab{spec.doctype}`.name asc"
 		lonely = None
 		for asked, order in coming:
 			names = frappe.get_all(
 				spec.doctype,
 				filters=[[spec.dated, trigger.date_field, *asked], *filters],
 				pluck="name",
-				order_by=f"`tab{spec.dated}`.{trigger.date_field} {order}, `tab{spec.doctype}`.name asc",
+				order_by=order_by.format(order),
 				limit_page_length=EXAMPLES,
 			)
 			places = {name: place for place, name in reversed(list(enumerate(names)))}
@@ -877,7 +881,7 @@ class DateSource(Source):
 		spec = self.spec_of(trigger)
 		query, tables = self._query(spec, [date_field])
 		query = query.where(between(tables[date_field], first, last))
-		ours = frappe._dict(trigger_type=AFTER, filters=None)
+		ours = frappe._dict(trigger, trigger_type=AFTER, filters=None)
 		for condition in self.conditions(spec, ours):
 			query = query.where(_in_sql(tables[condition[0]], condition))
 		known = {
@@ -966,8 +970,9 @@ class DateSource(Source):
 				dates = {
 					df.fieldname: row.get(df.fieldname) for df in self.date_fields(spec) if not spec.child
 				}
+				name = {} if spec.reference in COMMON else {spec.reference: event.reference_name}
 				made = {
-					spec.reference: event.reference_name,
+					**name,
 					**{name: getdate(value) if value else None for name, value in dates.items()},
 					**{given[0]: self.value_of(spec, given, row) for given in self.variables_of(spec)},
 					"date": event.occurrence,
