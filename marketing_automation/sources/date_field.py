@@ -936,11 +936,15 @@ class DateSource(Source):
 
 	def describe(self, trigger) -> list[Variable]:
 		"""Return the variables of templates, the most telling first."""
+		of_all = Variable("date", _("The date that the message is about"), None, "date")
+		if not erpnext_schema.has(self.reference_doctype(trigger) or ""):
+			# The trigger is broken, and says so itself.
+			return [of_all]
 		spec = self.spec_of(trigger)
 		found = [Variable(spec.reference, _(spec.doctype), f"{spec.doctype.upper().replace(' ', '-')}-0001")]
 		for df in self.date_fields(spec):
 			found.append(Variable(df.fieldname, _(df.label), None, "date"))
-		found.append(Variable("date", _("The date that the message is about"), None, "date"))
+		found.append(of_all)
 		if spec.item:
 			found += [
 				Variable("item_name", _("Item Name", context="Lifecycle"), "Pin"),

@@ -462,6 +462,48 @@ class TestEachYear(DatesTestCase):
 		self.assertEqual(self.ledger()[0].customer, ana)
 
 
+class TestTemplates(DatesTestCase):
+	def test_each_source_has_words_of_its_own_and_a_misspelt_one_is_refused_with_their_list(self):
+		for source, wrong, words in (
+			("Quotation", "valid_til", ("quotation", "valid_till", "grand_total")),
+			("Sales Invoice", "serial_no", ("sales_invoice", "due_date", "outstanding_amount")),
+			("Batch", "valid_till", ("batch", "expiry_date", "item_name")),
+			("Serial No", "batch", ("serial_no", "expiry_date")),
+		):
+			with self.subTest(source):
+				(rule,) = rules.load([self.campaign(source).name])
+				doc = frappe.get_doc("Email Template", rule.actions[0].email_template)
+				doc.response = "<p>{{ customer_name }} " + " ".join(f"{{{{ {word} }}}}" for word in words) + "</p>"
+				doc.save()
+				doc.response = f"<p>{{{{ {wrong} }}}}</p>"
+				with self.refused(wrong, *words):
+					doc.save()
+
+	def test_a_template_of_two_sources_says_what_both_know(self):
+		text = factories.template("Hi", "<p>{{ customer_name }} {{ date }}</p>")
+		triggers = [KINDS[source].trigger(source) for source in ("Quotation", "Batch")]
+		factories.campaign(*triggers, email_template=text)
+		doc = frappe.get_doc("Email Template", text)
+		doc.response = "<p>{{ valid_till }}</p>"
+		with self.refused("valid_till"):
+			doc.save()
+
+	def test_all_items_of_a_combined_message_are_listed(self):
+		first, second = (factories.invoice(self.ana, in_days(7)).name for _twice in range(2))
+		text = factories.template(
+			"Due", "{% for item in items %}<p>{{ item.sales_invoice }}: {{ item.outstanding_amount }}</p>{% endfor %}"
+		)
+		factories.campaign(
+			KINDS["Sales Invoice"].trigger("Sales Invoice"), email_template=text, combine_messages=1
+		)
+		self.run_night()
+		(mail,) = self.mails()
+		read = mail_parts(mail)[0]
+		self.assertIn(first, read)
+		self.assertIn(second, read)
+		self.assertNotIn("None", read)
+
+
 class TestRenamed(DatesTestCase):
 	def test_a_document_with_another_name_is_the_same_message(self):
 		for source in ("Quotation", "Subscription"):
