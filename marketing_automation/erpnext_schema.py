@@ -11,8 +11,10 @@ SERIAL_NO = "Serial No"
 BUNDLE = "Serial and Batch Bundle"
 # The field of a sale's line that names its bundle.
 BUNDLE_OF_LINE = "serial_and_batch_bundle"
+# What a till writes. Stock moves when it is closed, by a Sales Invoice for all of them.
+TILL = "POS Invoice"
 # What a serial number can be sold with.
-SALES = ("Sales Invoice", "Delivery Note", "POS Invoice")
+SALES = ("Sales Invoice", "Delivery Note", TILL)
 
 _SALE = ("customer", "is_return", "posting_date")
 _LINE = ("item_code", "serial_no")
@@ -42,7 +44,7 @@ NEEDED = {
 OPTIONAL = {
 	"Serial No": ("customer",),
 	"Serial and Batch Bundle": ("posting_datetime", "posting_date", "posting_time"),
-	"POS Invoice": _SALE,
+	"POS Invoice": (*_SALE, "consolidated_invoice"),
 	"POS Invoice Item": _LINE,
 	"Packed Item": _LINE,
 	"Contact": ("is_billing_contact",),

@@ -34,6 +34,15 @@ scheduler_events = {
 # {what a trigger can be about: object that yields due events}; the contract is in engine/source.py.
 lifecycle_sources = {
 	"Serial No": "marketing_automation.sources.serial_no.SOURCE",
+	"Batch": "marketing_automation.sources.batch.SOURCE",
+	"Subscription": "marketing_automation.sources.subscription.SOURCE",
+	"Contract": "marketing_automation.sources.documents.CONTRACT",
+	"Quotation": "marketing_automation.sources.documents.QUOTATION",
+	"Sales Invoice": "marketing_automation.sources.documents.SALES_INVOICE",
+	"Sales Order": "marketing_automation.sources.documents.SALES_ORDER",
+	"Maintenance Schedule": "marketing_automation.sources.documents.MAINTENANCE_SCHEDULE",
+	"Customer": "marketing_automation.sources.documents.CUSTOMER",
+	"Other DocType": "marketing_automation.sources.other.SOURCE",
 }
 
 # {action type: module or object that sends}; the contract is in engine/channel.py.
@@ -120,7 +129,13 @@ extend_bootinfo = [
 doctype_js = {
 	"Customer": "public/js/customer.js",
 	"Email Template": "public/js/email_template.js",
-	"Serial No": "public/js/serial_no.js",
+	**{
+		doctype: "public/js/reference.js"
+		for doctype in (
+			*("Serial No", "Batch", "Subscription", "Contract", "Quotation"),
+			*("Sales Invoice", "Sales Order", "Maintenance Schedule"),
+		)
+	},
 }
 
 # Documents of others
@@ -139,8 +154,9 @@ doc_events = {
 	"Customer": {
 		"after_rename": "marketing_automation.events.after_rename",
 	},
-	"Serial No": {
-		"after_rename": "marketing_automation.events.after_rename",
+	# Whatever a message can be about, a DocType of the site's own included.
+	"*": {
+		"after_rename": "marketing_automation.events.after_rename_of_reference",
 	},
 }
 

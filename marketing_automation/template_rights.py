@@ -5,6 +5,8 @@ with links that nobody else may see (the reset of a password). Our roles may wri
 Lifecycle Template has a row for each. Whoever has the right by another role keeps it; nothing here grants one.
 """
 
+from collections.abc import Iterable
+
 import frappe
 from frappe import _
 from frappe.utils import now_datetime
@@ -236,6 +238,7 @@ def refuse_names(doc) -> None:
 	environment = compat.template_environment()
 	bound = is_strict(doc)
 	offered = {*environment.globals} - {"_"}
+	known = templates.names_of(templates.all_words()) if bound else ()
 	for text in (doc.subject, doc.response, doc.response_html):
 		try:
 			# Only read, and no more of it than can be read at once.
@@ -251,7 +254,11 @@ def refuse_names(doc) -> None:
 				templates.TemplateInvalid,
 				title=_("Not In An Email Template"),
 			)
-		names = unknown_names(tree) if bound else {node.name for node in tree.find_all(nodes.Name)} & offered
+		names = (
+			unknown_names(tree, known)
+			if bound
+			else {node.name for node in tree.find_all(nodes.Name)} & offered
+		)
 		if bound and names and not names & offered and not tree.find(OTHER_TEMPLATES):
 			# Frappe has none of that name either: it is mistyped.
 			frappe.throw(
@@ -259,7 +266,7 @@ def refuse_names(doc) -> None:
 					"{0} does not exist. Look for a typing mistake. These are filled in for each customer: {1}."
 				).format(
 					frappe.bold(frappe.utils.escape_html(", ".join(sorted(names)))),
-					", ".join(templates.VARIABLES),
+					", ".join(known or templates.VARIABLES),
 				),
 				templates.TemplateInvalid,
 				title=_("Not In An Email Template"),
@@ -270,7 +277,7 @@ def refuse_names(doc) -> None:
 					"Only a System Manager may write an Email Template that uses {0}. Messages of campaigns need nothing but their own variables: {1}."
 				).format(
 					frappe.bold(frappe.utils.escape_html(", ".join(sorted(names)) or "include")),
-					", ".join(templates.VARIABLES),
+					", ".join(known or templates.VARIABLES),
 				),
 				frappe.PermissionError,
 				title=_("Not In An Email Template"),
@@ -284,7 +291,7 @@ def is_strict(doc) -> bool:
 	)
 
 
-def unknown_names(tree: nodes.Template) -> set[str]:
+def unknown_names(tree: nodes.Template, known: Iterable[str] = ()) -> set[str]:
 	"""Return the names that a template reads and that are neither variables of ours nor set by itself before.
 
 	Only read, never compiled: Jinja computes constants while it compiles, and where a name is set in one place, it looks
@@ -305,7 +312,7 @@ def unknown_names(tree: nodes.Template) -> set[str]:
 	... )
 	[]
 	"""
-	return _unknown(tree, {*templates.VARIABLES, *templates.FUNCTIONS})
+	return _unknown(tree, {*(known or templates.VARIABLES), *templates.FUNCTIONS})
 
 
 def _unknown(node: nodes.Node | list, known: set[str]) -> set[str]:

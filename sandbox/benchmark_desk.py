@@ -60,7 +60,7 @@ def screens() -> dict:
 		"due_next_week": lambda: api.due_next_week(),
 		"last_run": lambda: api.last_run(),
 		"why_customer": lambda: api.why_customer("BENCH-C-0000001"),
-		"why_pin": lambda: api.why_serial_no("BENCH-00000001"),
+		"why_pin": lambda: api.why_reference("Serial No", "BENCH-00000001"),
 		"campaign_performance": lambda: campaign_performance.execute(
 			{"from_date": str(add_days(today, -365)), "to_date": str(today)}
 		),

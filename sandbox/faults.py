@@ -41,7 +41,7 @@ from marketing_automation.engine import dispatch, ledger, retry, run, settle
 from marketing_automation.engine.model import COMPLETED, FAILED, PENDING, QUEUED, Reason
 from marketing_automation.engine.settings import SETTINGS, limit
 from marketing_automation.engine.transaction import committed
-from marketing_automation.sources import serial_no
+from marketing_automation.sources import date_field
 from marketing_automation.tests import factories, http_sink, smtp_sink
 
 ENGINE_QUEUES = "long,default"
@@ -605,7 +605,7 @@ def claim_two_pages(size: int) -> None:
 		return claimed
 
 	name = run.begin("Scheduled", None)
-	with patch.object(serial_no, "PAGE_SIZE", size), patch.object(run, "_claim", claiming):
+	with patch.object(date_field, "PAGE_SIZE", size), patch.object(run, "_claim", claiming):
 		run._execute(name)
 
 

@@ -9,16 +9,18 @@ from marketing_automation.api.campaigns import (
 	activation,
 	campaign_states,
 	coming,
-	date_fields,
 	duplicate,
 	forecast,
 	goals,
 	journey,
 	make_from_recipe,
+	offers,
 	pause,
 	preview,
 	recipes,
 	senders,
+	sources,
+	variables,
 )
 from marketing_automation.api.messages import (
 	forget,
@@ -28,7 +30,7 @@ from marketing_automation.api.messages import (
 	send_skipped,
 	send_test,
 	why_customer,
-	why_serial_no,
+	why_reference,
 )
 from marketing_automation.api.runs import due_next_week, last_run, run_now, run_preview, run_progress
 from marketing_automation.api.site import bind_site, health
@@ -40,7 +42,6 @@ __all__ = [
 	"bind_site",
 	"campaign_states",
 	"coming",
-	"date_fields",
 	"due_next_week",
 	"duplicate",
 	"forecast",
@@ -52,6 +53,7 @@ __all__ = [
 	"mail",
 	"make_from_recipe",
 	"may_open",
+	"offers",
 	"pause",
 	"preview",
 	"recipes",
@@ -64,7 +66,9 @@ __all__ = [
 	"send_skipped",
 	"send_test",
 	"senders",
+	"sources",
 	"template_rights",
+	"variables",
 	"why_customer",
-	"why_serial_no",
+	"why_reference",
 ]

@@ -1,7 +1,6 @@
 """The list and the form of a campaign: states, journey, what is coming, recipes."""
 
 import re
-from collections import Counter
 
 import frappe
 from frappe import _
@@ -16,12 +15,12 @@ from marketing_automation.desk import campaigns as overviews
 from marketing_automation.desk import forecast as forecasts
 from marketing_automation.desk import insight
 from marketing_automation.desk import preview as previews
-from marketing_automation.engine import ledger, overlap
+from marketing_automation.engine import ledger, overlap, rules
 from marketing_automation.engine.goals import all_goals
 from marketing_automation.engine.model import PENDING, QUEUED
 from marketing_automation.engine.schedule import AFTER, BEFORE
+from marketing_automation.engine.source import all_sources, source_for
 from marketing_automation.engine.visibility import Visibility
-from marketing_automation.sources import serial_no as serial_nos
 
 FARTHEST = 366
 # No list of the Desk shows more at once.
@@ -203,7 +202,11 @@ def make_from_recipe(
 	return cookbook.cook(
 		found,
 		campaign_name,
-		{timing: numbers for timing, text in ((BEFORE, days), (AFTER, days_after)) if (numbers := _numbers(text))},
+		{
+			timing: numbers
+			for timing, text in ((BEFORE, days), (AFTER, days_after))
+			if (numbers := _numbers(text))
+		},
 		language,
 		date_field=asked.pop("date_field", None),
 		fields={"sender": sender, **asked},
@@ -242,15 +245,35 @@ def goals() -> list[dict]:
 
 
 @frappe.whitelist(methods=["GET", "POST"])
-def date_fields() -> list[dict]:
-	"""Return the date fields of Serial No that a trigger can watch: [{"value", "label"}]."""
-	require("Lifecycle Trigger", "read")
-	fields = serial_nos.readable_date_fields()
-	uses = Counter(_(df.label) for df in fields)
+def sources() -> list[dict]:
+	"""Return what a trigger can be about on this site, in a marketer's words: [{"value": key, "label"}]."""
+	require(CAMPAIGN, "read")
 	return [
-		{
-			"value": df.fieldname,
-			"label": _(df.label) if uses[_(df.label)] == 1 else f"{_(df.label)} ({df.fieldname})",
-		}
-		for df in fields
+		{"value": key, "label": source.title()} for key, source in all_sources().items() if source.is_there()
+	]
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def offers(source: str, reference_doctype: str | None = None) -> dict:
+	"""Return what the trigger's form, and the report, offer of a source; see `Source.offers`.
+
+	reference_doctype: where the source asks for one.
+	"""
+	require(CAMPAIGN, "read")
+	trigger = frappe._dict(source=source, reference_doctype=reference_doctype)
+	return source_for(trigger).offers(trigger)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def variables(action: str | None = None, trigger: str | None = None) -> list[dict]:
+	"""Return what templates of an action, or of a trigger's actions, can say: [{"name", "label", "example"}]."""
+	require(CAMPAIGN, "read")
+	if action:
+		trigger = frappe.db.get_value("Lifecycle Action", action, "trigger")
+	fields = frappe.db.get_value("Lifecycle Trigger", trigger, rules.TRIGGER_FIELDS, as_dict=True)
+	if not fields:
+		return []
+	return [
+		{"name": variable.name, "label": variable.label, "example": variable.example}
+		for variable in source_for(fields).describe(fields)
 	]

@@ -3,6 +3,7 @@
 import frappe
 from frappe import _
 
+from marketing_automation import erpnext_schema
 from marketing_automation.api.access import CAMPAIGN, campaigns_of, names_of, require, require_action
 from marketing_automation.channels.email.templates import template_for
 from marketing_automation.desk import insight, sample
@@ -14,22 +15,24 @@ from marketing_automation.engine.visibility import Visibility
 
 
 @frappe.whitelist(methods=["GET", "POST"])
-def mail(action: str, serial_no: str | None = None, language: str | None = None) -> dict:
-	"""Return the rendered mail of an action: {"serial_no", "subject", "html", "text", "recipient", "reason", ...}, and
+def mail(action: str, reference_name: str | None = None, language: str | None = None) -> dict:
+	"""Return the rendered mail of an action: {"reference_doctype", "reference_name", "subject", "html", "text", "recipient", "reason", ...}, and
 	`languages`, in which it can be looked at: [{"value", "label"}], and `template`, the Email Template that it reads.
 
-	serial_no: without it an example that the action's trigger takes (see the source). When there is none, there are
-	only `serial_no`, which is None, and `wanted`: which ones the trigger takes, in words. The same words are in `wanted`
+	reference_name: without it an example that the action's trigger takes (see the source). When there is none, there are
+	only `reference_doctype`, `reference_name`, which is None, and `wanted`: which ones the trigger takes, in words. The same words are in `wanted`
 	when a given one is none of them; else it is None.
 	"""
 	require_action(action)
-	language, visible, given = languages.known(language), Visibility(), serial_no
-	serial_no = serial_no or sample.example_serial_no(action, visible)
-	if not serial_no:
-		return {"serial_no": None, "wanted": sample.wanted(action)}
-	found = sample.render(action, serial_no, visible, language)
+	language, visible, given = languages.known(language), Visibility(), reference_name
+	doctype = sample.reference_doctype(action)
+	reference_name = reference_name or sample.example(action, visible)
+	if not reference_name:
+		return {"reference_doctype": doctype, "reference_name": None, "wanted": sample.wanted(action)}
+	found = sample.render(action, reference_name, visible, language)
 	return {
-		"serial_no": serial_no,
+		"reference_doctype": doctype,
+		"reference_name": reference_name,
 		"wanted": sample.wanted(action) if given and not sample.is_taken(action, given) else None,
 		"subject": found.subject,
 		"html": found.html,
@@ -44,11 +47,11 @@ def mail(action: str, serial_no: str | None = None, language: str | None = None)
 
 
 @frappe.whitelist(methods=["POST"])
-def send_test(action: str, serial_no: str, language: str | None = None) -> str:
+def send_test(action: str, reference_name: str, language: str | None = None) -> str:
 	"""Mail the rendered message to the session's user, marked as a test; return the address. No ledger row."""
 	require_action(action)
 	require(CAMPAIGN, "write")
-	return sample.send_test(action, serial_no, Visibility(), languages.known(language))
+	return sample.send_test(action, reference_name, Visibility(), languages.known(language))
 
 
 @frappe.whitelist(methods=["GET", "POST"])
@@ -66,10 +69,15 @@ def why_customer(customer: str) -> dict:
 
 
 @frappe.whitelist(methods=["GET", "POST"])
-def why_serial_no(serial_no: str) -> dict:
-	"""Return which triggers a serial number meets and when, and what became of them; see engine.insight."""
+def why_reference(doctype: str, name: str) -> dict:
+	"""Return which triggers a document meets and when, and what became of them; see desk.insight.
+
+	Of serial numbers whoever may read the message log may ask, of anything else who may read the document, too.
+	"""
 	require(ledger.DOCTYPE, "read")
-	return insight.why_serial_no(serial_no, campaigns_of(None), Visibility())
+	if doctype != erpnext_schema.SERIAL_NO:
+		frappe.has_permission(doctype, "read", doc=name, throw=True)
+	return insight.why_reference(doctype, name, campaigns_of(None), Visibility())
 
 
 @frappe.whitelist(methods=["POST"])

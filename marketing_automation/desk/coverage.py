@@ -1,4 +1,4 @@
-"""Coverage: which expiring serial numbers some trigger catches, and which slip through and why. Only reads."""
+"""Coverage: which of what has a date soon some trigger catches, and which slip through and why. Only reads."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,19 +15,21 @@ from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import COMPLETED, PENDING, QUEUED, Reason
 from marketing_automation.engine.names import folded, same
 from marketing_automation.engine.settings import limit
+from marketing_automation.engine.source import source_for
 from marketing_automation.engine.visibility import Visibility
-from marketing_automation.sources import serial_no as serial_nos
 
 # A report that is longer is no list of things to do.
 MOST_ROWS = 20000
+# What is the same for a trigger and for what a report looks at.
+KIND = ("source", "reference_doctype", "customer_field", "date_field")
 # What is sent, or on its way.
 HANDLED = {PENDING, QUEUED, COMPLETED}
 
 
-def expiring(
-	first: date, last: date, date_field: str, campaigns: list[str], visible: Visibility
-) -> Iterator[dict]:
-	"""Yield one dict for each serial number whose `date_field` lies between two dates, the first MOST_ROWS by name.
+def expiring(first: date, last: date, of: dict, campaigns: list[str], visible: Visibility) -> Iterator[dict]:
+	"""Yield one dict for each reference whose date lies between two dates, the first MOST_ROWS by name.
+
+	of: which ones, as a trigger says it: source, date_field, and reference_doctype and customer_field where it needs them.
 
 	Its `handled` is what became of the latest message in the ledger about this expiry to whoever owns it now (in words),
 	`next_on`, `campaign` and `trigger_name` say which trigger of an active campaign meets it next, or looks at it again, and
@@ -37,20 +39,22 @@ def expiring(
 	loaded = [
 		rule
 		for rule in faults.sound(rules.load(campaigns), Faults())
-		if rule.trigger.source == serial_nos.REFERENCE_DOCTYPE and rule.trigger.date_field == date_field
+		if all((rule.trigger[field] or None) == (of.get(field) or None) for field in KIND)
+		and not rule.trigger.yearly
 	]
+	source = source_for(of)
 	today, seen, broken = getdate(), 0, Faults()
 	spans, max_attempts = again.spans(loaded, today), limit("max_attempts")
-	for rows in serial_nos.expiring(date_field, first, last, visible):
-		for row in rows:
-			row.occurrence = getdate(row.occurrence)
-		yield from _page(rows, loaded, spans, max_attempts, today, visible, broken)
+	for rows in source.expiring(of, of.date_field, first, last, visible):
+		yield from _page(source, of, rows, loaded, spans, max_attempts, today, visible, broken)
 		seen += len(rows)
 		if seen >= MOST_ROWS:
 			return
 
 
 def _page(
+	source,
+	of: dict,
 	rows: list[dict],
 	loaded: list,
 	spans: dict,
@@ -59,12 +63,13 @@ def _page(
 	visible: Visibility,
 	broken: Faults,
 ) -> Iterator[dict]:
-	known = _known(rows)
-	items = item_names({row.item_code for row in rows})
-	owners = serial_nos.owners_of(rows)
+	doctype = source.reference_doctype(of)
+	known = _known(doctype, rows)
+	items = item_names({row.get("item_code") for row in rows} - {None})
+	owners = source.owners_of(source.spec_of(of), rows)
 	# Without an owner it is whoever had it.
 	own_rows = {
-		row.name: [
+		source.key_of(row): [
 			log
 			for log in known.get((folded(row.name), row.occurrence), [])
 			if not customer or not log.customer or same(log.customer, customer)
@@ -72,14 +77,14 @@ def _page(
 		for row, (customer, _reason) in zip(rows, owners, strict=True)
 	}
 	done = {
-		(log.trigger, name)
-		for name, logs in own_rows.items()
+		(log.trigger, *key)
+		for key, logs in own_rows.items()
 		for log in logs
 		if not again.can_pass(log, max_attempts)
 	}
 	coming = {}
 	for _entries, found in faults.answers(
-		lambda _source, some: serial_nos.upcoming([rule for (rule,) in some], rows, today, done),
+		lambda _source, some: source.upcoming([rule for (rule,) in some], rows, today, done),
 		# Those that have raised before are not asked again.
 		[(rule,) for rule in loaded if rule.trigger.name not in broken],
 		broken,
@@ -99,18 +104,19 @@ def _page(
 			if not reason and None in left.get(found.address.lower(), ()):
 				reason = Reason.UNSUBSCRIBED
 		about = known.get((folded(row.name), row.occurrence), [])
-		own = own_rows[row.name]
-		rule, next_on = coming.get(row.name, (None, None))
+		own = own_rows[source.key_of(row)]
+		rule, next_on = coming.get(source.key_of(row), (None, None))
 		if not rule and not reason and (span := _comes_again(about, own, spans, max_attempts, today)):
 			rule, next_on = span.rule, today
 		handled = any(
 			log.status in HANDLED or log.next_attempt_at or log.reason == Reason.ALREADY_SENT for log in own
 		)
 		yield {
-			"serial_no": row.name,
-			"item_code": row.item_code,
-			"item_name": items.get(row.item_code) or row.item_code,
-			"company": row.company,
+			"reference_doctype": doctype,
+			"reference_name": row.name,
+			"item_code": row.get("item_code"),
+			"item_name": items.get(row.get("item_code")) or row.get("item_code"),
+			"company": row.get("company"),
 			"customer": found.customer if found else customer,
 			"customer_name": found.customer_name if found else None,
 			"recipient": found.address if found else None,
@@ -153,13 +159,13 @@ def _missing(own: list[dict]) -> str:
 	return _("Was not sent: {0}").format(why)
 
 
-def _known(rows: list[dict]) -> dict[tuple, list[dict]]:
+def _known(doctype: str, rows: list[dict]) -> dict[tuple, list[dict]]:
 	"""Return {(folded name, expiry): what the ledger has about the serial number, the latest last}. 1 query."""
 	known = defaultdict(list)
 	for row in frappe.get_all(
 		ledger.DOCTYPE,
 		filters={
-			"reference_doctype": serial_nos.REFERENCE_DOCTYPE,
+			"reference_doctype": doctype,
 			"reference_name": ["in", [row.name for row in rows]],
 			# A pin that is renewed every year has its past years in the ledger too.
 			"occurrence_date": ["in", sorted({row.occurrence for row in rows})],

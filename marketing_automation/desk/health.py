@@ -17,6 +17,8 @@ from marketing_automation.engine.model import FAILED, PENDING, QUEUED, Reason
 from marketing_automation.engine.settings import SETTINGS
 
 EMAIL = "Send Email"
+# What a trigger is about.
+ABOUT = ("source", "reference_doctype", "customer_field", "date_field", "yearly")
 # Where what stands in a channel's way is put right.
 ROUTES = {EMAIL: "List/Email Account"}
 # So many errors say what is wrong.
@@ -154,6 +156,7 @@ def _actions(campaigns: list[str]) -> list[dict]:
 			campaign.combine_messages,
 			action.action_type,
 			trigger.enabled.as_("trigger_enabled"),
+			*[trigger[field] for field in ABOUT],
 			action.email_template,
 			translation.email_template.as_("translation"),
 		)

@@ -1,5 +1,5 @@
-"""What happened and what will: a campaign's journey with its numbers; why a customer got a message, or a
-serial number had one, or not. Only reads.
+"""What happened and what will: a campaign's journey with its numbers; why a customer got a message, or a document
+had one, or not. Only reads.
 """
 
 from collections import Counter, defaultdict
@@ -39,10 +39,9 @@ from marketing_automation.engine.model import (
 from marketing_automation.engine.names import folded, same
 from marketing_automation.engine.schedule import Window
 from marketing_automation.engine.settings import limit
+from marketing_automation.engine.source import all_sources, source_for
 from marketing_automation.engine.visibility import Visibility
-from marketing_automation.sources import serial_no
 
-REFERENCE = "Serial No"
 MOST_ROWS = 100
 DAYS_AHEAD = 7
 
@@ -71,7 +70,15 @@ def journey(campaign: str, visible: Visibility) -> list[dict]:
 		{
 			**{
 				field: rule.trigger[field]
-				for field in ("name", "trigger_name", "enabled", "source", "trigger_type", "days_offset", "item_group")
+				for field in (
+					"name",
+					"trigger_name",
+					"enabled",
+					"source",
+					"trigger_type",
+					"days_offset",
+					"item_group",
+				)
 			},
 			"day": days.get(rule.trigger.name),
 			"problem": broken[rule.trigger.name].problem if rule.trigger.name in broken else None,
@@ -129,14 +136,15 @@ def why_customer(customer: str, campaigns: list[str], visible: Visibility) -> di
 	{"customer", "customer_name", "email", "language", "reason" (why nothing can reach them now), "left" (campaigns
 	that they have unsubscribed from; None stands for all mail), "history", "coming" (with what would not be sent as things
 	are), "withheld", "inactive" ([{"campaign", "state", "messages"}]: how many would be due by campaigns that are not
-	active)}. Queries: at most 46, for any number of serial numbers, and those of each source's `about`.
+	active)}. Queries: at most 31, for any number of references, and those of each source's
+	`owned_by` and `about`.
 	"""
 	history = _history({"customer": customer}, visible)
-	names = {
-		*serial_no.owned_by(customer, visible, MOST_ROWS),
-		*(row["reference_name"] for row in history if row["reference_doctype"] == REFERENCE),
-	}
-	steps = [step for step in _steps(campaigns, sorted(names), visible) if same(step["customer"], customer)]
+	loaded = rules.load(campaigns, active_only=False)
+	names = _owned(loaded, customer, visible)
+	for row in history:
+		names[row["reference_doctype"]].add(row["reference_name"])
+	steps = [step for step in _steps(loaded, names, visible) if same(step["customer"], customer)]
 	on = [step for step in steps if step["is_active"]]
 	return {
 		**_reach(customer),
@@ -168,6 +176,34 @@ def _inactive(messages: Counter) -> list[dict]:
 	]
 
 
+def _owned(loaded: list[Rule], customer: str, visible: Visibility) -> dict[str, set[str]]:
+	"""Return {DocType: names} of what is a customer's today, of what the rules are about, MOST_ROWS of each kind.
+
+	A rule that is broken has none: its source is asked only as long as it does not raise.
+	"""
+	names, asked = defaultdict(set), set()
+	entries = []
+	for rule in loaded:
+		kind = rule.trigger.source, rule.trigger.reference_doctype, rule.trigger.customer_field
+		if kind not in asked:
+			asked.add(kind)
+			entries.append((rule,))
+	for _entries, found in faults.answers(
+		lambda source, some: [
+			(
+				source.reference_doctype(rule.trigger),
+				source.owned_by(rule.trigger, customer, visible, MOST_ROWS),
+			)
+			for (rule,) in some
+		],
+		entries,
+		Faults(),
+	):
+		for doctype, owned in found:
+			names[doctype].update(owned)
+	return names
+
+
 def _reach(customer: str) -> dict:
 	found = reach({customer}).get(customer) or Recipient(customer=customer)
 	left = consent.unsubscribes({found.address} if found.address else set())
@@ -181,32 +217,64 @@ def _reach(customer: str) -> dict:
 	}
 
 
-def why_serial_no(name: str, campaigns: list[str], visible: Visibility) -> dict:
-	"""Return which triggers a serial number meets and when, and what the ledger knows of it.
+def why_reference(doctype: str, name: str, campaigns: list[str], visible: Visibility) -> dict:
+	"""Return which triggers meet a document (a serial number, a quotation) and when, and what the ledger knows of it.
 
-	{"serial_no", "item_name", "customer", ..., "history", "steps"}; a step is one action of one campaign, with its
-	`due_on`, `state` and `why` (text). Queries: at most 35, and those of each source's `about`.
+	{"reference_doctype", "reference_name", "item_name", "customer", ..., "history", "steps"}; a step is one action of one
+	campaign, with its `due_on`, `state` and `why` (text). Where several customers have a share in it, `customer` is None and
+	each step has its own. Queries: at most 30, and those of each source's `about`.
 	"""
-	found = frappe.db.get_value(REFERENCE, name, serial_no.fields(), as_dict=True)
-	steps = _steps(campaigns, [found.name], visible, also_unmatched=True) if found else []
-	# Most have a step that says it: a serial number that was never sold is looked for in all sales.
-	said = [step["customer"] for step in steps if step["serial_no"]]
-	owner = said[0] if said else serial_no.owners_of([found])[0][0] if found else None
-	if not found or not visible.sees(company=found.company, customer=owner, item_code=found.item_code):
+	loaded = [rule for rule in rules.load(campaigns, active_only=False) if _is_about(rule, doctype)]
+	found = _looked_up(doctype, name, loaded)
+	if not found or not any(
+		visible.sees(company=event.company, customer=customer, item_code=event.item_code)
+		for event, customer in found
+	):
 		frappe.throw(
-			_("There is no serial number {0} that you may see.").format(
-				frappe.bold(frappe.utils.escape_html(name))
+			_("There is no {0} {1} that you may see.").format(
+				_(doctype), frappe.bold(frappe.utils.escape_html(name))
 			),
 			frappe.DoesNotExistError,
 			title=_("Not Found"),
 		)
+	event = found[0][0]
+	name, owners = event.reference_name, {customer for _event, customer in found}
+	owner = owners.pop() if len(owners) == 1 else None
+	steps = _steps(loaded, {doctype: {name}}, visible, also_unmatched=True)
+	item = item_names({event.item_code}).get(event.item_code) if event.item_code else None
 	return {
-		"serial_no": found.name,
-		"item_name": item_names({found.item_code}).get(found.item_code) or found.item_code,
+		"reference_doctype": doctype,
+		"reference_name": name,
+		"item_name": item or event.item_code,
 		**(_reach(owner) if owner else {"customer": None, "customer_name": None}),
-		"history": _history({"reference_doctype": REFERENCE, "reference_name": found.name}, visible),
+		"history": _history({"reference_doctype": doctype, "reference_name": name}, visible),
 		"steps": steps,
 	}
+
+
+def _is_about(rule: Rule, doctype: str) -> bool:
+	"""Say whether a rule's messages are about documents of a DocType. Not if no app knows its source any more."""
+	source = all_sources().get(rule.trigger.source)
+	return bool(source) and source.reference_doctype(rule.trigger) == doctype
+
+
+def _looked_up(doctype: str, name: str, loaded: list[Rule]) -> list[tuple[DueEvent, str | None]]:
+	"""Return (what it is, customer) of a document, one for each customer that has a share in it; none if there is none."""
+	triggers = [rule.trigger for rule in loaded]
+	triggers += [
+		frappe._dict(source=key, trigger_type=None)
+		for key, source in all_sources().items()
+		if doctype in source.reference_doctypes()
+	]
+	for trigger in triggers:
+		source = source_for(trigger)
+		events = source.look_up(trigger, name)
+		if events:
+			return [
+				(event, customer)
+				for event, (customer, _reason) in zip(events, source.owners(events), strict=True)
+			]
+	return []
 
 
 def _history(filters: dict, visible: Visibility) -> list[dict]:
@@ -248,21 +316,20 @@ def _history(filters: dict, visible: Visibility) -> list[dict]:
 
 
 def _steps(
-	campaigns: list[str], names: list[str], visible: Visibility, also_unmatched: bool = False
+	loaded: list[Rule], names: dict[str, set[str]], visible: Visibility, also_unmatched: bool = False
 ) -> list[dict]:
-	"""Return what each action of the campaigns makes of serial numbers, by date.
+	"""Return what each action of the rules makes of references, {DocType: names}, by date.
 
-	Queries: at most 19, one for each rule with filters, and those of each source's `about`.
+	Queries: at most 15, one for each rule with filters, and those of each source's `about`.
 	"""
-	if not names:
+	if not any(names.values()):
 		return []
-	loaded = rules.load(campaigns, active_only=False)
 	broken = Faults()
 	entries = [(rule,) for rule in faults.sound(loaded, broken)]
 	events = [
 		event
 		for _entries, found in faults.answers(
-			lambda source, some: source.about([rule for (rule,) in some], names), entries, broken
+			lambda source, some: _about(source, [rule for (rule,) in some], names), entries, broken
 		)
 		for event in found
 	]
@@ -285,7 +352,8 @@ def _steps(
 	steps = []
 	for message in messages:
 		action, event, recipient = message.action, message.event, message.recipient
-		rows = known.get((action.name, folded(event.reference_name), event.occurrence), [])
+		about = event.reference_doctype, folded(event.reference_name)
+		rows = known.get((action.name, *about, event.occurrence), [])
 		own = _own(rows, recipient.customer)
 		# What became of it stands in the history. Here is what becomes of it now, if anything can.
 		if (rows and not recipient.customer) or (own and not again.can_pass(own, max_attempts)):
@@ -312,19 +380,36 @@ def _steps(
 	)
 
 
-def _known(names: list[str]) -> dict[tuple, list[dict]]:
-	"""Return {(action, folded name of the serial number, expiry): rows} of what the ledger has. 1 query."""
+def _about(source, loaded: list[Rule], names: dict[str, set[str]]) -> list[DueEvent]:
+	"""Return the events of a source's rules about the references that they can be about."""
+	by_doctype = defaultdict(list)
+	for rule in loaded:
+		by_doctype[source.reference_doctype(rule.trigger)].append(rule)
+	return [
+		event
+		for doctype, of_doctype in by_doctype.items()
+		if names.get(doctype)
+		for event in source.about(of_doctype, sorted(names[doctype]))
+	]
+
+
+def _known(names: dict[str, set[str]]) -> dict[tuple, list[dict]]:
+	"""Return {(action, DocType, folded name, date): rows} of what the ledger has about references. 1 query."""
 	known = defaultdict(list)
 	for row in frappe.get_all(
 		ledger.DOCTYPE,
-		filters={"reference_doctype": REFERENCE, "reference_name": ["in", names]},
+		filters={
+			"reference_doctype": ["in", sorted(names)],
+			"reference_name": ["in", sorted(set().union(*names.values()))],
+		},
 		fields=[
-			*("action", "reference_name", "occurrence_date", "customer"),
+			*("action", "reference_doctype", "reference_name", "occurrence_date", "customer"),
 			*("status", "reason", "attempts", "due_on"),
 		],
 		order_by="name asc",
 	):
-		known[row.action, folded(row.reference_name), row.occurrence_date].append(row)
+		about = row.reference_doctype, folded(row.reference_name)
+		known[(row.action, *about, row.occurrence_date)].append(row)
 	return known
 
 
@@ -353,7 +438,8 @@ def _step(
 		"channel": action.action_type,
 		"state": state,
 		"why": why,
-		"serial_no": event.reference_name if event else None,
+		"reference_doctype": event.reference_doctype if event else None,
+		"reference_name": event.reference_name if event else None,
 		"item_name": (items.get(event.item_code) or event.item_code) if event else None,
 		"expiry_date": event.occurrence if event else None,
 		"due_on": event.night if event else None,
@@ -405,16 +491,4 @@ def _state(message: PlannedMessage, window: Window | None, taken: bool) -> tuple
 def _why_unmatched(rule: Rule, broken: Faults) -> str:
 	if rule.trigger.name in broken:
 		return _("The trigger does not work: {0}").format(broken[rule.trigger.name].problem)
-	return _("The trigger does not take this serial number. It wants {0}.").format(wanted(rule))
-
-
-def wanted(rule: Rule) -> str:
-	"""Say which serial numbers a rule takes."""
-	wanted = [_("a date in {0}").format(_(frappe.get_meta(REFERENCE).get_label(rule.trigger.date_field)))]
-	if rule.campaign.company:
-		wanted.append(_("the company {0}").format(rule.campaign.company))
-	if rule.trigger.item_group:
-		wanted.append(_("an item of {0}").format(rule.trigger.item_group))
-	if rule.trigger.filters and rule.trigger.filters != "[]":
-		wanted.append(_("what its filters ask for"))
-	return ", ".join(wanted)
+	return _("The trigger does not take it. It wants {0}.").format(source_for(rule.trigger).wanted(rule))

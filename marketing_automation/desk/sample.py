@@ -1,4 +1,4 @@
-"""One mail to look at: an action and a serial number in, the mail as its customer would read it out.
+"""One mail to look at: an action and what it is about in, the mail as its customer would read it out.
 
 Looking writes nothing. A test goes to the user who asks and to nobody else, and leaves no row in the ledger.
 """
@@ -14,10 +14,8 @@ from marketing_automation.channels.email import channel as email
 from marketing_automation.channels.email import queue as email_queue
 from marketing_automation.channels.email import templates
 from marketing_automation.channels.email.address import MOST_CHARACTERS
-from marketing_automation.desk import insight
 from marketing_automation.engine import faults, recipients, rules
 from marketing_automation.engine.channel import Message, Unsendable, channel_for
-from marketing_automation.engine.items import item_names
 from marketing_automation.engine.language import in_language, of_the_site
 from marketing_automation.engine.model import DueEvent, Recipient, Rule
 from marketing_automation.engine.source import source_for
@@ -46,31 +44,24 @@ def rule_of(action: str) -> tuple[Rule, dict]:
 	frappe.throw(_("The action {0} does not exist.").format(frappe.bold(action)), frappe.DoesNotExistError)
 
 
-def render(action: str, serial_no: str, visible: Visibility, language: str | None = None) -> Sample:
-	"""Return the mail of an action for a serial number, whether it is due or not. At most 25 queries.
+def render(action: str, reference_name: str, visible: Visibility, language: str | None = None) -> Sample:
+	"""Return the mail of an action about a reference, whether it is due or not. At most 25 queries.
 
-	language: read it as a customer of this language would. Throws, in words for the marketer, when the serial number
+	language: read it as a customer of this language would. Throws, in words for the marketer, when the reference
 	may not be seen or the template cannot be filled in.
 	"""
 	rule, found = rule_of(action)
 	faults.refuse(replace(rule, actions=(found,)), _("Cannot Be Shown"))
-	event, recipient = _addressed(rule, found, serial_no, visible)
+	event, recipient = _addressed(rule, found, reference_name, visible)
 	if language:
 		recipient = replace(recipient, language=language)
 	message = Message(
-		key=f"sample-{serial_no}",
+		key=f"sample-{reference_name}",
 		campaign=rule.campaign,
 		action=found,
 		recipient=recipient,
 		company=event.company,
-		items=[
-			{
-				"serial_no": event.reference_name,
-				"item_code": event.item_code,
-				"item_name": item_names({event.item_code}).get(event.item_code) or event.item_code,
-				"expiry_date": event.occurrence,
-			}
-		],
+		items=source_for(rule.trigger).values([event]),
 		# As it reads on the day that it is due.
 		today=event.night,
 	)
@@ -101,28 +92,31 @@ def render(action: str, serial_no: str, visible: Visibility, language: str | Non
 	)
 
 
-def _addressed(rule: Rule, action: dict, serial_no: str, visible: Visibility) -> tuple[DueEvent, Recipient]:
-	"""Return what the rule would say about a serial number, and to whom."""
+def _addressed(
+	rule: Rule, action: dict, reference_name: str, visible: Visibility
+) -> tuple[DueEvent, Recipient]:
+	"""Return what the rule would say about a reference, and to whom."""
 	source = source_for(rule.trigger)
-	row = frappe._dict(reference_name=serial_no, due_on=None)
+	row = frappe._dict(reference_name=reference_name, due_on=None)
 	(event,) = source.current([(rule, row)])
 	recipient = recipients.recipients([(event, action)])[0] if event else None
 	if not event or not visible.sees(
 		company=event.company, customer=recipient.customer, item_code=event.item_code
 	):
 		frappe.throw(
-			_("There is no serial number {0} that you may see.").format(
-				frappe.bold(frappe.utils.escape_html(serial_no))
+			_("There is no {0} {1} that you may see.").format(
+				_(source.reference_doctype(rule.trigger) or ""),
+				frappe.bold(frappe.utils.escape_html(reference_name)),
 			),
 			frappe.DoesNotExistError,
 			title=_("Not Found"),
 		)
 	if not event.occurrence:
 		frappe.throw(
-			_("The serial number {0} has no expiry date. Choose another one.").format(
-				frappe.bold(frappe.utils.escape_html(serial_no))
+			_("{0} has no date for this message. Choose another one.").format(
+				frappe.bold(frappe.utils.escape_html(reference_name))
 			),
-			title=_("No Expiry Date"),
+			title=_("No Date"),
 		)
 	# Near the ends of the calendar there may be no such day.
 	return event._replace(night=source.night(rule, event.occurrence) or getdate()), recipient
@@ -144,9 +138,9 @@ def languages(action: dict) -> list[dict]:
 	)
 
 
-def send_test(action: str, serial_no: str, visible: Visibility, language: str | None = None) -> str:
+def send_test(action: str, reference_name: str, visible: Visibility, language: str | None = None) -> str:
 	"""Have a sample (see `render`) mailed to the session's user, marked as a test; return their address."""
-	sample = render(action, serial_no, visible, language)
+	sample = render(action, reference_name, visible, language)
 	address = frappe.db.get_value("User", frappe.session.user, "email")
 	if not address or not validate_email_address(address):
 		frappe.throw(
@@ -158,17 +152,22 @@ def send_test(action: str, serial_no: str, visible: Visibility, language: str | 
 		mail_test,
 		queue="short",
 		now=frappe.flags.in_test,
-		**{"action": action, "serial_no": serial_no, "language": language, "asked_in": frappe.local.lang},
+		**{
+			"action": action,
+			"reference_name": reference_name,
+			"language": language,
+			"asked_in": frappe.local.lang,
+		},
 	)
 	return address
 
 
-def mail_test(action: str, serial_no: str, language: str | None, asked_in: str) -> None:
+def mail_test(action: str, reference_name: str, language: str | None, asked_in: str) -> None:
 	"""Mail a sample to the session's user, now: who asks for a test waits for it. The entry point of the job.
 
 	asked_in: the language of the user.
 	"""
-	sample = render(action, serial_no, Visibility(), language)
+	sample = render(action, reference_name, Visibility(), language)
 	with in_language(asked_in):
 		subject = _("[Test] {0}").format(sample.subject)
 	frappe.sendmail(
@@ -189,20 +188,26 @@ def _sender(sender: str | None) -> str | None:
 	return None if "," not in mailbox and len(mailbox) <= MOST_CHARACTERS else account.email_id
 
 
-def is_taken(action: str, serial_no: str) -> bool:
-	"""Say whether an action's trigger takes a serial number, due or not. 6 to 9 queries."""
+def is_taken(action: str, reference_name: str) -> bool:
+	"""Say whether an action's trigger takes a reference, due or not. 6 to 9 queries."""
 	rule, _action = rule_of(action)
-	return bool(source_for(rule.trigger).about([rule], [serial_no]))
+	return bool(source_for(rule.trigger).about([rule], [reference_name]))
 
 
 def wanted(action: str) -> str:
-	"""Say which serial numbers an action's trigger takes. 5 queries."""
+	"""Say which references an action's trigger takes. 5 queries."""
 	rule, _action = rule_of(action)
-	return insight.wanted(rule)
+	return source_for(rule.trigger).wanted(rule)
 
 
-def example_serial_no(action: str, visible: Visibility) -> str | None:
-	"""Return a serial number to begin with: the one that the action's trigger meets next. 7 to 10 queries."""
+def reference_doctype(action: str) -> str | None:
+	"""Return the DocType of what an action's messages are about. 5 queries."""
+	rule, _action = rule_of(action)
+	return source_for(rule.trigger).reference_doctype(rule.trigger)
+
+
+def example(action: str, visible: Visibility) -> str | None:
+	"""Return a reference to begin with: the one that the action's trigger meets next. 7 to 10 queries."""
 	rule, found = rule_of(action)
 	faults.refuse(replace(rule, actions=(found,)), _("Cannot Be Shown"))
 	source = source_for(rule.trigger)

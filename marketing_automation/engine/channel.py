@@ -35,9 +35,8 @@ class Unsendable(Exception):
 class Message:
 	"""One message to one recipient: what a channel sends.
 
-	items: what it is about, dicts of serial_no, item_code, item_name, expiry_date, the most urgent first. key: a text
-	that is the same for every attempt at this message and no other. rows: the names of its ledger rows, none while it is
-	only looked at.
+	items: what it is about, dicts of the source's variables (`Source.values`), the most urgent first. key: a text that is the
+	same for every attempt at this message and no other. rows: the names of its ledger rows, none while it is only looked at.
 	"""
 
 	key: str

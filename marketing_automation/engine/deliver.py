@@ -30,7 +30,6 @@ from marketing_automation.engine import (
 )
 from marketing_automation.engine.channel import Message, Unsendable, by_channel, channel_for
 from marketing_automation.engine.faults import Faults
-from marketing_automation.engine.items import item_names
 from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.model import (
 	CANCELLED,
@@ -44,6 +43,7 @@ from marketing_automation.engine.model import (
 	Rule,
 )
 from marketing_automation.engine.settings import limit
+from marketing_automation.engine.source import source_for
 from marketing_automation.engine.transaction import committed
 
 COMMIT_EVERY = 50
@@ -399,9 +399,8 @@ def _send(sendable: list[tuple], today) -> tuple[dict[str, dict], dict[str, list
 
 	Of what a channel does not take at the moment there is no change. On a copy of a site none takes anything.
 	"""
-	items = item_names({event.item_code for _row, _rule, _action, event, _recipient in sendable})
 	by_type = defaultdict(list)
-	for message in _messages(sendable, items, today):
+	for message in _messages(sendable, today):
 		by_type[message.action.action_type].append(message)
 	changes, handed_over = {}, defaultdict(list)
 	is_copy = identity.is_copy()
@@ -465,7 +464,7 @@ def failed(reason: str, error: str) -> dict:
 	return {"status": FAILED, "reason": reason, "error": error[:2000], "executed_at": now_datetime()}
 
 
-def _messages(sendable: list[tuple], items: dict[str, str], today) -> Iterator[Message]:
+def _messages(sendable: list[tuple], today) -> Iterator[Message]:
 	"""Yield each message: of one row, or where a campaign combines, of those that one action has for a customer. What
 	another action says is another message."""
 	groups = defaultdict(list)
@@ -474,17 +473,13 @@ def _messages(sendable: list[tuple], items: dict[str, str], today) -> Iterator[M
 		combined = rule.campaign.combine_messages
 		key = (action.name, row.customer) if combined else row.name
 		groups[key].append(entry)
+	described = _described([entry[3] for entry in sendable])
 	for entries in groups.values():
 		# By what they are about, so that the message is the same one on a site that was restored from a backup.
 		entries.sort(key=lambda entry: (entry[3].occurrence, entry[3].reference_name))
 		row, rule, action, event, recipient = entries[0]
 		about = {
-			(event.reference_name, event.occurrence): {
-				"serial_no": event.reference_name,
-				"item_code": event.item_code,
-				"item_name": items.get(event.item_code) or event.item_code,
-				"expiry_date": event.occurrence,
-			}
+			(event.reference_name, event.occurrence): described[id(event)]
 			for _row, _rule, _action, event, _recipient in entries
 		}
 		yield Message(
@@ -497,3 +492,17 @@ def _messages(sendable: list[tuple], items: dict[str, str], today) -> Iterator[M
 			today=today,
 			rows=tuple(entry[0].name for entry in entries),
 		)
+
+
+def _described(events: list[DueEvent]) -> dict[int, dict]:
+	"""Return what templates can say of each event, by the event's id(). The queries of each source's `values`."""
+	by_source = defaultdict(list)
+	for event in events:
+		by_source[event.rule.trigger.source].append(event)
+	return {
+		id(event): values
+		for of_source in by_source.values()
+		for event, values in zip(
+			of_source, source_for(of_source[0].rule.trigger).values(of_source), strict=True
+		)
+	}

@@ -90,7 +90,7 @@ def load(campaigns: Iterable[str] | None = None, active_only: bool = True) -> li
 	_add_days(list(found.values()), triggers)
 	for trigger in triggers:
 		trigger.item_group = trigger.item_group or found[trigger.campaign].item_group
-	actions = _actions([trigger.name for trigger in triggers], active_only)
+	actions = _actions({trigger.name: trigger for trigger in triggers}, active_only)
 	rules = [
 		Rule(found[trigger.campaign], trigger, tuple(actions.get(trigger.name, ()))) for trigger in triggers
 	]
@@ -129,13 +129,13 @@ def _add_days(campaigns: list[dict], triggers: list[dict]) -> None:
 		campaign.days_of_sources = {source: (min(some), max(some)) for source, some in of_campaign.items()}
 
 
-def _actions(triggers: list[str], active_only: bool) -> dict[str, list[dict]]:
-	"""Return each trigger's actions, each with `templates`: {language: Email Template}. 2 queries."""
+def _actions(triggers: dict[str, dict], active_only: bool) -> dict[str, list[dict]]:
+	"""Return each trigger's actions, each with `templates`: {language: Email Template}, and `about`: its trigger. 2 queries."""
 	if not triggers:
 		return {}
 	actions = frappe.get_all(
 		"Lifecycle Action",
-		filters={"trigger": ["in", triggers]} | ({"enabled": 1} if active_only else {}),
+		filters={"trigger": ["in", list(triggers)]} | ({"enabled": 1} if active_only else {}),
 		fields=ACTION_FIELDS,
 		order_by="creation asc, name asc",
 	)
@@ -150,5 +150,6 @@ def _actions(triggers: list[str], active_only: bool) -> dict[str, list[dict]]:
 	by_trigger = defaultdict(list)
 	for action in actions:
 		action.templates = translations[action.name]
+		action.about = triggers[action.trigger]
 		by_trigger[action.trigger].append(action)
 	return by_trigger

@@ -6,18 +6,99 @@ An app adds a source by a line in its hooks and an object that keeps `Source`.
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import frappe
 from frappe import _
 
 from marketing_automation.engine.model import DueEvent, Rule
-from marketing_automation.engine.schedule import Window
+from marketing_automation.engine.schedule import AFTER, BEFORE, ON, Window
 from marketing_automation.engine.visibility import Visibility
+
+# What every template has, whatever its message is about; a source has no variable of these names.
+COMMON = ("customer_name", "customer", "company", "campaign", "items", "pins", "days_left", "days_since")
+
+
+class Variable(NamedTuple):
+	"""What a template can say of an item. kind: text, date or number. example: for dates one is made up."""
+
+	name: str
+	label: str
+	example: str | int | None = None
+	kind: str = "text"
 
 
 class Source(Protocol):
 	"""What the engine asks of a source. It reads, and writes nothing."""
+
+	def is_there(self) -> bool:
+		"""Say whether this site has what the source reads. One that is not there is not offered."""
+		return True
+
+	def title(self) -> str:
+		"""Return what a marketer calls it, such as "When a quotation runs out"."""
+		return self.__class__.__name__
+
+	def timing(self, trigger) -> dict[str, str]:
+		"""Return the words of Before, On and After."""
+		return {
+			BEFORE: _("Before", context="Lifecycle Trigger"),
+			ON: _("On", context="Lifecycle Trigger"),
+			AFTER: _("After", context="Lifecycle Trigger"),
+		}
+
+	def offers(self, trigger=None) -> dict:
+		"""Return what the trigger's form offers to choose from, for the session's user.
+
+		doctype: of the references, on which filters are chosen, or None. timing: as above. date_fields and
+		customer_fields: [{"value", "label"}], empty where nothing is chosen. yearly: whether a date can come each year
+		again. has_item: whether an item group means something.
+		"""
+		return {
+			"doctype": None,
+			"timing": self.timing(trigger),
+			"date_fields": [],
+			"customer_fields": [],
+			"yearly": False,
+			"has_item": False,
+		}
+
+	def unreadable(self, fields: set[str], trigger=None) -> set[str]:
+		"""Return those of the fields of the references that the session's user may not read."""
+		return set()
+
+	def parse_filters(self, trigger) -> list[list]:
+		"""Return the trigger's filters as a list of [doctype, field, operator, value]; raises ValueError for anything else."""
+		return []
+
+	def reference_doctype(self, trigger) -> str | None:
+		"""Return the DocType of what a trigger's messages are about."""
+		return None
+
+	def reference_doctypes(self) -> list[str]:
+		"""Return the DocTypes of all that messages of this source can be about, whatever the trigger."""
+		return []
+
+	def owned_by(self, trigger, customer: str, visible: Visibility, most: int) -> list[str]:
+		"""Return the names of the references that are a customer's, at most so many."""
+		return []
+
+	def look_up(self, trigger, name: str) -> list[DueEvent]:
+		"""Return what a reference is, whether a rule takes it or not: events without rule and night, one for each customer
+		that has a share in it; none when there is no such reference."""
+		return []
+
+	def describe(self, trigger) -> list[Variable]:
+		"""Return the variables that templates have of each item, besides COMMON."""
+		return []
+
+	def values(self, events: list[DueEvent]) -> list[dict]:
+		"""Return the values of those variables for each event, in the same order. A fixed number of queries."""
+		return [{"date": event.occurrence} for event in events]
+
+	def wanted(self, rule: Rule) -> str:
+		"""Say in words which references a rule takes."""
+		return ""
 
 	def validate(self, trigger) -> None:
 		"""Throw a translated error when a trigger (document, or its fields as `rules.load` reads them) cannot work.
@@ -63,7 +144,7 @@ def source_for(trigger) -> Source:
 	if not paths:
 		frappe.throw(
 			_("No installed app knows what {0} is. Install the app again, or choose something else.").format(
-				frappe.bold(frappe.utils.escape_html(_(trigger.get("source") or _("nothing"))))
+				frappe.bold(frappe.utils.escape_html(_(trigger.get("source") or "")))
 			),
 			title=_("Unknown Source"),
 		)

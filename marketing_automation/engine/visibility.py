@@ -58,12 +58,16 @@ class Visibility:
 		# Nearly always they are written alike.
 		return value in self.allowed[field] or any(same(value, name) for name in self.allowed[field])
 
-	def restrict(self, query, table, fields: Iterable[str] = tuple(FIELDS)):
-		"""Return a query (frappe.qb) of `table` with the conditions that leave out what may not be seen."""
+	def restrict(self, query, table, fields: Iterable[str] | dict = tuple(FIELDS)):
+		"""Return a query (frappe.qb) of `table` with the conditions that leave out what may not be seen.
+
+		fields: those of FIELDS that the table has, or {field: its column} where it calls them otherwise.
+		"""
 		for field in fields:
 			if field in self.allowed:
-				condition = table[field].isin(sorted(self.allowed[field]) or [""])
+				column = fields[field] if isinstance(fields, dict) else table[field]
+				condition = column.isin(sorted(self.allowed[field]) or [""])
 				if not self.strict:
-					condition = condition | table[field].isnull() | (table[field] == "")
+					condition = condition | column.isnull() | (column == "")
 				query = query.where(condition)
 		return query

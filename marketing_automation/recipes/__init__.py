@@ -5,12 +5,13 @@ A recipe is a folder named in the hook `lifecycle_recipes` (of this app or any o
 `recipe.json` has:
 
 - `name`; `title`; `description`, one line of what it does; `group`, under which it is offered. The last three are translated.
-- `source`: what its triggers are about, a key of the hook `lifecycle_sources`. `doctype` and `date_field`: what a site
-  must have for it; without `date_field` it is one that the site has added to the DocType, and is asked for.
+- `source`: what its triggers are about, a key of the hook `lifecycle_sources`; `date_field`: the one that they go by,
+  unless another one is chosen. Null: one that the site has added, which has to be chosen.
 - `yearly` (1: each year again) and `goal` (a key of the hook `lifecycle_goals`), or neither.
 - `days`: {"Before": [30, 7, 0], "After": [3]}: one trigger each, unless other days are given; 0 before is On. {"On": [0]}: the
   day itself, and no other.
-- `asks`: what is asked besides name, days, language and sender; any of OPTIONAL_ANSWERS.
+- `asks`: what is asked besides name, days, language and sender; any of company, item_group, date_field
+  and combine_messages.
 - `messages`: the first of a `timing` (Before, On or After) whose `up_to` (null: any) reaches a trigger's days gives its
   text. Where there is none for On, those of Before do. A message has a name (its own in the recipe), a title (that of the
   action, translated), and a `text` by language: subject, heading, paragraphs (a list), closing.
@@ -29,15 +30,13 @@ from string import Template
 import frappe
 from frappe import _
 
-from marketing_automation import erpnext_schema, template_rights
+from marketing_automation import template_rights
 from marketing_automation.engine import faults
 from marketing_automation.engine.schedule import BEFORE, ON, SIGN
 from marketing_automation.engine.source import all_sources
 from marketing_automation.naming import free_name
 
 FOLDER = Path(__file__).resolve().parent
-# What only some recipes ask.
-OPTIONAL_ANSWERS = ("company", "item_group", "date_field", "combine_messages")
 
 
 def all_recipes() -> dict[str, dict]:
@@ -57,29 +56,25 @@ def languages(recipe: dict) -> list[str]:
 
 
 def obstacle(recipe: dict) -> str | None:
-	"""Return why a recipe cannot be used by the session's user on this site, and what to do; None when it can."""
-	source, doctype, field = recipe["source"], recipe["doctype"], recipe.get("date_field")
-	if source not in all_sources() or not erpnext_schema.has(doctype):
-		return _("This site has no {0}.").format(_(doctype))
-	if not frappe.has_permission(doctype, "read"):
-		return _("You are not permitted to read {0}.").format(_(doctype))
-	if field and not erpnext_schema.has(doctype, field):
-		return _("{0} has no field {1} on this site.").format(_(doctype), field)
-	if not field and not date_fields(recipe):
+	"""Return why the session's user cannot use a recipe on this site, and what to do; None when they can. No query."""
+	if recipe["source"] not in all_sources():
+		return _("This site has no {0}.").format(_(recipe["source"]))
+	fields = date_fields(recipe)
+	wanted = recipe.get("date_field")
+	if not fields and not wanted:
 		return _(
 			"{0} has no date field on this site. Ask an administrator to add one, such as a birthday, with Customize Form."
-		).format(_(doctype))
+		).format(_(recipe["source"]))
+	if not fields or (wanted and wanted not in {field["value"] for field in fields}):
+		return _("This site has no {0} with a date that you may read.").format(_(recipe["source"]))
 	return None
 
 
 def date_fields(recipe: dict) -> list[dict]:
-	"""Return the date fields that the triggers of a recipe can watch and the session's user may read: [{"value", "label"}].
-
-	Of a DocType that the site lacks, none.
-	"""
-	if not erpnext_schema.has(recipe["doctype"]):
-		return []
-	return date_fields_of(recipe["doctype"])
+	"""Return the date fields that the triggers of a recipe can go by and the session's user may read: [{"value", "label"}]."""
+	source = all_sources().get(recipe["source"])
+	trigger = frappe._dict(source=recipe["source"])
+	return source.offers(trigger)["date_fields"] if source and source.is_there() else []
 
 
 def cook(

@@ -21,7 +21,7 @@ from marketing_automation.engine.names import ByName
 
 PACKED_ITEM = "Packed Item"
 # The serial numbers in a text field stand one a line, or with these between them.
-BETWEEN = re.compile(r"[\n\r,;]")
+BETWEEN = re.compile(r"[\n\r,;，；、]")
 # In characters: as many serial numbers as fit are looked for in the database as one pattern, more by what a text is as a
 # whole. Longer patterns take it longer than that does, and much longer ones it refuses.
 LONGEST_PATTERN = 10_000
@@ -41,15 +41,26 @@ class Sale(NamedTuple):
 def owners(events: list[DueEvent]) -> list[tuple[str | None, str | None]]:
 	"""Return (customer, reason) for each event, in the same order; one of the two is None.
 
-	The customer on the serial number counts where ERPNext keeps it there; else the last movement of the serial number
-	decides, by its bundle; else, for serial numbers that have no bundles (sold before ERPNext 15), the text fields of
-	sales. Queries: none where all events name a customer that counts, else at most 15.
+	The customer on the serial number counts where ERPNext keeps it there, unless it has moved at a till that is still
+	open; else the last movement of the serial number decides, by its bundle; else, for serial numbers that have no
+	bundles (sold before ERPNext 15), the text fields of sales. Queries: at most 1 where all events name a customer that
+	counts, else at most 16.
 	"""
 	kept = erpnext_schema.owner_is_kept()
+	named = {
+		event.reference_name
+		for event in events
+		if kept and event.customer and event.reference_doctype == erpnext_schema.SERIAL_NO
+	}
+	at_tills = _at_open_tills(named) if named else set()
 	open_ones = {
 		event.reference_name: event
 		for event in events
-		if not event.customer or (event.reference_doctype == erpnext_schema.SERIAL_NO and not kept)
+		if not event.customer
+		or (
+			event.reference_doctype == erpnext_schema.SERIAL_NO
+			and (not kept or event.reference_name in at_tills)
+		)
 	}
 	moved = _sales_by_bundle(open_ones) if open_ones else {}
 	older = {
@@ -79,6 +90,35 @@ def last_sales(serials: dict[str, str | None]) -> dict[str, Sale]:
 	older = {name: item for name, item in serials.items() if name not in moved}
 	moved |= _sales_by_text(older) if older else {}
 	return {name: sale for name, (sale, _reason) in moved.items() if sale}
+
+
+def _at_open_tills(serials: set[str]) -> set[str]:
+	"""Return the serial numbers that were sold, or taken back, at a till that is not closed yet. At most 1 query.
+
+	Until then ERPNext notes nothing of it on Serial No, which names whoever had it before.
+	"""
+	if not erpnext_schema.has(erpnext_schema.TILL, "consolidated_invoice"):
+		return set()
+	serial = frappe.qb.DocType(erpnext_schema.SERIAL_NO)
+	bundle, entry = frappe.qb.DocType(erpnext_schema.BUNDLE), frappe.qb.DocType("Serial and Batch Entry")
+	sale = frappe.qb.DocType(erpnext_schema.TILL)
+	query = (
+		frappe.qb.from_(entry)
+		.join(serial)
+		.on(entry.serial_no == serial.name)
+		.join(bundle)
+		.on(entry.parent == bundle.name)
+		.join(sale)
+		.on(bundle.voucher_no == sale.name)
+		.select(serial.name)
+		.where(long_lists.among(serial.name, "serials"))
+		.where((bundle.voucher_type == erpnext_schema.TILL) & (bundle.docstatus == 1))
+		.where(bundle.is_cancelled == 0)
+		.where(
+			(sale.docstatus == 1) & (sale.consolidated_invoice.isnull() | (sale.consolidated_invoice == ""))
+		)
+	)
+	return {name for (name,) in long_lists.run(query, serials=list(serials))}
 
 
 def _sales_by_bundle(serials: Iterable[str]) -> dict[str, tuple[Sale | None, str | None]]:
@@ -113,7 +153,7 @@ def _sales_by_bundle(serials: Iterable[str]) -> dict[str, tuple[Sale | None, str
 		# As they are: as texts, times with microseconds and times without would not sort.
 		when = (*[(value is not None, value) for value in posted], creation)
 		movements[name].append((when, direction == "Outward", voucher_type, voucher_no))
-	sales = _sales_of_vouchers(
+	sales = sales_of_vouchers(
 		{
 			(voucher_type, voucher_no)
 			for of_serial in movements.values()
@@ -133,7 +173,7 @@ def _sales_by_bundle(serials: Iterable[str]) -> dict[str, tuple[Sale | None, str
 	return found
 
 
-def _sales_of_vouchers(vouchers: set[tuple[str, str]]) -> dict[tuple[str, str], Sale]:
+def sales_of_vouchers(vouchers: set[tuple[str, str]]) -> dict[tuple[str, str], Sale]:
 	"""Return each submitted sale among (doctype, name) that has a customer. One query a doctype."""
 	sales = {}
 	for doctype in erpnext_schema.sales():
@@ -225,7 +265,7 @@ def _parts(texts: list[str], wanted: ByName) -> dict[str, list[str]]:
 
 def serial_numbers(text: str | None) -> list[str]:
 	"""Return the serial numbers that a text field names, as they are written there."""
-	return [name for part in BETWEEN.split(text or "") if (name := part.strip())]
+	return [name for part in BETWEEN.split(text or "") if (name := part.strip().strip(BLANKS).strip())]
 
 
 def _lines_that_name(doctype: str, names: list[str], items: list[str]) -> list[tuple[str, str]]:
@@ -252,7 +292,7 @@ def _lines_that_name(doctype: str, names: list[str], items: list[str]) -> list[t
 			query = query.where(
 				long_lists.among(line.serial_no, "names") | long_lists.matching(line.serial_no, "several")
 			)
-			given |= {"names": names, "several": "[,;[:space:]]"}
+			given |= {"names": names, "several": "[,;，；、[:space:]]"}
 		found += long_lists.run(query, **given)
 	return found
 

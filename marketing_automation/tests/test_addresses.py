@@ -86,7 +86,7 @@ class TestAddresses(MarketingTestCase):
 	def test_what_is_none_says_why(self):
 		pins = {text: factories.pin(self.with_address(text), in_days(30)) for text in WRONG}
 		campaign = factories.campaign()
-		seen = {row["serial_no"]: row["error"] for row in api.preview(campaign.name)["rows"]}
+		seen = {row["reference_name"]: row["error"] for row in api.preview(campaign.name)["rows"]}
 		self.run_night()
 		self.assertEqual(self.mails(), [])
 		for text, expected in WRONG.items():

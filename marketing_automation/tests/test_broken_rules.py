@@ -279,10 +279,12 @@ class TestTheDesk(BrokenTestCase):
 					self.assertEqual(api.coming(self.broken.name)["actions"], {})
 					coming = api.why_customer(self.customer)["coming"]
 					self.assertEqual([step["campaign"] for step in coming], [self.fine.name])
-					steps = {step["campaign"]: step for step in api.why_serial_no(self.pin)["steps"]}
+					steps = {
+						step["campaign"]: step for step in api.why_reference("Serial No", self.pin)["steps"]
+					}
 					self.assertEqual(steps[self.fine.name]["state"], "Coming")
 					self.assertIn(words, steps[self.broken.name]["why"])
-					rows = {row["serial_no"]: row for row in expiring_pins.execute({"show_all": 1})[1]}
+					rows = {row["reference_name"]: row for row in expiring_pins.execute({"show_all": 1})[1]}
 					self.assertEqual(rows[self.pin]["campaign"], self.fine.name)
 					self.assert_named(self.bar(self.broken.name), words)
 					self.assertEqual(overlap.of_campaign(self.broken.name), [])
@@ -584,7 +586,7 @@ class TestAnotherAppsSource(MarketingTestCase):
 				(found["total"], [fault["trigger_name"] for fault in found["broken"]]), (2, ["T2"])
 			)
 		with self.one_raises("about"):
-			self.assertTrue(api.why_serial_no(self.pin)["steps"])
+			self.assertTrue(api.why_reference("Serial No", self.pin)["steps"])
 		with self.one_raises("night"):
 			days = {step["trigger_name"]: step["day"] for step in api.journey(self.campaign.name)}
 			self.assertEqual(days, {"T1": 0, "T2": None, "T3": 0})

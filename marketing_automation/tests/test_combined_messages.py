@@ -24,6 +24,8 @@ NAMES_ONE = (
 	"<p>{{ (items | first).serial_no }}, {{ (items | last).serial_no }}</p>",
 	"<p>Hello{# {% for item in items %}{{ item.serial_no }}{% endfor %} #}</p>",
 	"<p>Hello{% for item in items %} {% endfor %}</p>",
+	"<p>Hello</p><div style='display: none'>" + LIST + "</div>",
+	"<p>Hello <a href='https://x.example/?n={% for item in items %}{{ item.serial_no }}{% endfor %}'>Renew</a></p>",
 )
 
 

@@ -116,6 +116,28 @@ class TestCopies(MarketingTestCase):
 		self.run_night()
 		self.assertEqual(self.outcome_of(pin), ("Skipped", "Unsubscribed"))
 
+	def test_where_the_first_is_deleted_who_had_left_it_has_left_its_copies(self):
+		gone, both, here = factories.customer(), factories.customer(), factories.customer()
+		of = {who: factories.pin(who, in_days(30)) for who in (gone, both, here)}
+		original = factories.campaign(active=False)
+		copies = [api.duplicate(original.name, factories.unique("Test")) for _ in range(2)]
+		copies.append(api.duplicate(copies[0], factories.unique("Test")))
+		for who in (gone, both):
+			self.leaves(who, original.name)
+		self.leaves(both, copies[0])
+		frappe.delete_doc("Lifecycle Campaign", original.name)
+		frappe.db.delete("Email Unsubscribe", {"reference_name": original.name})
+		for copy in copies:
+			self.activated(copy)
+		self.run_night()
+		for copy in copies:
+			found = {row.reference_name: row.reason for row in self.ledger(campaign=copy)}
+			self.assertEqual(
+				found, {of[gone]: "Unsubscribed", of[both]: "Unsubscribed", of[here]: None}, copy
+			)
+		emails = frappe.get_all("Email Unsubscribe", {"reference_name": copies[0]}, pluck="email")
+		self.assertEqual(len(emails), len(set(emails)))
+
 
 class TestMerges(MarketingTestCase):
 	def test_nothing_of_a_campaign_merges_into_another(self):

@@ -533,6 +533,7 @@ class TestMail(MarketingTestCase):
 						"item_code": factories.ITEM,
 						"item_name": f"{factories.ITEM} subscription",
 						"expiry_date": in_days(30),
+						"date": in_days(30),
 					}
 				],
 				in_days(0),

@@ -148,7 +148,9 @@ class TestFarPins(MarketingTestCase):
 		self.assertEqual((run.status, run.due), ("Completed", 1))
 		coming = {
 			pin: {
-				str(step["due_on"]) for step in api.why_serial_no(pin)["steps"] if step["state"] == "Coming"
+				str(step["due_on"])
+				for step in api.why_reference("Serial No", pin)["steps"]
+				if step["state"] == "Coming"
 			}
 			for pin in (self.first, self.last)
 		}
@@ -158,12 +160,12 @@ class TestFarPins(MarketingTestCase):
 		api.why_customer(self.customer)
 		self.assertEqual(api.forecast(self.campaign.name, 366)["broken"], [])
 		rows = {
-			row["serial_no"]
+			row["reference_name"]
 			for row in expiring_pins.execute({"from_date": LAST, "to_date": LAST, "show_all": 1})[1]
 		}
 		self.assertEqual(rows, {self.last})
 		rows = {
-			row["serial_no"]
+			row["reference_name"]
 			for row in expiring_pins.execute({"from_date": FIRST, "to_date": date(1, 2, 1), "show_all": 1})[1]
 		}
 		self.assertEqual(rows, {self.first})
@@ -174,7 +176,7 @@ class TestFarPins(MarketingTestCase):
 			with self.subTest(day):
 				found = preview.of_day([self.campaign.name], day, visible)
 				self.assertEqual(found["broken"], [])
-				due = {(row["serial_no"], str(row["expiry_date"])) for row in found["rows"]}
+				due = {(row["reference_name"], str(row["expiry_date"])) for row in found["rows"]}
 				counted = forecast.of_campaigns([self.campaign.name], day, 1, visible)
 				self.assertEqual(counted["broken"], [])
 				self.assertEqual(
@@ -209,7 +211,7 @@ class TestFarPins(MarketingTestCase):
 					report.execute({"from_date": first, "to_date": last})
 		self.assertEqual(
 			[
-				row["serial_no"]
+				row["reference_name"]
 				for row in expiring_pins.execute({"from_date": "9999-12-20", "show_all": 1})[1]
 			],
 			[self.last],
@@ -229,11 +231,11 @@ class TestFarPins(MarketingTestCase):
 		rule = Rule(
 			self.campaign.as_dict(), frappe.get_doc("Lifecycle Trigger", {"days_offset": 0}).as_dict(), ()
 		)
-		found = serial_no.counts([(rule, Window(FIRST, LAST, FIRST))], Visibility())
+		found = serial_no.SOURCE.counts([(rule, Window(FIRST, LAST, FIRST))], Visibility())
 		self.assertEqual(sum(found.values()), 3)
 		rule.trigger.filters = '[["Serial No", "name", "!=", "-"]]'
-		self.assertEqual(serial_no.counts([(rule, Window(FIRST, LAST, FIRST))], Visibility()), found)
-		self.assertEqual(serial_no.about([rule], [mute]), [])
+		self.assertEqual(serial_no.SOURCE.counts([(rule, Window(FIRST, LAST, FIRST))], Visibility()), found)
+		self.assertEqual(serial_no.SOURCE.about([rule], [mute]), [])
 		self.run_night()
 		self.assertEqual(self.ledger(reference_name=mute), [])
 

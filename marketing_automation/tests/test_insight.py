@@ -49,13 +49,13 @@ class TestJourney(MarketingTestCase):
 		action = action_of(campaign)
 		self.assertEqual(found["actions"], {action: {"send": 2, "skip": 1, "fail": 0, "known": 0}})
 		self.assertEqual(
-			[(row["serial_no"], row["due_on"], row["customer_name"]) for row in found["next"]],
+			[(row["reference_name"], row["due_on"], row["customer_name"]) for row in found["next"]],
 			[(today, in_days(0), "Test Ana"), (later, in_days(5), "Test Ana")],
 		)
 		self.run_night()
 		found = api.coming(campaign.name)
 		self.assertEqual(found["actions"][action]["known"], 1)
-		self.assertEqual([row["serial_no"] for row in found["next"]], [later])
+		self.assertEqual([row["reference_name"] for row in found["next"]], [later])
 
 	def test_the_campaigns_own_dates_limit_who_is_next(self):
 		factories.pins(factories.customer(), in_days(31), in_days(35))
@@ -98,7 +98,7 @@ class TestMail(MarketingTestCase):
 
 	def test_it_reads_as_its_customer_would_read_it_on_the_day(self):
 		found = api.mail(self.action)
-		self.assertEqual(found["serial_no"], self.pin)
+		self.assertEqual(found["reference_name"], self.pin)
 		self.assertTrue(found["subject"].startswith("Vence el "))
 		self.assertIn("Test Mía", found["html"])
 		self.assertIn("Hola **Test Mía**", found["text"])
@@ -119,12 +119,12 @@ class TestMail(MarketingTestCase):
 
 	def test_the_example_is_of_the_campaign_s_company_however_many_come_first(self):
 		others = factories.pins(factories.customer(), in_days(31), in_days(32))
-		self.assertEqual(api.mail(self.action)["serial_no"], others[0])
+		self.assertEqual(api.mail(self.action)["reference_name"], others[0])
 		frappe.db.set_value("Serial No", {"name": ["in", others]}, "company", factories.second_company())
 		self.campaign.db_set("company", factories.company())
 		for looked_at in (100, 2):
 			with self.subTest(looked_at), patch.object(serial_no, "EXAMPLES", looked_at):
-				self.assertEqual(api.mail(self.action)["serial_no"], self.pin)
+				self.assertEqual(api.mail(self.action)["reference_name"], self.pin)
 
 	def test_a_test_goes_to_the_user_only_and_is_no_ledger_entry(self):
 		marketer = factories.user("Marketing User")
@@ -148,7 +148,12 @@ class TestMail(MarketingTestCase):
 		with self.refused(self.pin, "no expiry date"):
 			api.mail(self.action, self.pin)
 		self.assertEqual(
-			api.mail(self.action), {"serial_no": None, "wanted": "a date in Warranty Expiry Date"}
+			api.mail(self.action),
+			{
+				"reference_doctype": "Serial No",
+				"reference_name": None,
+				"wanted": "a date in Warranty Expiry Date",
+			},
 		)
 
 
@@ -165,7 +170,7 @@ class TestWhy(MarketingTestCase):
 		self.assertEqual((found["email"], found["reason"]), ("ana.why@customers.example", None))
 		self.assertEqual([row.reference_name for row in found["history"]], [told])
 		self.assertEqual(
-			[(step["campaign"], step["serial_no"], step["due_on"]) for step in found["coming"]],
+			[(step["campaign"], step["reference_name"], step["due_on"]) for step in found["coming"]],
 			[(campaign.name, later, in_days(10))],
 		)
 		self.assertEqual(found["withheld"], [])
@@ -205,7 +210,7 @@ class TestWhy(MarketingTestCase):
 		campaign = factories.campaign(
 			{"days_offset": 30}, {"days_offset": 7}, {"item_group": factories.item_group("Test Other")}
 		)
-		found = api.why_serial_no(pin)
+		found = api.why_reference("Serial No", pin)
 		steps = [(step["state"], step["due_on"]) for step in found["steps"]]
 		self.assertEqual(
 			steps, [("Withheld", in_days(-20)), ("Coming", in_days(3)), ("Not due", None)], found["steps"]
@@ -216,7 +221,7 @@ class TestWhy(MarketingTestCase):
 		self.assertIn("Warranty Expiry Date", not_due["why"])
 		campaign.is_active = 0
 		campaign.save()
-		self.assertIn("not active", api.why_serial_no(pin)["steps"][0]["why"])
+		self.assertIn("not active", api.why_reference("Serial No", pin)["steps"][0]["why"])
 
 	def on_since(self, campaign, days: int) -> None:
 		"""Let a campaign, its triggers and its actions have been on for so many days."""
@@ -228,7 +233,7 @@ class TestWhy(MarketingTestCase):
 			frappe.db.set_value(doctype, filters, "active_since", f"{in_days(-days)} 09:00:00")
 
 	def step(self, pin: str) -> tuple[str, str]:
-		(step,) = api.why_serial_no(pin)["steps"]
+		(step,) = api.why_reference("Serial No", pin)["steps"]
 		return step["state"], step["why"]
 
 	def test_what_got_its_date_after_the_run_that_took_its_day_is_not_coming(self):
@@ -262,7 +267,7 @@ class TestWhy(MarketingTestCase):
 		pin = factories.pin(factories.customer(email=None), in_days(30))
 		factories.campaign()
 		self.run_night()
-		found = api.why_serial_no(pin)
+		found = api.why_reference("Serial No", pin)
 		self.assertEqual(found["steps"], [])
 		self.assertEqual(
 			[(row.status, row.reason) for row in found["history"]], [("Skipped", "No e-mail address")]

@@ -21,7 +21,7 @@ class TestItemGroup(MarketingTestCase):
 		)
 
 	def due(self, campaign) -> set[str]:
-		return {row["serial_no"] for row in api.preview(campaign.name)["rows"]}
+		return {row["reference_name"] for row in api.preview(campaign.name)["rows"]}
 
 	def test_its_triggers_take_only_items_of_the_group_and_below_it(self):
 		campaign = factories.campaign(item_group=self.parent)
@@ -34,7 +34,7 @@ class TestItemGroup(MarketingTestCase):
 		campaign = factories.campaign({"item_group": self.music}, {"days_offset": 29}, item_group=self.films)
 		self.assertEqual(self.due(campaign), {self.song})
 		rows = api.preview(campaign.name, str(in_days(1)))["rows"]
-		self.assertEqual({row["serial_no"] for row in rows}, {self.film})
+		self.assertEqual({row["reference_name"] for row in rows}, {self.film})
 		self.assertEqual(
 			[step["item_group"] for step in api.journey(campaign.name)], [self.music, self.films]
 		)
@@ -61,7 +61,7 @@ class TestItemGroup(MarketingTestCase):
 
 	def test_why_says_which_group_is_wanted(self):
 		factories.campaign(item_group=self.films)
-		(step,) = api.why_serial_no(self.tool)["steps"]
+		(step,) = api.why_reference("Serial No", self.tool)["steps"]
 		self.assertIn(self.films, step["why"])
 
 
@@ -83,29 +83,29 @@ class TestExample(MarketingTestCase):
 		campaign = factories.campaign(item_group=self.music)
 		late = factories.pin(factories.customer(), in_days(60), item_code=self.song)
 		soon = factories.pin(factories.customer(), in_days(40), item_code=self.song)
-		self.assertEqual(self.shown(campaign)["serial_no"], soon)
+		self.assertEqual(self.shown(campaign)["reference_name"], soon)
 		factories.expire([soon, late], in_days(-9))
-		self.assertEqual(self.shown(campaign)["serial_no"], min(soon, late), "else one that was due")
+		self.assertEqual(self.shown(campaign)["reference_name"], min(soon, late), "else one that was due")
 
 	def test_it_passes_the_filters_and_is_of_the_company(self):
 		mine = factories.pin(factories.customer(), in_days(50))
 		campaign = factories.campaign({"filters": f'[["Serial No", "name", "=", "{mine}"]]'})
-		self.assertEqual(self.shown(campaign)["serial_no"], mine)
+		self.assertEqual(self.shown(campaign)["reference_name"], mine)
 		elsewhere = factories.campaign(company=factories.second_company())
-		self.assertIsNone(self.shown(elsewhere)["serial_no"])
+		self.assertIsNone(self.shown(elsewhere)["reference_name"])
 
 	def test_when_nothing_fits_it_says_what_would(self):
 		found = self.shown(factories.campaign(item_group=self.music))
-		self.assertIsNone(found["serial_no"])
+		self.assertIsNone(found["reference_name"])
 		self.assertIn(self.music, found["wanted"])
 		empty = factories.campaign(item_group=factories.item_group("Test Empty"))
-		self.assertIsNone(self.shown(empty)["serial_no"])
+		self.assertIsNone(self.shown(empty)["reference_name"])
 
 	def test_one_that_was_chosen_and_does_not_fit_is_shown_and_said_to_be_no_match(self):
 		campaign = factories.campaign(item_group=self.music)
 		action = frappe.db.get_value("Lifecycle Action", {"campaign": campaign.name})
 		found = api.mail(action, self.other)
-		self.assertEqual(found["serial_no"], self.other)
+		self.assertEqual(found["reference_name"], self.other)
 		self.assertIn(self.music, found["wanted"])
 		fitting = factories.pin(factories.customer(), in_days(50), item_code=self.song)
 		self.assertIsNone(api.mail(action, fitting)["wanted"])

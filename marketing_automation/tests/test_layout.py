@@ -113,6 +113,7 @@ class TestLayout(MarketingTestCase):
 			"item_code": "STREAM-12",
 			"item_name": item_name,
 			"expiry_date": date(2028, 3, 1),
+			"date": date(2028, 3, 1),
 		}
 		message = {
 			"customer": "C-1",

@@ -310,7 +310,7 @@ class TestANewOwner(AgainTestCase):
 
 class TestWhatTheScreensSay(AgainTestCase):
 	def report(self, pin: str) -> dict:
-		return {row["serial_no"]: row for row in expiring_pins.execute({"show_all": 1})[1]}[pin]
+		return {row["reference_name"]: row for row in expiring_pins.execute({"show_all": 1})[1]}[pin]
 
 	def step(self, found: dict) -> tuple:
 		return [(step["state"], step["why"]) for step in found["steps"]]
@@ -327,13 +327,15 @@ class TestWhatTheScreensSay(AgainTestCase):
 				(row["problem"], row["handled"], row["next_on"], row["campaign"]),
 				(None, "Skipped", in_days(0), campaign.name),
 			)
-			self.assertEqual(self.step(api.why_serial_no(pin)), [("Coming", "Goes out with the next run.")])
+			self.assertEqual(
+				self.step(api.why_reference("Serial No", pin)), [("Coming", "Goes out with the next run.")]
+			)
 			counts = api.run_preview()["counts"]
 			self.assertEqual((counts["send"], counts["known"], counts["mails"]), (1, 0, 1))
 			self.run_night()
 			self.assertEqual(self.outcome_of(pin), ("Queued", None))
 			self.assertEqual(api.run_preview()["counts"]["send"], 0)
-			self.assertEqual(self.step(api.why_serial_no(pin)), [])
+			self.assertEqual(self.step(api.why_reference("Serial No", pin)), [])
 
 	def test_beyond_the_catch_up_it_is_not_caught(self):
 		ana = factories.customer(email=None)
@@ -344,7 +346,7 @@ class TestWhatTheScreensSay(AgainTestCase):
 		with self.on(9):
 			row = self.report(pin)
 			self.assertEqual((row["problem"], row["covered"]), ("Was not sent: No e-mail address", False))
-			self.assertEqual(self.step(api.why_serial_no(pin)), [])
+			self.assertEqual(self.step(api.why_reference("Serial No", pin)), [])
 			self.assertEqual(api.run_preview()["counts"]["send"], 0)
 
 	def test_a_new_owner_is_not_told_because_the_one_before_was(self):
@@ -371,7 +373,7 @@ class TestWhatTheScreensSay(AgainTestCase):
 			row = self.report(pin)
 			self.assertEqual((row["handled"], row["problem"]), (None, "No trigger catches it"))
 			self.assertEqual(
-				self.step(api.why_serial_no(pin)),
+				self.step(api.why_reference("Serial No", pin)),
 				[("Withheld", "Its day had passed before the trigger took it.")],
 			)
 
@@ -396,7 +398,7 @@ class TestWhatTheScreensSay(AgainTestCase):
 		self.night(0)
 		(skipped,) = self.ledger(status="Skipped")
 		with self.on(1):
-			self.assertEqual(self.step(api.why_serial_no(skipped.reference_name)), [])
+			self.assertEqual(self.step(api.why_reference("Serial No", skipped.reference_name)), [])
 			self.assertEqual(api.run_preview()["counts"]["send"], 0)
 			self.assertIsNone(self.report(skipped.reference_name)["problem"])
 

@@ -197,6 +197,7 @@ class TestValues(MarketingTestCase):
 			"item_code": "a",
 			"item_name": "<!",
 			"expiry_date": frappe.utils.getdate(),
+			"date": frappe.utils.getdate(),
 		}
 		values = templates.context(message, [pin], frappe.utils.getdate())
 		flat = [*values.values(), *values["pins"][0].values()]

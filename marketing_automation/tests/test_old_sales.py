@@ -22,9 +22,11 @@ def write(sale, text: str, table: str | None = None) -> None:
 def owners(*names: str) -> list:
 	"""Return (customer, reason) of each serial number."""
 	rows = frappe.get_all(
-		"Serial No", filters={"name": ["in", names]}, fields=serial_no.fields(), order_by="name asc"
+		"Serial No", filters={"name": ["in", names]}, fields=serial_no.SOURCE.fields(), order_by="name asc"
 	)
-	by_name = dict(zip([row.name for row in rows], serial_no.owners_of(rows), strict=True))
+	by_name = dict(
+		zip([row.name for row in rows], serial_no.SOURCE.owners_of(serial_no.SPEC, rows), strict=True)
+	)
 	return [by_name[name] for name in names]
 
 
@@ -39,12 +41,33 @@ class TestText(MarketingTestCase):
 
 	def test_whatever_stands_between_them(self):
 		for doctype in ("Sales Invoice", "Delivery Note"):
-			for between in ("\n", ", ", ",", ";", " ; ", "\r\n", ",\n", "\n\n", " ,", " ", "\t", "\u00a0,"):
+			for between in (
+				"\n",
+				", ",
+				",",
+				";",
+				" ; ",
+				"\r\n",
+				",\n",
+				"\n\n",
+				" ,",
+				" ",
+				"\t",
+				"\u00a0,",
+				"，",
+				"、",
+			):
 				with self.subTest(doctype=doctype, between=between):
 					ana = factories.customer()
 					names = factories.received(3)
 					self.old_sale(ana, names, between.join(names), doctype)
 					self.assertEqual(owners(*names), [(ana, None)] * 3)
+
+	def test_with_what_has_no_width_round_it(self):
+		ana = factories.customer()
+		names = factories.received(2)
+		self.old_sale(ana, names, f"\ufeff{names[0]}\u200b,\u2060{names[1]}\u200e")
+		self.assertEqual(owners(*names), [(ana, None)] * 2)
 
 	def test_in_another_letter_case_and_with_spaces_round_it(self):
 		ana = factories.customer()
@@ -109,15 +132,15 @@ class TestText(MarketingTestCase):
 		factories.campaign()
 		self.run_night()
 		self.assertEqual(self.outcome_of(told), ("Queued", None))
-		self.assertEqual([step["serial_no"] for step in api.why_customer(ana)["coming"]], [later])
-		self.assertEqual(api.why_serial_no(later)["customer"], ana)
+		self.assertEqual([step["reference_name"] for step in api.why_customer(ana)["coming"]], [later])
+		self.assertEqual(api.why_reference("Serial No", later)["customer"], ana)
 
 	def test_of_all_that_an_item_was_sold_on_only_the_lines_that_can_be_meant_are_read(self):
 		names = factories.received(30)
 		forget_bundles(*names)
 		self.old_sale(factories.customer(), names[:10], "\n".join(names[:10]))
 		self.old_sale(factories.customer(), names[10:20], "\n".join(names[10:20]))
-		(row,) = frappe.get_all("Serial No", filters={"name": names[25]}, fields=serial_no.fields())
+		(row,) = frappe.get_all("Serial No", filters={"name": names[25]}, fields=serial_no.SOURCE.fields())
 		event = DueEvent(None, "Serial No", row.name, row.item_code, row.company, None, None, None)
 		self.assertEqual(ownership._lines_that_name("Sales Invoice", [row.name], [row.item_code]), [])
 		with statements() as for_one:
@@ -145,7 +168,7 @@ class TestSet(MarketingTestCase):
 				for name in names:
 					factories.expire(name, in_days(35))
 				factories.campaign()
-				coming = {step["serial_no"] for step in api.why_customer(ana)["coming"]}
+				coming = {step["reference_name"] for step in api.why_customer(ana)["coming"]}
 				self.assertEqual(coming, set(names))
 
 

@@ -19,12 +19,12 @@ from marketing_automation.tests.factories import forget_owner, in_days
 
 
 def told(preview: dict) -> set[str]:
-	return {row["serial_no"] for row in preview["rows"] if row["outcome"] == "send"}
+	return {row["reference_name"] for row in preview["rows"] if row["outcome"] == "send"}
 
 
 class TestWhy(MarketingTestCase):
 	def coming(self, customer: str) -> list[str]:
-		return [step["serial_no"] for step in api.why_customer(customer)["coming"]]
+		return [step["reference_name"] for step in api.why_customer(customer)["coming"]]
 
 	def test_what_a_customer_has_and_nothing_that_they_gave_back(self):
 		ana, eva = factories.customer(), factories.customer()
@@ -39,9 +39,9 @@ class TestWhy(MarketingTestCase):
 		factories.campaign()
 		self.assertEqual(self.coming(ana), sorted([invoiced, noted]))
 		self.assertEqual(self.coming(eva), [resold])
-		self.assertEqual(api.why_serial_no(invoiced)["customer"], ana)
-		self.assertEqual(api.why_serial_no(resold)["customer"], eva)
-		self.assertIsNone(api.why_serial_no(returned)["customer"])
+		self.assertEqual(api.why_reference("Serial No", invoiced)["customer"], ana)
+		self.assertEqual(api.why_reference("Serial No", resold)["customer"], eva)
+		self.assertIsNone(api.why_reference("Serial No", returned)["customer"])
 
 	def test_what_was_bought_at_a_till_that_is_not_closed_yet(self):
 		ana = factories.customer()
@@ -53,9 +53,50 @@ class TestWhy(MarketingTestCase):
 		campaign = factories.campaign()
 		self.assertEqual(self.coming(ana), [bought])
 		found = {
-			row["serial_no"]: row["reason"] for row in api.preview(campaign.name, str(in_days(5)))["rows"]
+			row["reference_name"]: row["reason"]
+			for row in api.preview(campaign.name, str(in_days(5)))["rows"]
 		}
 		self.assertEqual(found, {bought: None, returned: "Returned"})
+
+	def test_what_comes_back_to_a_till_that_is_not_closed_yet_after_one_that_was(self):
+		"""Until it is closed Serial No names, where it has the field, the one who has given it back."""
+		if factories.real_erpnext():
+			self.skipTest("a till is closed there by documents of its own")
+		ana, eva = factories.customer(), factories.customer()
+		names = factories.received(4)
+		kept, returned, resold, closed = names
+
+		def close(*sales) -> None:
+			by = factories.sold(factories.customer(), factories.received()).name
+			for sale in sales:
+				frappe.db.set_value(sale.doctype, sale.name, "consolidated_invoice", by)
+
+		def noted(name: str, **values) -> None:
+			if not erpnext_schema.has_owner():
+				del values["customer"]
+			frappe.db.set_value("Serial No", name, values, update_modified=False)
+
+		sales = {name: factories.sold(ana, [name], "POS Invoice") for name in names}
+		close(*sales.values())
+		back = {name: factories.returned(sales[name]) for name in (returned, resold, closed)}
+		factories.sold(eva, [resold], "POS Invoice")
+		close(back[closed])
+		for name in names:
+			noted(name, status="Delivered", customer=ana)
+		noted(closed, status="Active", customer=None)
+		factories.expire(names, in_days(35))
+		campaign = factories.campaign()
+		self.assertEqual((self.coming(ana), self.coming(eva)), ([kept], [resold]))
+		found = {
+			row["serial_no"]: row["reason"] for row in api.preview(campaign.name, str(in_days(5)))["rows"]
+		}
+		self.assertEqual(found, {kept: None, returned: "Returned", resold: None, closed: "Returned"})
+		with self.at(f"{in_days(5)} 02:00"):
+			self.run_night()
+			self.assertEqual(
+				{row.reference_name: row.customer for row in self.ledger(status="Queued")},
+				{kept: ana, resold: eva},
+			)
 
 	def test_it_costs_the_same_for_any_number(self):
 		ana = factories.customer()
@@ -98,20 +139,20 @@ class TestBoundToACustomer(MarketingTestCase):
 		action = frappe.db.get_value("Lifecycle Action", {"campaign": self.campaign.name})
 		for looked_at in (100, 1):
 			with self.subTest(looked_at), patch.object(serial_no, "EXAMPLES", looked_at):
-				self.assertEqual(api.mail(action)["serial_no"], self.ours_pin)
+				self.assertEqual(api.mail(action)["reference_name"], self.ours_pin)
 		for forbidden in (
 			lambda: api.mail(action, self.theirs_pin),
-			lambda: api.why_serial_no(self.theirs_pin),
+			lambda: api.why_reference("Serial No", self.theirs_pin),
 		):
 			with self.assertRaises(frappe.DoesNotExistError):
 				forbidden()
 		with self.assertRaises(frappe.PermissionError):
 			api.why_customer(self.theirs)
-		self.assertEqual(api.why_serial_no(self.ours_pin)["customer"], self.ours)
+		self.assertEqual(api.why_reference("Serial No", self.ours_pin)["customer"], self.ours)
 
 	def test_expiring_pins(self):
 		rows = expiring_pins.execute({"show_all": 1})[1]
-		self.assertEqual([row["serial_no"] for row in rows], [self.ours_pin])
+		self.assertEqual([row["reference_name"] for row in rows], [self.ours_pin])
 
 	def test_what_nobody_owns_is_seen_unless_permissions_are_strict(self):
 		frappe.set_user("Administrator")
@@ -122,7 +163,7 @@ class TestBoundToACustomer(MarketingTestCase):
 			visible = Visibility(self.user)
 			visible.strict = strict
 			with self.subTest(strict=strict):
-				self.assertEqual(sum(serial_no.counts([(rule, window)], visible).values()), count)
+				self.assertEqual(sum(serial_no.SOURCE.counts([(rule, window)], visible).values()), count)
 
 
 class TestFilters(MarketingTestCase):
@@ -151,7 +192,7 @@ class TestFilters(MarketingTestCase):
 					["Serial No", "item_code", "=", factories.ITEM],
 				]
 				campaign = factories.campaign({"filters": frappe.as_json(filters)})
-				found = {row["serial_no"] for row in api.preview(campaign.name)["rows"]}
+				found = {row["reference_name"] for row in api.preview(campaign.name)["rows"]}
 				self.assertEqual(found, taken)
 				self.assertEqual(api.forecast(campaign.name)["total"], len(taken))
 
@@ -165,7 +206,7 @@ class TestFilters(MarketingTestCase):
 		forget_owner(*names)
 		campaign = factories.campaign({"filters": frappe.as_json([["Serial No", "customer", "=", eva]])})
 		action = frappe.db.get_value("Lifecycle Action", {"campaign": campaign.name})
-		self.assertEqual(api.mail(action)["serial_no"], names[1])
+		self.assertEqual(api.mail(action)["reference_name"], names[1])
 
 
 class TestMissing(MarketingTestCase):

@@ -71,7 +71,7 @@ class TestActivating(MarketingTestCase):
 			factories.pin(factories.customer(), in_days(32))
 			found = previews.of_activation(campaign.name, api.Visibility())
 			self.assertEqual(str(found["night"]), "2027-03-11")
-			self.assertEqual({row["serial_no"] for row in found["rows"]}, {today, tomorrow})
+			self.assertEqual({row["reference_name"] for row in found["rows"]}, {today, tomorrow})
 		with self.at("2027-03-10 00:30:00"):
 			self.assertEqual(
 				str(previews.of_activation(campaign.name, api.Visibility())["night"]), "2027-03-10"

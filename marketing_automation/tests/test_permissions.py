@@ -120,7 +120,7 @@ class TestRoles(MarketingTestCase):
 		campaign = factories.campaign()
 		of_campaign = {"campaign": campaign.name}
 		action = {"action": frappe.db.get_value("Lifecycle Action", {"campaign": campaign.name})}
-		pin = {"serial_no": factories.pin(factories.customer(), in_days(30))}
+		pin = {"reference_name": factories.pin(factories.customer(), in_days(30))}
 		calls = {
 			"run_now": [{}, of_campaign],
 			"run_preview": [{}, of_campaign],
@@ -139,7 +139,7 @@ class TestRoles(MarketingTestCase):
 			"mail": [action, {**action, **pin}],
 			"send_test": [{**action, **pin}],
 			"why_customer": [{"customer": factories.customer()}],
-			"why_serial_no": [pin],
+			"why_reference": [{"doctype": "Serial No", "name": pin["reference_name"]}],
 			"recipes": [{}],
 			"make_from_recipe": [
 				{
@@ -152,7 +152,9 @@ class TestRoles(MarketingTestCase):
 			"due_next_week": [{}],
 			"last_run": [{}],
 			"senders": [{}],
-			"date_fields": [{}],
+			"sources": [{}],
+			"variables": [action],
+			"offers": [{"source": "Serial No"}],
 			"retry": [{"names": []}],
 			"retry_run": [{"run": "RUN"}],
 			"send_skipped": [{"names": []}],
@@ -224,7 +226,9 @@ class TestRoles(MarketingTestCase):
 
 	def test_what_the_forms_offer(self):
 		frappe.set_user(self.marketer)
-		self.assertIn("warranty_expiry_date", [field["value"] for field in api.date_fields()])
+		self.assertIn(
+			"warranty_expiry_date", [field["value"] for field in api.offers("Serial No")["date_fields"]]
+		)
 		self.assertIsInstance(api.senders(), list)
 
 

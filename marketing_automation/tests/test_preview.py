@@ -9,7 +9,7 @@ from marketing_automation import api
 from marketing_automation.desk import preview as previews
 from marketing_automation.engine.model import Reason
 from marketing_automation.engine.visibility import Visibility
-from marketing_automation.sources import serial_no
+from marketing_automation.sources import date_field, serial_no
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, statements
 from marketing_automation.tests.factories import in_days
@@ -19,7 +19,7 @@ WRITES = ("insert", "update", "delete", "replace")
 
 def outcomes(found: dict) -> dict:
 	"""Return {serial number: (outcome, reason)} of a preview."""
-	return {row["serial_no"]: (row["outcome"], row["reason"]) for row in found["rows"]}
+	return {row["reference_name"]: (row["outcome"], row["reason"]) for row in found["rows"]}
 
 
 class TestPreview(MarketingTestCase):
@@ -77,7 +77,7 @@ class TestPreview(MarketingTestCase):
 	def test_a_big_night_is_answered_at_once_with_its_beginning(self):
 		first, second = sorted(factories.pins(factories.customer(), *[in_days(30)] * 2))
 		campaign = factories.campaign()
-		with patch.object(serial_no, "PAGE_SIZE", 1), patch.object(previews, "PATIENCE", 0):
+		with patch.object(date_field, "PAGE_SIZE", 1), patch.object(previews, "PATIENCE", 0):
 			found, all_of_it = (api.preview(campaign.name, at_once=at_once) for at_once in (1, 0))
 		self.assertFalse(found["complete"])
 		self.assertEqual(outcomes(found), {first: ("send", None)})
@@ -97,7 +97,7 @@ class TestPreview(MarketingTestCase):
 		later = factories.pin(factories.customer(), in_days(30))
 		found = api.preview(campaign.name)
 		self.assertEqual(outcomes(found), {later: ("send", None), pin: ("known", None)})
-		(row,) = (row for row in found["rows"] if row["serial_no"] == pin)
+		(row,) = (row for row in found["rows"] if row["reference_name"] == pin)
 		self.assertEqual((row["status"], row["log"]), ("Queued", self.ledger()[0].name))
 
 	def test_a_customer_who_is_told_once_ever_is_told_once_in_the_preview(self):
@@ -363,10 +363,10 @@ class TestVisibility(MarketingTestCase):
 		rows = api.why_customer(self.customer)["history"]
 		self.assertEqual({row["reference_name"] for row in rows}, {self.ours})
 		with self.assertRaises(frappe.DoesNotExistError):
-			api.why_serial_no(self.theirs)
+			api.why_reference("Serial No", self.theirs)
 		(action,) = trigger["actions"]
 		with self.assertRaises(frappe.DoesNotExistError):
 			api.mail(action["name"], self.theirs)
 		for looked_at in (100, 1):
 			with self.subTest(looked_at), patch.object(serial_no, "EXAMPLES", looked_at):
-				self.assertEqual(api.mail(action["name"])["serial_no"], self.ours)
+				self.assertEqual(api.mail(action["name"])["reference_name"], self.ours)

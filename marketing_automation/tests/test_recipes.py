@@ -3,7 +3,6 @@
 import frappe
 
 from marketing_automation import api
-from marketing_automation.recipes import all_recipes, cook
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.factories import in_days
@@ -23,7 +22,8 @@ class TestRecipes(MarketingTestCase):
 
 	def test_the_recipe_is_offered(self):
 		(recipe,) = (recipe for recipe in api.recipes() if recipe["name"] == "subscription_renewal")
-		self.assertEqual((recipe["days"], recipe["languages"]), ([30, 7, 1], ["en", "es"]))
+		self.assertEqual((recipe["days"], recipe["languages"]), ({"Before": [30, 7, 1]}, ["en", "es"]))
+		self.assertIsNone(recipe["obstacle"])
 
 	def test_a_marketer_makes_a_campaign_and_activates_it(self):
 		marketer = factories.user("Marketing User")
@@ -80,8 +80,3 @@ class TestRecipes(MarketingTestCase):
 		):
 			with self.subTest(**answers), self.refused(text):
 				self.make(**answers)
-
-	def test_a_recipe_of_another_app_that_is_not_about_days_before_is_refused(self):
-		recipe = all_recipes()["subscription_renewal"] | {"trigger_type": "After"}
-		with self.refused("Renewal of subscriptions", "After", "only have Before"):
-			cook(recipe, factories.unique("Test"), [7], "en", {}, {})

@@ -135,7 +135,9 @@ class TestCampaignPerformance(MarketingTestCase):
 class TestExpiringPins(MarketingTestCase):
 	def report(self, **filters):
 		_columns, rows, _message, _chart, summary = expiring_pins.execute({"show_all": 1, **filters})
-		return {row["serial_no"]: row for row in rows}, {entry["label"]: entry["value"] for entry in summary}
+		return {row["reference_name"]: row for row in rows}, {
+			entry["label"]: entry["value"] for entry in summary
+		}
 
 	def test_its_sums_count_each_pin_once(self):
 		factories.campaign({"days_offset": 14})

@@ -101,7 +101,9 @@ class TestFields(MarketingTestCase):
 		with self.refused("amc_expiry_date", error=frappe.PermissionError):
 			frappe.client.set_value("Lifecycle Trigger", self.trigger.name, "date_field", "amc_expiry_date")
 		frappe.set_user(self.marketer)
-		self.assertNotIn("amc_expiry_date", [field["value"] for field in api.date_fields()])
+		self.assertNotIn(
+			"amc_expiry_date", [field["value"] for field in api.offers("Serial No")["date_fields"]]
+		)
 		with self.refused("amc_expiry_date"):
 			expiring_pins.execute({"date_field": "amc_expiry_date"})
 
@@ -147,7 +149,7 @@ class TestShares(MarketingTestCase):
 			(api.activation, {"campaign": campaign.name}),
 			(api.mail, {"action": row.action}),
 			(api.why_customer, {"customer": row.customer}),
-			(api.why_serial_no, {"serial_no": row.reference_name}),
+			(api.why_reference, {"doctype": "Serial No", "name": row.reference_name}),
 			(api.due_next_week, {}),
 			(lifecycle_messages_by_day.get, {}),
 			(api.retry_run, {"run": run.name}),
@@ -188,10 +190,10 @@ class TestUserPermissions(MarketingTestCase):
 		campaign = factories.campaign()
 		user = self.user_bound("Company", factories.second_company(), "Serial No")
 		frappe.set_user(user)
-		self.assertEqual([row["serial_no"] for row in api.preview(campaign.name)["rows"]], [ours])
+		self.assertEqual([row["reference_name"] for row in api.preview(campaign.name)["rows"]], [ours])
 		self.assertEqual(api.forecast(campaign.name)["total"], 1)
 		with self.assertRaises(frappe.DoesNotExistError):
-			api.why_serial_no(theirs)
+			api.why_reference("Serial No", theirs)
 		# It hides no campaign, but to run one is to write to all.
 		self.assertTrue(frappe.get_doc("Lifecycle Campaign", campaign.name).has_permission("read"))
 		with self.assertRaises(frappe.PermissionError):

@@ -25,7 +25,7 @@ from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.marketing_automation.report.campaign_performance import campaign_performance
 from marketing_automation.patches import slim_ledger
-from marketing_automation.sources import serial_no
+from marketing_automation.sources import date_field
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, statements
 from marketing_automation.tests.factories import in_days
@@ -80,7 +80,7 @@ class TestPlan(MarketingTestCase):
 	def test_it_goes_page_by_page_along_the_primary_key(self):
 		factories.campaign()
 		factories.pins(factories.customer(), *[in_days(30)] * 7)
-		with patch.object(serial_no, "PAGE_SIZE", 3):
+		with patch.object(date_field, "PAGE_SIZE", 3):
 			windows = plan.windows_for_day(rules.load(), in_days(0))
 			sizes = [len(page) for page in plan.plan(windows, in_days(0))]
 		self.assertEqual(sizes, [3, 3, 1])

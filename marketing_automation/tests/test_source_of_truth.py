@@ -106,11 +106,11 @@ class TestSourceOfTruth(MarketingTestCase):
 			api.mail(action)
 			api.why_customer(ana)
 			for pin in pins:
-				api.why_serial_no(pin)
+				api.why_reference("Serial No", pin)
 			expiring_pins.execute({"show_all": 1})
 			frappe.set_user(bound)
 			self.assertEqual(api.preview(campaign.name)["counts"]["due"], 7)
-			self.assertIn(api.mail(action)["serial_no"], pins)
+			self.assertIn(api.mail(action)["reference_name"], pins)
 		frappe.set_user("Administrator")
 		self.assertEqual(len(self.ledger(status="Completed")), 6)
 		read = {found for query in seen if query.lower().startswith("select") for found in columns(query)}

@@ -39,7 +39,7 @@ class TestAnotherAppsSource(MarketingTestCase):
 	def test_its_triggers_catch_no_pin_that_expires(self):
 		lonely, caught = factories.pins(factories.customer(), in_days(10), in_days(20))
 		factories.campaign({"days_offset": 15})
-		rows = {row["serial_no"]: row["problem"] for row in expiring_pins.execute({"show_all": 1})[1]}
+		rows = {row["reference_name"]: row["problem"] for row in expiring_pins.execute({"show_all": 1})[1]}
 		self.assertEqual(rows, {lonely: "No trigger catches it", caught: None})
 
 	def test_what_the_ledger_has_forgotten_is_reckoned_by_its_nights(self):

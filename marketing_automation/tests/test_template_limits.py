@@ -131,7 +131,12 @@ def document(body: str, subject: str = "Hi") -> dict:
 
 
 def values(items: int) -> dict:
-	pin = {"item_code": "PIN", "item_name": "Pin's", "expiry_date": TODAY + timedelta(days=9)}
+	pin = {
+		"item_code": "PIN",
+		"item_name": "Pin's",
+		"expiry_date": TODAY + timedelta(days=9),
+		"date": TODAY + timedelta(days=9),
+	}
 	message = {"customer": "C-1", "customer_name": "Ana López", "company": None, "campaign": "Renewal"}
 	pins = [{**pin, "serial_no": f"PIN-{number}"} for number in range(items)]
 	return templates.for_reader(templates.context(message, pins, TODAY), "en")

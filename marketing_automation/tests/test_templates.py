@@ -22,12 +22,19 @@ def written(body: str = "", subject: str = "", language: str = "en", rich_text: 
 	"""Render a template about two pins; return (subject, body)."""
 	doc = frappe._dict(name="T", subject=subject, use_html=not rich_text, response=body, response_html=body)
 	pins = [
-		{"serial_no": "S-1", "item_code": "PIN", "item_name": "Pin", "expiry_date": date(2026, 11, 30)},
+		{
+			"serial_no": "S-1",
+			"item_code": "PIN",
+			"item_name": "Pin",
+			"expiry_date": date(2026, 11, 30),
+			"date": date(2026, 11, 30),
+		},
 		{
 			"serial_no": "S-2",
 			"item_code": "PIN",
 			"item_name": "Pin & more",
 			"expiry_date": date(2026, 12, 23),
+			"date": date(2026, 12, 23),
 		},
 	]
 	values = templates.context(ANA | message, pins, TODAY)

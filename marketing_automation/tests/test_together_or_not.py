@@ -7,7 +7,7 @@ import frappe
 from marketing_automation import api
 from marketing_automation.engine import deliver, ledger, retry, run, settle
 from marketing_automation.engine.settings import SETTINGS
-from marketing_automation.sources import serial_no
+from marketing_automation.sources import date_field
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.factories import in_days
@@ -29,7 +29,7 @@ class TogetherTestCase(MarketingTestCase):
 
 	def claimed(self) -> list[dict]:
 		"""Claim the night in pages of one pin, lose the jobs, and return the customer's rows."""
-		with patch.object(serial_no, "PAGE_SIZE", 1), patch.object(deliver, "enqueue"):
+		with patch.object(date_field, "PAGE_SIZE", 1), patch.object(deliver, "enqueue"):
 			self.run_night()
 		return self.ledger(reference_name=["in", self.pins])
 
@@ -134,7 +134,7 @@ class TestARunThatIsClaiming(TogetherTestCase):
 
 		name = run.begin("Scheduled", None)
 		with (
-			patch.object(serial_no, "PAGE_SIZE", 2),
+			patch.object(date_field, "PAGE_SIZE", 2),
 			patch.object(run, "_claim", dies),
 			patch.object(ledger, "refresh_runs"),
 			self.assertRaises(KeyboardInterrupt),

@@ -69,9 +69,7 @@ class TestSuspended(WaitingTestCase):
 			settle.settle()
 		with self.at(f"{in_days(60)} 09:00"):
 			settle.settle()
-		self.assertEqual(
-			{(row.status, row.reason) for row in self.ledger()}, {("Skipped", "Date passed")}
-		)
+		self.assertEqual({(row.status, row.reason) for row in self.ledger()}, {("Skipped", "Date passed")})
 		self.assertEqual(self.mails(), [])
 
 	def test_a_job_that_was_queued_before_sends_nothing_sixty_days_later(self):

@@ -83,6 +83,7 @@ class TestAsTyped(MarketingTestCase):
 		("<p>{{ item_<b>name</b> }}</p>", "TEST-PIN subscription"),
 		("<p>{{\u200bitem_name\ufeff}}</p>", "TEST-PIN subscription"),
 		("<p>{{ 'a &lt; b' if days_left &lt; 99 else '' }}</p>", "a < b"),
+		("<p>{{ “a – b” if days_left &le; 30 and company ≠ ‘x’ else ”” }}</p>", "a – b"),
 	)  # fmt: skip
 
 	def test_it_renders_as_it_was_typed_after_each_save(self):
@@ -100,6 +101,18 @@ class TestAsTyped(MarketingTestCase):
 				self.run_night()
 				text, _html = mail_parts(self.mails()[0])
 				self.assertIn(reads, text.replace("\\", ""))
+
+	def test_it_does_so_too_where_it_is_pasted_into_html(self):
+		name = factories.template(response="<p>Hi</p>")
+		factories.campaign(email_template=name)
+		for typed, reads in self.TYPED:
+			with self.subTest(typed):
+				doc = frappe.get_doc("Email Template", name)
+				doc.update({"use_html": 1, "response_html": typed})
+				doc.save()
+				template = templates.compile_template(templates.documents({name})[0])
+				seen = templates.for_reader(templates.example_context(1, 30), "en") | {"item_name": reads}
+				self.assertIn(reads, template.body(seen).replace("&lt;", "<"))
 
 	def test_also_in_a_new_template(self):
 		for typed, _reads in self.TYPED:

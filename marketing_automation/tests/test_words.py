@@ -73,10 +73,10 @@ class TestWords(MarketingTestCase):
 		campaign = factories.campaign(duplicate_policy="Once per customer")
 		self.run_night()
 		self.mail_sent()
-		(step,) = [step for step in api.why_serial_no(second)["steps"] if step["serial_no"]]
+		(step,) = [step for step in api.why_reference("Serial No", second)["steps"] if step["reference_name"]]
 		self.assertEqual(step["why"], "Would not go out: Already sent.")
 		_columns, rows, *_rest = expiring_pins.execute({"to_date": str(in_days(40)), "show_all": 1})
-		self.assertEqual([(row["serial_no"], row["handled"]) for row in rows], [(first, "Sent")])
+		self.assertEqual([(row["reference_name"], row["handled"]) for row in rows], [(first, "Sent")])
 		frappe.db.set_value(
 			"Lifecycle Execution Log",
 			self.ledger()[0].name,

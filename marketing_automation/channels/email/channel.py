@@ -26,6 +26,7 @@ from marketing_automation.engine.channel import Message, Rendered, Unsendable
 from marketing_automation.engine.language import in_language
 from marketing_automation.engine.model import COMPLETED, FAILED, QUEUED, Reason, Recipient
 from marketing_automation.engine.names import ByName
+from marketing_automation.engine.rules import TRIGGER_FIELDS
 from marketing_automation.engine.schedule import AFTER
 
 REFERENCE_DOCTYPE = "Lifecycle Campaign"
@@ -115,20 +116,23 @@ def validate(action, campaign) -> None:
 			_("Two templates for the language {0}. Leave one.").format(", ".join(sorted(twice))),
 			title=_("Language Twice"),
 		)
-	after = frappe.db.get_value("Lifecycle Trigger", action.trigger, "trigger_type") == AFTER
+	trigger = frappe.db.get_value("Lifecycle Trigger", action.trigger, TRIGGER_FIELDS, as_dict=True)
+	after, words = trigger.trigger_type == AFTER, templates.words_of_trigger(trigger)
 	names = {action.email_template, *(row.email_template for row in action.translations)}
 	# A template that does not exist is found by Frappe's own check of links.
 	for doc in templates.documents(names):
-		validate_template(doc, cint(campaign.combine_messages), after)
+		validate_template(doc, cint(campaign.combine_messages), after, words)
 
 
-def validate_template(doc, combines: bool = False, after: bool = False) -> None:
+def validate_template(
+	doc, combines: bool = False, after: bool = False, words: templates.Words = templates.PINS
+) -> None:
 	"""Throw when an Email Template (document or dict) cannot be sent; show what is worth a look.
 
-	combines, after: of the campaigns and triggers that it is for, as in `templates.validate`.
+	combines, after, words: of the campaigns and triggers that it is for, as in `templates.validate`.
 	"""
 	try:
-		warnings = templates.validate(doc, combines, after)
+		warnings = templates.validate(doc, combines, after, words)
 	except templates.TemplateInvalid as e:
 		refuse(e)
 	if warnings:
@@ -151,7 +155,8 @@ def refuse(error: templates.TemplateInvalid) -> None:
 def problems(actions: list[dict]) -> list[tuple[str, str]]:
 	"""Return (campaign, what is wrong with one of its Email Templates). 1 query.
 
-	actions: dicts of campaign, combine_messages, email_template and translation, another one, or None.
+	actions: dicts of campaign, combine_messages, email_template and translation, another one, or None, and what
+	their trigger is about.
 	"""
 	named = [
 		(action, name) for action in actions for name in (action.email_template, action.translation) if name
@@ -162,7 +167,8 @@ def problems(actions: list[dict]) -> list[tuple[str, str]]:
 		if name in stored:
 			row = stored[name]
 			content = (row.name, row.subject, row.use_html, row.response, row.response_html)
-			error = _error(*content, cint(action.combine_messages), frappe.local.lang)
+			words = templates.words_of_trigger(action)
+			error = _error(*content, cint(action.combine_messages), words, frappe.local.lang)
 		else:
 			error = _("The Email Template {0} does not exist.").format(name)
 		if error:
@@ -172,12 +178,14 @@ def problems(actions: list[dict]) -> list[tuple[str, str]]:
 
 # The bar asks on each screen, and trying a template takes some milliseconds.
 @functools.lru_cache(maxsize=256)
-def _error(name, subject, use_html, response, response_html, combines: int, language: str) -> str | None:
+def _error(
+	name, subject, use_html, response, response_html, combines: int, words: tuple, language: str
+) -> str | None:
 	doc = frappe._dict(
 		name=name, subject=subject, use_html=use_html, response=response, response_html=response_html
 	)
 	try:
-		templates.validate(doc, combines)
+		templates.validate(doc, combines, words=words)
 	except templates.TemplateInvalid as e:
 		return str(e)
 	return None
@@ -185,18 +193,24 @@ def _error(name, subject, use_html, response, response_html, combines: int, lang
 
 @dataclasses.dataclass
 class Prepared:
-	"""What a batch shares: its templates {name: Template, or the error that it has} and {sender: Email Account}."""
+	"""What a batch shares: its templates {(name, words): Template, or the error that it has}, the words of each action
+	by its name, and {sender: Email Account}."""
 
 	templates: dict
+	words: dict
 	accounts: dict = dataclasses.field(default_factory=dict)
 
 
 def prepare(actions: list[dict]) -> Prepared:
 	"""Return every template of the actions, compiled. 1 query."""
-	names = {
-		name for action in actions for name in (action.email_template, *action.templates.values()) if name
+	words = {action.name: templates.words_of_trigger(action.about) for action in actions}
+	uses = {
+		(name, words[action.name])
+		for action in actions
+		for name in (action.email_template, *action.templates.values())
+		if name
 	}
-	return Prepared(templates.load(names))
+	return Prepared(templates.load_for(uses), words)
 
 
 def compose(prepared: Prepared, message: Message) -> dict:
@@ -260,7 +274,8 @@ def as_read(mail: templates.Rendered) -> tuple[str, str]:
 
 def _template(prepared: Prepared, message: Message) -> tuple[templates.Template, str]:
 	"""Return the template for a message's reader, and the language of the message. Raises Unsendable."""
-	template = prepared.templates.get(templates.template_for(message.action, message.recipient.language))
+	name = templates.template_for(message.action, message.recipient.language)
+	template = prepared.templates.get((name, prepared.words[message.action.name]))
 	if not isinstance(template, templates.Template):
 		raise Unsendable(Reason.TEMPLATE_ERROR, template or _("The action has no Email Template."))
 	return template, templates.language_of(message.action, message.recipient.language)
@@ -315,7 +330,15 @@ def _layout(
 ) -> layout.Layout | None:
 	"""Return the template's layout: every mail of it has the same frame, styles and footer."""
 	return _made_once(
-		("layout", template.source, account.name, str(account.get("modified")), language, directed("")),
+		(
+			"layout",
+			template.source,
+			template.words,
+			account.name,
+			str(account.get("modified")),
+			language,
+			directed(""),
+		),
 		lambda: layout.make(template, account, get_unsubscribe_message(_("Unsubscribe"), None), directed),
 	)
 

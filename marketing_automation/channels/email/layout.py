@@ -110,7 +110,7 @@ def _tried(
 	layout: Layout, template: Template, account, unsubscribe_link, directed: Callable, items: int
 ) -> Layout:
 	"""Return the layout without those parts that differ from Frappe's for an example; raises Unfit for the HTML."""
-	values = for_reader(example_context(items), frappe.local.lang or "en")
+	values = for_reader(example_context(items, words=template.words), frappe.local.lang or "en")
 	subject, body = fill(template, [template.subject, template.body], values)
 	subject = one_line(subject)
 	expected = get_formatted_html(

@@ -21,39 +21,106 @@ from frappe.utils import getdate
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from marketing_automation import erpnext_schema
 from marketing_automation.channels.email import template_errors, template_syntax, template_text
 from marketing_automation.channels.email.template_syntax import Amount, Refused
 from marketing_automation.engine.channel import Rendered
 from marketing_automation.engine.language import CODE, of_the_site
+from marketing_automation.engine.source import Variable, all_sources
 
-# What an item has in a template, and a template itself. `pins` is what `items` was called first.
-_TEXT = template_syntax.text()
-ITEM = {
-	"serial_no": _TEXT,
-	"item_code": _TEXT,
-	"item_name": _TEXT,
-	"expiry_date": template_syntax.Date(),
-	"days_left": template_syntax.Number(),
-	"days_since": template_syntax.Number(),
+# What a variable of a source is to a template.
+KIND_OF = {
+	"text": template_syntax.text(),
+	"date": template_syntax.Date(),
+	"number": template_syntax.Number(),
 }
-_ITEMS = template_syntax.Many(template_syntax.Item(tuple(ITEM.items())), Amount(0, 1))
-KINDS = {
-	"customer_name": _TEXT,
-	**{name: ITEM[name] for name in ("item_name", "expiry_date", "days_left", "days_since")},
-	**{name: ITEM[name] for name in ("serial_no", "item_code")},
-	"customer": _TEXT,
-	"company": _TEXT,
-	"campaign": _TEXT,
-	"items": _ITEMS,
-	"pins": _ITEMS,
+# (name, kind, example) of the variables of an item: what a source says of it (`Source.describe`).
+Words = tuple[tuple[str, str, object], ...]
+# Those of serial numbers, which a template is taken to be about where nobody says otherwise.
+PINS: Words = (
+	("item_name", "text", "Pin"),
+	("expiry_date", "date", None),
+	("serial_no", "text", "PIN-0001"),
+	("item_code", "text", "PIN"),
+	("date", "date", None),
+)
+FUNCTIONS = {
 	"_": template_syntax.Function(template_syntax.translated),
 	"format_date": template_syntax.Function(template_syntax.written_date),
 }
-FUNCTIONS = ("_", "format_date")
-VARIABLES = tuple(name for name in KINDS if name not in FUNCTIONS)
+
+
+def words_of(variables: Iterable[Variable]) -> Words:
+	"""Return what templates need of a source's variables."""
+	return tuple((variable.name, variable.kind, variable.example) for variable in variables)
+
+
+def words_of_trigger(trigger: dict | None) -> Words:
+	"""Return the words of a trigger's source (its fields as `rules.TRIGGER_FIELDS`); those of pins where no app has it."""
+	source = all_sources().get(trigger.get("source")) if trigger else None
+	return words_of(source.describe(trigger)) if source else PINS
+
+
+def all_words() -> Words:
+	"""Return the words of every source, for a template of which nobody knows yet what it is for. 1 query.
+
+	Those of another DocType where a trigger is about it.
+	"""
+	triggers = [
+		frappe._dict(source=key) for key, source in all_sources().items() if source.reference_doctypes()
+	]
+	triggers += frappe.get_all(
+		"Lifecycle Trigger",
+		filters={"reference_doctype": ["is", "set"]},
+		fields=["source", "reference_doctype", "customer_field", "date_field", "yearly"],
+		order_by="name asc",
+	)
+	found = {}
+	for trigger in triggers:
+		source = all_sources().get(trigger.source)
+		if source and all(erpnext_schema.has(doctype) for doctype in (source.reference_doctype(trigger),)):
+			for word in words_of_trigger(trigger):
+				found.setdefault(word[0], word)
+	return tuple(found.values())
+
+
+def item_names_of(words: Words) -> tuple[str, ...]:
+	"""Return what each of `items` has."""
+	return (*(name for name, _kind, _example in words), "days_left", "days_since")
+
+
+def names_of(words: Words) -> tuple[str, ...]:
+	"""Return all variables of a template."""
+	return ("customer_name", *item_names_of(words), "customer", "company", "campaign", "items", "pins")
+
+
+VARIABLES = names_of(PINS)
+
+
+@functools.lru_cache(maxsize=64)
+def kinds_of(words: Words) -> dict:
+	"""Return what each name is in a template. `pins` is what `items` was called first."""
+	item = {name: KIND_OF[kind] for name, kind, _example in words}
+	item |= {name: KIND_OF["number"] for name in ("days_left", "days_since")}
+	items = template_syntax.Many(template_syntax.Item(tuple(item.items())), Amount(0, 1))
+	text = KIND_OF["text"]
+	return {
+		"customer_name": text,
+		**item,
+		"customer": text,
+		"company": text,
+		"campaign": text,
+		"items": items,
+		"pins": items,
+		**FUNCTIONS,
+	}
+
+
 # Of what a template makes; a mail server takes less.
 MOST_OUTPUT = 20_000_000
 MOST_SUBJECT = 1000
+# Of the days on which a message could name each item, so many are looked through.
+MOST_LOOKED_AT = 2
 
 
 def _within_limits(pieces: Iterable[str]) -> str:
@@ -111,7 +178,7 @@ class Template:
 	"""A compiled Email Template.
 
 	steps: what filling it in takes at most (see `template_syntax.Amount`). says: every mail of it has a text that can
-	be seen. right_to_left: most of its letters are of a script that is written so.
+	be seen. right_to_left: most of its letters are of a script that is written so. words: what it may say of an item.
 	"""
 
 	name: str
@@ -121,16 +188,26 @@ class Template:
 	steps: Amount
 	says: bool
 	right_to_left: bool
+	words: Words = PINS
 
 
-def load(names: set[str]) -> dict[str, Template | str]:
+def load(names: set[str], words: Words = PINS) -> dict[str, Template | str]:
 	"""Return each Email Template compiled, or the error (text) that it has. 1 query."""
-	templates = {name: _("The Email Template {0} does not exist.").format(name) for name in names}
-	for row in documents(names):
+	return {name: made for (name, _words), made in load_for({(name, words) for name in names}).items()}
+
+
+def load_for(uses: set[tuple[str, Words]]) -> dict[tuple[str, Words], Template | str]:
+	"""Return {(name, words): the Email Template compiled for them, or the error (text) that it has}. 1 query."""
+	stored = {row.name: row for row in documents({name for name, _words in uses})}
+	templates = {}
+	for name, words in uses:
+		if name not in stored:
+			templates[name, words] = _("The Email Template {0} does not exist.").format(name)
+			continue
 		try:
-			templates[row.name] = compile_template(row)
+			templates[name, words] = compile_template(stored[name], words)
 		except TemplateInvalid as e:
-			templates[row.name] = str(e)
+			templates[name, words] = str(e)
 	return templates
 
 
@@ -144,10 +221,10 @@ def documents(names: set[str]) -> list[dict]:
 	)
 
 
-def compile_template(doc) -> Template:
+def compile_template(doc, words: Words = PINS) -> Template:
 	"""Compile an Email Template (document or dict); raises TemplateInvalid with the reason in plain words."""
 	try:
-		return _compiled(doc.name, subject_source(doc), source(doc))
+		return _compiled(doc.name, subject_source(doc), source(doc), words)
 	except Refused as e:
 		text = _("The Email Template {0} cannot be used. {1}").format(doc.name, e)
 		cause = e
@@ -170,8 +247,8 @@ def compile_template(doc) -> Template:
 
 # Of each process; a batch, and the next one, need the same again.
 @functools.lru_cache(maxsize=128)
-def _compiled(name: str, subject: str, body: str) -> Template:
-	judged = [template_syntax.judge(text, BODY, KINDS) for text in (subject, body)]
+def _compiled(name: str, subject: str, body: str, words: Words) -> Template:
+	judged = [template_syntax.judge(text, BODY, kinds_of(words)) for text in (subject, body)]
 	always, sometimes = judged[1].always, judged[1].sometimes
 	return Template(
 		name=name,
@@ -181,6 +258,7 @@ def _compiled(name: str, subject: str, body: str) -> Template:
 		steps=judged[0].steps + judged[1].steps,
 		says=not template_text.may_hide(sometimes) and not template_text.is_blank(always),
 		right_to_left=template_text.is_right_to_left(template_text.visible(always + sometimes)),
+		words=words,
 	)
 
 
@@ -200,11 +278,11 @@ def source(doc) -> str:
 def to_store(text: str, is_html: bool) -> str:
 	"""Return an Email Template's text so that what stands in its tags means what was typed, and to Frappe as well.
 
-	The rich text editor writes `{% if days_left &lt; 7 %}`, and so does Frappe in a subject; a stylesheet has `{#header{...}`, where a comment would begin.
+	Only where it cannot be read otherwise. The rich text editor, and what is pasted from it, writes `{% if days_left &lt; 7 %}`, and so does Frappe in a subject; a stylesheet has `{#header{...}`, where a comment would begin.
 	"""
 	text = _with_spaced_ids(text)
-	if not is_html and not _can_be_read(text):
-		text = _in_tags(text, _typed)
+	if not _can_be_read(text):
+		text = _in_tags(text, functools.partial(_typed, texts=is_html))
 	return text
 
 
@@ -227,7 +305,10 @@ INLINE = re.compile(
 # No more: what is text may not become a tag.
 HTML_SIGNS = {"lt": "<", "gt": ">", "amp": "&"}
 HTML_SIGN = re.compile("&(lt|gt|amp);")
-QUOTED = re.compile(r"""("[^"]*"|'[^']*')""")
+# The others are what word processors, and phones, make of them.
+QUOTED = re.compile(r"""("[^"]*"|'[^']*'|[“”„‟][^“”„‟"]*[“”„‟]|[‘’‚‛][^‘’‚‛']*[‘’‚‛])""")
+# What somebody means by a sign that no keyboard has.
+AS_TYPED = {"≤": "<=", "≥": ">=", "≠": "!="}
 QUOTES = {"&quot;": '"', "&#34;": '"', "&#39;": "'", "&apos;": "'", "&nbsp;": " "}
 
 
@@ -242,10 +323,15 @@ def _typed(tag: str, texts: bool = False) -> str:
 			piece = html.unescape(piece)
 		if position % 2 == 0:
 			piece = "".join(
-				" " if char.isspace() else char for char in piece if unicodedata.category(char) != "Cf"
+				" " if char.isspace() else AS_TYPED.get(char, char)
+				for char in piece
+				if unicodedata.category(char) != "Cf"
 			)
 			# Otherwise Frappe would take it for HTML when it stores it.
 			piece = re.sub(r"<(?=[a-zA-Z/!?])", "< ", piece)
+		elif piece[0] not in "'\"":
+			mark = '"' if piece[0] in "“”„‟" else "'"
+			piece = mark + piece[1:-1] + mark
 		pieces[position] = piece
 	return "".join(pieces)
 
@@ -289,19 +375,19 @@ def _between(text: str, *marks: tuple[str, str], fold: bool = False) -> Iterator
 		yield found.start(), position
 
 
-def validate(doc, combines: bool = False, after: bool = False) -> list[str]:
+def validate(doc, combines: bool = False, after: bool = False, words: Words = PINS) -> list[str]:
 	"""Raise TemplateInvalid unless this Email Template can be sent; return what is worth a look (texts), if it can.
 
 	doc: a document or dict; what counts is what is stored, for Frappe changes rich text when it stores it. combines:
 	its campaign puts a customer's items into one message. after: its trigger comes after the expiry. Tried on examples,
 	so that mistakes that only some days or a missing value bring out show as well.
 	"""
-	template = compile_template(doc)
+	template = compile_template(doc, words)
 	other_tools = _check_braces(template, doc)
 	warnings, blank, untitled, cases = [], [], [], 0
 	# {body: whether it is empty}: most examples make the same one.
 	looked_at = {}
-	for position, (case, example) in enumerate(examples()):
+	for position, (case, example) in enumerate(examples(words)):
 		cases += 1
 		try:
 			# What it says is looked at below.
@@ -352,11 +438,11 @@ def validate(doc, combines: bool = False, after: bool = False) -> list[str]:
 	return [*warnings, *other_tools, *(_negative_days(template) if after else [])]
 
 
-def examples() -> Iterator[tuple[str, dict]]:
+def examples(words: Words = PINS) -> Iterator[tuple[str, dict]]:
 	"""Yield (what is special about it, a context) for what templates are tried on."""
 	for position, days in enumerate(EXAMPLE_DAYS):
-		yield _when(days), example_context(position % 2 + 1, days)
-	yield _("without a company"), example_context(1, 30, company=None)
+		yield _when(days), example_context(position % 2 + 1, days, words=words)
+	yield _("without a company"), example_context(1, 30, company=None, words=words)
 
 
 def _when(days: int) -> str:
@@ -387,9 +473,11 @@ def _check_braces(template: Template, doc) -> list[str]:
 
 def _marks(template: Template, doc) -> tuple[list[str], list[str]]:
 	"""Return what looks like a variable in an Email Template and is none: see `template_text.braces`."""
-	names = {*VARIABLES, "item", "pin"}
+	names = {*names_of(template.words), "item", "pin"}
 	subject, body = fill(
-		template, [template.subject, template.body], for_reader(example_context(2, 30), "en")
+		template,
+		[template.subject, template.body],
+		for_reader(example_context(2, 30, words=template.words), "en"),
 	)
 	_check_size(template, body)
 	broken, others = template_text.braces(subject, body, names)
@@ -439,25 +527,32 @@ def _check_files(template: Template, body: str) -> None:
 
 
 def _names_each_item(template: Template) -> bool:
-	"""Say whether a message about three items is another one when any of them is."""
+	"""Say whether a message about three items reads as another one when any of them is."""
+	looked_at = 0
 	for days in (7, 30, 1, 0, -1, -30):
 		bodies = []
 		for changed in range(4):
-			example = example_context(3, days)
+			example = example_context(3, days, words=template.words)
 			if changed:
 				example["items"][changed - 1].update(
-					serial_no="PIN-0009", item_code="PIN-9", item_name="Another Pin"
+					{name: f"Another {given}" for name, kind, given in template.words if kind == "text"}
 				)
 				example.update(example["items"][0])
 			bodies += fill(template, [template.body], for_reader(example, "en"))
-		if bodies[0] not in bodies[1:]:
-			return True
+		# What nobody sees, in a comment, a link or a hidden part, names nothing.
+		if bodies[0] not in bodies[1:] and looked_at < MOST_LOOKED_AT:
+			looked_at += 1
+			seen = [template_text.visible(body) for body in bodies]
+			if seen[0] not in seen[1:]:
+				return True
 	return False
 
 
 def _negative_days(template: Template) -> list[str]:
 	subject, body = fill(
-		template, [template.subject, template.body], for_reader(example_context(1, LONG_AGO), "en")
+		template,
+		[template.subject, template.body],
+		for_reader(example_context(1, LONG_AGO, words=template.words), "en"),
 	)
 	if str(LONG_AGO) not in subject + template_text.visible(body):
 		return []
@@ -468,34 +563,37 @@ def _negative_days(template: Template) -> list[str]:
 	]
 
 
-def example_context(items: int, days_left: int | None = None, company: str | None = "Company") -> dict:
-	"""Return a context as `context` makes it, with made-up values, that differ from item to item.
+def example_context(
+	items: int, days_left: int | None = None, company: str | None = "Company", words: Words = PINS
+) -> dict:
+	"""Return a context as `context` makes it, with made-up values, whose names differ from item to item.
 
-	days_left: of all items; without it one item expires today, two in a month.
+	days_left: of all items; without it one item has its date today, two in a month.
 	"""
 	days = 30 * (items > 1) if days_left is None else days_left
+	day = getdate() + timedelta(days=days)
 	examples = [
-		{
-			"serial_no": f"PIN-000{number}",
-			"item_code": "PIN",
-			"item_name": "Pin",
-			"expiry_date": getdate() + timedelta(days=days),
-		}
+		{name: day if kind == "date" else _numbered(given, number) for name, kind, given in words}
 		for number in range(1, items + 1)
 	]
 	message = {"customer": "C-0001", "customer_name": "Ana", "company": company, "campaign": "Campaign"}
 	return context(message, examples, getdate())
 
 
+def _numbered(example, number: int):
+	"""Return an example for one of several items: PIN-0001, PIN-0002."""
+	return f"{example[:-1]}{number}" if isinstance(example, str) and example.endswith("1") else example
+
+
 def context(message: dict, items: list[dict], today: date) -> dict:
 	"""Return what a template sees.
 
-	message: customer, customer_name, company, campaign. items: serial_no, item_code, item_name, expiry_date (date),
-	the most urgent first; its values stand at the top level too. today: the day of sending, in the site's time zone.
+	message: customer, customer_name, company, campaign. items: the source's variables, `date` (date) among them, the most
+	urgent first; the values of the first stand at the top level too. today: the day of sending, in the site's time zone.
 	"""
 	seen = []
 	for item in items:
-		days_left = (item["expiry_date"] - today).days
+		days_left = (item["date"] - today).days
 		seen.append({**_inert(item), "days_left": days_left, "days_since": -days_left})
 	return {**_inert(message), **seen[0], "items": seen, "pins": seen}
 
@@ -549,13 +647,9 @@ def check_says(template: Template, subject: str, body: str | None) -> None:
 
 def for_reader(values: dict, language: str) -> dict:
 	"""Return a context (see `context`) as the reader of a language sees it, with the functions of templates."""
-	items = [
-		{**_printable(item), "expiry_date": written(item["expiry_date"], language)}
-		for item in values["items"]
-	]
+	items = [_printable(item, language) for item in values["items"]]
 	return {
-		**_printable(values),
-		"expiry_date": written(values["expiry_date"], language),
+		**_printable(values, language),
 		"items": items,
 		"pins": items,
 		"_": lambda text: _translated(text, language),
@@ -563,9 +657,12 @@ def for_reader(values: dict, language: str) -> dict:
 	}
 
 
-def _printable(values: dict) -> dict:
-	"""Return values in which nothing stands for None, which would be printed as a word."""
-	return {key: "" if value is None else value for key, value in values.items()}
+def _printable(values: dict, language: str) -> dict:
+	"""Return values in which dates are written out, and nothing stands for None, which would be printed as a word."""
+	return {
+		key: "" if value is None else written(value, language) if isinstance(value, date) else value
+		for key, value in values.items()
+	}
 
 
 def _translated(text: str, language: str) -> str:
@@ -594,7 +691,12 @@ def fill(template: Template, parts: list[Callable], values: dict) -> list[str]:
 		raise TemplateInvalid(
 			_(
 				"The Email Template {0} cannot be filled in: {1}. Available: {2}; in each of items: {3}."
-			).format(template.name, template_errors.in_words(e), ", ".join(VARIABLES), ", ".join(ITEM))
+			).format(
+				template.namtemplate_errors.in_words(e),
+				template_errors.in_words(e),
+				", ".join(names_of(template.words)),
+				", ".join(item_names_of(template.words)),
+			)
 		) from e
 
 

@@ -114,7 +114,7 @@ marketing_automation.journey = {
 				{ label: __("Due On"), html: (r) => ma.date(r.due_on) },
 				{ label: __("Customer"), html: (r) => ma.link("Customer", r.customer, r.customer_name) },
 				{ label: __("Item"), html: (r) => ma.escape(r.item_name) },
-				{ label: __("Serial No"), html: (r) => ma.serial_no(r.serial_no) },
+				{ label: __("About", null, "Lifecycle"), html: (r) => ma.reference(r) },
 				{ label: __("Message"), html: (r) => ma.message_words(r) },
 			],
 			rows

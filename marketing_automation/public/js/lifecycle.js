@@ -284,8 +284,11 @@ Object.assign(marketing_automation, {
 			: "";
 	},
 
-	serial_no(name, doctype = "Serial No") {
-		return `<span class="text-nowrap">${this.link(doctype, name)}</span>`;
+	// What a message is about: of a row with the DocType and the name of a document.
+	reference({ reference_doctype, reference_name }) {
+		return reference_name
+			? `<span class="text-nowrap">${this.link(reference_doctype, reference_name)}</span>`
+			: "";
 	},
 
 	number(value) {

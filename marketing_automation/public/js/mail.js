@@ -2,7 +2,6 @@
 
 marketing_automation.mail = {
 	show(action, title) {
-		const can_search = frappe.model.can_read("Serial No");
 		const dialog = marketing_automation.dialog({
 			title: title ? __("Message: {0}", [marketing_automation.escape(title)]) : __("Message"),
 			size: "extra-large",
@@ -30,11 +29,11 @@ marketing_automation.mail = {
 				},
 				{ fieldtype: "Column Break" },
 				{
-					fieldname: "serial_no",
-					label: __("As for Serial No"),
-					fieldtype: can_search ? "Link" : "Data",
-					options: can_search ? "Serial No" : undefined,
-					description: __("Any serial number with an expiry date, whether it is due or not."),
+					fieldname: "reference_name",
+					label: __("As about"),
+					fieldtype: "Link",
+					options: "Serial No",
+					description: __("Any one with a date, whether it is due or not."),
 					onchange: () => this.load(dialog, action),
 				},
 				{ fieldtype: "Section Break", hide_border: 1 },
@@ -58,7 +57,7 @@ marketing_automation.mail = {
 	load(dialog, action) {
 		const args = {
 			action,
-			serial_no: dialog.get_value("serial_no") || null,
+			reference_name: dialog.get_value("reference_name") || null,
 			language: dialog.get_value("language") || null,
 		};
 		const asked = JSON.stringify(args);
@@ -74,12 +73,21 @@ marketing_automation.mail = {
 				dialog.lifecycle.languages = this.languages(found.languages);
 				dialog.set_df_property("language", "options", dialog.lifecycle.languages);
 			}
-			if (found.serial_no && !args.serial_no) {
-				dialog.lifecycle.asked = JSON.stringify({ ...args, serial_no: found.serial_no });
-				dialog.set_value("serial_no", found.serial_no);
+			if (found.reference_doctype) this.search_in(dialog, found.reference_doctype);
+			if (found.reference_name && !args.reference_name) {
+				dialog.lifecycle.asked = JSON.stringify({ ...args, reference_name: found.reference_name });
+				dialog.set_value("reference_name", found.reference_name);
 			}
 			this.draw(dialog);
 		});
+	},
+
+	// What the message can be about is chosen from a list, or typed by whom may not read the list.
+	search_in(dialog, doctype) {
+		const field = dialog.fields_dict.reference_name;
+		field.df.options = doctype;
+		field.df.only_select = !frappe.model.can_read(doctype);
+		field.df.ignore_link_validation = true;
 	},
 
 	draw(dialog) {
@@ -87,11 +95,11 @@ marketing_automation.mail = {
 		const found = dialog.lifecycle.found;
 		const wrapper = dialog.fields_dict.mail.$wrapper;
 		if (!found) return;
-		if (!found.serial_no) {
+		if (!found.reference_name) {
 			wrapper.html(
 				ma.empty(
 					__(
-						"There is no product yet that the trigger of this message takes. It wants {0}. Choose another serial number to see what the message looks like.",
+						"There is nothing yet that the trigger of this message takes. It wants {0}. Choose another one to see what the message looks like.",
 						[found.wanted]
 					)
 				)
@@ -105,7 +113,7 @@ marketing_automation.mail = {
 		const not_taken = found.wanted
 			? ma.banner(
 					"orange",
-					__("The trigger of this message does not take this serial number. It wants {0}.", [found.wanted])
+					__("The trigger of this message does not take this one. It wants {0}.", [found.wanted])
 			  )
 			: "";
 		wrapper.html(`${not_taken}${reason}
@@ -141,8 +149,8 @@ marketing_automation.mail = {
 	send_test(dialog, action) {
 		const ma = marketing_automation;
 		const { found } = dialog.lifecycle;
-		if (!found || !found.serial_no) return;
-		const args = { action, serial_no: found.serial_no, language: dialog.get_value("language") || "" };
+		if (!found || !found.reference_name) return;
+		const args = { action, reference_name: found.reference_name, language: dialog.get_value("language") || "" };
 		// In the dialog: what is said elsewhere is behind it.
 		const place = dialog.fields_dict.test.$wrapper;
 		const button = dialog.get_primary_btn().prop("disabled", true);

@@ -89,7 +89,7 @@ marketing_automation.preview = {
 			(row) =>
 				(!outcome || row.outcome === outcome) &&
 				(!wanted ||
-					[row.customer, row.customer_name, row.serial_no, row.recipient].some((value) =>
+					[row.customer, row.customer_name, row.reference_name, row.recipient].some((value) =>
 						(value || "").toLowerCase().includes(wanted)
 					))
 		);
@@ -168,7 +168,7 @@ marketing_automation.preview = {
 		const ma = marketing_automation;
 		return [
 			{ label: __("Customer"), html: (r) => ma.link("Customer", r.customer, r.customer_name) },
-			{ label: __("Serial No"), html: (r) => ma.serial_no(r.serial_no) },
+			{ label: __("About", null, "Lifecycle"), html: (r) => ma.reference(r) },
 			{ label: __("Item"), html: (r) => ma.escape(r.item_name) },
 			{ label: __("Expiry Date", null, "Lifecycle"), html: (r) => ma.date(r.expiry_date) },
 			{ label: __("Recipient"), html: (r) => ma.escape(r.recipient) },
@@ -219,7 +219,7 @@ marketing_automation.preview = {
 				__("Evidence"),
 				__("Customer"),
 				__("Customer Name"),
-				__("Serial No"),
+				__("About", null, "Lifecycle"),
 				__("Item"),
 				__("Expiry Date", null, "Lifecycle"),
 				__("E-mail"),
@@ -233,7 +233,7 @@ marketing_automation.preview = {
 				row.evidence_name,
 				row.customer,
 				row.customer_name,
-				row.serial_no,
+				row.reference_name,
 				row.item_name,
 				row.expiry_date,
 				row.recipient,

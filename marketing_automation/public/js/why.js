@@ -1,4 +1,4 @@
-// Why was a message sent, or not? A customer's, or a serial number's, past and future messages.
+// Why was a message sent, or not? A customer's, or a document's, past and future messages.
 
 marketing_automation.why = {
 	customer(customer) {
@@ -8,21 +8,22 @@ marketing_automation.why = {
 			this.steps(
 				__("Coming"),
 				found.coming,
-				__("Nothing is coming: no active campaign waits for a product of this customer.")
+				__("Nothing is coming: no active campaign waits for anything of this customer's.")
 			),
 			found.withheld.length ? this.steps(__("Will Not Come"), found.withheld) : "",
 			this.inactive(found.inactive),
 		]);
 	},
 
-	serial_no(serial_no) {
-		this.show(__("Messages about {0}", [serial_no]), "why_serial_no", { serial_no }, (found) => [
-			this.reach(found),
+	reference(doctype, name) {
+		this.show(__("Messages about {0}", [name]), "why_reference", { doctype, name }, (found) => [
+			// Where several customers have a share in it, each line says whose it is.
+			found.customer || !found.steps.some((step) => step.customer) ? this.reach(found) : "",
 			this.history(found.history),
 			this.steps(
 				__("Triggers"),
 				found.steps,
-				__("There is nothing more to come: every trigger has met this serial number, or there is none.")
+				__("There is nothing more to come: every trigger has met it, or there is none.")
 			),
 		]);
 	},
@@ -51,7 +52,7 @@ marketing_automation.why = {
 		if (!found.customer) {
 			return ma.banner(
 				"orange",
-				__("No customer is known for this serial number, so no message can be sent.")
+				__("No customer is known for it, so no message can be sent.")
 			);
 		}
 		const who = `${ma.link("Customer", found.customer, found.customer_name)} · ${ma.escape(
@@ -87,8 +88,8 @@ marketing_automation.why = {
 							html: (r) => ma.message_words(r),
 						},
 						{
-							label: __("Serial No"),
-							html: (r) => ma.serial_no(r.reference_name, r.reference_doctype),
+							label: __("About", null, "Lifecycle"),
+							html: (r) => ma.reference(r),
 						},
 						{ label: __("Expiry Date", null, "Lifecycle"), html: (r) => ma.date(r.occurrence_date) },
 						{ label: __("Status"), html: (r) => ma.status(r.status) },
@@ -130,7 +131,7 @@ marketing_automation.why = {
 							html: (r) =>
 								ma.link_around("Lifecycle Action", r.action, ma.message_words(r)),
 						},
-						{ label: __("Serial No"), html: (r) => ma.serial_no(r.serial_no) },
+						{ label: __("About", null, "Lifecycle"), html: (r) => ma.reference(r) },
 						{ label: __("State"), html: (r) => ma.pill(__(r.state), colors[r.state]) },
 						{ label: __("Why"), html: (r) => ma.escape(r.why) + ma.evidence(r) },
 					],

@@ -46,7 +46,7 @@ const why = (doctype) => async (page, campaign, look) => {
 	await openForm(page, doctype, await firstOf(page, doctype));
 	await page.evaluate(() => {
 		const { why } = marketing_automation;
-		void (cur_frm.doctype === "Customer" ? why.customer(cur_frm.doc.name) : why.serial_no(cur_frm.doc.name));
+		void (cur_frm.doctype === "Customer" ? why.customer(cur_frm.doc.name) : why.reference(cur_frm.doctype, cur_frm.doc.name));
 	});
 	await dialog(page).locator("h5").first().waitFor();
 	await settled(page);

@@ -15,7 +15,7 @@ const PLACES = [
 	["preview", () => void marketing_automation.preview.show({ campaign: cur_frm.doc.name }), "tr"],
 	["forecast", () => void marketing_automation.forecast.show(cur_frm.doc.name), ".lifecycle-calendar"],
 	["mail", () => document.querySelector("[data-mail]").click(), ".lifecycle-mail iframe"],
-	["why_serial_no", () => void marketing_automation.why.serial_no("BROWSER-1"), "h5"],
+	["why_reference", () => void marketing_automation.why.reference("Serial No", "BROWSER-1"), "h5"],
 	["recipes", () => void marketing_automation.recipes.show(), '[data-recipe="subscription_renewal"]'],
 ];
 
@@ -210,7 +210,7 @@ test("the answer to an earlier question does not replace that to a later one", a
 			await page.locator("[data-mail]").first().click();
 			await dialog(page).getByText("Loading...").waitFor();
 			await dialog(page).locator('[data-fieldname="language"] select').waitFor();
-			await page.evaluate(() => cur_dialog.set_value("serial_no", "BROWSER-1"));
+			await page.evaluate(() => cur_dialog.set_value("reference_name", "BROWSER-1"));
 			await dialog(page).locator(".lifecycle-mail iframe").waitFor();
 			await failing[0].abort();
 			await settled(page);

@@ -253,6 +253,7 @@ class LifecycleCampaign(Document):
 
 	def on_trash(self):
 		refuse_deletion_if_used(self, "campaign", _("Active", context="Lifecycle"))
+		self.hand_on_unsubscribes()
 		# Its copies are copies of what it was a copy of.
 		frappe.db.set_value(
 			self.doctype, {"duplicated_from": self.name}, "duplicated_from", self.duplicated_from
@@ -261,6 +262,36 @@ class LifecycleCampaign(Document):
 			"Lifecycle Trigger", filters={"campaign": self.name}, pluck="name", order_by="name asc"
 		):
 			frappe.delete_doc("Lifecycle Trigger", trigger)
+
+	def hand_on_unsubscribes(self):
+		"""Write down for each copy who has left this campaign: Frappe forgets that with the campaign. 3 queries, and 1."""
+		copies = frappe.get_all(
+			self.doctype, filters={"duplicated_from": self.name}, pluck="name", order_by="name asc"
+		)
+		if not copies:
+			return
+		left = frappe.get_all(
+			"Email Unsubscribe",
+			filters={"reference_doctype": self.doctype, "reference_name": ["in", [self.name, *copies]]},
+			fields=["email", "reference_name"],
+			order_by="creation asc, name asc",
+		)
+		known = {(row.email, row.reference_name) for row in left}
+		new = dict.fromkeys(
+			(row.email, copy)
+			for row in left
+			if row.reference_name == self.name
+			for copy in copies
+			if (row.email, copy) not in known
+		)
+		now, user = now_datetime(), frappe.session.user
+		fields = ["name", "owner", "modified_by", "creation", "modified", "email", "reference_doctype"]
+		rows = [
+			(frappe.generate_hash(length=10), user, user, now, now, email, self.doctype, copy)
+			for email, copy in new
+		]
+		if rows:
+			frappe.db.bulk_insert("Email Unsubscribe", [*fields, "reference_name"], rows)
 
 
 def _documents(doctype: str, filters: dict) -> list[Document]:

@@ -57,9 +57,9 @@ frappe.ui.form.on("Lifecycle Execution Log", {
 				marketing_automation.why.customer(frm.doc.customer)
 			);
 		}
-		if (frm.doc.reference_doctype === "Serial No") {
-			frm.add_custom_button(__("Why? Serial No"), () =>
-				marketing_automation.why.serial_no(frm.doc.reference_name)
+		if (frm.doc.reference_name) {
+			frm.add_custom_button(__("Why? {0}", [__(frm.doc.reference_doctype)]), () =>
+				marketing_automation.why.reference(frm.doc.reference_doctype, frm.doc.reference_name)
 			);
 		}
 	},

@@ -93,16 +93,16 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 	},
 
 	button: {
-		// Where no customer is known, the serial number says why.
-		show: (doc) => Boolean(doc.customer || doc.reference_doctype === "Serial No"),
+		// Where no customer is known, what it is about says why.
+		show: (doc) => Boolean(doc.customer || doc.reference_name),
 		get_label: () => __("Why?"),
 		get_description: (doc) =>
 			doc.customer
 				? __("What this customer was sent, and what is coming")
-				: __("What became of this serial number, and what is coming"),
+				: __("What became of this document, and what is coming"),
 		action: (doc) =>
 			doc.customer
 				? marketing_automation.why.customer(doc.customer)
-				: marketing_automation.why.serial_no(doc.reference_name),
+				: marketing_automation.why.reference(doc.reference_doctype, doc.reference_name),
 	},
 };

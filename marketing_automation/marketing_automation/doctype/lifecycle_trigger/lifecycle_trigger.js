@@ -1,18 +1,16 @@
 frappe.ui.form.on("Lifecycle Trigger", {
 	setup(frm) {
 		const ma = marketing_automation;
-		ma.ask("date_fields").then(
-			(fields) => {
-				frm.lifecycle_date_fields = fields;
-				frm.trigger("offer_date_fields");
-			},
-			(xhr) => frm.set_df_property("date_field", "description", ma.escape(ma.trouble(xhr).title))
-		);
+		ma.ask("sources").then((sources) => {
+			frm.lifecycle_sources = sources;
+			frm.trigger("offer_sources");
+		});
+		frm.set_query("reference_doctype", () => ({ filters: { istable: 0, issingle: 0 } }));
 	},
 
 	refresh(frm) {
-		frm.trigger("offer_date_fields");
-		frm.trigger("draw_filters");
+		frm.trigger("offer_sources");
+		frm.trigger("ask_offers");
 		if (frm.is_new()) return;
 		frm.trigger("draw_health");
 		marketing_automation.breadcrumb(
@@ -28,12 +26,61 @@ frappe.ui.form.on("Lifecycle Trigger", {
 		);
 	},
 
-	offer_date_fields(frm) {
-		if (frm.lifecycle_date_fields) {
-			marketing_automation.offer(frm.fields_dict.date_field, frm.lifecycle_date_fields);
-			// Shown by its label, which it has only now.
-			frm.refresh_field("date_field");
+	offer_sources(frm) {
+		if (frm.lifecycle_sources) {
+			marketing_automation.offer(frm.fields_dict.source, frm.lifecycle_sources);
+			// Shown by its words, which it has only now.
+			frm.refresh_field("source");
 		}
+	},
+
+	// What is about something else has other dates, other customers and other filters.
+	source(frm) {
+		frm.set_value({ reference_doctype: "", customer_field: "", date_field: "", filters: "", yearly: 0 });
+		frm.trigger("ask_offers");
+	},
+
+	reference_doctype(frm) {
+		frm.set_value({ customer_field: "", date_field: "", filters: "" });
+		frm.trigger("ask_offers");
+	},
+
+	// Ask what there is to choose from, and show no more than that.
+	ask_offers(frm) {
+		const ma = marketing_automation;
+		const { source, reference_doctype } = frm.doc;
+		if (!source) return;
+		ma.ask("offers", { source, reference_doctype: reference_doctype || null }).then(
+			(offers) => {
+				if (frm.doc.source !== source || frm.doc.reference_doctype !== reference_doctype) return;
+				frm.lifecycle_offers = offers;
+				frm.trigger("show_offers");
+			},
+			(xhr) => frm.set_df_property("date_field", "description", ma.escape(ma.trouble(xhr).title))
+		);
+	},
+
+	show_offers(frm) {
+		const ma = marketing_automation;
+		const { timing, date_fields, customer_fields, yearly, has_item } = frm.lifecycle_offers;
+		frm.set_df_property(
+			"trigger_type",
+			"options",
+			Object.entries(timing).map(([value, label]) => ({ value, label }))
+		);
+		for (const [fieldname, offered] of [
+			["date_field", date_fields],
+			["customer_field", customer_fields],
+		]) {
+			ma.offer(frm.fields_dict[fieldname], offered);
+			// With one to choose from there is no choice.
+			if (offered.length === 1 && !frm.doc[fieldname]) frm.set_value(fieldname, offered[0].value);
+			frm.refresh_field(fieldname);
+		}
+		frm.toggle_display("date_field", date_fields.length !== 1 || frm.doc.date_field !== date_fields[0].value);
+		frm.toggle_display("yearly", yearly);
+		frm.toggle_display("item_group", has_item);
+		frm.trigger("draw_filters");
 	},
 
 	// What keeps this trigger from working, and what to do about it.
@@ -57,20 +104,22 @@ frappe.ui.form.on("Lifecycle Trigger", {
 	},
 
 	draw_filters(frm) {
-		const wrapper = frm.fields_dict.filter_area.$wrapper;
-		if (!frappe.model.can_read("Serial No")) {
+		const wrapper = frm.fields_dict.filter_area.$wrapper.empty();
+		const { doctype } = frm.lifecycle_offers;
+		if (!doctype) return;
+		if (!frappe.model.can_read(doctype)) {
 			wrapper.html(
 				marketing_automation.empty(
-					__("To choose filters you need the right to read serial numbers. Ask your administrator.")
+					__("To choose filters you need the right to read {0}. Ask your administrator.", [__(doctype)])
 				)
 			);
 			return;
 		}
-		frappe.model.with_doctype("Serial No", () => {
+		frappe.model.with_doctype(doctype, () => {
 			wrapper.html(`<label class="control-label">${__("Filters")}</label>`);
 			const group = new frappe.ui.FilterGroup({
 				parent: $('<div class="lifecycle-filters"></div>').appendTo(wrapper),
-				doctype: "Serial No",
+				doctype,
 				on_change: () => {
 					// While the saved filters are put back, nothing has changed.
 					if (frm.lifecycle_filters !== group || !group.lifecycle_ready) return;
@@ -104,8 +153,8 @@ frappe.ui.form.on("Lifecycle Trigger", {
 		const is_usable = (filter) =>
 			Array.isArray(filter) &&
 			filter.length > 3 &&
-			filter[0] === "Serial No" &&
-			(frappe.model.std_fields_list.includes(filter[1]) || frappe.meta.has_field("Serial No", filter[1]));
+			filter[0] === frm.lifecycle_offers.doctype &&
+			(frappe.model.std_fields_list.includes(filter[1]) || frappe.meta.has_field(filter[0], filter[1]));
 		const usable = saved.filter(is_usable);
 		return { usable, broken: usable.length < saved.length };
 	},

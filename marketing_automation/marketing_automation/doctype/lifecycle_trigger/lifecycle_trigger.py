@@ -17,7 +17,6 @@ from marketing_automation.lifecycle import (
 	refuse_rename,
 	set_active_since,
 )
-from marketing_automation.sources.serial_no import parse_filters, unreadable
 
 # A trigger that waits for other dates is a new one: what it would have sent in the past is not made up for.
 DEFINITION = (
@@ -124,16 +123,23 @@ class LifecycleTrigger(Document):
 		"""Refuse a date field or a filter on fields that the user may not read: the preview would give their values away."""
 		if self.flags.ignore_permissions:
 			return
-		before = self.get_doc_before_save() or frappe._dict()
-		known = parse_filters(before.filters)
-		asked = {row[1] for row in parse_filters(self.filters) if row not in known}
-		if self.date_field != before.date_field:
-			asked.add(self.date_field)
-		if closed := sorted(unreadable(asked)):
+		source, before = source_for(self), self.get_doc_before_save() or frappe._dict()
+		is_same = all(self.get(field) == before.get(field) for field in ("source", "reference_doctype"))
+		known = source.parse_filters(before) if is_same else []
+		asked = {row[1] for row in source.parse_filters(self) if row not in known}
+		asked |= {
+			self.get(field)
+			for field in ("date_field", "customer_field")
+			if self.get(field) and not (is_same and self.get(field) == before.get(field))
+		}
+		if closed := sorted(source.unreadable(asked, self)):
 			frappe.throw(
 				_(
-					"You may not read the field {0} of Serial No, so neither may a trigger of yours. Ask somebody who may, or leave it out."
-				).format(frappe.bold(frappe.utils.escape_html(", ".join(closed)))),
+					"You may not read the field {0} of {1}, so neither may a trigger of yours. Ask somebody who may, or leave it out."
+				).format(
+					frappe.bold(frappe.utils.escape_html(", ".join(closed))),
+					frappe.utils.escape_html(_(source.reference_doctype(self) or "")),
+				),
 				frappe.PermissionError,
 				title=_("Field Not Permitted"),
 			)

@@ -15,6 +15,21 @@ frappe.query_reports["Expiring Pins"] = {
 			reqd: 1,
 		},
 		{
+			fieldname: "source",
+			label: __("About", null, "Lifecycle"),
+			fieldtype: "Autocomplete",
+			default: "Serial No",
+			reqd: 1,
+			on_change(report) {
+				const dates = report.get_filter("date_field");
+				return marketing_automation.ready().then(async (ma) => {
+					const found = await ma.ask("offers", { source: report.get_filter_value("source") });
+					ma.offer(dates, found.date_fields);
+					dates.set_value(found.date_fields[0]?.value || "");
+				});
+			},
+		},
+		{
 			fieldname: "date_field",
 			label: __("Date Field"),
 			fieldtype: "Autocomplete",
@@ -29,12 +44,17 @@ frappe.query_reports["Expiring Pins"] = {
 	],
 
 	onload(report) {
+		const offer = (ma, fieldname, offered) => {
+			const filter = report.get_filter(fieldname);
+			ma.offer(filter, offered);
+			filter.set_formatted_input(filter.get_value());
+		};
 		return marketing_automation.ready().then((ma) => {
-			ma.ask("date_fields").then((fields) => {
-				const filter = report.get_filter("date_field");
-				ma.offer(filter, fields);
-				filter.set_formatted_input(filter.get_value());
-			});
+			// Of other document types there is no list: each trigger says which one.
+			ma.ask("sources").then((found) => offer(ma, "source", found.filter(({ value }) => value !== "Other DocType")));
+			ma.ask("offers", { source: report.get_filter_value("source") || "Serial No" }).then((found) =>
+				offer(ma, "date_field", found.date_fields)
+			);
 		});
 	},
 

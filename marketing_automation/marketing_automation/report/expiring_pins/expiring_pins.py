@@ -1,4 +1,4 @@
-"""Expiring Pins: a period in, its serial numbers out, with the trigger that sends a message next, or why none does."""
+"""Expiring Pins: a period in, what has its date in it out, with the trigger that sends a message next, or why none does."""
 
 from datetime import date
 
@@ -8,13 +8,13 @@ from frappe import _
 from marketing_automation.days import asked
 from marketing_automation.desk import coverage
 from marketing_automation.engine.schedule import shifted
+from marketing_automation.engine.source import source_for
 from marketing_automation.engine.visibility import Visibility
-from marketing_automation.sources import serial_no
 
 DEFAULT_DAYS = 30
 # A longer period is a mistyped year, and reads the whole table of serial numbers.
 MOST_YEARS = 10
-DEFAULT_DATE_FIELD = "warranty_expiry_date"
+DEFAULT_SOURCE = "Serial No"
 
 
 def execute(filters: dict | None = None):
@@ -22,9 +22,15 @@ def execute(filters: dict | None = None):
 	filters = frappe._dict(filters or {})
 	first = asked(filters.from_date)
 	last = asked(filters.to_date or shifted(first, DEFAULT_DAYS) or date.max)
-	date_field = filters.date_field or DEFAULT_DATE_FIELD
-	if date_field not in {df.fieldname for df in serial_no.readable_date_fields()}:
-		frappe.throw(_("{0} is not a date field of Serial No.").format(frappe.utils.escape_html(date_field)))
+	of = frappe._dict(source=filters.source or DEFAULT_SOURCE, date_field=filters.date_field)
+	offered = [found["value"] for found in source_for(of).offers(of)["date_fields"]]
+	of.date_field = of.date_field or next(iter(offered), None)
+	if of.date_field not in offered:
+		frappe.throw(
+			_("{0} is not a date field of {1}.").format(
+				frappe.utils.escape_html(of.date_field or ""), frappe.utils.escape_html(_(of.source))
+			)
+		)
 	if last < first:
 		frappe.throw(_("The period ends before it starts. Choose another To Date."))
 	if last.year - first.year > MOST_YEARS:
@@ -35,7 +41,7 @@ def execute(filters: dict | None = None):
 			title=_("Period Too Long"),
 		)
 	campaigns = frappe.get_list("Lifecycle Campaign", pluck="name", order_by="name asc")
-	found = list(coverage.expiring(first, last, date_field, campaigns, Visibility()))
+	found = list(coverage.expiring(first, last, of, campaigns, Visibility()))
 	rows = found if filters.show_all else [row for row in found if row["problem"]]
 	message = None
 	if len(found) >= coverage.MOST_ROWS:
@@ -43,13 +49,19 @@ def execute(filters: dict | None = None):
 			coverage.MOST_ROWS
 		)
 	elif not found:
-		message = _("No serial number expires in this period. Choose a longer one, or another date field.")
+		message = _("Nothing has its date in this period. Choose a longer one, or another date field.")
 	elif not rows:
 		message = _("Nothing to do: each of them is caught by a trigger, and its customer can be reached.")
-	return _columns(), sorted(rows, key=lambda row: row["expiry_date"]), message, None, _summary(found)
+	return (
+		_columns(source_for(of).reference_doctype(of)),
+		sorted(rows, key=lambda row: row["expiry_date"]),
+		message,
+		None,
+		_summary(found),
+	)
 
 
-def _columns() -> list[dict]:
+def _columns(doctype: str) -> list[dict]:
 	# Without `align` a column whose first row is empty is taken for numbers.
 	return [
 		{
@@ -61,7 +73,7 @@ def _columns() -> list[dict]:
 			"align": "left",
 		}
 		for fieldname, label, fieldtype, options, width in (
-			("serial_no", _("Serial No"), "Link", "Serial No", 150),
+			("reference_name", _(doctype), "Link", doctype, 150),
 			("item_name", _("Item"), "Data", None, 170),
 			("expiry_date", _("Expiry Date", context="Lifecycle"), "Date", None, 150),
 			("problem", _("Problem"), "Data", None, 220),
