@@ -161,4 +161,9 @@ doc_events = {
 }
 
 # What was sent must not stop anyone from deleting a customer or a serial number.
-ignore_links_on_delete = ["Lifecycle Execution Log", "Lifecycle Run", "Lifecycle Template", "Lifecycle Outbox"]
+ignore_links_on_delete = [
+	"Lifecycle Execution Log",
+	"Lifecycle Run",
+	"Lifecycle Template",
+	"Lifecycle Outbox",
+]

@@ -804,7 +804,9 @@ def faults(site: Site, short: bool) -> list[tuple[str, Callable]]:
 		("webhook 429", lambda r: webhook_answers(site, r, times, mails, [(429, {"retry-after": "1"}, b"")])),
 		(
 			"webhook garbage",
-			lambda r: webhook_answers(site, r, times, mails, [http_sink.GARBAGE, http_sink.RESET, http_sink.LOST]),
+			lambda r: webhook_answers(
+				site, r, times, mails, [http_sink.GARBAGE, http_sink.RESET, http_sink.LOST]
+			),
 		),
 		("webhook job killed", lambda r: webhook_job_killed(site, r, 2 if short else 20, rows)),
 		("receiver killed", lambda r: receiver_killed(site, r, times, mails * 2)),

@@ -239,8 +239,7 @@ def goals() -> list[dict]:
 	"""Return what a campaign can be for: [{"value", "label", "fields": those of the campaign that it takes}]."""
 	require(CAMPAIGN, "read")
 	return [
-		{"value": key, "label": goal.label, "fields": list(goal.fields)}
-		for key, goal in all_goals().items()
+		{"value": key, "label": goal.label, "fields": list(goal.fields)} for key, goal in all_goals().items()
 	]
 
 

@@ -5,11 +5,14 @@ are four. What compares names from two tables does it here.
 """
 
 import re
+import string
 import unicodedata
 from functools import lru_cache
 from typing import TypeVar
 
 Value = TypeVar("Value")
+# What looks like nothing at the ends of a text that was pasted.
+BLANKS = string.whitespace + "\xa0\xad\u200b\u200c\u200d\u200e\u200f\u202a\u202c\u2060\u3000\ufeff"
 # Of other scripts the database tells letters with a mark from those without: й is not и.
 ACCENTS = re.compile("([A-Za-zΑ-Ωα-ω])[\u0300-\u036f]+")
 

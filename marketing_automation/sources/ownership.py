@@ -17,7 +17,7 @@ from pypika.terms import Criterion
 from marketing_automation import erpnext_schema
 from marketing_automation.engine import long_lists
 from marketing_automation.engine.model import DueEvent, Reason
-from marketing_automation.engine.names import ByName
+from marketing_automation.engine.names import BLANKS, ByName
 
 PACKED_ITEM = "Packed Item"
 # The serial numbers in a text field stand one a line, or with these between them.

@@ -1,6 +1,6 @@
 """Every source keeps the engine's contract: those of this app, and a complete one of another app's."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import frappe
 

@@ -1,6 +1,5 @@
 """How a customer is reached by e-mail: customers in, addresses out. Only reads."""
 
-import string
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -10,10 +9,7 @@ from marketing_automation import erpnext_schema
 from marketing_automation.channels.email import address as addresses
 from marketing_automation.engine import long_lists
 from marketing_automation.engine.model import Reason, Recipient
-from marketing_automation.engine.names import ByName, same
-
-# What looks like nothing at the ends of an address that was pasted.
-BLANKS = string.whitespace + "\xa0\xad\u200b\u200c\u200d\u200e\u200f\u202a\u202c\u2060\u3000\ufeff"
+from marketing_automation.engine.names import BLANKS, ByName, same
 
 
 def reach(customers: set[str]) -> ByName[Recipient]:
