@@ -2,7 +2,7 @@ frappe.ui.form.on("Email Template", {
 	async refresh(frm) {
 		if (frm.is_new() || !frappe.model.can_read("Lifecycle Campaign")) return;
 		const template = frm.doc.name;
-		const { message: rights } = await frappe.call("marketing_automation.api.template_rights", { template });
+		const rights = await marketing_automation.ask("template_rights", { template });
 		if (frm.doc.name !== template) return;
 		if (rights.obstacle) {
 			frm.set_read_only();
@@ -23,13 +23,12 @@ frappe.ui.form.on("Email Template", {
 			const label = rights.released
 				? __("No Longer Let Marketers Edit")
 				: __("Let Marketers Edit");
-			frm.add_custom_button(label, async () => {
-				await frappe.call("marketing_automation.api.release_template", {
-					template,
-					released: rights.released ? 0 : 1,
-				});
-				frm.refresh();
-			});
+			const released = rights.released ? 0 : 1;
+			frm.add_custom_button(label, () =>
+				marketing_automation
+					.call("release_template", { template, released }, { freeze: true })
+					.then(() => frm.refresh())
+			);
 		}
 	},
 
