@@ -2,6 +2,7 @@
 had one, or not. Only reads.
 """
 
+import functools
 from collections import Counter, defaultdict
 from datetime import date
 
@@ -39,7 +40,7 @@ from marketing_automation.engine.model import (
 from marketing_automation.engine.names import folded, same
 from marketing_automation.engine.schedule import Window
 from marketing_automation.engine.settings import limit
-from marketing_automation.engine.source import all_sources, source_for
+from marketing_automation.engine.source import all_sources, is_shown, source_for
 from marketing_automation.engine.visibility import Visibility
 
 MOST_ROWS = 100
@@ -333,6 +334,7 @@ def _steps(
 		)
 		for event in found
 	]
+	shown = functools.lru_cache(is_shown)
 	pairs = [(event, action) for event in events for action in event.rule.actions]
 	to = recipients.recipients(pairs)
 	marked = reached.marked(
@@ -346,6 +348,7 @@ def _steps(
 		PlannedMessage(action, event, recipient)
 		for (_event, action), event, recipient in zip(pairs, marked, to, strict=True)
 		if event
+		and shown(event.reference_doctype)
 		and visible.sees(company=event.company, customer=recipient.customer, item_code=event.item_code)
 	]
 	taken = ledger.held({key for message in messages if (key := message.suppression_key)})

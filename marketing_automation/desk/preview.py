@@ -3,6 +3,7 @@
 It is the plan of that day beside what the ledger already knows.
 """
 
+import functools
 import heapq
 import time
 from collections import Counter, defaultdict
@@ -20,6 +21,7 @@ from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import FAILED, PENDING, SKIPPED, PlannedMessage, Reason, Rule
 from marketing_automation.engine.schedule import Window
 from marketing_automation.engine.settings import limit
+from marketing_automation.engine.source import is_shown
 from marketing_automation.engine.visibility import Visibility
 
 # More rows than anyone reads; the counts are of all, and so is the export.
@@ -191,14 +193,15 @@ def _judged(
 
 	`comes_again` of a row: the run looks at it again. 1 to 3 queries a page, beside the plan's, and 2.
 	"""
-	taken = set()
+	taken, shown = set(), functools.lru_cache(is_shown)
 	again_from, max_attempts = getdate() - timedelta(days=plan.catch_up()), limit("max_attempts")
 	pages = ([(message, None) for message in page] for page in plan.plan(windows, night, broken))
 	for page in chain(unplanned, pages):
 		keyed = {
 			message.message_key: (message, log)
 			for message, log in page
-			if visible.sees(
+			if shown(message.event.reference_doctype)
+			and visible.sees(
 				company=message.event.company,
 				customer=message.recipient.customer,
 				item_code=message.event.item_code,

@@ -18,7 +18,7 @@ from marketing_automation.engine import faults, recipients, rules
 from marketing_automation.engine.channel import Message, Unsendable, channel_for
 from marketing_automation.engine.language import in_language, of_the_site
 from marketing_automation.engine.model import DueEvent, Recipient, Rule
-from marketing_automation.engine.source import source_for
+from marketing_automation.engine.source import is_shown, source_for
 from marketing_automation.engine.visibility import Visibility
 
 
@@ -100,8 +100,10 @@ def _addressed(
 	row = frappe._dict(reference_name=reference_name, due_on=None)
 	(event,) = source.current([(rule, row)])
 	recipient = recipients.recipients([(event, action)])[0] if event else None
-	if not event or not visible.sees(
-		company=event.company, customer=recipient.customer, item_code=event.item_code
+	if (
+		not event
+		or not is_shown(event.reference_doctype)
+		or not visible.sees(company=event.company, customer=recipient.customer, item_code=event.item_code)
 	):
 		frappe.throw(
 			_("There is no {0} {1} that you may see.").format(

@@ -138,6 +138,14 @@ def all_sources() -> dict[str, Source]:
 	return {key: frappe.get_attr(paths[-1]) for key, paths in _served().items()}
 
 
+def is_shown(doctype: str) -> bool:
+	"""Say whether the session's user may see what is of a DocType: of those that a source is always about every marketer,
+	of any other whoever may read it."""
+	return any(doctype in source.reference_doctypes() for source in all_sources().values()) or bool(
+		frappe.has_permission(doctype, "read")
+	)
+
+
 def source_for(trigger) -> Source:
 	"""Return the source of a trigger (document, or its fields); throws when no installed app has it."""
 	paths = _served().get(trigger.get("source"))

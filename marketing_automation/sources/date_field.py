@@ -138,6 +138,32 @@ class Calendar:
 		return Criterion.any(found) if found else None
 
 
+class _Spans:
+	"""A Calendar of whole spans of dates, for counts of months ahead."""
+
+	def __init__(self, entries: list[tuple]):
+		# (rule, window, (first date, last date))
+		self.entries = entries
+
+	def of(self, day: date) -> list[tuple[Rule, date, date, bool]]:
+		return [
+			(rule, occurrence, night, False)
+			for rule, window, span in self.entries
+			for occurrence in _occurrences(rule, day, span)
+			if (night := _night(rule, occurrence)) and window.first <= night <= window.last
+		]
+
+	def condition(self, column, is_date: bool) -> Criterion:
+		if any(rule.trigger.get("yearly") for rule, _window, _span in self.entries):
+			return column.isnotnull()
+		first, last = (pick(span[end] for *_rule, span in self.entries) for pick, end in ((min, 0), (max, 1)))
+		return between(column, first, last)
+
+
+def _night(rule: Rule, occurrence: date) -> date | None:
+	return schedule.night_for_occurrence(rule.trigger.trigger_type, rule.trigger.days_offset, occurrence)
+
+
 def _each_year(occurrence: date) -> list[tuple[int, int]]:
 	"""Return (month, day) of the dates that are met on an occurrence, each year again."""
 	keys = [(occurrence.month, occurrence.day)]
@@ -213,7 +239,7 @@ class DateSource(Source):
 		return {
 			"doctype": spec.doctype,
 			"timing": self.timing(trigger),
-			"date_fields": labelled(self.readable_date_fields(trigger)),
+			"date_fields": labelled(self.readable_date_fields(trigger)) if self.is_there() else [],
 			"yearly": spec.yearly,
 			"has_item": bool(spec.item or spec.lines),
 			"customer_fields": [],
@@ -625,9 +651,11 @@ class DateSource(Source):
 						due_on = self.night(rule, occurrence)
 						if due_on and window.first <= due_on <= window.last:
 							found[rule.trigger.name, due_on] += count
-		for events in self.due(to_read):
-			for event in self._seen(events, visible):
-				found[event.rule.trigger.name, event.night] += 1
+		for (spec, date_field), of_field in self._by_field(to_read):
+			calendar = _Spans([(rule, window, self._span(rule, window)) for rule, window in of_field])
+			for rows in self._pages(spec, date_field, calendar, [rule for rule, _window in of_field]):
+				for event in self._seen(self._events(spec, rows, calendar, groups), visible):
+					found[event.rule.trigger.name, event.night] += 1
 		return dict(found)
 
 	def _is_counted(self, spec: Spec, rule: Rule, visible: Visibility) -> bool:
@@ -796,7 +824,7 @@ class DateSource(Source):
 
 	def night(self, rule: Rule, occurrence: date) -> date | None:
 		"""Return when the message of a rule about an occurrence is due, or None if there is no such date."""
-		return schedule.night_for_occurrence(rule.trigger.trigger_type, rule.trigger.days_offset, occurrence)
+		return _night(rule, occurrence)
 
 	def example(self, rule: Rule, visible: Visibility) -> str | None:
 		"""Return a reference that the rule takes, to show a message with: of those with a customer the next to be due,
@@ -816,13 +844,17 @@ class DateSource(Source):
 		coming = [([">=", str(today)], "asc"), (["<", str(today)], "desc")]
 		if trigger.get("yearly"):
 			coming = [(["is", "set"], "desc")]
+		# Only where two tables are read the columns have to say whose they are.
+		order_by = f"{trigger.date_field} {{}}, name asc"
+		if spec.child:
+			order_by = f"`tab{spec.child}`.{trigger.date_field} {{}}, `tab{spec.doctype}`.name asc"
 		lonely = None
 		for asked, order in coming:
 			names = frappe.get_all(
 				spec.doctype,
 				filters=[[spec.dated, trigger.date_field, *asked], *filters],
 				pluck="name",
-				order_by=f"`tab{spec.dated}`.{trigger.date_field} {order}, `tab{spec.doctype}`.name asc",
+				order_by=order_by.format(order),
 				limit_page_length=EXAMPLES,
 			)
 			places = {name: place for place, name in reversed(list(enumerate(names)))}
@@ -849,7 +881,7 @@ class DateSource(Source):
 		spec = self.spec_of(trigger)
 		query, tables = self._query(spec, [date_field])
 		query = query.where(between(tables[date_field], first, last))
-		ours = frappe._dict(trigger_type=AFTER, filters=None)
+		ours = frappe._dict(trigger, trigger_type=AFTER, filters=None)
 		for condition in self.conditions(spec, ours):
 			query = query.where(_in_sql(tables[condition[0]], condition))
 		known = {
@@ -904,11 +936,15 @@ class DateSource(Source):
 
 	def describe(self, trigger) -> list[Variable]:
 		"""Return the variables of templates, the most telling first."""
+		of_all = Variable("date", _("The date that the message is about"), None, "date")
+		if not erpnext_schema.has(self.reference_doctype(trigger) or ""):
+			# The trigger is broken, and says so itself.
+			return [of_all]
 		spec = self.spec_of(trigger)
 		found = [Variable(spec.reference, _(spec.doctype), f"{spec.doctype.upper().replace(' ', '-')}-0001")]
 		for df in self.date_fields(spec):
 			found.append(Variable(df.fieldname, _(df.label), None, "date"))
-		found.append(Variable("date", _("The date that the message is about"), None, "date"))
+		found.append(of_all)
 		if spec.item:
 			found += [
 				Variable("item_name", _("Item Name", context="Lifecycle"), "Pin"),
@@ -938,8 +974,9 @@ class DateSource(Source):
 				dates = {
 					df.fieldname: row.get(df.fieldname) for df in self.date_fields(spec) if not spec.child
 				}
+				name = {} if spec.reference in COMMON else {spec.reference: event.reference_name}
 				made = {
-					spec.reference: event.reference_name,
+					**name,
 					**{name: getdate(value) if value else None for name, value in dates.items()},
 					**{given[0]: self.value_of(spec, given, row) for given in self.variables_of(spec)},
 					"date": event.occurrence,
@@ -1144,7 +1181,7 @@ class ItemGroups:
 
 	def of_items(self, items: set[str]) -> ByName[str]:
 		"""Return each item's group. From Item: the copy elsewhere is usually empty."""
-		if not self.needed or not items:
+		if not self.needed:
 			return ByName()
 		rows = frappe.get_all(
 			"Item",

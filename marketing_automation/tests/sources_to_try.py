@@ -29,6 +29,13 @@ def _day_of_a_customer(customer: str, day) -> str:
 	return customer
 
 
+def forget_dates() -> None:
+	"""Take the dates off all that tests have made for customers."""
+	factories.forget_dates()
+	customer = frappe.qb.DocType("Customer")
+	frappe.qb.update(customer).set(customer[BIRTHDAY], None).where(customer[BIRTHDAY].isnotnull()).run()
+
+
 KINDS = {
 	"Serial No": Kind("warranty_expiry_date", factories.pin),
 	"Batch": Kind("expiry_date", lambda customer, day: factories.batch(day, customer)),

@@ -14,7 +14,7 @@ from marketing_automation.sources import date_field
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, mail_parts, statements
 from marketing_automation.tests.factories import in_days
-from marketing_automation.tests.sources_to_try import BIRTHDAY, KINDS, template
+from marketing_automation.tests.sources_to_try import BIRTHDAY, KINDS, forget_dates, template
 
 SUBMITTED = ("Contract", "Quotation", "Sales Invoice", "Sales Order", "Maintenance Schedule")
 
@@ -29,7 +29,7 @@ class DatesTestCase(MarketingTestCase):
 
 	def setUp(self):
 		super().setUp()
-		factories.forget_dates()
+		forget_dates()
 		self.ana = factories.customer()
 
 	def campaign(self, source: str, campaign: dict | None = None, **fields):
@@ -60,7 +60,7 @@ class TestEachKind(DatesTestCase):
 		for source, kind in KINDS.items():
 			with self.subTest(source):
 				self._reset()
-				factories.forget_dates()
+				forget_dates()
 				customers = [factories.customer() for _day in range(3)]
 				_early, name, _late = [
 					kind.make(customer, in_days(day))
@@ -73,7 +73,7 @@ class TestEachKind(DatesTestCase):
 		for source, kind in KINDS.items():
 			with self.subTest(source):
 				self._reset()
-				factories.forget_dates()
+				forget_dates()
 				name = kind.make(self.ana, in_days(-3))
 				self.campaign(source, trigger_type="After", days_offset=3)
 				self.assertEqual([row[:2] for row in self.told()], [(name, self.ana)])
@@ -81,7 +81,7 @@ class TestEachKind(DatesTestCase):
 	def test_one_that_is_cancelled_or_a_draft_is_left_out(self):
 		for source in SUBMITTED:
 			with self.subTest(source):
-				factories.forget_dates()
+				forget_dates()
 				name = KINDS[source].make(self.ana, in_days(7))
 				rule = self.rule(source)
 				self.assertEqual(self.due(rule), [name])
@@ -95,7 +95,7 @@ class TestEachKind(DatesTestCase):
 		for source in SUBMITTED:
 			with self.subTest(source):
 				self._reset()
-				factories.forget_dates()
+				forget_dates()
 				name = KINDS[source].make(self.ana, in_days(7))
 				self.campaign(source)
 				with patch.object(deliver, "enqueue"):
@@ -108,7 +108,7 @@ class TestEachKind(DatesTestCase):
 		for source, (field, make) in KINDS.items():
 			with self.subTest(source):
 				self._reset()
-				factories.forget_dates()
+				forget_dates()
 				name = make(self.ana, in_days(7))
 				self.campaign(source)
 				with patch.object(deliver, "enqueue"):
@@ -123,7 +123,7 @@ class TestEachKind(DatesTestCase):
 	def test_a_page_costs_the_same_queries_however_many_are_on_it(self):
 		for source, kind in KINDS.items():
 			with self.subTest(source):
-				factories.forget_dates()
+				forget_dates()
 				rule = self.rule(source)
 				counts = []
 				for _twice in range(2):
@@ -139,7 +139,7 @@ class TestEachKind(DatesTestCase):
 	def test_one_read_of_the_table_serves_all_triggers_of_a_date(self):
 		for source, kind in KINDS.items():
 			with self.subTest(source):
-				factories.forget_dates()
+				forget_dates()
 				kind.make(self.ana, in_days(7))
 				ours = [self.rule(source, days_offset=days) for days in (1, 7, 30)]
 				window = Window(in_days(0), in_days(0), in_days(0))
@@ -152,14 +152,14 @@ class TestEachKind(DatesTestCase):
 	def test_it_comes_page_by_page_and_nothing_is_lost_between_them(self):
 		for source, kind in KINDS.items():
 			with self.subTest(source), patch.object(date_field, "PAGE_SIZE", 2):
-				factories.forget_dates()
+				forget_dates()
 				names = sorted(kind.make(factories.customer(), in_days(7)) for _number in range(5))
 				self.assertEqual(sorted(self.due(self.rule(source))), names)
 
 	def test_the_ends_of_the_calendar_are_dates_like_others(self):
 		for source, (field, make) in KINDS.items():
 			with self.subTest(source):
-				factories.forget_dates()
+				forget_dates()
 				name = make(self.ana, in_days(7))
 				table, key = source, name
 				if source == "Maintenance Schedule":
@@ -177,7 +177,7 @@ class TestEachKind(DatesTestCase):
 		for source, kind in KINDS.items():
 			with self.subTest(source):
 				self._reset()
-				factories.forget_dates()
+				forget_dates()
 				theirs, ours = factories.customer(), factories.customer()
 				for customer in (theirs, ours):
 					kind.make(customer, in_days(7))
@@ -289,7 +289,7 @@ class TestNarrowed(DatesTestCase):
 	def test_a_campaign_of_a_company_is_about_its_documents(self):
 		for source in ("Quotation", "Sales Invoice", "Sales Order", "Maintenance Schedule", "Subscription"):
 			with self.subTest(source):
-				factories.forget_dates()
+				forget_dates()
 				name = KINDS[source].make(self.ana, in_days(7))
 				for company, found in ((factories.company(), [name]), (factories.second_company(), [])):
 					rule = self.rule(source, campaign={"company": company})
@@ -309,7 +309,7 @@ class TestNarrowed(DatesTestCase):
 		}
 		for source, make in makers.items():
 			with self.subTest(source):
-				factories.forget_dates()
+				forget_dates()
 				make(self.ana, in_days(7), plain)
 				name = make(self.ana, in_days(7), plain, wanted).name
 				for group, found in ((mine, [name]), (other, [])):
@@ -462,12 +462,54 @@ class TestEachYear(DatesTestCase):
 		self.assertEqual(self.ledger()[0].customer, ana)
 
 
+class TestTemplates(DatesTestCase):
+	def test_each_source_has_words_of_its_own_and_a_misspelt_one_is_refused_with_their_list(self):
+		for source, wrong, words in (
+			("Quotation", "valid_til", ("quotation", "valid_till", "grand_total")),
+			("Sales Invoice", "serial_no", ("sales_invoice", "due_date", "outstanding_amount")),
+			("Batch", "valid_till", ("batch", "expiry_date", "item_name")),
+			("Serial No", "batch", ("serial_no", "expiry_date")),
+		):
+			with self.subTest(source):
+				(rule,) = rules.load([self.campaign(source).name])
+				doc = frappe.get_doc("Email Template", rule.actions[0].email_template)
+				doc.response = "<p>{{ customer_name }} " + " ".join(f"{{{{ {word} }}}}" for word in words) + "</p>"
+				doc.save()
+				doc.response = f"<p>{{{{ {wrong} }}}}</p>"
+				with self.refused(wrong, *words):
+					doc.save()
+
+	def test_a_template_of_two_sources_says_what_both_know(self):
+		text = factories.template("Hi", "<p>{{ customer_name }} {{ date }}</p>")
+		triggers = [KINDS[source].trigger(source) for source in ("Quotation", "Batch")]
+		factories.campaign(*triggers, email_template=text)
+		doc = frappe.get_doc("Email Template", text)
+		doc.response = "<p>{{ valid_till }}</p>"
+		with self.refused("valid_till"):
+			doc.save()
+
+	def test_all_items_of_a_combined_message_are_listed(self):
+		first, second = (factories.invoice(self.ana, in_days(7)).name for _twice in range(2))
+		text = factories.template(
+			"Due", "{% for item in items %}<p>{{ item.sales_invoice }}: {{ item.outstanding_amount }}</p>{% endfor %}"
+		)
+		factories.campaign(
+			KINDS["Sales Invoice"].trigger("Sales Invoice"), email_template=text, combine_messages=1
+		)
+		self.run_night()
+		(mail,) = self.mails()
+		read = mail_parts(mail)[0]
+		self.assertIn(first, read)
+		self.assertIn(second, read)
+		self.assertNotIn("None", read)
+
+
 class TestRenamed(DatesTestCase):
 	def test_a_document_with_another_name_is_the_same_message(self):
 		for source in ("Quotation", "Subscription"):
 			with self.subTest(source):
 				self._reset()
-				factories.forget_dates()
+				forget_dates()
 				name = KINDS[source].make(self.ana, in_days(7))
 				self.campaign(source)
 				self.run_night()
@@ -486,7 +528,7 @@ class TestWhatNoTriggerCatches(DatesTestCase):
 		for source, kind in KINDS.items():
 			with self.subTest(source):
 				self._reset()
-				factories.forget_dates()
+				forget_dates()
 				caught, lonely = (kind.make(factories.customer(), in_days(day)) for day in (10, 20))
 				self.campaign(source, days_offset=10)
 				rows = expiring_pins.execute(

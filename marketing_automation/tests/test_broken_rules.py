@@ -12,7 +12,7 @@ from marketing_automation.engine.model import DueEvent
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.source import Source
 from marketing_automation.marketing_automation.report.expiring_pins import expiring_pins
-from marketing_automation.sources import ownership
+from marketing_automation.sources import ownership, serial_no
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, replaced_hooks
 from marketing_automation.tests.factories import in_days
@@ -478,6 +478,12 @@ class AnotherSource(Source):
 	def owners(self, events):
 		self.check([event.rule for event in events], "owners")
 		return ownership.owners(events)
+
+	def describe(self, trigger):
+		return serial_no.SOURCE.describe(trigger)
+
+	def values(self, events):
+		return serial_no.SOURCE.values(events)
 
 	def example(self, rule, visible):
 		return None

@@ -13,7 +13,14 @@ from marketing_automation.engine.visibility import Visibility
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, mail_subject
 from marketing_automation.tests.factories import in_days
-from marketing_automation.tests.sources_to_try import BIRTHDAY, KINDS, Kind, registered, template
+from marketing_automation.tests.sources_to_try import (
+	BIRTHDAY,
+	KINDS,
+	Kind,
+	forget_dates,
+	registered,
+	template,
+)
 
 FAKE = "Test Party"
 
@@ -119,7 +126,7 @@ class ContractTestCase(MarketingTestCase):
 
 	def setUp(self):
 		super().setUp()
-		factories.forget_dates()
+		forget_dates()
 		PARTIES.days.clear()
 		self.enterContext(registered("lifecycle_sources", **{FAKE: f"{__name__}.PARTIES"}))
 
@@ -135,7 +142,7 @@ class ContractTestCase(MarketingTestCase):
 		for key in ALL:
 			with self.subTest(key):
 				self._reset()
-				factories.forget_dates()
+				forget_dates()
 				PARTIES.days.clear()
 				customer = factories.customer()
 				name = ALL[key].make(customer, in_days(7))

@@ -184,7 +184,7 @@ class TestWhy(MarketingTestCase):
 		pin = factories.pin(ana, in_days(40))
 		factories.campaign()
 		factories.make("Email Unsubscribe", email=factories.address(ana), global_unsubscribe=1)
-		for steps in (api.why_customer(ana)["coming"], api.why_serial_no(pin)["steps"]):
+		for steps in (api.why_customer(ana)["coming"], api.why_reference("Serial No", pin)["steps"]):
 			(step,) = steps
 			self.assertEqual(step["state"], "Would not be sent")
 			self.assertIn("Unsubscribed", step["why"])
@@ -194,7 +194,7 @@ class TestWhy(MarketingTestCase):
 		factories.campaign({"days_offset": 39}, active=False)
 		on = factories.campaign({"days_offset": 30})
 		self.assertEqual(
-			[(step["campaign"] == on.name, step["state"]) for step in api.why_serial_no(pin)["steps"]],
+			[(step["campaign"] == on.name, step["state"]) for step in api.why_reference("Serial No", pin)["steps"]],
 			[(True, "Coming"), (False, "Withheld")],
 		)
 

@@ -8,6 +8,7 @@ import frappe
 from marketing_automation.engine import retention
 from marketing_automation.engine.source import Source
 from marketing_automation.marketing_automation.report.expiring_pins import expiring_pins
+from marketing_automation.sources import serial_no
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, replaced_hooks
 from marketing_automation.tests.factories import in_days
@@ -21,6 +22,9 @@ class WeeksAfter(Source):
 
 	def due(self, windows):
 		return iter(())
+
+	def describe(self, trigger):
+		return serial_no.SOURCE.describe(trigger)
 
 	def night(self, rule, occurrence):
 		return occurrence + timedelta(weeks=rule.trigger.days_offset)

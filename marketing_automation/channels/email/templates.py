@@ -692,7 +692,7 @@ def fill(template: Template, parts: list[Callable], values: dict) -> list[str]:
 			_(
 				"The Email Template {0} cannot be filled in: {1}. Available: {2}; in each of items: {3}."
 			).format(
-				template.namtemplate_errors.in_words(e),
+				template.name,
 				template_errors.in_words(e),
 				", ".join(names_of(template.words)),
 				", ".join(item_names_of(template.words)),

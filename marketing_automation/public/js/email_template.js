@@ -2,7 +2,8 @@ frappe.ui.form.on("Email Template", {
 	async refresh(frm) {
 		if (frm.is_new() || !frappe.model.can_read("Lifecycle Campaign")) return;
 		const template = frm.doc.name;
-		const { message: rights } = await frappe.call("marketing_automation.api.template_rights", { template });
+		const ma = await marketing_automation.ready();
+		const rights = await ma.ask("template_rights", { template });
 		if (frm.doc.name !== template) return;
 		if (rights.obstacle) {
 			frm.set_read_only();
@@ -14,22 +15,17 @@ frappe.ui.form.on("Email Template", {
 				"blue"
 			);
 		}
-		if (rights.actions.length) {
-			await marketing_automation.ready();
-			if (frm.doc.name !== template) return;
-			frm.events.explain_campaign(frm, rights.actions);
-		}
+		if (rights.actions.length) frm.events.explain_campaign(frm, rights.actions);
 		if (rights.may_release) {
 			const label = rights.released
 				? __("No Longer Let Marketers Edit")
 				: __("Let Marketers Edit");
-			frm.add_custom_button(label, async () => {
-				await frappe.call("marketing_automation.api.release_template", {
-					template,
-					released: rights.released ? 0 : 1,
-				});
-				frm.refresh();
-			});
+			const released = rights.released ? 0 : 1;
+			frm.add_custom_button(label, () =>
+				ma.call("release_template", { template, released }, { freeze: true }).then(() =>
+					frm.refresh()
+				)
+			);
 		}
 	},
 
@@ -38,6 +34,7 @@ frappe.ui.form.on("Email Template", {
 	explain_campaign(frm, actions) {
 		const ma = marketing_automation;
 		const [action] = actions;
+		const template = frm.doc.name;
 		frm.add_custom_button(__("See the Message"), () => {
 			if (frm.is_dirty()) frappe.show_alert({ message: __("Save first."), indicator: "orange" });
 			else ma.mail.show(action.name, action.action_name);
@@ -45,30 +42,48 @@ frappe.ui.form.on("Email Template", {
 		frm.add_custom_button(__("Campaign"), () =>
 			frappe.set_route("Form", "Lifecycle Campaign", action.campaign)
 		);
-		const words = [
-			["{{ customer_name }}", __("the customer's name")],
-			["{{ item_name }}", __("the product")],
-			["{{ serial_no }}", __("its serial number")],
-			["{{ expiry_date }}", __("when it expires, as the customer's language writes it")],
-			["{{ days_left }}", __("the days until then")],
-			["{{ company }}", __("your company")],
-			[
-				"{% for item in items %}{{ item.item_name }}{% endfor %}",
-				__("each product, where one message is about several"),
-			],
-		];
 		const used = actions
 			.map((row) => ma.link("Lifecycle Action", row.name, `${row.campaign}: ${row.action_name}`))
 			.join(", ");
-		frm.fields_dict.email_reply_help?.$wrapper.html(`<div class="lifecycle-words">
+		ma.ask("variables", { action: action.name }).then((variables) => {
+			if (frm.doc.name === template) frm.events.show_words(frm, used, variables);
+		});
+	},
+
+	// A click on a word copies it.
+	show_words(frm, used, variables) {
+		const ma = marketing_automation;
+		const [first] = variables;
+		const words = [
+			["{{ customer_name }}", __("the customer's name")],
+			...variables.map(({ name, label }) => [`{{ ${name} }}`, label]),
+			["{{ days_left }}", __("the days until then")],
+			["{{ days_since }}", __("the days since then")],
+			["{{ company }}", __("your company")],
+		];
+		if (first) {
+			words.push([
+				`{% for item in items %}{{ item.${first.name} }}{% endfor %}`,
+				__("each of them, where one message is about several"),
+			]);
+		}
+		const help = frm.fields_dict.email_reply_help?.$wrapper;
+		help?.html(`<div class="lifecycle-words">
 			<p>${__("Sent by: {0}", [used])}</p>
-			<p>${__("Change the words as you like. These are filled in for each customer, each with its braces:")}</p>
+			<p>${__("Change the words as you like. These are filled in for each customer, each with its braces. Click one to copy it:")}</p>
 			${ma.table(
 				[
-					{ label: __("Write", null, "Lifecycle"), html: (row) => `<code>${ma.escape(row[0])}</code>` },
+					{
+						label: __("Write", null, "Lifecycle"),
+						html: (row) => `<a href="#" data-copy="${ma.escape(row[0])}"><code>${ma.escape(row[0])}</code></a>`,
+					},
 					{ label: __("Becomes"), html: (row) => ma.escape(row[1]) },
 				],
 				words
 			)}</div>`);
+		help?.find("[data-copy]").on("click", (event) => {
+			event.preventDefault();
+			frappe.utils.copy_to_clipboard(event.currentTarget.dataset.copy);
+		});
 	},
 });

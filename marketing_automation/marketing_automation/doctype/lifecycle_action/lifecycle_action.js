@@ -9,6 +9,7 @@ frappe.ui.form.on("Lifecycle Action", {
 	},
 
 	refresh(frm) {
+		frm.trigger("show_words");
 		if (frm.is_new()) return;
 		marketing_automation.breadcrumb(
 			frm,
@@ -25,5 +26,34 @@ frappe.ui.form.on("Lifecycle Action", {
 		frm.add_custom_button(__("Campaign"), () =>
 			frappe.set_route("Form", "Lifecycle Campaign", frm.doc.campaign)
 		);
+	},
+
+	trigger(frm) {
+		frm.trigger("show_words");
+	},
+
+	// What a template of this action can say: it depends on what its trigger is about. A click on a word copies it.
+	show_words(frm) {
+		const ma = marketing_automation;
+		const { trigger } = frm.doc;
+		if (!trigger) return;
+		ma.ask("variables", { trigger }).then((variables) => {
+			if (frm.doc.trigger !== trigger) return;
+			const names = ["customer_name", ...variables.map(({ name }) => name), "days_left", "company"];
+			const words = names.map((name) => `<a href="#" data-copy="{{ ${name} }}"><code>{{ ${name} }}</code></a>`);
+			frm.set_df_property(
+				"email_template",
+				"description",
+				`${__("The text. For readers whose language has no template below.")} ${__("It can say: {0}", [
+					words.join(" "),
+				])}`
+			);
+			frm.fields_dict.email_template.$wrapper
+				.off("click", "[data-copy]")
+				.on("click", "[data-copy]", (event) => {
+					event.preventDefault();
+					frappe.utils.copy_to_clipboard(event.currentTarget.dataset.copy);
+				});
+		});
 	},
 });
