@@ -9,7 +9,7 @@ from pathlib import Path
 
 import frappe
 import workers
-from demo_data import CAMPAIGN
+from demo_data import RENEWED
 from frappe.installer import update_site_config
 from frappe.utils import add_days, getdate
 
@@ -18,6 +18,7 @@ from marketing_automation.tests import smtp_sink
 SENDER = "shop@company.example"
 NIGHT = "marketing_automation.tasks.check_expiring_subscriptions"
 SETTLE = "marketing_automation.tasks.settle_deliveries"
+GOAL_REACHED = "Goal reached"
 FLUSH = "frappe.email.queue.flush"
 LOG = Path("..") / "logs" / "demo-worker.log"
 
@@ -30,7 +31,7 @@ def main(site: str) -> int:
 		for key, value in {"mail_server": "127.0.0.1", "mail_port": port, "auto_email_id": SENDER}.items():
 			update_site_config(key, value)
 		expected = count_due()
-		print(f"\n{CAMPAIGN}: {expected} messages are due on {getdate()} ({time_zone()}).")
+		print(f"\n{expected} messages are due on {getdate()} ({time_zone()}).")
 		work(NIGHT)
 		deliver_mail()
 		work(SETTLE)
@@ -63,11 +64,30 @@ def time_zone() -> str:
 
 
 def count_due() -> int:
-	"""Count what is due tonight without the engine: serial numbers on the triggers' dates."""
-	offsets = frappe.get_all("Lifecycle Trigger", filters={"enabled": 1}, pluck="days_offset")
+	"""Count what is due tonight without the engine: documents on the dates that the triggers wait for."""
+	triggers = frappe.get_all("Lifecycle Trigger", {"enabled": 1}, ["source", "trigger_type", "days_offset"])
+	sign = {"Before": 1, "On": 0, "After": -1}
 	return sum(
-		frappe.db.count("Serial No", {"warranty_expiry_date": add_days(getdate(), days)}) for days in offsets
+		DUE_ON[trigger.source](add_days(getdate(), sign[trigger.trigger_type] * trigger.days_offset))
+		for trigger in triggers
 	)
+
+
+def _sold_of_batches(expiry_date) -> int:
+	"""Count the sales of batches that expire on a date. In the demonstration each is to a customer of its own."""
+	batches = frappe.get_all("Batch", {"expiry_date": expiry_date}, pluck="name")
+	sold = {"batch_no": ["in", batches], "docstatus": 1}
+	return frappe.db.count("Sales Invoice Item", sold) if batches else 0
+
+
+DUE_ON = {
+	"Serial No": lambda day: frappe.db.count("Serial No", {"warranty_expiry_date": day}),
+	"Quotation": lambda day: frappe.db.count("Quotation", {"valid_till": day, "status": "Open"}),
+	"Sales Invoice": lambda day: frappe.db.count(
+		"Sales Invoice", {"due_date": day, "docstatus": 1, "outstanding_amount": [">", 0]}
+	),
+	"Batch": _sold_of_batches,
+}
 
 
 def work(method: str) -> None:
@@ -96,6 +116,15 @@ def show(rows: list, sink: smtp_sink.Sink) -> None:
 	print("\nThe ledger")
 	for (status, reason), count in sorted(Counter((row.status, row.reason or "") for row in rows).items()):
 		print(f"  {status:<10} {reason:<22} {count:>4}")
+	print("\nBy campaign")
+	for (campaign, status), count in sorted(Counter((row.campaign, row.status) for row in rows).items()):
+		print(f"  {campaign:<26} {status:<10} {count:>4}")
+	for row in rows:
+		if row.reason == GOAL_REACHED:
+			print(
+				f"\n{_name(row)} was not written to about {row.reference_name}: {row.evidence_doctype} "
+				f"{row.evidence_name} shows that it is renewed."
+			)
 	print(f"\n{len(sink.mails)} mails arrived. One of them, whole:\n")
 	spanish = [mail for mail in sink.messages() if "vence" in mail["Subject"]]
 	message = (spanish or sink.messages())[0]
@@ -105,6 +134,10 @@ def show(rows: list, sink: smtp_sink.Sink) -> None:
 		print(f"\n  -- {message.get_body((kind,)).get_content_type()}")
 		for line in message.get_body((kind,)).get_content().splitlines():
 			print(f"  {line}".rstrip())
+
+
+def _name(row) -> str:
+	return frappe.db.get_value("Customer", row.customer, "customer_name")
 
 
 def reconcile(expected: int, rows: list, runs: list, sink: smtp_sink.Sink, second_run_new: int) -> int:
@@ -117,7 +150,7 @@ def reconcile(expected: int, rows: list, runs: list, sink: smtp_sink.Sink, secon
 	problems = [
 		text
 		for text, wrong in {
-			"not every due pin has a ledger row": expected != len(rows),
+			"not all that is due has a ledger row": expected != len(rows),
 			"rows are left without an outcome": len(rows)
 			!= count["Completed"] + count["Skipped"] + count["Failed"],
 			"mails that arrived are not those of the completed rows": len(sink.mails) != len(mails),
@@ -131,6 +164,12 @@ def reconcile(expected: int, rows: list, runs: list, sink: smtp_sink.Sink, secon
 			!= (len(rows), count["Completed"], count["Skipped"], count["Failed"]),
 			"the second run wrote to somebody again": second_run_new != 0,
 			"nobody was sent anything": not count["Completed"],
+			"a campaign was sent to nobody": {row.campaign for row in rows if row.status == "Completed"}
+			!= set(frappe.get_all("Lifecycle Campaign", {"is_active": 1}, pluck="name")),
+			"who has renewed was not left out, or somebody else was": [
+				_name(row) for row in rows if row.reason == GOAL_REACHED
+			]
+			!= [RENEWED],
 		}.items()
 		if wrong
 	]

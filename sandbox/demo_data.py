@@ -1,4 +1,6 @@
-"""A small shop with 300 customers and 1,000 subscription pins, and its renewal campaign: demo_data.py SITE.
+"""A small shop with 300 customers and 1,000 subscription pins, and its campaigns: demo_data.py SITE.
+
+Besides the renewal of pins it has three from recipes: a quotation, an invoice and a batch are due tonight, too.
 
 Run inside the bench. The same on every run, but for the dates, which lie around today.
 """
@@ -10,12 +12,21 @@ from collections import defaultdict
 import frappe
 from frappe.utils import add_days, getdate
 
+from marketing_automation.recipes import all_recipes, cook
 from marketing_automation.tests import factories
 
 CUSTOMERS = 300
 PINS = 1000
 COMPANY = "Pin Shop"
 CAMPAIGN = "Subscription renewal"
+# The recipes of the other campaigns, and the days that are theirs.
+RECIPES = {
+	"quotation_follow_up": {"Before": [10, 2]},
+	"payment_reminder": {"Before": [5, 0], "After": [3, 14]},
+	"batch_expiry": {"Before": [30, 7]},
+}
+# Who has bought the next pin already.
+RENEWED = "Carla Rivas"
 # How many pins expire on the days that tonight's run looks for; the others lie anywhere around today.
 BUSY_DAYS = {30: 90, 7: 60}
 FIRST_DAY, LAST_DAY = -60, 90
@@ -71,7 +82,11 @@ def fill() -> None:
 	customers = [_customer(number, chance) for number in range(CUSTOMERS)]
 	_sell(customers, items, chance)
 	_disable(customers)
+	_renew(items[0])
+	_other_documents()
 	_campaign()
+	for recipe, days in RECIPES.items():
+		_from_recipe(recipe, days)
 
 
 def _customer(number: int, chance: random.Random) -> str:
@@ -112,6 +127,36 @@ def _disable(customers: list[str]) -> None:
 	frappe.db.set_value("Customer", {"name": ["in", customers[7::30]]}, "disabled", 1)
 
 
+def _renew(item: str) -> None:
+	"""Sell a pin that ends in 30 days, and the next one to the same customer, who has no need to be written to."""
+	customer = factories.customer(RENEWED, "carla.rivas@customers.example", language="es")
+	for name, day, sold_on in (("PIN-OLD", 30, -335), ("PIN-NEXT", 395, -3)):
+		factories.received(item_code=item, names=[name])
+		sale = factories.sold(customer, [name], item_code=item)
+		# ERPNext would not sell what it had not received by then.
+		sale.db_set("posting_date", add_days(getdate(), sold_on), update_modified=False)
+		factories.expire(name, getdate(add_days(getdate(), day)))
+
+
+def _other_documents() -> None:
+	"""Make what is due tonight besides the pins, and next to each what is not: it was ordered, or paid."""
+	names = {"Rosa Díaz": "es", "Tom Baker": "en", "Eva Luna": "es", "Amy Stone": "en"}
+	rosa, tom, eva, amy = [factories.customer(name, language=code) for name, code in names.items()]
+	factories.quotation(rosa, factories.in_days(2))
+	ordered = factories.quotation(tom, factories.in_days(2))
+	factories.sales_order(tom, factories.in_days(9), ordered=ordered.items)
+	factories.invoice(tom, factories.in_days(-3))
+	factories.invoice(rosa, factories.in_days(-3), paid=True)
+	factories.batch(factories.in_days(7), eva, amy)
+
+
+def _from_recipe(name: str, days: dict[str, list[int]]) -> None:
+	recipe = all_recipes()[name]
+	campaign = cook(recipe, recipe["title"], days, "en", {"combine_messages": 1})
+	campaign.is_active = 1
+	campaign.save()
+
+
 def _campaign() -> None:
 	"""Make the renewal: 30 and 7 days before, in English and Spanish."""
 	for name, text in (("Renewal (English)", EN), ("Renewal (Spanish)", ES)):
@@ -120,6 +165,7 @@ def _campaign() -> None:
 		"Lifecycle Campaign",
 		campaign_name=CAMPAIGN,
 		description="Offers the renewal 30 and 7 days before a subscription pin expires.",
+		goal="Renewed",
 	)
 	for days in BUSY_DAYS:
 		trigger = factories.trigger(campaign.name, trigger_name=f"{days} days before", days_offset=days)

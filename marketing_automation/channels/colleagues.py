@@ -123,7 +123,6 @@ class Colleague(Channel):
 		done = []
 		for one in composed:
 			doc = frappe.get_doc(self.document(one))
-			doc.flags.ignore_links = True
 			doc.insert(ignore_permissions=True)
 			done.append(
 				{

@@ -109,12 +109,12 @@ class Webhook(Outbox):
 			"campaign": message.campaign.name,
 			"action": message.action.name,
 			"message_key": message.key,
-			"payload": json.dumps(payload(message), ensure_ascii=False, separators=(",", ":")),
+			"payload": json.dumps(payload(message), ensure_ascii=False, default=str, separators=(",", ":")),
 		}
 
 	def render(self, prepared: None, message: Message) -> tuple[Rendered, str]:
 		"""Return the JSON, to be looked at."""
-		text = json.dumps(payload(message), ensure_ascii=False, indent=2)
+		text = json.dumps(payload(message), ensure_ascii=False, default=str, indent=2)
 		return (
 			Rendered(message.action.action_name, f"<pre>{frappe.utils.escape_html(text)}</pre>"),
 			frappe.local.lang,

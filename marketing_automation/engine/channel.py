@@ -183,9 +183,9 @@ def is_served(action_type: str | None) -> bool:
 	return action_type in _served()
 
 
-def channels() -> dict[str, Channel]:
-	"""Return {action type: channel} of all installed apps."""
-	return {action_type: _at(paths[-1]) for action_type, paths in _served().items()}
+def action_types() -> list[str]:
+	"""Return the action types that installed apps have channels of, without asking for these: one may not even load."""
+	return list(_served())
 
 
 def _served() -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ import frappe
 from frappe.utils import now_datetime
 
 from marketing_automation.engine import ledger, withdrawal
-from marketing_automation.engine.channel import by_channel, by_itself, channels
+from marketing_automation.engine.channel import action_types, by_channel, by_itself
 from marketing_automation.engine.model import QUEUED
 from marketing_automation.engine.settings import limit
 from marketing_automation.engine.transaction import apart
@@ -37,7 +37,7 @@ def close_all() -> tuple[set[str], set[str]]:
 	Commits. A fixed number of queries for each PAGE_SIZE rows of a channel.
 	"""
 	runs, left_behind = set(), set()
-	for action_type in channels():
+	for action_type in action_types():
 		with by_itself(action_type):
 			for ended, left in _pages({"channel": action_type}, takes_back=True):
 				runs |= set(ended.values()) | set(left.values())

@@ -21,7 +21,7 @@ from marketing_automation.engine import (
 	watchdog,
 	withdrawal,
 )
-from marketing_automation.engine.channel import Channel, by_itself, channels
+from marketing_automation.engine.channel import Channel, action_types, by_itself, channel_for
 from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.model import FAILED, PENDING
 from marketing_automation.engine.settings import limit
@@ -154,9 +154,9 @@ def _is_claimed(campaign: str, claiming: set[str | None]) -> bool:
 def retry_failed() -> None:
 	"""Retry what failed temporarily, and what somebody has let whatever is behind a channel send again."""
 	retry.retry_due()
-	for action_type, channel in channels().items():
+	for action_type in action_types():
 		with by_itself(action_type):
-			if handles := channel.asked_again():
+			if handles := channel_for(action_type).asked_again():
 				retry.retry(
 					frappe.get_all(
 						ledger.DOCTYPE,
@@ -179,8 +179,9 @@ def send_what_waits() -> bool:
 	campaign that has something to send.
 	"""
 	waits = False
-	for action_type, channel in channels().items():
+	for action_type in action_types():
 		with by_itself(action_type):
+			channel = channel_for(action_type)
 			if channel.is_throttled():
 				waits = _send_what_waits(action_type, channel) or waits
 	return waits

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import frappe
 
 from marketing_automation.engine import ledger
-from marketing_automation.engine.channel import by_channel, by_itself, channels
+from marketing_automation.engine.channel import action_types, by_channel, by_itself
 from marketing_automation.engine.model import CANCELLED, PENDING, QUEUED, Reason
 from marketing_automation.engine.transaction import apart, committed
 
@@ -36,7 +36,7 @@ def withdraw_paused() -> set[str]:
 	"""
 	runs, actions = set(), _actions_of_inactive_campaigns()
 	if actions:
-		for action_type in channels():
+		for action_type in action_types():
 			with by_itself(action_type):
 				for touched in _withdrawn(action_type, actions):
 					runs |= touched

@@ -1,7 +1,8 @@
 """Bought: the customer has bought something since the campaign first wrote to them about this. Only reads.
 
 Any item, an item or a variant of it, or any of a group and the groups below. What a message is about is no purchase that
-it has led to: neither the document itself, nor what was made from it, nor the sale by which a serial number was got.
+it has led to: neither the document itself, nor what was made from it, nor the sale by which a serial number, or something
+of a batch, was got.
 """
 
 from collections import Counter, defaultdict
@@ -22,14 +23,16 @@ from marketing_automation.engine.model import Reached
 from marketing_automation.engine.names import ByName, folded, same
 from marketing_automation.sources import ownership
 
+BATCH = "Batch"
 # Which fields of a line say what it was made from.
 ORIGINS = {
 	"Sales Invoice": ("delivery_note", "sales_order"),
 	"Delivery Note": ("against_sales_invoice", "against_sales_order"),
 	"POS Invoice": ("sales_order",),
 }
-# What is submitted as a sale and sells nothing: {field: value}.
-NO_SALES = {"is_debit_note": 1, "is_opening": "Yes"}
+MOST_ORIGINS = max(map(len, ORIGINS.values()))
+# What is submitted as a sale and sells nothing, or what has been sold at a till already: {field: value}.
+NO_SALES = {"is_debit_note": 1, "is_opening": "Yes", "is_consolidated": 1}
 
 
 class _Line(NamedTuple):
@@ -83,7 +86,7 @@ class Bought:
 	def reached(self, asked: list[Asked], night: date) -> dict[int, Reached]:
 		"""Return {index: the first sale since the campaign's first day for this occurrence, of what is to be bought}.
 
-		Queries: at most 4, and those of `ownership.last_sales` where serial numbers are asked about.
+		Queries: at most 3, and those of `_got_by`.
 		"""
 		first_days = [_first_day(one) for one in asked]
 		lines = _lines({one.customer for one in asked}, min(first_days))
@@ -94,22 +97,11 @@ class Bought:
 		wanted, by_customer = _Wanted(asked), defaultdict(list)
 		for line in sorted(lines, key=lambda line: (line.on, line.sale)):
 			by_customer[folded(line.customer)].append(line)
-		own = ByName(
-			ownership.last_sales(
-				{
-					one.event.reference_name: one.event.item_code
-					for one in asked
-					if one.event.reference_doctype == erpnext_schema.SERIAL_NO
-					and folded(one.customer) in by_customer
-				}
-			)
-		)
+		own = _got_by([one for one in asked if folded(one.customer) in by_customer])
 		found = {}
 		for index, one in enumerate(asked):
-			sale = own.get(one.event.reference_name)
-			about = {(one.event.reference_doctype, folded(one.event.reference_name))}
-			if sale:
-				about.add((sale.doctype, folded(sale.name)))
+			reference = one.event.reference_doctype, folded(one.event.reference_name)
+			about = {reference, *own.get(reference, ())}
 			names = {name for _doctype, name in about}
 			for line in by_customer.get(folded(one.customer), ()):
 				if (
@@ -121,6 +113,37 @@ class Bought:
 					found[index] = Reached(line.doctype, line.sale, line.on)
 					break
 		return found
+
+
+def _got_by(asked: list[Asked]) -> dict[tuple[str, str], set[tuple[str, str]]]:
+	"""Return {(DocType, folded name of a reference): the sales, (DocType, folded name), by which it was got}.
+
+	Of a serial number the last one, of a batch all. Queries: those of `ownership.last_sales` where there are serial
+	numbers, and 1 where there are batches.
+	"""
+	found = defaultdict(set)
+	serials = {
+		one.event.reference_name: one.event.item_code
+		for one in asked
+		if one.event.reference_doctype == erpnext_schema.SERIAL_NO
+	}
+	for name, sale in ownership.last_sales(serials).items():
+		found[erpnext_schema.SERIAL_NO, folded(name)].add((sale.doctype, folded(sale.name)))
+	batches = {one.event.reference_name for one in asked if one.event.reference_doctype == BATCH}
+	if batches:
+		bundle = frappe.qb.DocType(erpnext_schema.BUNDLE)
+		entry = frappe.qb.DocType("Serial and Batch Entry")
+		query = (
+			frappe.qb.from_(entry)
+			.join(bundle)
+			.on(bundle.name == entry.parent)
+			.select(entry.batch_no, bundle.voucher_type, bundle.voucher_no)
+			.where(long_lists.among(entry.batch_no, "batches"))
+			.where(bundle.voucher_type.isin(erpnext_schema.sales()))
+		)
+		for batch, doctype, name in long_lists.run(query, batches=batches):
+			found[BATCH, folded(batch)].add((doctype, folded(name)))
+	return found
 
 
 def _first_day(one: Asked) -> date:
@@ -175,10 +198,10 @@ def _sold(doctype: str, of_lines: str, since: date):
 	if not erpnext_schema.has(of_lines):
 		return None
 	sale, line, item = frappe.qb.DocType(doctype), frappe.qb.DocType(of_lines), frappe.qb.DocType("Item")
-	origins = [
-		line[field] if erpnext_schema.has(of_lines, field) else ValueWrapper("")
-		for field in (*ORIGINS[doctype], *[""] * (2 - len(ORIGINS[doctype])))
-	]
+	known = [field for field in ORIGINS[doctype] if erpnext_schema.has(of_lines, field)]
+	# As many columns in each query: their rows are read as one list.
+	nothing = [ValueWrapper("")] * (MOST_ORIGINS - len(known))
+	origins = [*[line[field] for field in known], *nothing]
 	query = (
 		frappe.qb.from_(sale)
 		.join(line)

@@ -99,7 +99,7 @@ def _paired(
 		pins[folded(name), one.event.occurrence] = held(name, one.event.item_code, one.event.occurrence, None)
 	for name in having.names_of(customer):
 		row, sale = having.rows[name], sales.get(name)
-		if not sale or not same(sale.customer, customer) or not _still_theirs(row, customer):
+		if not sale or not same(sale.customer, customer) or not _still_theirs(row, sale, customer):
 			continue
 		until = row[date_field] and getdate(row[date_field])
 		if not until:
@@ -164,10 +164,16 @@ def _moved(day: date, days: int) -> date:
 		return date.min if days < 0 else date.max
 
 
-def _still_theirs(row: dict, customer: str) -> bool:
+def _still_theirs(row: dict, sale: ownership.Sale, customer: str) -> bool:
 	"""Say whether Serial No, where it surely knows its customer, names nobody else."""
 	owner = row.get(OWNER)
-	return not owner or not erpnext_schema.owner_is_kept() or same(owner, customer)
+	# What was sold at a till that is still open is noted there when it is closed.
+	return (
+		not owner
+		or sale.doctype == erpnext_schema.TILL
+		or not erpnext_schema.owner_is_kept()
+		or same(owner, customer)
+	)
 
 
 class _Bought:

@@ -251,6 +251,9 @@ def till() -> str:
 			selling_price_list=frappe.db.get_value("Price List", {"selling": 1}),
 			payments=[{"mode_of_payment": CASH, "default": 1, "allow_in_returns": 1}],
 		)
+	if frappe.get_meta("POS Settings").has_field("invoice_type"):
+		# ERPNext 16 has its tills write a Sales Invoice unless it is told otherwise.
+		frappe.db.set_single_value("POS Settings", "invoice_type", "POS Invoice")
 	if not frappe.db.exists("POS Opening Entry", {"pos_profile": TILL, "docstatus": 1, "status": "Open"}):
 		opening = {"pos_profile": TILL, "company": company(), "user": frappe.session.user}
 		make(

@@ -12,7 +12,7 @@ from marketing_automation.channels import webhook
 from marketing_automation.channels.email import sender
 from marketing_automation.engine import channel as contract
 from marketing_automation.engine import closing, deliver, dispatch, ledger, settle
-from marketing_automation.engine.channel import Channel, Message, Rendered, channel_for, channels
+from marketing_automation.engine.channel import Channel, Message, Rendered, action_types, channel_for
 from marketing_automation.engine.model import Recipient
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.hooks import lifecycle_channels
@@ -352,9 +352,20 @@ class TestRegistered(MarketingTestCase):
 		self.assertEqual(set(lifecycle_channels) - tested, set())
 
 	def test_each_keeps_the_contract(self):
-		for action_type, channel in channels().items():
+		for action_type in action_types():
 			with self.subTest(action_type):
-				self.assertIsInstance(channel, Channel)
+				self.assertIsInstance(channel_for(action_type), Channel)
+
+	def test_one_that_does_not_even_load_stops_no_other(self):
+		hooks = {"Send Nothing": ["no.such.module"], **frappe.get_hooks("lifecycle_channels")}
+		factories.pin(factories.customer(), in_days(30))
+		factories.campaign()
+		self.run_night()
+		with patch.object(frappe, "get_hooks", replaced_hooks(lifecycle_channels=hooks)):
+			self.mail_sent()
+		self.assertEqual({row.status for row in self.ledger()}, {"Completed"})
+		frappe.db.delete("Error Log", {"method": ["like", "%Send Nothing%"]})
+		frappe.db.commit()
 
 	def test_what_an_object_lacks_falls_back_to_nothing_done(self):
 		class Bare(Channel):

@@ -111,7 +111,7 @@ class TestOneBadRecord(MarketingTestCase):
 		run = self.run_night()
 		self.assertEqual(self.outcome_of(good), ("Queued", None))
 		self.assertEqual(self.outcome_of(bad), ("Failed", "Template error"))
-		self.assertIn("division", self.ledger(reference_name=bad)[0].error)
+		self.assertIn("divides by zero", self.ledger(reference_name=bad)[0].error)
 		self.assertEqual((run.status, run.queued, run.failed), ("Completed", 1, 1))
 
 	def test_a_template_that_was_broken_behind_our_back(self):

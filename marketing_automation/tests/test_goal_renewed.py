@@ -639,3 +639,45 @@ class TestWhatItCosts(RenewalTestCase):
 		loaded = rules.load([campaign] if campaign else None)
 		windows = plan.windows_for_day(loaded, getdate())
 		return [message for page in plan.plan(windows, getdate()) for message in page]
+
+
+class TestWhatTheDeskShows(RenewalTestCase):
+	def test_the_preview_counts_it_and_names_the_sale(self):
+		from marketing_automation.desk import preview
+		from marketing_automation.engine.visibility import Visibility
+
+		pin = self.pin()
+		self.next_pin()
+		campaign = self.campaign()
+
+		found = preview.of_day([campaign.name], getdate(), Visibility())
+
+		self.assertEqual((found["counts"]["skip"], found["reasons"]), (1, {"Goal reached": 1}))
+		(row,) = found["rows"]
+		self.assertEqual(row["evidence_name"], self.sale.name)
+		self.run_night()
+		(row,) = preview.of_day([campaign.name], getdate(), Visibility())["rows"]
+		self.assertEqual((row["outcome"], row["evidence_name"]), ("known", self.sale.name))
+		self.assertTrue(pin)
+
+	def test_why_says_it_before_the_night_and_after(self):
+		from marketing_automation.desk import insight
+		from marketing_automation.engine.visibility import Visibility
+
+		pin = self.pin()
+		self.next_pin()
+		campaign = self.campaign({"days_offset": 30})
+
+		(step,) = [
+			step
+			for step in self.why(insight, pin, campaign, Visibility())["steps"]
+			if step["action"] and step["customer"]
+		]
+		self.assertIn("Goal reached", step["why"])
+		self.assertEqual((step["evidence_doctype"], step["evidence_name"]), ("Sales Invoice", self.sale.name))
+		self.run_night()
+		(row,) = self.why(insight, pin, campaign, Visibility())["history"]
+		self.assertEqual(row["evidence_name"], self.sale.name)
+
+	def why(self, insight, pin: str, campaign, visible) -> dict:
+		return insight.why_reference("Serial No", pin, [campaign.name], visible)

@@ -1,8 +1,11 @@
 """A signed contract renews the one before it, a subscription too; an order ends the follow-up, a payment the reminders."""
 
+from unittest.mock import patch
+
 import frappe
 from frappe.utils import getdate
 
+from marketing_automation.engine import deliver, ledger
 from marketing_automation.engine.goals import Asked, goal_for
 from marketing_automation.engine.model import DueEvent, Reached, Rule
 from marketing_automation.tests import factories
@@ -73,7 +76,7 @@ class TestContracts(DocumentTestCase):
 			"no template": {"template": None},
 			"another customer": {"customer": factories.customer()},
 			"not signed": {"is_signed": 0},
-			"ends no later": {"ends": 20},
+			"ends no later": {"ends": 20, "begins": 10},
 			"began together": {"begins": -365},
 			"began long before the end of the old one": {"begins": -200},
 		}
@@ -239,3 +242,82 @@ class TestPaid(DocumentTestCase):
 		invoice = factories.invoice(self.customer, factories.in_days(5))
 		factories.pay(invoice, invoice.outstanding_amount / 2)
 		self.assertEqual(self.reached(self.asked(invoice, invoice.due_date)), [None])
+
+
+class TestInACampaign(MarketingTestCase):
+	"""Between the claim and the sending the customer does it: nothing is sent, and the row says what they did."""
+
+	def setUp(self):
+		super().setUp()
+		factories.forget_dates()
+		self.customer = factories.customer()
+
+	def outcome(self, source: str, date_field: str, goal: str, doc, meanwhile) -> tuple:
+		"""Return (status, reason, evidence) of the row about a document that ends in five days; meanwhile: what happens."""
+		template = factories.template("Hello {{ customer_name }}", "<p>Hello {{ customer_name }}.</p>")
+		trigger = {"source": source, "date_field": date_field, "days_offset": 5}
+		factories.campaign(trigger, email_template=template, goal=goal)
+		with patch.object(deliver, "enqueue", return_value=0):
+			self.run_night()
+		done = meanwhile()
+		deliver.enqueue(ledger.pending({}))
+		(row,) = self.ledger(reference_name=doc.name)
+		return row.status, row.reason, row.evidence_doctype, row.evidence_name, done
+
+	def test_a_quotation_that_is_ordered(self):
+		quotation = factories.quotation(self.customer, factories.in_days(5))
+
+		def order() -> str:
+			return factories.sales_order(self.customer, factories.in_days(20), ordered=quotation.items).name
+
+		*found, order = self.outcome("Quotation", "valid_till", "Ordered", quotation, order)
+
+		self.assertEqual(found, ["Skipped", "Goal reached", "Sales Order", order])
+
+	def test_an_invoice_that_is_paid(self):
+		invoice = factories.invoice(self.customer, factories.in_days(5))
+
+		*found, _done = self.outcome(
+			"Sales Invoice", "due_date", "Paid", invoice, lambda: factories.pay(invoice)
+		)
+
+		self.assertEqual(found[:2], ["Skipped", "Goal reached"])
+
+	def test_a_contract_that_has_a_successor(self):
+		contract = factories.contract(self.customer, factories.in_days(5), TEMPLATE)
+
+		def sign() -> str:
+			return factories.contract(
+				self.customer, factories.in_days(370), TEMPLATE, start_date=factories.in_days(6)
+			).name
+
+		*found, successor = self.outcome("Contract", "end_date", "Renewed", contract, sign)
+
+		self.assertEqual(found, ["Skipped", "Goal reached", "Contract", successor])
+
+	def test_a_purchase_ends_what_is_said_about_a_quotation_where_that_is_the_goal(self):
+		quotation = factories.quotation(self.customer, factories.in_days(5))
+
+		def buy() -> str:
+			return factories.sold(self.customer, factories.received(1)).name
+
+		*found, sale = self.outcome("Quotation", "valid_till", "Bought", quotation, buy)
+
+		self.assertEqual(found, ["Skipped", "Goal reached", "Sales Invoice", sale])
+
+	def test_what_nobody_does_anything_about_is_sent(self):
+		quotation = factories.quotation(self.customer, factories.in_days(5))
+
+		status, reason, *_evidence = self.outcome(
+			"Quotation", "valid_till", "Ordered", quotation, lambda: None
+		)
+
+		self.assertEqual((status, reason), ("Queued", None))
+
+	def test_the_sale_of_a_batch_is_no_purchase_that_a_notice_about_it_has_led_to(self):
+		name = factories.batch(factories.in_days(5), self.customer)
+		batch = frappe.get_doc("Batch", name)
+
+		status, reason, *_evidence = self.outcome("Batch", "expiry_date", "Bought", batch, lambda: None)
+
+		self.assertEqual((status, reason), ("Queued", None))

@@ -18,7 +18,7 @@ TEXT = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 # A line with nothing but a path, and below it what the file has.
 FILE = re.compile(r"^`([\w./]+)`:\n\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLE = re.compile(r"^Try it[^\n]*:\n\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-COMMAND = re.compile(r"\bmake ([a-z-]+)")
+COMMAND = re.compile(r"(?:`|^ {4})make ([a-z-]+)", re.MULTILINE)
 
 
 def section(title: str) -> str:

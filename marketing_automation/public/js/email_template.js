@@ -2,7 +2,8 @@ frappe.ui.form.on("Email Template", {
 	async refresh(frm) {
 		if (frm.is_new() || !frappe.model.can_read("Lifecycle Campaign")) return;
 		const template = frm.doc.name;
-		const { message: rights } = await frappe.call("marketing_automation.api.template_rights", { template });
+		const ma = await marketing_automation.ready();
+		const rights = await ma.ask("template_rights", { template });
 		if (frm.doc.name !== template) return;
 		if (rights.obstacle) {
 			frm.set_read_only();
@@ -14,22 +15,17 @@ frappe.ui.form.on("Email Template", {
 				"blue"
 			);
 		}
-		if (rights.actions.length) {
-			await marketing_automation.ready();
-			if (frm.doc.name !== template) return;
-			frm.events.explain_campaign(frm, rights.actions);
-		}
+		if (rights.actions.length) frm.events.explain_campaign(frm, rights.actions);
 		if (rights.may_release) {
 			const label = rights.released
 				? __("No Longer Let Marketers Edit")
 				: __("Let Marketers Edit");
-			frm.add_custom_button(label, async () => {
-				await frappe.call("marketing_automation.api.release_template", {
-					template,
-					released: rights.released ? 0 : 1,
-				});
-				frm.refresh();
-			});
+			const released = rights.released ? 0 : 1;
+			frm.add_custom_button(label, () =>
+				ma.call("release_template", { template, released }, { freeze: true }).then(() =>
+					frm.refresh()
+				)
+			);
 		}
 	},
 

@@ -85,30 +85,52 @@ Object.assign(marketing_automation, {
 	// As long as the server may think: longer than web servers let a request live.
 	PATIENCE: 150000,
 
-	// Do something on the server. What goes wrong is said in a message, by Frappe or, where that stays silent, by us.
-	call(method, args, options = {}) {
-		if (!frappe.is_online()) {
-			this.say(this.trouble({ status: 0 }));
-			return $.Deferred().reject().promise();
-		}
-		return frappe
-			.call({ method: `marketing_automation.api.${method}`, args, ...options })
-			.fail((xhr) => {
-				const trouble = this.trouble(xhr);
-				if (!xhr.status) this.say(trouble);
-				// Of a lost session Frappe says that something is not permitted, or not allowed. When it has said it:
-				else if (trouble.login) setTimeout(() => this.say(trouble));
-			})
-			.then((r) => r.message);
+	// Do something on the server; a promise of the answer. What goes wrong is said in a dialog, with a way to try it again:
+	// then the promise is kept when that succeeds, and broken when the dialog is closed.
+	call(method, args, { freeze = false } = {}) {
+		const promise = $.Deferred();
+		const from = document.activeElement;
+		const attempt = () => {
+			if (freeze) frappe.dom.freeze();
+			this.request(method, args, "POST")
+				.always(() => freeze && frappe.dom.unfreeze())
+				.then(
+					(reply) => {
+						// What the server has to say besides, as it does to Frappe's own screens.
+						if (reply._server_messages) frappe.msgprint(JSON.parse(reply._server_messages));
+						promise.resolve(reply.message);
+					},
+					(xhr) => this.say(this.trouble(xhr), attempt, () => promise.reject(xhr), from)
+				);
+		};
+		attempt();
+		return promise.promise();
 	},
 
-	say({ title, text, login }) {
-		frappe.msgprint({
-			title,
-			indicator: "red",
-			message: `<p>${this.escape(text)}</p>${login ? `<p>${this.way_in()}</p>` : ""}`,
-			clear: true,
-		});
+	// again(): what Retry does; given_up(): what happens when the dialog is closed without it.
+	say({ title, text, login }, again, given_up, from) {
+		const options = {
+			title: this.escape(title),
+			fields: [
+				{
+					fieldname: "trouble",
+					fieldtype: "HTML",
+					options: `<div class="lifecycle-failed" role="alert"><p>${this.escape(text)}</p>
+						${login ? `<p>${this.way_in()}</p>` : ""}</div>`,
+				},
+			],
+			primary_action_label: __("Retry"),
+			primary_action: () => {
+				dialog.onhide = null;
+				dialog.hide();
+				again();
+			},
+			secondary_action_label: __("Close"),
+			secondary_action: () => dialog.hide(),
+		};
+		const dialog = this.dialog(options, from);
+		dialog.onhide = given_up;
+		dialog.show();
 	},
 
 	way_in() {
@@ -119,15 +141,21 @@ Object.assign(marketing_automation, {
 	// Ask the server something, without a word on the screen; a promise that fails with jQuery's request. By GET: that
 	// goes on working for who has logged in anew in another window.
 	ask(method, args, type = "GET") {
+		return this.request(method, args, type).then((reply) => reply.message);
+	},
+
+	// Frappe's whole reply. A list among the arguments goes as JSON.
+	request(method, args, type) {
+		const as_text = ([name, value]) => [name, value && typeof value === "object" ? JSON.stringify(value) : value];
 		return $.ajax({
 			url: `/api/method/marketing_automation.api.${method}`,
 			type,
-			data: args,
+			data: Object.fromEntries(Object.entries(args || {}).map(as_text)),
 			dataType: "json",
 			cache: false,
 			timeout: this.PATIENCE,
 			headers: { Accept: "application/json", "X-Frappe-CSRF-Token": frappe.csrf_token },
-		}).then((reply) => reply.message);
+		});
 	},
 
 	// Fill a place with the answer to a question: "Loading..." meanwhile, or what went wrong and a way to ask again.

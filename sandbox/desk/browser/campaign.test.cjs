@@ -144,7 +144,7 @@ test("a message leads to its text, and the text says which words there are", asy
 
 test("whatever others have named is text", async () => {
 	const name = '"<img src=x onerror=alert(1)>"';
-	const found = { customer: "C", customer_name: name, email: null, left: [], history: [], coming: [], withheld: [] };
+	const found = { customer: "C", customer_name: name, email: null, left: [], history: [], coming: [], withheld: [], inactive: [] };
 	await inBrowser(
 		async (page) => {
 			await openReport(page, "Expiring Pins");

@@ -5,7 +5,7 @@ module.exports = async function* reporter(events) {
 	const passed = [];
 	const failed = [];
 	for await (const { type, data } of events) {
-		if (type === "test:pass") passed.push(line(data));
+		if (type === "test:pass" && data.skip === undefined) passed.push(line(data));
 		if (type === "test:fail") failed.push(`${line(data)}\n${indented(reason(data.details.error))}`);
 	}
 	if (failed.length) yield `${failed.length} FAILED:\n\n${failed.join("\n\n")}\n\n`;

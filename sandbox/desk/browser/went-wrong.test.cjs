@@ -110,8 +110,10 @@ test("who has no connection reads that, on the form and in a dialog, and goes on
 			// What is asked with a click says it too.
 			await page.evaluate(() => marketing_automation.run.confirm(cur_frm.doc.name));
 			await dialog(page).getByText("Try again when you are connected.").waitFor();
-			await closeDialog(page);
 			await page.context().setOffline(false);
+			await dialog(page).getByRole("button", { name: "Retry" }).click();
+			await dialog(page).getByText("Cancel").waitFor();
+			await closeDialog(page);
 			await page.locator(".lifecycle-steps").getByRole("button", { name: "Retry" }).click();
 			await page.locator(".lifecycle-journey").waitFor();
 			await settled(page);
@@ -151,7 +153,7 @@ test("an error over a dialog is closed by Escape, and what was typed below it st
 			await name.fill("Typed with care");
 			await recipe.locator('[data-fieldname="days"] input').fill("thirty");
 			await recipe.getByRole("button", { name: "Make the Campaign" }).click();
-			await page.locator(".modal.lifecycle-dialog.show .msgprint").getByText("Give the days as numbers").waitFor();
+			await page.locator(".modal.lifecycle-dialog.show .lifecycle-failed").getByText("Give the days as numbers").waitFor();
 			await harness.escape(page);
 			assert.equal(await page.locator(".modal.show").count(), 1);
 			assert.equal(await name.inputValue(), "Typed with care");
@@ -178,6 +180,39 @@ test("what is asked with a click after the session is over says how to go on", a
 			assert.equal(await page.locator(".modal.show .msgprint").getByText("not permitted").count(), 0);
 			await closeDialog(page);
 			await page.context().addCookies(cookies);
+		},
+		{ as: MARKETER, allowed: REPORTED }
+	);
+});
+
+test("whatever fails after a click is said, once, and tried again there", async () => {
+	await inBrowser(
+		async (page) => {
+			const campaign = await openCampaign(page, "Clicked");
+			const clicks = [
+				["run_preview", (name) => void marketing_automation.run.confirm(name), /Run Without Mails|Send \d/],
+				["retry", () => void marketing_automation.run.again("retry", { names: ["-"] }, () => {}), /Nothing Sent|None of these/],
+				["duplicate", () => document.querySelector(".modal.show .btn-modal-primary").click(), /Clicked \(Copy\)/],
+			];
+			for (const [index, [method, click, there]] of clicks.entries()) {
+				if (method === "duplicate") {
+					await page.evaluate(() => cur_frm.trigger("duplicate"));
+					await until(page, () => document.querySelectorAll(".modal.show").length === 1);
+				}
+				const [text, fail] = WAYS[index];
+				await page.route(api(method), fail);
+				await page.evaluate(click, campaign);
+				const said = page.locator(".modal.lifecycle-dialog.show", { has: page.locator(".lifecycle-failed") });
+				await said.waitFor();
+				await page.waitForTimeout(1200);
+				const words = (await said.innerText()).replace(/\s+/g, " ");
+				for (const part of text.split(". ")) assert.ok(words.includes(part.replace(/\.$/, "")), `${method}: ${words}`);
+				assert.equal(await page.locator(".modal.show").count(), 1, `${method}: said once`);
+				await page.unroute(api(method));
+				await said.getByRole("button", { name: "Retry" }).click();
+				await page.getByText(there).locator("visible=true").first().waitFor();
+				if (method !== "duplicate") await closeDialog(page);
+			}
 		},
 		{ as: MARKETER, allowed: REPORTED }
 	);

@@ -43,6 +43,7 @@ class LifecycleExecutionLog(Document):
 			"Customer frozen",
 			"No e-mail address",
 			"Invalid e-mail address",
+			"No account manager",
 			"Unsubscribed",
 			"Already sent",
 			"Missed",

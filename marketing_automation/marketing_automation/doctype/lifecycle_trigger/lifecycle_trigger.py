@@ -37,13 +37,17 @@ class LifecycleTrigger(Document):
 
 		active_since: DF.Datetime | None
 		campaign: DF.Link
+		customer_field: DF.Autocomplete | None
 		date_field: DF.Autocomplete
 		days_offset: DF.Int
 		enabled: DF.Check
 		filters: DF.Code | None
 		item_group: DF.Link | None
+		reference_doctype: DF.Link | None
+		source: DF.Autocomplete
 		trigger_name: DF.Data | None
-		trigger_type: DF.Literal["Before Expiration", "On Expiration", "After Expiration"]
+		trigger_type: DF.Literal["Before", "On", "After"]
+		yearly: DF.Check
 	# end: auto-generated types
 
 	def validate(self):
