@@ -93,7 +93,10 @@ class OfChannel:
 			recipient=self.channel.addresses({customer})[customer],
 			company=factories.company(),
 			items=[
-				{"serial_no": "PIN-1", "item_code": "PIN", "item_name": "Pin", "expiry_date": in_days(30)}
+				{
+					**{"serial_no": "PIN-1", "item_code": "PIN", "item_name": "Pin"},
+					**{"expiry_date": in_days(30), "date": in_days(30)},
+				}
 			],
 			today=in_days(0),
 			rows=(self.ledger()[0].name,),
