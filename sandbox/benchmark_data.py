@@ -91,7 +91,7 @@ def serial_numbers(first: int, last: int) -> None:
 		first,
 	)
 	# Over the last two years; one in fifty lately, so that nearly one in five of the customers has renewed.
-	ago = "if(seq % 50 = 0, 10 + seq % 40, 120 + seq % 600)"
+	ago = f"if((seq + 7 * floor(seq / {CUSTOMERS})) % 50 = 0, 10 + seq % 40, 120 + seq % 600)"
 	posted = f"date_sub(curdate(), interval {ago} day)"
 	sold = {"docstatus": "1", "posting_date": posted, "company": company}
 	_fill("Sales Invoice", last, {**sold, "name": name, "customer": customer}, first)

@@ -31,7 +31,7 @@ OWNER = "customer"
 def renewed(asked: list[Asked], night: date) -> dict[int, Reached]:
 	"""Return {index: the sale that renews it} of the serial numbers that are renewed.
 
-	Queries: 5 where nobody has bought anything lately; else at most 8, and those of `ownership.last_sales`.
+	Queries: at most 6 where nobody has bought one lately; else at most 10, and those of `ownership.last_sales`.
 	"""
 	items = _Items(asked)
 	known_until = night if night < getdate() else None

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import frappe
 from pypika import Order
 from pypika.functions import IfNull
-from pypika.terms import Criterion
+from pypika.terms import Criterion, ValueWrapper
 
 from marketing_automation import erpnext_schema
 from marketing_automation.engine import long_lists
@@ -323,31 +323,36 @@ def sold(
 	also: Callable[..., Criterion] | None = None,
 ) -> list[tuple[str, date, str]]:
 	"""Return (customer, posting date, serial number) of what sales posted since a day have moved to these customers, for
-	serial numbers of these items; `last_sales` says whether they still have it. Names as the sales write them. 2 queries.
+	serial numbers of these items; `last_sales` says whether they still have it. Names as the sales write them.
 
-	also: takes the table Serial No and returns which of its rows are wanted whenever they were sold.
+	also: takes the table Serial No and returns which of its rows are wanted whenever they were sold. At most 3 queries.
 	"""
 	customers, items = list(customers), list(items)
 	if not customers or not items:
 		return []
-	given = {"customers": customers, "items": items}
-	found = long_lists.run(
-		all_of(_moved_since(doctype, since, also) for doctype in erpnext_schema.sales()), **given
-	)
-	written = [
-		_written_since(doctype, line, None if also else since)
-		for doctype in erpnext_schema.sales()
-		for line in _lines_of(doctype)
+	# Each sale is looked up once, for most of a customer's are too old.
+	sales = {
+		(doctype, name): (customer, posting_date)
+		for doctype, name, customer, posting_date in long_lists.run(
+			all_of(_sales_since(doctype, None if also else since) for doctype in erpnext_schema.sales()),
+			customers=customers,
+		)
+	}
+	recent = {name for (_doctype, name), (_customer, posting_date) in sales.items() if posting_date >= since}
+	if not recent:
+		return []
+	given = {"items": items, "recent": recent, "sales": {name for _doctype, name in sales}}
+	found = [
+		(*sales[voucher_type, voucher_no], name)
+		for voucher_type, voucher_no, name in long_lists.run(_moved(also), **given)
+		if (voucher_type, voucher_no) in sales
 	]
-	return [
-		*found,
-		*(
-			(customer, posting_date, name)
-			for customer, posting_date, text in long_lists.run(all_of(written), **given)
-			for part in serial_numbers(text)
-			for name in {part, *part.split()}
-		),
-	]
+	written = [_written(doctype, line) for doctype in erpnext_schema.sales() for line in _lines_of(doctype)]
+	for doctype, parent, text in long_lists.run(all_of(written), **given):
+		if (doctype, parent) in sales:
+			names = {name for part in serial_numbers(text) for name in (part, *part.split())}
+			found += [(*sales[doctype, parent], name) for name in names]
+	return found
 
 
 def all_of(queries: Iterable):
@@ -358,55 +363,53 @@ def all_of(queries: Iterable):
 	return first
 
 
-def _sold_to_customers(sale):
-	"""Return a query of the submitted sales to the customers that it is given."""
-	return (
-		frappe.qb.from_(sale)
-		.where(long_lists.among(sale.customer, "customers"))
-		.where(sale.docstatus == 1)
-		.where(sale.is_return == 0)
-	)
-
-
-def _moved_since(doctype: str, since: date, also: Callable[..., Criterion] | None):
-	"""Return a query of what sales of a DocType have moved by bundles; see `sold`."""
+def _sales_since(doctype: str, since: date | None):
+	"""Return a query of the submitted sales of a DocType to the customers that it is given; see `sold`."""
 	sale = frappe.qb.DocType(doctype)
+	query = (
+		frappe.qb.from_(sale)
+		.select(ValueWrapper(doctype), sale.name, sale.customer, sale.posting_date)
+		.where(long_lists.among(sale.customer, "customers"))
+		.where((sale.docstatus == 1) & (sale.is_return == 0))
+	)
+	return query.where(sale.posting_date >= since) if since else query
+
+
+def _moved(also: Callable[..., Criterion] | None):
+	"""Return a query of what the bundles of the sales that it is given have moved; see `sold`."""
 	bundle = frappe.qb.DocType(erpnext_schema.BUNDLE)
 	entry = frappe.qb.DocType("Serial and Batch Entry")
 	query = (
-		_sold_to_customers(sale)
-		.join(bundle)
-		.on((bundle.voucher_no == sale.name) & (bundle.voucher_type == doctype))
+		frappe.qb.from_(bundle)
 		.join(entry)
 		.on(entry.parent == bundle.name)
-		.select(sale.customer, sale.posting_date, entry.serial_no)
+		.select(bundle.voucher_type, bundle.voucher_no, entry.serial_no)
+		.where(long_lists.among(bundle.voucher_no, "sales"))
+		.where(bundle.voucher_type.isin(erpnext_schema.sales()))
 		.where(long_lists.among(bundle.item_code, "items"))
-		.where(bundle.docstatus == 1)
-		.where(bundle.is_cancelled == 0)
+		.where((bundle.docstatus == 1) & (bundle.is_cancelled == 0))
 		.where(entry.serial_no != "")
 	)
 	if not also:
-		return query.where(sale.posting_date >= since)
+		return query
 	serial = frappe.qb.DocType(erpnext_schema.SERIAL_NO)
 	query = query.join(serial).on(serial.name == entry.serial_no)
-	return query.where((sale.posting_date >= since) | also(serial))
+	return query.where(long_lists.among(bundle.voucher_no, "recent") | also(serial))
 
 
-def _written_since(doctype: str, line, since: date | None):
-	"""Return a query of the texts in lines of a DocType of sales that have no bundle; see `sold`."""
-	sale = frappe.qb.DocType(doctype)
+def _written(doctype: str, line):
+	"""Return a query of the texts in those lines of sales of a DocType that have no bundle; see `sold`."""
 	query = (
-		_sold_to_customers(sale)
-		.join(line)
-		.on((line.parent == sale.name) & (line.parenttype == doctype))
-		.select(sale.customer, sale.posting_date, line.serial_no)
+		frappe.qb.from_(line)
+		.select(ValueWrapper(doctype), line.parent, line.serial_no)
+		.where(long_lists.among(line.parent, "sales") & (line.parenttype == doctype))
 		.where(long_lists.among(line.item_code, "items"))
 		.where(line.serial_no != "")
 	)
 	# What has a bundle is found by that.
 	if erpnext_schema.has(line.get_table_name().removeprefix("tab"), erpnext_schema.BUNDLE_OF_LINE):
 		query = query.where(IfNull(line[erpnext_schema.BUNDLE_OF_LINE], "") == "")
-	return query.where(sale.posting_date >= since) if since else query
+	return query
 
 
 def sold_to(customers: Iterable[str]) -> list[str]:
