@@ -141,7 +141,7 @@ class TestMail(MarketingTestCase):
 
 	def test_what_is_wrong_is_said(self):
 		frappe.db.commit()
-		with self.refused("no serial number", "NOWHERE", error=frappe.DoesNotExistError):
+		with self.refused("There is no Serial No", "NOWHERE", error=frappe.DoesNotExistError):
 			api.mail(self.action, "NOWHERE")
 		factories.expire(self.pin, None)
 		frappe.db.commit()
