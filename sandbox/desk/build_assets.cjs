@@ -59,7 +59,9 @@ function entryPoints() {
 	return publicFolders.flatMap(({ folder }) =>
 		fs
 			.readdirSync(folder, { recursive: true })
-			.filter((file) => /\.bundle\.(js|css|scss)$/.test(file) && !/(^|\/)(node_modules|dist)\//.test(file))
+			.filter(
+				(file) => /\.bundle\.(js|css|scss)$/.test(file) && !/(^|\/)(node_modules|dist)\//.test(file)
+			)
 			.map((file) => path.join(folder, file))
 	);
 }

@@ -76,6 +76,9 @@ class TestWalkThroughs(MarketingTestCase):
 	def test_whoever_adds_a_channel_can_follow_it(self):
 		self.follow("Add a channel")
 
+	def test_whoever_adds_a_goal_can_follow_it(self):
+		self.follow("Add a goal")
+
 	def test_whoever_adds_a_recipe_can_follow_it(self):
 		self.follow("Add a recipe")
 

@@ -17,14 +17,12 @@ frappe.ui.form.on("Email Template", {
 		}
 		if (rights.actions.length) frm.events.explain_campaign(frm, rights.actions);
 		if (rights.may_release) {
-			const label = rights.released
-				? __("No Longer Let Marketers Edit")
-				: __("Let Marketers Edit");
+			const label = rights.released ? __("No Longer Let Marketers Edit") : __("Let Marketers Edit");
 			const released = rights.released ? 0 : 1;
 			frm.add_custom_button(label, () =>
-				ma.call("release_template", { template, released }, { freeze: true }).then(() =>
-					frm.refresh()
-				)
+				ma
+					.call("release_template", { template, released }, { freeze: true })
+					.then(() => frm.refresh())
 			);
 		}
 	},
@@ -70,12 +68,17 @@ frappe.ui.form.on("Email Template", {
 		const help = frm.fields_dict.email_reply_help?.$wrapper;
 		help?.html(`<div class="lifecycle-words">
 			<p>${__("Sent by: {0}", [used])}</p>
-			<p>${__("Change the words as you like. These are filled in for each customer, each with its braces. Click one to copy it:")}</p>
+			<p>${__(
+				"Change the words as you like. These are filled in for each customer, each with its braces. Click one to copy it:"
+			)}</p>
 			${ma.table(
 				[
 					{
 						label: __("Write", null, "Lifecycle"),
-						html: (row) => `<a href="#" data-copy="${ma.escape(row[0])}"><code>${ma.escape(row[0])}</code></a>`,
+						html: (row) =>
+							`<a href="#" data-copy="${ma.escape(row[0])}"><code>${ma.escape(
+								row[0]
+							)}</code></a>`,
 					},
 					{ label: __("Becomes"), html: (row) => ma.escape(row[1]) },
 				],

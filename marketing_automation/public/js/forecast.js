@@ -59,9 +59,7 @@ marketing_automation.forecast = {
 							this.DAYS,
 						])
 					)}
-					<span class="text-muted">${__(
-						"Some may be skipped: choose a day to see for whom it is."
-					)}</span>
+					<span class="text-muted">${__("Some may be skipped: choose a day to see for whom it is.")}</span>
 				</div>
 				<div class="lifecycle-calendar"></div>
 				<div class="lifecycle-forecast-chart"></div>
@@ -110,7 +108,12 @@ marketing_automation.forecast = {
 							__("{0}: {1} messages", [frappe.datetime.str_to_user(date), count])
 						);
 						// What is seen of it is the beginning of its name.
-						const name = this.name(day, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
+						const name = this.name(day, {
+							weekday: "long",
+							day: "numeric",
+							month: "long",
+							year: "numeric",
+						});
 						return `<button type="button" class="lifecycle-day level-${level}" data-day="${date}"
 							title="${ma.escape(label)}">
 							<span>${day.date()}</span>${count ? `<strong>${ma.number(count)}</strong>` : ""}
@@ -173,7 +176,10 @@ marketing_automation.forecast = {
 						`<span class="lifecycle-color" style="background: ${this.color(found, r)}"></span>` +
 						ma.link("Lifecycle Campaign", r.campaign),
 				},
-				{ label: __("Trigger"), html: (r) => ma.link("Lifecycle Trigger", r.trigger, r.trigger_name) },
+				{
+					label: __("Trigger"),
+					html: (r) => ma.link("Lifecycle Trigger", r.trigger, r.trigger_name),
+				},
 				{ label: __("Action"), html: (r) => ma.link("Lifecycle Action", r.action, r.action_name) },
 				{ label: __("Messages"), numeric: true, html: (r) => ma.number(r.total) },
 			],

@@ -7,7 +7,9 @@ marketing_automation.journey = {
 		const draw = (journey) => {
 			if (frm.doc.name !== campaign) return;
 			// Drawn anew, it leaves the keyboard where it was.
-			const { switch: box } = wrapper[0].contains(document.activeElement) ? document.activeElement.dataset : {};
+			const { switch: box } = wrapper[0].contains(document.activeElement)
+				? document.activeElement.dataset
+				: {};
 			wrapper.html(journey.length ? this.html(frm, journey) : this.nothing());
 			if (box) wrapper.find(`[data-switch="${CSS.escape(box)}"]`).trigger("focus");
 			if (journey.length) this.look_ahead(frm, wrapper);
@@ -52,18 +54,21 @@ marketing_automation.journey = {
 			for (const [action, { send, skip, fail }] of Object.entries(actions)) {
 				const left_out = skip + fail;
 				const button = wrapper.find(`[data-coming="${CSS.escape(action)}"]`);
-				button.attr("title", [
-					this.will(frm, send),
-					...(left_out
-						? [
-								ma.count(
-									left_out,
-									__("1 message will be skipped."),
-									__("{0} messages will be skipped.", [left_out])
-								),
-						  ]
-						: []),
-				].join(" "));
+				button.attr(
+					"title",
+					[
+						this.will(frm, send),
+						...(left_out
+							? [
+									ma.count(
+										left_out,
+										__("1 message will be skipped."),
+										__("{0} messages will be skipped.", [left_out])
+									),
+							  ]
+							: []),
+					].join(" ")
+				);
 				button.toggleClass("zero", !send).toggleClass("blue", Boolean(send));
 				button.find("strong").html(ma.number(send));
 				button
@@ -106,9 +111,7 @@ marketing_automation.journey = {
 
 	next(frm, rows) {
 		const ma = marketing_automation;
-		const title = this.sends(frm)
-			? __("Next Messages")
-			: __("If It Were Active: the Next Messages");
+		const title = this.sends(frm) ? __("Next Messages") : __("If It Were Active: the Next Messages");
 		return `<h4>${title}</h4>${ma.table(
 			[
 				{ label: __("Due On"), html: (r) => ma.date(r.due_on) },
@@ -138,7 +141,9 @@ marketing_automation.journey = {
 
 	nothing() {
 		return `${marketing_automation.empty(
-			__("This campaign has no trigger yet. A trigger says when a message is sent; its action says which one.")
+			__(
+				"This campaign has no trigger yet. A trigger says when a message is sent; its action says which one."
+			)
 		)}
 			<button type="button" class="btn btn-primary btn-sm" data-add="Lifecycle Trigger">${__(
 				"Add a Trigger"
@@ -184,11 +189,11 @@ marketing_automation.journey = {
 	html(frm, journey) {
 		const steps = journey.map((trigger) => this.trigger(frm, trigger));
 		const after = journey.findIndex((trigger) => trigger.day === null || trigger.day >= 0);
-		const expiry = `<li class="lifecycle-expiry" aria-label="${__("Expiry", null, "Lifecycle")}"><span>${__(
+		const expiry = `<li class="lifecycle-expiry" aria-label="${__(
 			"Expiry",
 			null,
 			"Lifecycle"
-		)}</span></li>`;
+		)}"><span>${__("Expiry", null, "Lifecycle")}</span></li>`;
 		steps.splice(after === -1 ? steps.length : after, 0, expiry);
 		return `${this.actions(frm, journey)}<ol class="lifecycle-journey">${steps.join("")}</ol>
 			<button type="button" class="btn btn-default btn-xs" data-add="Lifecycle Trigger">${__(
@@ -256,14 +261,14 @@ marketing_automation.journey = {
 			</div>
 			<button type="button" class="btn btn-default btn-xs" data-mail="${ma.escape(action.name)}"
 				data-title="${ma.escape(action.action_name)}">${__("See the Message")}</button> ${
-				action.action_type === ma.EMAIL
-					? ""
-					: `<span class="text-muted small">${ma.escape(__(action.action_type))}</span>`
-			} ${languages}
+			action.action_type === ma.EMAIL
+				? ""
+				: `<span class="text-muted small">${ma.escape(__(action.action_type))}</span>`
+		} ${languages}
 			<div class="lifecycle-numbers">
 				<button type="button" class="lifecycle-number ${action.coming ? "blue" : "zero"}" data-coming="${ma.escape(
-						action.name
-					)}" title="${__("Due in the next 7 days")}">
+			action.name
+		)}" title="${__("Due in the next 7 days")}">
 					<strong>${ma.number(action.coming)}</strong><span>${__("In 7 Days")}</span><small></small></button>
 				${under_way ? number(__("On Its Way"), under_way, "Pending,Queued", "blue") : ""}
 				${number(__("Sent", null, "Lifecycle"), counts.Completed, "Completed", "green")}

@@ -146,7 +146,10 @@ Object.assign(marketing_automation, {
 
 	// Frappe's whole reply. A list among the arguments goes as JSON.
 	request(method, args, type) {
-		const as_text = ([name, value]) => [name, value && typeof value === "object" ? JSON.stringify(value) : value];
+		const as_text = ([name, value]) => [
+			name,
+			value && typeof value === "object" ? JSON.stringify(value) : value,
+		];
 		return $.ajax({
 			url: `/api/method/marketing_automation.api.${method}`,
 			type,
@@ -173,7 +176,11 @@ Object.assign(marketing_automation, {
 				try {
 					draw(answer);
 				} catch (e) {
-					this.failed(place, { title: __("This cannot be shown."), text: __("Reload the page.") }, again);
+					this.failed(
+						place,
+						{ title: __("This cannot be shown."), text: __("Reload the page.") },
+						again
+					);
 					throw e;
 				}
 			},
@@ -210,7 +217,10 @@ Object.assign(marketing_automation, {
 			return !navigator.onLine
 				? { title: __("You are offline."), text: __("Try again when you are connected.") }
 				: xhr.statusText === "timeout"
-				? { title: __("The server does not answer."), text: __("It may be very busy. Try again later.") }
+				? {
+						title: __("The server does not answer."),
+						text: __("It may be very busy. Try again later."),
+				  }
 				: {
 						title: __("The server cannot be reached."),
 						text: __("Check your connection, and try again."),
@@ -242,7 +252,9 @@ Object.assign(marketing_automation, {
 		if (words && xhr.status < 500) return { title: __("This cannot be done."), text: words };
 		return {
 			title: __("The server reported an error ({0}).", [xhr.status]),
-			text: words || __("Try again. If it stays like this, ask your administrator to look at the Error Log."),
+			text:
+				words ||
+				__("Try again. If it stays like this, ask your administrator to look at the Error Log."),
 		};
 	},
 
@@ -281,7 +293,8 @@ Object.assign(marketing_automation, {
 			dialog.$wrapper.removeClass("lifecycle-dialog");
 			// Whoever has opened another dialog, or moved on, wants the keyboard there.
 			const now = document.activeElement;
-			const elsewhere = !dialog.$wrapper[0].contains(now) && now?.closest(".modal.show, input, textarea, select");
+			const elsewhere =
+				!dialog.$wrapper[0].contains(now) && now?.closest(".modal.show, input, textarea, select");
 			if (!elsewhere || elsewhere.contains(from)) this.focus_on(from);
 		});
 		return dialog;
@@ -292,7 +305,8 @@ Object.assign(marketing_automation, {
 	focus_on(element) {
 		if (!element || element === document.body) return;
 		const is_seen = (it) => it?.isConnected && it.getClientRects().length;
-		const alike = () => [...document.querySelectorAll(element.localName)].filter((it) => it.isEqualNode(element));
+		const alike = () =>
+			[...document.querySelectorAll(element.localName)].filter((it) => it.isEqualNode(element));
 		const opener = $(element).closest(".dropdown-menu").parent().find('[data-toggle="dropdown"]')[0];
 		[element, opener, ...(element.isConnected ? [] : alike())].find(is_seen)?.focus();
 	},
@@ -352,15 +366,18 @@ Object.assign(marketing_automation, {
 	// columns: [{label, html(row), numeric}]; html returns what is safe to show.
 	table(columns, rows) {
 		const head = columns
-			.map((c) => `<th scope="col"${c.numeric ? ' class="lifecycle-numeric"' : ""}>${this.escape(c.label)}</th>`)
+			.map(
+				(c) =>
+					`<th scope="col"${c.numeric ? ' class="lifecycle-numeric"' : ""}>${this.escape(
+						c.label
+					)}</th>`
+			)
 			.join("");
 		const cell = (c, row) =>
 			`<td data-label="${this.escape(c.label)}"${c.numeric ? ' class="lifecycle-numeric"' : ""}>${
 				c.html(row) || "&nbsp;"
 			}</td>`;
-		const body = rows
-			.map((row) => `<tr>${columns.map((c) => cell(c, row)).join("")}</tr>`)
-			.join("");
+		const body = rows.map((row) => `<tr>${columns.map((c) => cell(c, row)).join("")}</tr>`).join("");
 		return `<div class="lifecycle-table"><table class="table">
 			<thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`;
 	},
@@ -418,16 +435,14 @@ Object.assign(marketing_automation, {
 			return this.banner(problem.level, problem.text, open + bind);
 		});
 		wrapper.html(html.join("")).toggle(Boolean(problems.length));
-		wrapper
-			.find("[data-bind]")
-			.on("click", () =>
-				this.call("bind_site", {}, { freeze: true }).then(() =>
-					this.draw_health(
-						wrapper,
-						problems.filter((problem) => !problem.may_bind)
-					)
+		wrapper.find("[data-bind]").on("click", () =>
+			this.call("bind_site", {}, { freeze: true }).then(() =>
+				this.draw_health(
+					wrapper,
+					problems.filter((problem) => !problem.may_bind)
 				)
-			);
+			)
+		);
 		wrapper.find("[data-route]").on("click", (e) => {
 			frappe.set_route(...e.currentTarget.dataset.route.split("/"));
 			return false;
@@ -451,7 +466,9 @@ Object.assign(marketing_automation, {
 	explain_empty(listview, text, action) {
 		const usual = listview.get_no_result_message.bind(listview);
 		const button = action
-			? `<p><button type="button" class="btn btn-primary btn-sm btn-new-doc">${this.escape(action)}</button></p>`
+			? `<p><button type="button" class="btn btn-primary btn-sm btn-new-doc">${this.escape(
+					action
+			  )}</button></p>`
 			: "";
 		listview.get_no_result_message = () =>
 			listview.filter_area.get().length
@@ -553,7 +570,9 @@ Object.assign(marketing_automation, {
 		const before_refresh = listview.before_refresh.bind(listview);
 		const fields = listview.page.fields_dict;
 		const is_missing = ([, field, condition, value]) =>
-			condition === "=" && fields[field]?.df.fieldtype === "Link" && fields[field].get_value() !== value;
+			condition === "=" &&
+			fields[field]?.df.fieldtype === "Link" &&
+			fields[field].get_value() !== value;
 		let of_last_visit = listview.filters;
 		listview.before_refresh = async () => {
 			const asked = Object.keys(frappe.route_options || {}).length;

@@ -118,14 +118,12 @@ marketing_automation.mail = {
 			: "";
 		wrapper.html(`${not_taken}${reason}
 			<div class="lifecycle-mail-head">
-				<div><span class="text-muted">${__("Recipient", null, "Lifecycle")}</span> ${ma.escape(found.recipient || "–")}</div>
-				<div><span class="text-muted">${__("Subject")}</span> <strong>${ma.escape(
-			found.subject
-		)}</strong></div>
+				<div><span class="text-muted">${__("Recipient", null, "Lifecycle")}</span> ${ma.escape(
+			found.recipient || "–"
+		)}</div>
+				<div><span class="text-muted">${__("Subject")}</span> <strong>${ma.escape(found.subject)}</strong></div>
 				${this.template_link(found.template)}
-				<div class="text-muted">${__("As it would read on {0}, when it is due.", [
-					ma.date(found.due_on),
-				])}</div>
+				<div class="text-muted">${__("As it would read on {0}, when it is due.", [ma.date(found.due_on)])}</div>
 			</div>
 			<div class="lifecycle-mail ${ma.escape(width)}"></div>`);
 		const body = wrapper.find(".lifecycle-mail");
@@ -150,12 +148,17 @@ marketing_automation.mail = {
 		const ma = marketing_automation;
 		const { found } = dialog.lifecycle;
 		if (!found || !found.reference_name) return;
-		const args = { action, reference_name: found.reference_name, language: dialog.get_value("language") || "" };
+		const args = {
+			action,
+			reference_name: found.reference_name,
+			language: dialog.get_value("language") || "",
+		};
 		// In the dialog: what is said elsewhere is behind it.
 		const place = dialog.fields_dict.test.$wrapper;
 		const button = dialog.get_primary_btn().prop("disabled", true);
 		const ask = () => ma.ask("send_test", args, "POST");
-		const draw = (address) => place.html(ma.banner("green", __("A test is on its way to {0}.", [address])));
+		const draw = (address) =>
+			place.html(ma.banner("green", __("A test is on its way to {0}.", [address])));
 		ma.load(place, ask, draw, { loading: "" }).finally(() => {
 			button.prop("disabled", false);
 			// Whoever has read the mail to its end sees it too.

@@ -102,14 +102,18 @@ marketing_automation.preview = {
 		if (!found) return;
 		const chips = this.outcomes(found.counts)
 			.map(
-				([key, label, count, color]) => `<button type="button" class="lifecycle-count ${count ? color : "zero"}"
+				([key, label, count, color]) => `<button type="button" class="lifecycle-count ${
+					count ? color : "zero"
+				}"
 					data-outcome="${key}" aria-pressed="${outcome === key}">
 					<strong>${ma.number(count)}</strong> ${ma.escape(label)}</button>`
 			)
 			.join("");
 		const notes = [];
 		if (!found.complete) {
-			notes.push(__("Still counting. These are the first {0}.", [format_number(found.counts.due, null, 0)]));
+			notes.push(
+				__("Still counting. These are the first {0}.", [format_number(found.counts.due, null, 0)])
+			);
 		}
 		if (found.counts.mails) {
 			notes.push(
@@ -147,7 +151,13 @@ marketing_automation.preview = {
 		} else if (!rows.length) {
 			list = ma.empty(__("None of these."));
 		} else {
-			list = ma.table(this.columns(campaign, found.rows.some((r) => r.channel !== ma.EMAIL)), rows.slice(0, limit));
+			list = ma.table(
+				this.columns(
+					campaign,
+					found.rows.some((r) => r.channel !== ma.EMAIL)
+				),
+				rows.slice(0, limit)
+			);
 		}
 		const more =
 			rows.length > limit
@@ -172,7 +182,9 @@ marketing_automation.preview = {
 			{ label: __("Item"), html: (r) => ma.escape(r.item_name) },
 			{ label: __("Expiry Date", null, "Lifecycle"), html: (r) => ma.date(r.expiry_date) },
 			{ label: __("Recipient"), html: (r) => ma.escape(r.recipient) },
-			...(campaign ? [] : [{ label: __("Campaign"), html: (r) => ma.link("Lifecycle Campaign", r.campaign) }]),
+			...(campaign
+				? []
+				: [{ label: __("Campaign"), html: (r) => ma.link("Lifecycle Campaign", r.campaign) }]),
 			{ label: __("Trigger"), html: (r) => ma.escape(r.trigger_name) },
 			{ label: __("Action"), html: (r) => ma.escape(r.action_name) },
 			...(others ? [{ label: __("Channel"), html: (r) => ma.escape(__(r.channel)) }] : []),
@@ -184,8 +196,7 @@ marketing_automation.preview = {
 		const ma = marketing_automation;
 		if (row.outcome === "send") return ma.pill(__("Would Be Sent"), "green");
 		const why = this.why(row);
-		const reason =
-			(why ? ` <span class="text-muted">${ma.escape(why)}</span>` : "") + ma.evidence(row);
+		const reason = (why ? ` <span class="text-muted">${ma.escape(why)}</span>` : "") + ma.evidence(row);
 		if (row.outcome === "known") {
 			return ma.link_around("Lifecycle Execution Log", row.log, ma.status(row.status)) + reason;
 		}

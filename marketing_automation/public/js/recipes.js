@@ -31,7 +31,10 @@ marketing_automation.recipes = {
 		marketing_automation.call("make_from_recipe", asked, { freeze: true }).then((name) => {
 			dialog.hide();
 			frappe.set_route("Form", "Lifecycle Campaign", name);
-			frappe.show_alert({ message: __("Made, and not active yet. Look at it in peace."), indicator: "green" });
+			frappe.show_alert({
+				message: __("Made, and not active yet. Look at it in peace."),
+				indicator: "green",
+			});
 		});
 	},
 
@@ -46,7 +49,9 @@ marketing_automation.recipes = {
 				fieldname: "days",
 				label: __("Days before the Date"),
 				fieldtype: "Data",
-				description: __("One message for each, 0 to 3650, for example: 30, 7, 1. 0 is the day itself."),
+				description: __(
+					"One message for each, 0 to 3650, for example: 30, 7, 1. 0 is the day itself."
+				),
 			},
 			{
 				fieldname: "days_after",
@@ -118,22 +123,27 @@ marketing_automation.recipes = {
 			Object.entries(groups)
 				.map(
 					([group, recipes]) =>
-						`<h6 class="lifecycle-recipe-group">${escape(group)}</h6>${recipes.map((r) => this.card(r)).join("")}`
+						`<h6 class="lifecycle-recipe-group">${escape(group)}</h6>${recipes
+							.map((r) => this.card(r))
+							.join("")}`
 				)
 				.join("")
 		);
 		choices.find("[data-recipe]").on("click", ({ currentTarget }) => {
 			const { recipe } = currentTarget.dataset;
-			this.choose(dialog, dialog.lifecycle_recipes.find((r) => r.name === recipe));
+			this.choose(
+				dialog,
+				dialog.lifecycle_recipes.find((r) => r.name === recipe)
+			);
 		});
 		choices.find("[data-recipe]:enabled").first().trigger("focus");
 	},
 
 	card({ name, title, description, obstacle }) {
 		const { escape } = marketing_automation;
-		return `<button type="button" class="btn btn-default lifecycle-recipe" data-recipe="${escape(name)}" ${
-			obstacle ? "disabled" : ""
-		}>
+		return `<button type="button" class="btn btn-default lifecycle-recipe" data-recipe="${escape(
+			name
+		)}" ${obstacle ? "disabled" : ""}>
 				<strong>${escape(title)}</strong>
 				<span>${escape(description)}</span>
 				${obstacle ? `<span class="lifecycle-obstacle">${escape(obstacle)}</span>` : ""}
@@ -147,13 +157,17 @@ marketing_automation.recipes = {
 		const { Before, After } = recipe.days;
 		const asks = (field) => recipe.asks.includes(field);
 		const asked = { days: Before, days_after: After };
-		for (const field of ["date_field", "item_group", "company", "combine_messages"]) asked[field] = asks(field);
-		for (const [field, is_asked] of Object.entries(asked)) dialog.set_df_property(field, "hidden", is_asked ? 0 : 1);
+		for (const field of ["date_field", "item_group", "company", "combine_messages"])
+			asked[field] = asks(field);
+		for (const [field, is_asked] of Object.entries(asked))
+			dialog.set_df_property(field, "hidden", is_asked ? 0 : 1);
 		// What is hidden may stay empty.
 		dialog.set_df_property("days", "reqd", Before && !After ? 1 : 0);
 		dialog.set_df_property("date_field", "reqd", asks("date_field") ? 1 : 0);
 		dialog.fields_dict.about.$wrapper.html(
-			`<p><strong>${escape(recipe.title)}</strong><br><span class="text-muted">${escape(recipe.description)}</span></p>`
+			`<p><strong>${escape(recipe.title)}</strong><br><span class="text-muted">${escape(
+				recipe.description
+			)}</span></p>`
 		);
 		dialog.set_df_property("language", "options", this.languages(recipe));
 		dialog.set_df_property("date_field", "options", recipe.date_fields);

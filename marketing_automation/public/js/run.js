@@ -24,9 +24,9 @@ marketing_automation.run = {
 					: __("Run Without Mails"),
 				__("Cancel"),
 				() =>
-					ma.call("run_now", { campaign }, { freeze: true }).then((name) =>
-						this.follow(name, done, { campaign, from })
-					),
+					ma
+						.call("run_now", { campaign }, { freeze: true })
+						.then((name) => this.follow(name, done, { campaign, from })),
 				from
 			);
 		});
@@ -93,8 +93,12 @@ marketing_automation.run = {
 			if (!lines.length) {
 				lines.push(
 					method === "send_skipped"
-						? __("None of these messages was skipped or cancelled. Choose Retry Failed for what has failed.")
-						: __("None of these messages has failed. Choose Send Skipped for what was skipped or cancelled.")
+						? __(
+								"None of these messages was skipped or cancelled. Choose Retry Failed for what has failed."
+						  )
+						: __(
+								"None of these messages has failed. Choose Send Skipped for what was skipped or cancelled."
+						  )
 				);
 			}
 			const said = frappe.msgprint({
@@ -111,11 +115,7 @@ marketing_automation.run = {
 		const ma = marketing_automation;
 		const { Queued } = progress.counts;
 		const ended = this.ENDED.includes(progress.status);
-		const percent = progress.total
-			? Math.floor((100 * progress.done) / progress.total)
-			: ended
-			? 100
-			: 0;
+		const percent = progress.total ? Math.floor((100 * progress.done) / progress.total) : ended ? 100 : 0;
 		const words = {
 			Running: __("Finding out who is to get a message…"),
 			Delivering: __("Writing the mails…"),
@@ -127,7 +127,8 @@ marketing_automation.run = {
 		};
 		const { mails, products } = progress;
 		// Under way there is only how far it is; mails, and what they are about, are known when they are written.
-		const of = (...statuses) => statuses.reduce((sum, status) => sum + ((products || progress.counts)[status] || 0), 0);
+		const of = (...statuses) =>
+			statuses.reduce((sum, status) => sum + ((products || progress.counts)[status] || 0), 0);
 		const counts = [
 			[__("On Its Way"), of("Pending", "Queued"), "blue"],
 			[__("Sent", null, "Lifecycle"), of("Completed"), "green"],
@@ -136,13 +137,14 @@ marketing_automation.run = {
 			[__("Cancelled", null, "Lifecycle"), of("Cancelled"), "gray"],
 		]
 			.filter(([, count]) => count)
-			.map(([label, count, color]) => `${ma.pill(label, color)} ${products ? ma.products(count) : ma.number(count)}`)
+			.map(
+				([label, count, color]) =>
+					`${ma.pill(label, color)} ${products ? ma.products(count) : ma.number(count)}`
+			)
 			.join(" &nbsp; ");
 		const notes = [];
 		if (mails) {
-			notes.push(
-				`${ma.mails_about(mails, (products.Queued || 0) + (products.Completed || 0))}.`
-			);
+			notes.push(`${ma.mails_about(mails, (products.Queued || 0) + (products.Completed || 0))}.`);
 		}
 		const others = ma.others(progress.others).join(" · ");
 		if (others) notes.push(`${ma.escape(others)}.`);

@@ -50,19 +50,19 @@ marketing_automation.why = {
 	reach(found) {
 		const ma = marketing_automation;
 		if (!found.customer) {
-			return ma.banner(
-				"orange",
-				__("No customer is known for it, so no message can be sent.")
-			);
+			return ma.banner("orange", __("No customer is known for it, so no message can be sent."));
 		}
 		const who = `${ma.link("Customer", found.customer, found.customer_name)} · ${ma.escape(
 			found.email || __("no e-mail address")
 		)}`;
 		const troubles = [];
-		if (found.reason) troubles.push(__("No e-mail can be sent at present: {0}.", [ma.reason(found.reason)]));
+		if (found.reason)
+			troubles.push(__("No e-mail can be sent at present: {0}.", [ma.reason(found.reason)]));
 		(found.left || []).forEach((campaign) =>
 			troubles.push(
-				campaign ? __("Has unsubscribed from {0}.", [campaign]) : __("Has unsubscribed from all mail.")
+				campaign
+					? __("Has unsubscribed from {0}.", [campaign])
+					: __("Has unsubscribed from all mail.")
 			)
 		);
 		return `<p>${who}</p>${troubles.map((text) => ma.banner("orange", text)).join("")}`;
@@ -91,13 +91,17 @@ marketing_automation.why = {
 							label: __("About", null, "Lifecycle"),
 							html: (r) => ma.reference(r),
 						},
-						{ label: __("Expiry Date", null, "Lifecycle"), html: (r) => ma.date(r.occurrence_date) },
+						{
+							label: __("Expiry Date", null, "Lifecycle"),
+							html: (r) => ma.date(r.occurrence_date),
+						},
 						{ label: __("Status"), html: (r) => ma.status(r.status) },
 						{
 							label: __("Reason"),
 							html: (r) =>
-								ma.escape([r.reason && ma.reason(r.reason), r.error].filter(Boolean).join(": ")) +
-								ma.evidence(r),
+								ma.escape(
+									[r.reason && ma.reason(r.reason), r.error].filter(Boolean).join(": ")
+								) + ma.evidence(r),
 						},
 					],
 					rows
@@ -112,7 +116,10 @@ marketing_automation.why = {
 		const ma = marketing_automation;
 		const lines = campaigns.map(
 			({ campaign, state, messages }) =>
-				`<li>${ma.link("Lifecycle Campaign", campaign)} ${ma.pill(ma.state(state), ma.STATE_COLORS[state])}
+				`<li>${ma.link("Lifecycle Campaign", campaign)} ${ma.pill(
+					ma.state(state),
+					ma.STATE_COLORS[state]
+				)}
 				${ma.escape(ma.count(messages, __("1 message"), __("{0} messages", [ma.number(messages)])))}</li>`
 		);
 		return `<h5>${__("If These Campaigns Were Active")}</h5><ul>${lines.join("")}</ul>`;
@@ -120,7 +127,12 @@ marketing_automation.why = {
 
 	steps(title, rows, nothing) {
 		const ma = marketing_automation;
-		const colors = { Coming: "green", "Would not be sent": "orange", Withheld: "orange", "Not due": "gray" };
+		const colors = {
+			Coming: "green",
+			"Would not be sent": "orange",
+			Withheld: "orange",
+			"Not due": "gray",
+		};
 		const body = rows.length
 			? ma.table(
 					[
@@ -128,8 +140,7 @@ marketing_automation.why = {
 						{ label: __("Campaign"), html: (r) => ma.link("Lifecycle Campaign", r.campaign) },
 						{
 							label: __("Message"),
-							html: (r) =>
-								ma.link_around("Lifecycle Action", r.action, ma.message_words(r)),
+							html: (r) => ma.link_around("Lifecycle Action", r.action, ma.message_words(r)),
 						},
 						{ label: __("About", null, "Lifecycle"), html: (r) => ma.reference(r) },
 						{ label: __("State"), html: (r) => ma.pill(__(r.state), colors[r.state]) },

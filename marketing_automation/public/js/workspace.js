@@ -20,7 +20,12 @@ marketing_automation.workspace = {
 		const bar = $('<div class="lifecycle-workspace-health"></div>').hide();
 		$(page).find(".layout-main-section").first().prepend(bar);
 		const ma = marketing_automation;
-		ma.load(bar, () => ma.ask("health"), (problems) => ma.draw_health(bar, problems), { keep: true });
+		ma.load(
+			bar,
+			() => ma.ask("health"),
+			(problems) => ma.draw_health(bar, problems),
+			{ keep: true }
+		);
 	},
 
 	// Headings: older versions of Frappe show them as they are stored. Not while they are being edited.

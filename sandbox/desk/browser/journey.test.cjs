@@ -269,6 +269,7 @@ test("it all works by keyboard", async () => {
 
 			await openList(page, "Lifecycle Campaign");
 			await press(page.getByRole("button", { name: "New from Recipe" }));
+			await press(dialog(page).locator('[data-recipe="subscription_renewal"]'));
 			const name = dialog(page).locator('[data-fieldname="campaign_name"] input');
 			await settled(page);
 			await name.fill("Made by keyboard");

@@ -40,13 +40,16 @@ frappe.ui.form.on("Lifecycle Action", {
 		ma.ask("variables", { trigger }).then((variables) => {
 			if (frm.doc.trigger !== trigger) return;
 			const names = ["customer_name", ...variables.map(({ name }) => name), "days_left", "company"];
-			const words = names.map((name) => `<a href="#" data-copy="{{ ${name} }}"><code>{{ ${name} }}</code></a>`);
+			const words = names.map(
+				(name) => `<a href="#" data-copy="{{ ${name} }}"><code>{{ ${name} }}</code></a>`
+			);
 			frm.set_df_property(
 				"email_template",
 				"description",
-				`${__("The text. For readers whose language has no template below.")} ${__("It can say: {0}", [
-					words.join(" "),
-				])}`
+				`${__("The text. For readers whose language has no template below.")} ${__(
+					"It can say: {0}",
+					[words.join(" ")]
+				)}`
 			);
 			frm.fields_dict.email_template.$wrapper
 				.off("click", "[data-copy]")

@@ -20,14 +20,17 @@ frappe.ui.form.on("Lifecycle Campaign", {
 				),
 			(xhr) => describe(ma.escape(ma.trouble(xhr).title))
 		);
-		ma.ask("goals").then((goals) => {
-			frm.lifecycle_goals = goals;
-			// One whose app is gone stays to be seen, and to be replaced.
-			const known = goals.map((goal) => goal.value);
-			const gone = frm.doc.goal && !known.includes(frm.doc.goal) ? [frm.doc.goal] : [];
-			frm.set_df_property("goal", "options", ["", ...goals, ...gone]);
-			frm.trigger("show_goal");
-		});
+		ma.ask("goals").then(
+			(goals) => {
+				frm.lifecycle_goals = goals;
+				// One whose app is gone stays to be seen, and to be replaced.
+				const known = goals.map((goal) => goal.value);
+				const gone = frm.doc.goal && !known.includes(frm.doc.goal) ? [frm.doc.goal] : [];
+				frm.set_df_property("goal", "options", ["", ...goals, ...gone]);
+				frm.trigger("show_goal");
+			},
+			(xhr) => frm.set_df_property("goal", "description", ma.escape(ma.trouble(xhr).title))
+		);
 	},
 
 	goal(frm) {
@@ -55,7 +58,9 @@ frappe.ui.form.on("Lifecycle Campaign", {
 			);
 		}
 		frm.add_custom_button(__("Preview"), () => frm.trigger("do_preview"));
-		frm.add_custom_button(__("Forecast", null, "Lifecycle"), () => marketing_automation.forecast.show(frm.doc.name));
+		frm.add_custom_button(__("Forecast", null, "Lifecycle"), () =>
+			marketing_automation.forecast.show(frm.doc.name)
+		);
 		if (frm.lifecycle_may_write && frm.doc.is_active) {
 			frm.add_custom_button(__("Run Now"), () => frm.trigger("do_run"));
 			frm.add_custom_button(__("Pause", null, "Lifecycle"), () => frm.trigger("do_pause"));
@@ -72,8 +77,7 @@ frappe.ui.form.on("Lifecycle Campaign", {
 		);
 		frm.add_custom_button(
 			__("Campaign Performance"),
-			() =>
-				frappe.set_route("query-report", "Campaign Performance", { campaign: frm.doc.name }),
+			() => frappe.set_route("query-report", "Campaign Performance", { campaign: frm.doc.name }),
 			__("View")
 		);
 		// A form that has just been saved for the first time is refreshed twice.
@@ -109,7 +113,10 @@ frappe.ui.form.on("Lifecycle Campaign", {
 		saved
 			.then(() => ma.call("activation", { campaign: frm.doc.name }, { freeze: true }))
 			// Frappe has said why it was refused.
-			.then((found) => frm.events.ask_to_activate(frm, found, from), () => {});
+			.then(
+				(found) => frm.events.ask_to_activate(frm, found, from),
+				() => {}
+			);
 	},
 
 	ask_to_activate(frm, found, from) {
@@ -120,9 +127,7 @@ frappe.ui.form.on("Lifecycle Campaign", {
 					ma.date(found.night),
 					`<strong>${ma.mails_about(mails, products)}</strong>`,
 			  ])
-			: __("The night of {0} will send nothing: nobody is to get a mail then.", [
-					ma.date(found.night),
-			  ]);
+			: __("The night of {0} will send nothing: nobody is to get a mail then.", [ma.date(found.night)]);
 		ma.confirm(
 			__("Activate {0}", [frm.doc.name]),
 			ma.what_will_happen(found, sentence),

@@ -48,14 +48,12 @@ frappe.listview_settings["Lifecycle Campaign"] = {
 	refresh(listview) {
 		const rows = listview.data;
 		if (!rows.length) return;
-		marketing_automation
-			.call("campaign_states", { names: rows.map((row) => row.name) })
-			.then((found) => {
-				if (listview.data !== rows) return;
-				rows.forEach((row) => (row.lifecycle = found[row.name]));
-				listview.render_list();
-				listview.set_rows_as_checked();
-			});
+		marketing_automation.call("campaign_states", { names: rows.map((row) => row.name) }).then((found) => {
+			if (listview.data !== rows) return;
+			rows.forEach((row) => (row.lifecycle = found[row.name]));
+			listview.render_list();
+			listview.set_rows_as_checked();
+		});
 	},
 
 	columns() {
@@ -86,7 +84,11 @@ frappe.listview_settings["Lifecycle Campaign"] = {
 			},
 			{ label: __("Sent", null, "Lifecycle"), numeric: true, html: number("sent") },
 			{ label: __("Skipped", null, "Lifecycle"), numeric: true, html: number("skipped") },
-			{ label: __("Failed", null, "Lifecycle"), numeric: true, html: number("failed", "lifecycle-bad") },
+			{
+				label: __("Failed", null, "Lifecycle"),
+				numeric: true,
+				html: number("failed", "lifecycle-bad"),
+			},
 		];
 	},
 };

@@ -43,7 +43,9 @@ frappe.ui.form.on("Lifecycle Execution Log", {
 		const doctype = frm.doc.__onload?.handle_doctype;
 		frm.set_df_property("handle", "formatter", (value) =>
 			value && doctype && frappe.model.can_read(doctype)
-				? `<a href="${frappe.utils.get_form_link(doctype, value)}">${marketing_automation.escape(value)}</a>`
+				? `<a href="${frappe.utils.get_form_link(doctype, value)}">${marketing_automation.escape(
+						value
+				  )}</a>`
 				: marketing_automation.escape(value || "")
 		);
 		const again = { Failed: "retry", Skipped: "send_skipped", Cancelled: "send_skipped" }[frm.doc.status];

@@ -8,7 +8,9 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 	// There is room for one of them: the colour says the status too.
 	get_indicator(doc) {
 		return [
-			doc.reason ? marketing_automation.reason(doc.reason) : marketing_automation.status_words(doc.status),
+			doc.reason
+				? marketing_automation.reason(doc.reason)
+				: marketing_automation.status_words(doc.status),
 			marketing_automation.STATUS_COLORS[doc.status],
 			`status,=,${doc.status}`,
 		];
@@ -44,7 +46,14 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 		const title = (doc, field) => {
 			const title_field = listview.link_field_title_fields[field];
 			const title = title_field && doc[`${field}_${title_field}`];
-			return title || frappe.utils.get_link_title(frappe.meta.get_docfield(listview.doctype, field).options, doc[field]) || doc[field];
+			return (
+				title ||
+				frappe.utils.get_link_title(
+					frappe.meta.get_docfield(listview.doctype, field).options,
+					doc[field]
+				) ||
+				doc[field]
+			);
 		};
 		return [
 			{ label: __("Customer"), plain: true, html: (doc) => ma.escape(title(doc, "customer")) },
@@ -56,7 +65,9 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 					const [words, color, filter] = this.get_indicator(doc);
 					return `<span class="indicator-pill ${color} filterable ellipsis" title="${ma.escape(
 						words
-					)}" data-filter="${ma.escape(filter)}"><span class="ellipsis">${ma.escape(words)}</span></span>`;
+					)}" data-filter="${ma.escape(filter)}"><span class="ellipsis">${ma.escape(
+						words
+					)}</span></span>`;
 				},
 			},
 			{

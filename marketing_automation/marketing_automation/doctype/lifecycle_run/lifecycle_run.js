@@ -19,7 +19,9 @@ frappe.ui.form.on("Lifecycle Run", {
 		}
 		if (["Running", "Delivering"].includes(frm.doc.status)) {
 			frm.add_custom_button(__("Follow It"), () =>
-				marketing_automation.run.follow(frm.doc.name, () => frm.reload_doc(), { campaign: frm.doc.campaign })
+				marketing_automation.run.follow(frm.doc.name, () => frm.reload_doc(), {
+					campaign: frm.doc.campaign,
+				})
 			);
 		}
 	},

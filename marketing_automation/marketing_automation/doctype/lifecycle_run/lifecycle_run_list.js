@@ -5,7 +5,9 @@ frappe.listview_settings["Lifecycle Run"] = {
 		marketing_automation.heed_filters(listview);
 		marketing_automation.explain_empty(
 			listview,
-			__("No run yet. Active campaigns run every night at one; Run Now on a campaign does not wait for it.")
+			__(
+				"No run yet. Active campaigns run every night at one; Run Now on a campaign does not wait for it."
+			)
 		);
 	},
 

@@ -77,7 +77,10 @@ frappe.ui.form.on("Lifecycle Trigger", {
 			if (offered.length === 1 && !frm.doc[fieldname]) frm.set_value(fieldname, offered[0].value);
 			frm.refresh_field(fieldname);
 		}
-		frm.toggle_display("date_field", date_fields.length !== 1 || frm.doc.date_field !== date_fields[0].value);
+		frm.toggle_display(
+			"date_field",
+			date_fields.length !== 1 || frm.doc.date_field !== date_fields[0].value
+		);
 		frm.toggle_display("yearly", yearly);
 		frm.toggle_display("item_group", has_item);
 		frm.trigger("draw_filters");
@@ -93,7 +96,9 @@ frappe.ui.form.on("Lifecycle Trigger", {
 			frm.layout.wrapper.find(".lifecycle-broken").remove();
 			if (own.length) {
 				frm.layout.wrapper.prepend(
-					`<div class="lifecycle-broken">${own.map((p) => ma.banner(p.level, p.text)).join("")}</div>`
+					`<div class="lifecycle-broken">${own
+						.map((p) => ma.banner(p.level, p.text))
+						.join("")}</div>`
 				);
 			}
 		});
@@ -110,7 +115,9 @@ frappe.ui.form.on("Lifecycle Trigger", {
 		if (!frappe.model.can_read(doctype)) {
 			wrapper.html(
 				marketing_automation.empty(
-					__("To choose filters you need the right to read {0}. Ask your administrator.", [__(doctype)])
+					__("To choose filters you need the right to read {0}. Ask your administrator.", [
+						__(doctype),
+					])
 				)
 			);
 			return;
@@ -164,7 +171,9 @@ frappe.ui.form.on("Lifecycle Trigger", {
 		const button = `<button type="button" class="btn btn-default btn-xs" data-remove="1">${__(
 			"Remove Them"
 		)}</button>`;
-		wrapper.append(ma.banner("red", __("Some filters cannot be used any more and are not shown."), ` ${button}`));
+		wrapper.append(
+			ma.banner("red", __("Some filters cannot be used any more and are not shown."), ` ${button}`)
+		);
 		wrapper.find("[data-remove]").on("click", () => {
 			frm.set_value("filters", usable.length ? JSON.stringify(usable) : "");
 			wrapper.find("[data-remove]").closest(".lifecycle-banner").remove();

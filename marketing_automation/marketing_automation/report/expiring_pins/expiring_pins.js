@@ -51,7 +51,13 @@ frappe.query_reports["Expiring Pins"] = {
 		};
 		return marketing_automation.ready().then((ma) => {
 			// Of other document types there is no list: each trigger says which one.
-			ma.ask("sources").then((found) => offer(ma, "source", found.filter(({ value }) => value !== "Other DocType")));
+			ma.ask("sources").then((found) =>
+				offer(
+					ma,
+					"source",
+					found.filter(({ value }) => value !== "Other DocType")
+				)
+			);
 			ma.ask("offers", { source: report.get_filter_value("source") || "Serial No" }).then((found) =>
 				offer(ma, "date_field", found.date_fields)
 			);
