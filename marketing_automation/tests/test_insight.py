@@ -145,7 +145,7 @@ class TestMail(MarketingTestCase):
 			api.mail(self.action, "NOWHERE")
 		factories.expire(self.pin, None)
 		frappe.db.commit()
-		with self.refused(self.pin, "no expiry date"):
+		with self.refused(self.pin, "has no date for this message"):
 			api.mail(self.action, self.pin)
 		self.assertEqual(
 			api.mail(self.action),
@@ -349,7 +349,7 @@ class TestHealth(MarketingTestCase):
 		frappe.db.set_value("Lifecycle Action", {"campaign": by_text.name}, "action_type", "Send Text")
 		frappe.db.delete("Lifecycle Action", {"campaign": unbuilt.name})
 		channels = {"Send Text": ["test_text_messages"], "Send Email": [email.__name__]}
-		sys.modules["test_text_messages"] = SimpleNamespace(check=check)
+		sys.modules["test_text_messages"] = SimpleNamespace(check=check, problems=lambda actions: [])
 		self.addCleanup(sys.modules.pop, "test_text_messages")
 		with patch.object(frappe, "get_hooks", replaced_hooks(lifecycle_channels=channels)):
 			found = {name: self.texts(name) for name in (by_text.name, by_mail.name, unbuilt.name)}
