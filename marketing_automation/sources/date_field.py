@@ -30,6 +30,8 @@ from marketing_automation.engine.visibility import FIELDS, Visibility
 CUSTOMER = "Customer"
 # What every row that is read has under these names, whatever its DocType calls them.
 OWNER, COMPANY, ITEM, OCCURRENCE = "customer", "company", "item_code", "occurrence"
+# The name of the row that has the date, where that is not the document.
+ROW_KEY = "row_key"
 PAGE_SIZE = 5000
 # Of so many references one is most likely what is looked for.
 EXAMPLES = 100
@@ -445,8 +447,9 @@ class DateSource(Source):
 	def _paged(self, spec: Spec, query, tables: "_Columns", date_field: str) -> Iterator[list[dict]]:
 		"""Yield the rows of a query, each `completed`, and its `occurrence`. One query a page, and those of `completed`."""
 		query, last = query.orderby(tables.key).limit(PAGE_SIZE), ""
+		key = ROW_KEY if spec.child else "name"
 		while rows := query.where(tables.key > last).run(as_dict=True):
-			last, is_last = rows[-1]["row_key"], len(rows) < PAGE_SIZE
+			last, is_last = rows[-1][key], len(rows) < PAGE_SIZE
 			for row in rows:
 				row[OCCURRENCE] = row[date_field]
 			yield self.completed(spec, rows)
@@ -469,10 +472,8 @@ class DateSource(Source):
 		judged |= {"docstatus"} if meta.is_submittable else set()
 		judged |= {"is_return"} if meta.has_field("is_return") else set()
 		plain = {field: tables[field] for field in (*judged, *date_fields) if field not in columns}
-		return (
-			query.select(tables.document.name, tables.key.as_("row_key"), *columns.values(), *plain.values()),
-			tables,
-		)
+		key = [tables.key.as_(ROW_KEY)] if spec.child else []
+		return query.select(tables.document.name, *key, *columns.values(), *plain.values()), tables
 
 	def completed(self, spec: Spec, rows: list[dict], keep: bool = False) -> list[dict]:
 		"""Return rows with what does not stand in their table: the customer, over several hops. 1 query for each hop more.
@@ -541,18 +542,27 @@ class DateSource(Source):
 		by_trigger = {rule.trigger.name: rule for rule in rules}
 		grouped = groups.of_rows(spec, rows)
 		passed = self._names_that_pass(spec, by_trigger, rows)
-		asked = {name: self.conditions(spec, rule.trigger) for name, rule in by_trigger.items()}
+		asked = {
+			name: [
+				(OPERATORS[operator], field, value)
+				for field, operator, value in self.conditions(spec, rule.trigger)
+			]
+			for name, rule in by_trigger.items()
+		}
 		has_item = bool(spec.item or spec.lines)
 
+		# Asked of every row and rule of a night.
 		def takes(rule: Rule, row: dict) -> bool:
-			trigger = rule.trigger
-			name = trigger["name"]
-			return (
-				self.is_of_company(rule.campaign["company"], row)
-				and (not trigger["item_group"] or not has_item or grouped(trigger["item_group"], row))
-				and all(OPERATORS[operator](row[field], value) for field, operator, value in asked[name])
-				and (name not in passed or row["name"] in passed[name])
-			)
+			trigger, company = rule.trigger, rule.campaign["company"]
+			name, group = trigger["name"], trigger["item_group"]
+			if company and not self.is_of_company(company, row):
+				return False
+			if group and has_item and not grouped(group, row):
+				return False
+			for holds, field, value in asked[name]:
+				if not holds(row[field], value):
+					return False
+			return name not in passed or row["name"] in passed[name]
 
 		return takes
 
@@ -665,12 +675,16 @@ class DateSource(Source):
 			or len(spec.hops) > 1
 			or (spec.lines and (rule.trigger.item_group or ITEM in visible.allowed))
 			or self.parse_filters(rule.trigger)
-			or (OWNER in visible.allowed and not self.tells_owner(spec))
+			or (OWNER in visible.allowed and not self.tells_every_owner(spec))
 		)
 
 	def tells_owner(self, spec: Spec) -> bool:
 		"""Say whether the customer that stands in the table is surely the one of today."""
 		return len(spec.hops) == 1
+
+	def tells_every_owner(self, spec: Spec) -> bool:
+		"""Say whether one whose table names no customer has none."""
+		return self.tells_owner(spec)
 
 	def _span(self, rule: Rule, window: Window) -> tuple[date, date]:
 		"""Return the first and the last date for which a rule waits."""

@@ -71,6 +71,10 @@ class SerialNumbers(DateSource):
 	def tells_owner(self, spec: Spec) -> bool:
 		return erpnext_schema.owner_is_kept()
 
+	def tells_every_owner(self, spec: Spec) -> bool:
+		# Where Serial No names nobody, a sale may.
+		return False
+
 	def owners(self, events: list[DueEvent]) -> list[tuple[str | None, str | None]]:
 		"""Return (customer, reason) for each event, in the same order; see `ownership.owners`."""
 		return ownership.owners(events)

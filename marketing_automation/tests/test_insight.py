@@ -141,11 +141,11 @@ class TestMail(MarketingTestCase):
 
 	def test_what_is_wrong_is_said(self):
 		frappe.db.commit()
-		with self.refused("no serial number", "NOWHERE", error=frappe.DoesNotExistError):
+		with self.refused("There is no Serial No", "NOWHERE", error=frappe.DoesNotExistError):
 			api.mail(self.action, "NOWHERE")
 		factories.expire(self.pin, None)
 		frappe.db.commit()
-		with self.refused(self.pin, "no expiry date"):
+		with self.refused(self.pin, "has no date for this message"):
 			api.mail(self.action, self.pin)
 		self.assertEqual(
 			api.mail(self.action),
@@ -194,7 +194,10 @@ class TestWhy(MarketingTestCase):
 		factories.campaign({"days_offset": 39}, active=False)
 		on = factories.campaign({"days_offset": 30})
 		self.assertEqual(
-			[(step["campaign"] == on.name, step["state"]) for step in api.why_reference("Serial No", pin)["steps"]],
+			[
+				(step["campaign"] == on.name, step["state"])
+				for step in api.why_reference("Serial No", pin)["steps"]
+			],
 			[(True, "Coming"), (False, "Withheld")],
 		)
 
@@ -349,7 +352,7 @@ class TestHealth(MarketingTestCase):
 		frappe.db.set_value("Lifecycle Action", {"campaign": by_text.name}, "action_type", "Send Text")
 		frappe.db.delete("Lifecycle Action", {"campaign": unbuilt.name})
 		channels = {"Send Text": ["test_text_messages"], "Send Email": [email.__name__]}
-		sys.modules["test_text_messages"] = SimpleNamespace(check=check)
+		sys.modules["test_text_messages"] = SimpleNamespace(check=check, problems=lambda actions: [])
 		self.addCleanup(sys.modules.pop, "test_text_messages")
 		with patch.object(frappe, "get_hooks", replaced_hooks(lifecycle_channels=channels)):
 			found = {name: self.texts(name) for name in (by_text.name, by_mail.name, unbuilt.name)}

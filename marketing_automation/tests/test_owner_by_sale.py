@@ -88,7 +88,8 @@ class TestWhy(MarketingTestCase):
 		campaign = factories.campaign()
 		self.assertEqual((self.coming(ana), self.coming(eva)), ([kept], [resold]))
 		found = {
-			row["serial_no"]: row["reason"] for row in api.preview(campaign.name, str(in_days(5)))["rows"]
+			row["reference_name"]: row["reason"]
+			for row in api.preview(campaign.name, str(in_days(5)))["rows"]
 		}
 		self.assertEqual(found, {kept: None, returned: "Returned", resold: None, closed: "Returned"})
 		with self.at(f"{in_days(5)} 02:00"):

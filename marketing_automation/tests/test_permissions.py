@@ -152,6 +152,7 @@ class TestRoles(MarketingTestCase):
 			"due_next_week": [{}],
 			"last_run": [{}],
 			"senders": [{}],
+			"goals": [{}],
 			"sources": [{}],
 			"variables": [action],
 			"offers": [{"source": "Serial No"}],

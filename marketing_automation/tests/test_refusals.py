@@ -98,7 +98,7 @@ class TestAction(MarketingTestCase):
 			self.action(self.broken("<p>Hello</p>\n{% if customer_name %}"))
 
 	def test_with_a_mistake_that_only_rendering_shows(self):
-		for wrong in ("{{ pins[0].date }}", "{{ customer_name | shout }}", "{{ days_left + customer_name }}"):
+		for wrong in ("{{ pins[0].day }}", "{{ customer_name | shout }}", "{{ days_left + customer_name }}"):
 			with self.subTest(wrong), self.refused("Email Template"):
 				self.action(self.broken(wrong))
 

@@ -51,7 +51,9 @@ class TestWhatATemplateSees(unittest.TestCase):
 		source = " ".join(
 			f"{{{{ {name} }}}}" for name in templates.VARIABLES if name not in ("items", "pins")
 		)
-		self.assertEqual(body(source), "Ana Pin November 30, 2026 7 -7 S-1 PIN C-1 Shop Renewal")
+		self.assertEqual(
+			body(source), "Ana Pin November 30, 2026 S-1 PIN November 30, 2026 7 -7 C-1 Shop Renewal"
+		)
 
 	def test_the_list_of_items_which_was_called_pins_first(self):
 		for name in ("items", "pins"):
