@@ -340,8 +340,9 @@ class TestInterrupted(MarketingTestCase):
 
 class TestStatuses(MarketingTestCase):
 	def test_only_the_steps_of_the_design_exist(self):
-		with self.assertRaises(ValueError):
-			ledger.update({"x": {"status": "Completed"}}, was="Pending")
+		for was in ("Failed", "Skipped", "Cancelled"):
+			with self.assertRaises(ValueError):
+				ledger.update({"x": {"status": "Completed"}}, was=was)
 		with self.assertRaises(ValueError):
 			ledger.update({"x": {"status": "Skipped"}}, was="Queued")
 

@@ -26,8 +26,8 @@ RECIPIENT = "Email Queue Recipient"
 OWN = ("message", "message_id", "reference_name", "send_after")
 # Of one INSERT: MariaDB takes 16 MB as it is delivered, and some hosts set less.
 BYTES_AT_ONCE = 2_000_000
-# The events on every document of these apps have nothing to do with mail.
-CORE = ("frappe.", "erpnext.")
+# The events on every document of these apps have nothing to do with mail: ours follows what is renamed.
+CORE = ("frappe.", "erpnext.", "marketing_automation.")
 # Whatever a site's users have bound to documents, by the field that names the DocType.
 BOUND = {"Notification": "document_type", "Webhook": "webhook_doctype", "Server Script": "reference_doctype"}
 
