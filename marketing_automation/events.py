@@ -5,8 +5,7 @@ from collections import defaultdict
 import frappe
 
 from marketing_automation import template_rights
-from marketing_automation.channels.email import channel as email
-from marketing_automation.channels.email import templates
+from marketing_automation.channels.texts import of_action, templates
 from marketing_automation.engine import ledger, merging, rules
 from marketing_automation.engine.schedule import AFTER
 
@@ -28,7 +27,7 @@ def prepare_email_template(doc, method=None) -> None:
 		try:
 			templates.compile_template(doc, of_source)
 		except templates.TemplateInvalid as e:
-			email.refuse(e)
+			of_action.refuse(e)
 
 
 def check_email_template(doc, method=None) -> None:
@@ -38,7 +37,7 @@ def check_email_template(doc, method=None) -> None:
 		by_words[templates.words_of_trigger(use)].append(use)
 	for words, uses in by_words.items():
 		(stored,) = templates.documents({doc.name})
-		email.validate_template(
+		of_action.validate_template(
 			stored,
 			combines=any(use.combine_messages for use in uses),
 			after=any(use.trigger_type == AFTER for use in uses),

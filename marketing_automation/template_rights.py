@@ -13,7 +13,7 @@ from frappe.utils import now_datetime
 from jinja2 import TemplateSyntaxError, nodes
 
 from marketing_automation import compat
-from marketing_automation.channels.email import template_syntax, templates
+from marketing_automation.channels.texts import template_syntax, templates
 from marketing_automation.install import ROLES
 
 DOCTYPE = "Email Template"

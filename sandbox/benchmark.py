@@ -302,7 +302,8 @@ def rendering() -> float:
 	from frappe.email.email_body import EMail
 	from frappe.email.queue import get_unsubscribe_message
 
-	from marketing_automation.channels.email import layout, templates
+	from marketing_automation.channels.email import layout
+	from marketing_automation.channels.texts import templates
 
 	account = email_queue.account_for(None, email.REFERENCE_DOCTYPE)
 	# Sets how Python writes UTF-8 in mails.

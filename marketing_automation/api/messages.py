@@ -5,7 +5,7 @@ from frappe import _
 
 from marketing_automation import erpnext_schema
 from marketing_automation.api.access import CAMPAIGN, campaigns_of, names_of, require, require_action
-from marketing_automation.channels.email.templates import template_for
+from marketing_automation.channels.texts.templates import template_for
 from marketing_automation.desk import insight, sample
 from marketing_automation.engine import language as languages
 from marketing_automation.engine import ledger

@@ -5,7 +5,7 @@ so neither address nor consent is asked for. What they refer to is our message, 
 into its `_assign`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint, now_datetime
 
-from marketing_automation.channels import texts
+from marketing_automation.channels.texts import of_action
 from marketing_automation.engine import ledger, long_lists
 from marketing_automation.engine.channel import Channel, Message, Rendered, Unsendable
 from marketing_automation.engine.customers import state_of
@@ -27,7 +27,7 @@ ACCOUNT_MANAGER = "Account Manager"
 class Prepared:
 	"""What a batch shares: its texts, and {user: language} of the users that the actions name and that can log in."""
 
-	texts: texts.Prepared
+	texts: of_action.Texts
 	users: dict[str, str | None]
 
 
@@ -81,20 +81,20 @@ class Colleague(Channel):
 				),
 				title=_("User Disabled"),
 			)
-		texts.validate(action, campaign)
+		of_action.validate(action, campaign)
 
 	def problems(self, actions: list[dict]) -> list[tuple[str, str]]:
-		"""See `texts.problems`. 1 query."""
-		return texts.problems(actions)
+		"""See `of_action.problems`. 1 query."""
+		return of_action.problems(actions)
 
 	def prepare(self, actions: list[dict]) -> Prepared:
 		"""2 queries."""
-		return Prepared(texts.prepare(actions), _enabled({action.user for action in actions if action.user}))
+		return Prepared(of_action.load(actions), _enabled({action.user for action in actions if action.user}))
 
 	def compose(self, prepared: Prepared, message: Message) -> dict:
 		"""Return {"user", "subject", "body", "message"}. Raises Unsendable."""
 		user, language = self._reader(prepared, message)
-		rendered, _language = texts.render(prepared.texts, message, language)
+		rendered, _language = _read_by(prepared, message, language)
 		return {"user": user, "subject": rendered.subject, "body": rendered.body, "message": message}
 
 	def render(self, prepared: Prepared, message: Message) -> tuple[Rendered, str]:
@@ -103,7 +103,7 @@ class Colleague(Channel):
 			_user, language = self._reader(prepared, message)
 		except Unsendable:
 			language = message.recipient.language
-		return texts.render(prepared.texts, message, language)
+		return _read_by(prepared, message, language)
 
 	def _reader(self, prepared: Prepared, message: Message) -> tuple[str, str | None]:
 		"""Return the user who gets a message, and the language of that user. Raises Unsendable."""
@@ -185,6 +185,12 @@ class Notifications(Colleague):
 			"document_type": ledger.DOCTYPE,
 			"document_name": one["message"].rows[0],
 		}
+
+
+def _read_by(prepared: Prepared, message: Message, language: str | None) -> tuple[Rendered, str]:
+	"""Return a message as a colleague of this language reads it, and the language that it is in. Raises Unsendable."""
+	recipient = replace(message.recipient, language=language)
+	return of_action.render(prepared.texts, replace(message, recipient=recipient))
 
 
 def _enabled(users: set[str]) -> dict[str, str | None]:

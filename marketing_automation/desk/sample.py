@@ -12,8 +12,8 @@ from frappe.utils import getdate, validate_email_address
 from marketing_automation import recipes as cookbook
 from marketing_automation.channels.email import channel as email
 from marketing_automation.channels.email import queue as email_queue
-from marketing_automation.channels.email import templates
 from marketing_automation.channels.email.address import MOST_CHARACTERS
+from marketing_automation.channels.texts import templates
 from marketing_automation.engine import faults, recipients, rules
 from marketing_automation.engine.channel import Message, Unsendable, channel_for
 from marketing_automation.engine.language import in_language, of_the_site

@@ -56,7 +56,7 @@ def languages(recipe: dict) -> list[str]:
 
 
 def obstacle(recipe: dict) -> str | None:
-	"""Return why the session's user cannot use a recipe on this site, and what to do; None when they can. No query."""
+	"""Return why the session's user cannot use a recipe on this site, and what to do; None when they can."""
 	if recipe["source"] not in all_sources():
 		return _("This site has no {0}.").format(_(recipe["source"]))
 	fields = date_fields(recipe)

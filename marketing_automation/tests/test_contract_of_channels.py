@@ -11,7 +11,7 @@ import frappe
 from marketing_automation.channels import webhook
 from marketing_automation.channels.email import sender
 from marketing_automation.engine import channel as contract
-from marketing_automation.engine import closing, deliver, dispatch, ledger, settle
+from marketing_automation.engine import closing, deliver, dispatch, ledger, rules, settle
 from marketing_automation.engine.channel import Channel, Message, Rendered, action_types, channel_for
 from marketing_automation.engine.model import Recipient
 from marketing_automation.engine.settings import SETTINGS
@@ -80,21 +80,23 @@ class OfChannel:
 		return {row.status for row in self.ledger()}
 
 	def message(self) -> Message:
-		campaign = self.campaign()
-		(name,) = frappe.get_all("Lifecycle Action", {"campaign": campaign.name}, pluck="name")
-		action = frappe.get_doc("Lifecycle Action", name).as_dict()
+		(rule,) = rules.load([self.campaign().name])
+		(action,) = rule.actions
 		customer = self.customer()
 		factories.pin(customer, in_days(30))
 		with patch.object(deliver, "enqueue"):
 			self.run_night()
 		return Message(
 			key="a key",
-			campaign=campaign.as_dict(),
-			action=frappe._dict(action, templates={}),
+			campaign=rule.campaign,
+			action=action,
 			recipient=self.channel.addresses({customer})[customer],
 			company=factories.company(),
 			items=[
-				{"serial_no": "PIN-1", "item_code": "PIN", "item_name": "Pin", "expiry_date": in_days(30)}
+				{
+					**{"serial_no": "PIN-1", "item_code": "PIN", "item_name": "Pin"},
+					**{"expiry_date": in_days(30), "date": in_days(30)},
+				}
 			],
 			today=in_days(0),
 			rows=(self.ledger()[0].name,),

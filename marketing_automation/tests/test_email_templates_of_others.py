@@ -6,7 +6,7 @@ from frappe.model.rename_doc import rename_doc
 from frappe.permissions import add_permission, update_permission_property
 
 from marketing_automation import api, template_rights
-from marketing_automation.channels.email.templates import TemplateInvalid
+from marketing_automation.channels.texts.templates import TemplateInvalid
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
 

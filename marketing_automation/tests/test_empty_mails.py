@@ -3,7 +3,7 @@
 import frappe
 
 from marketing_automation import api
-from marketing_automation.channels.email import templates
+from marketing_automation.channels.texts import templates
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.factories import in_days

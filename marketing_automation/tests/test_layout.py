@@ -15,7 +15,8 @@ from frappe.utils import jinja_globals
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from marketing_automation.channels.email import layout, templates
+from marketing_automation.channels.email import layout
+from marketing_automation.channels.texts import templates
 from marketing_automation.tests.case import MarketingTestCase
 
 # Like the one that Frappe builds, with selectors that look at what else is there.

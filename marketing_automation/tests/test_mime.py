@@ -11,8 +11,9 @@ from frappe.utils import cstr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from marketing_automation.channels.email import mime, templates
+from marketing_automation.channels.email import mime
 from marketing_automation.channels.email import queue as email_queue
+from marketing_automation.channels.texts import templates
 from marketing_automation.tests.case import MarketingTestCase
 
 REFERENCE = "Lifecycle Campaign"

@@ -2,7 +2,7 @@
 
 import frappe
 
-from marketing_automation.engine import templates
+from marketing_automation.channels.texts import templates
 from marketing_automation.tests.case import MarketingTestCase
 
 # {what is written: what the refusal says, in English and in Spanish}

@@ -9,7 +9,7 @@ import frappe
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from marketing_automation.channels.email import template_syntax, templates
+from marketing_automation.channels.texts import template_syntax, templates
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.factories import in_days

@@ -7,7 +7,8 @@ from unittest.mock import patch
 import frappe
 
 from marketing_automation import recipes
-from marketing_automation.channels.email import layout, templates
+from marketing_automation.channels.email import layout
+from marketing_automation.channels.texts import templates
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, mail_parts
 from marketing_automation.tests.factories import in_days

@@ -2,7 +2,7 @@
 
 import frappe
 
-from marketing_automation.channels.email import templates
+from marketing_automation.channels.texts import templates
 from marketing_automation.desk import health
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, mail_parts, mail_subject

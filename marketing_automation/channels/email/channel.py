@@ -16,18 +16,17 @@ from frappe.core.utils import html2text
 from frappe.email.doctype.email_account.email_account import EmailAccount
 from frappe.email.email_body import get_formatted_html
 from frappe.email.queue import get_unsubscribe_message
-from frappe.utils import cint, now_datetime
+from frappe.utils import now_datetime
 
 from marketing_automation import unsubscribe
 from marketing_automation.channels.email import address as mailboxes
-from marketing_automation.channels.email import layout, mime, reach, sender, smtp_errors, templates
+from marketing_automation.channels.email import layout, mime, reach, sender, smtp_errors
 from marketing_automation.channels.email import queue as email_queue
+from marketing_automation.channels.texts import of_action, templates
 from marketing_automation.engine.channel import Message, Rendered, Unsendable
 from marketing_automation.engine.language import in_language
 from marketing_automation.engine.model import COMPLETED, FAILED, QUEUED, Reason, Recipient
 from marketing_automation.engine.names import ByName
-from marketing_automation.engine.rules import TRIGGER_FIELDS
-from marketing_automation.engine.schedule import AFTER
 
 REFERENCE_DOCTYPE = "Lifecycle Campaign"
 REACHES_CUSTOMER = True
@@ -99,118 +98,22 @@ def validate_sender(sender: str | None) -> None:
 		)
 
 
-def validate(action, campaign) -> None:
-	"""Throw when one of the action's Email Templates is missing or cannot be sent; show what is worth a look.
-
-	campaign: a document or dict, with combine_messages.
-	"""
-	if not action.email_template:
-		frappe.throw(
-			_("Choose an Email Template: it is the message that this action sends."),
-			frappe.MandatoryError,
-			title=_("Email Template Missing"),
-		)
-	languages = [row.language for row in action.translations]
-	if twice := {language for language in languages if languages.count(language) > 1}:
-		frappe.throw(
-			_("Two templates for the language {0}. Leave one.").format(", ".join(sorted(twice))),
-			title=_("Language Twice"),
-		)
-	trigger = frappe.db.get_value("Lifecycle Trigger", action.trigger, TRIGGER_FIELDS, as_dict=True)
-	after, words = trigger.trigger_type == AFTER, templates.words_of_trigger(trigger)
-	names = {action.email_template, *(row.email_template for row in action.translations)}
-	# A template that does not exist is found by Frappe's own check of links.
-	for doc in templates.documents(names):
-		validate_template(doc, cint(campaign.combine_messages), after, words)
-
-
-def validate_template(
-	doc, combines: bool = False, after: bool = False, words: templates.Words = templates.PINS
-) -> None:
-	"""Throw when an Email Template (document or dict) cannot be sent; show what is worth a look.
-
-	combines, after, words: of the campaigns and triggers that it is for, as in `templates.validate`.
-	"""
-	try:
-		warnings = templates.validate(doc, combines, after, words)
-	except templates.TemplateInvalid as e:
-		refuse(e)
-	if warnings:
-		frappe.msgprint(
-			"<br><br>".join(map(frappe.utils.escape_html, warnings)),
-			title=_("Look At The Message"),
-			indicator="orange",
-		)
-
-
-def refuse(error: templates.TemplateInvalid) -> None:
-	"""Throw what is wrong with an Email Template, as it is shown in the Desk."""
-	frappe.throw(
-		frappe.utils.escape_html(str(error)),
-		templates.TemplateInvalid,
-		title=_("Email Template Cannot Be Sent"),
-	)
-
-
-def problems(actions: list[dict]) -> list[tuple[str, str]]:
-	"""Return (campaign, what is wrong with one of its Email Templates). 1 query.
-
-	actions: dicts of campaign, combine_messages, email_template and translation, another one, or None, and what
-	their trigger is about.
-	"""
-	named = [
-		(action, name) for action in actions for name in (action.email_template, action.translation) if name
-	]
-	stored = {row.name: row for row in templates.documents({name for _action, name in named})}
-	found = {}
-	for action, name in named:
-		if name in stored:
-			row = stored[name]
-			content = (row.name, row.subject, row.use_html, row.response, row.response_html)
-			words = templates.words_of_trigger(action)
-			error = _error(*content, cint(action.combine_messages), words, frappe.local.lang)
-		else:
-			error = _("The Email Template {0} does not exist.").format(name)
-		if error:
-			found[action.campaign, error] = True
-	return list(found)
-
-
-# The bar asks on each screen, and trying a template takes some milliseconds.
-@functools.lru_cache(maxsize=256)
-def _error(
-	name, subject, use_html, response, response_html, combines: int, words: tuple, language: str
-) -> str | None:
-	doc = frappe._dict(
-		name=name, subject=subject, use_html=use_html, response=response, response_html=response_html
-	)
-	try:
-		templates.validate(doc, combines, words=words)
-	except templates.TemplateInvalid as e:
-		return str(e)
-	return None
+# What is said of a text is the same whatever it leaves by.
+validate = of_action.validate
+problems = of_action.problems
 
 
 @dataclasses.dataclass
 class Prepared:
-	"""What a batch shares: its templates {(name, words): Template, or the error that it has}, the words of each action
-	by its name, and {sender: Email Account}."""
+	"""What a batch shares: its texts, and {sender: Email Account}."""
 
-	templates: dict
-	words: dict
+	texts: of_action.Texts
 	accounts: dict = dataclasses.field(default_factory=dict)
 
 
 def prepare(actions: list[dict]) -> Prepared:
 	"""Return every template of the actions, compiled. 1 query."""
-	words = {action.name: templates.words_of_trigger(action.about) for action in actions}
-	uses = {
-		(name, words[action.name])
-		for action in actions
-		for name in (action.email_template, *action.templates.values())
-		if name
-	}
-	return Prepared(templates.load_for(uses), words)
+	return Prepared(of_action.load(actions))
 
 
 def compose(prepared: Prepared, message: Message) -> dict:
@@ -218,7 +121,7 @@ def compose(prepared: Prepared, message: Message) -> dict:
 
 	Makes no queries but for the first mail of a sender or of a template.
 	"""
-	template, language = _template(prepared, message)
+	template, language = of_action.template_of(prepared.texts, message)
 	sender = message.campaign.sender or None
 	if sender not in prepared.accounts:
 		prepared.accounts[sender] = email_queue.account_for(sender, REFERENCE_DOCTYPE)
@@ -251,17 +154,10 @@ def compose(prepared: Prepared, message: Message) -> dict:
 
 def render(prepared: Prepared, message: Message) -> tuple[Rendered, str]:
 	"""Return subject and body as they read, without the frame of a mail, and their language. Raises Unsendable."""
-	template, language = _template(prepared, message)
-	try:
-		mail = templates.render(template, _values(message), language)
-		templates.check_says(template, mail.subject, mail.body)
-	except templates.TemplateInvalid as e:
-		raise Unsendable(Reason.TEMPLATE_ERROR, str(e)) from e
-	body = templates.in_direction(mail.body, template, message.action, language)
-	return dataclasses.replace(mail, body=body), language
+	return of_action.render(prepared.texts, message)
 
 
-def as_read(mail: templates.Rendered) -> tuple[str, str]:
+def as_read(mail: Rendered) -> tuple[str, str]:
 	"""Return a rendered mail in the site's frame, as HTML and as plain text, in the session's language.
 
 	Where its link to unsubscribe leads is the customer's own: the text has dots there. At most 3 queries.
@@ -272,31 +168,9 @@ def as_read(mail: templates.Rendered) -> tuple[str, str]:
 	return framed, email_queue.without_table_lines(text)
 
 
-def _template(prepared: Prepared, message: Message) -> tuple[templates.Template, str]:
-	"""Return the template for a message's reader, and the language of the message. Raises Unsendable."""
-	name = templates.template_for(message.action, message.recipient.language)
-	template = prepared.templates.get((name, prepared.words[message.action.name]))
-	if not isinstance(template, templates.Template):
-		raise Unsendable(Reason.TEMPLATE_ERROR, template or _("The action has no Email Template."))
-	return template, templates.language_of(message.action, message.recipient.language)
-
-
-def _values(message: Message) -> dict:
-	return templates.context(
-		{
-			"customer": message.recipient.customer,
-			"customer_name": message.recipient.customer_name,
-			"company": message.company,
-			"campaign": message.campaign.name,
-		},
-		message.items,
-		message.today,
-	)
-
-
 def _parts(template: templates.Template, account: EmailAccount, message: Message, language: str) -> dict:
 	"""Return the subject, and the finished HTML and text, or the message that Frappe makes them of."""
-	values = templates.for_reader(_values(message), language)
+	values = templates.for_reader(of_action.values(message), language)
 	(subject,) = templates.fill(template, [template.subject], values)
 	subject, body = templates.one_line(subject), None
 	if not template.says:

@@ -15,7 +15,7 @@ from frappe.core.utils import html2text
 from frappe.email.email_body import get_formatted_html
 from jinja2 import nodes
 
-from marketing_automation.channels.email.templates import (
+from marketing_automation.channels.texts.templates import (
 	BODY,
 	SUBJECT,
 	Template,

@@ -18,7 +18,7 @@ from frappe.utils import cint, expand_relative_urls
 
 from marketing_automation.channels.email import mime
 from marketing_automation.channels.email.address import MOST_CHARACTERS, mailbox
-from marketing_automation.channels.email.templates import without_embeds
+from marketing_automation.channels.texts.templates import without_embeds
 
 DOCTYPE = "Email Queue"
 RECIPIENT = "Email Queue Recipient"

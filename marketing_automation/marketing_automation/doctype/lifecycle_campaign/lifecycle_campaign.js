@@ -20,14 +20,17 @@ frappe.ui.form.on("Lifecycle Campaign", {
 				),
 			(xhr) => describe(ma.escape(ma.trouble(xhr).title))
 		);
-		ma.ask("goals").then((goals) => {
-			frm.lifecycle_goals = goals;
-			// One whose app is gone stays to be seen, and to be replaced.
-			const known = goals.map((goal) => goal.value);
-			const gone = frm.doc.goal && !known.includes(frm.doc.goal) ? [frm.doc.goal] : [];
-			frm.set_df_property("goal", "options", ["", ...goals, ...gone]);
-			frm.trigger("show_goal");
-		});
+		ma.ask("goals").then(
+			(goals) => {
+				frm.lifecycle_goals = goals;
+				// One whose app is gone stays to be seen, and to be replaced.
+				const known = goals.map((goal) => goal.value);
+				const gone = frm.doc.goal && !known.includes(frm.doc.goal) ? [frm.doc.goal] : [];
+				frm.set_df_property("goal", "options", ["", ...goals, ...gone]);
+				frm.trigger("show_goal");
+			},
+			(xhr) => frm.set_df_property("goal", "description", ma.escape(ma.trouble(xhr).title))
+		);
 	},
 
 	goal(frm) {

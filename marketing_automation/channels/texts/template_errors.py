@@ -7,7 +7,7 @@ import re
 
 from frappe import _
 
-from marketing_automation.channels.email import template_syntax
+from marketing_automation.channels.texts import template_syntax
 
 QUOTES = "“”„‟‘’‚‛«»‹›`´"
 WORDS = {"&": "and", "|": "or", "!": "not"}

@@ -22,8 +22,8 @@ from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from marketing_automation import erpnext_schema
-from marketing_automation.channels.email import template_errors, template_syntax, template_text
-from marketing_automation.channels.email.template_syntax import Amount, Refused
+from marketing_automation.channels.texts import template_errors, template_syntax, template_text
+from marketing_automation.channels.texts.template_syntax import Amount, Refused
 from marketing_automation.engine.channel import Rendered
 from marketing_automation.engine.language import CODE, of_the_site
 from marketing_automation.engine.source import Variable, all_sources
