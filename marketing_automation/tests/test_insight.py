@@ -194,7 +194,10 @@ class TestWhy(MarketingTestCase):
 		factories.campaign({"days_offset": 39}, active=False)
 		on = factories.campaign({"days_offset": 30})
 		self.assertEqual(
-			[(step["campaign"] == on.name, step["state"]) for step in api.why_reference("Serial No", pin)["steps"]],
+			[
+				(step["campaign"] == on.name, step["state"])
+				for step in api.why_reference("Serial No", pin)["steps"]
+			],
 			[(True, "Coming"), (False, "Withheld")],
 		)
 
