@@ -123,7 +123,7 @@ marketing_automation.recipes = {
 			Object.entries(groups)
 				.map(
 					([group, recipes]) =>
-						`<h6 class="lifecycle-recipe-group">${escape(group)}</h6>${recipes
+						`<h5 class="lifecycle-recipe-group">${escape(group)}</h5>${recipes
 							.map((r) => this.card(r))
 							.join("")}`
 				)
