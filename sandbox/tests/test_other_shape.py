@@ -23,6 +23,7 @@ FILES = (
 	"test_old_sales.py",
 	"test_owner_by_sale.py",
 	"test_preview.py",
+	"test_recipes_of_every_kind.py",
 	"test_renewal.py",
 	"test_reports.py",
 	"test_scale.py",
