@@ -131,7 +131,9 @@ class OfEveryKind(MarketingTestCase):
 
 	def begin_anew(self) -> None:
 		self._reset()
-		frappe.db.set_value("Customer", {BIRTHDAY: [">", "1900-01-01"]}, BIRTHDAY, None, update_modified=False)
+		frappe.db.set_value(
+			"Customer", {BIRTHDAY: [">", "1900-01-01"]}, BIRTHDAY, None, update_modified=False
+		)
 
 	def activate(self, campaign: str) -> None:
 		frappe.get_doc("Lifecycle Campaign", campaign).update({"is_active": 1}).save()
