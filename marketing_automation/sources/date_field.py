@@ -957,7 +957,7 @@ class DateSource(Source):
 			return [of_all]
 		spec = self.spec_of(trigger)
 		found = [Variable(spec.reference, _(spec.doctype), f"{spec.doctype.upper().replace(' ', '-')}-0001")]
-		for df in self.date_fields(spec):
+		for df in self.dates_said(spec, trigger):
 			found.append(Variable(df.fieldname, _(df.label), None, "date"))
 		found.append(of_all)
 		if spec.item:
@@ -974,6 +974,15 @@ class DateSource(Source):
 		names = set(COMMON)
 		return [v for v in found if not (v.name in names or names.add(v.name))]
 
+	def dates_said(self, spec: Spec, trigger) -> list:
+		"""Return the DocFields of the dates that templates can say: those that everybody who reads the DocType may read, and
+		the trigger's own."""
+		return [
+			df
+			for df in self.date_fields(spec)
+			if not df.permlevel or df.fieldname == trigger.get("date_field")
+		]
+
 	def values(self, events: list[DueEvent]) -> list[dict]:
 		"""Return the values of each event's variables, in the same order. For each DocType 1 query, and 1 of Item."""
 		found: list[dict] = [{}] * len(events)
@@ -986,8 +995,11 @@ class DateSource(Source):
 			for index in indexes:
 				event = events[index]
 				row = rows.get(event.reference_name) or {}
+				trigger = event.rule.trigger
 				dates = {
-					df.fieldname: row.get(df.fieldname) for df in self.date_fields(spec) if not spec.child
+					df.fieldname: row.get(df.fieldname)
+					for df in self.dates_said(spec, trigger)
+					if not spec.child
 				}
 				name = {} if spec.reference in COMMON else {spec.reference: event.reference_name}
 				made = {
@@ -995,13 +1007,13 @@ class DateSource(Source):
 					**{name: getdate(value) if value else None for name, value in dates.items()},
 					**{given[0]: self.value_of(spec, given, row) for given in self.variables_of(spec)},
 					"date": event.occurrence,
-					event.rule.trigger.date_field: event.occurrence,
+					trigger.date_field: event.occurrence,
 				}
 				if spec.item:
 					made["item_code"] = event.item_code
 					made["item_name"] = items.get(event.item_code) or event.item_code
 				if spec.yearly:
-					base = dates.get(event.rule.trigger.date_field)
+					base = dates.get(trigger.date_field)
 					made["years"] = (
 						event.occurrence.year - getdate(base).year if base and event.occurrence else 0
 					)

@@ -168,6 +168,13 @@ class TestOtherDocTypes(MarketingTestCase):
 		names = [variable["name"] for variable in api.variables(trigger=trigger.name)]
 		self.assertIn("topic", names)
 		self.assertNotIn("margin", names)
+		self.assertNotIn("secret_day", names)
+		ticket = self.ticket(customer=self.ana, secret_day=in_days(3))
+		(rule,) = [one for one in rules.load([campaign], False) if one.trigger.name == trigger.name]
+		source = source_for(rule.trigger)
+		(values,) = source.values(source.about([rule], [ticket]))
+		self.assertEqual((values["topic"], values["visit_on"]), ("Boiler", in_days(7)))
+		self.assertNotIn("secret_day", values)
 
 	def test_a_doctype_that_a_marketer_may_not_read_is_none_of_theirs(self):
 		stranger = factories.user("Marketing Manager")
