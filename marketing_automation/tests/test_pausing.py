@@ -74,9 +74,7 @@ class TestActivating(MarketingTestCase):
 			self.assertEqual(str(found["night"]), "2027-03-11")
 			self.assertEqual({row["reference_name"] for row in found["rows"]}, {today, tomorrow})
 		with self.at("2027-03-10 00:30:00"):
-			self.assertEqual(
-				str(previews.of_activation(campaign.name, Visibility())["night"]), "2027-03-10"
-			)
+			self.assertEqual(str(previews.of_activation(campaign.name, Visibility())["night"]), "2027-03-10")
 
 	def test_the_night_then_does_what_was_said(self):
 		campaign = factories.campaign(active=False, combine_messages=1)
