@@ -241,6 +241,20 @@ class TestOpenOnes(DatesTestCase):
 				name = factories.sales_order(self.ana, in_days(7)).name
 				self.gone_when("Sales Order", name, status=status)
 
+	def test_an_order_that_a_delivery_note_has_delivered_in_full(self):
+		if not factories.real_erpnext():
+			self.skipTest("The stand-in notes no deliveries on orders.")
+		from erpnext.selling.doctype.sales_order.sales_order import make_delivery_note
+
+		order = factories.sales_order(self.ana, in_days(7))
+		rule = self.rule("Sales Order")
+		self.assertEqual(self.due(rule), [order.name])
+		note = make_delivery_note(order.name)
+		note.flags.ignore_permissions = True
+		note.submit()
+		self.assertEqual(frappe.db.get_value("Sales Order", order.name, "status"), "To Bill")
+		self.assertEqual(self.due(rule), [])
+
 	def test_of_an_order_that_was_delivered_one_can_ask_afterwards(self):
 		delivered = []
 		for status in ("To Bill", "Completed"):
