@@ -236,7 +236,7 @@ class TestOpenOnes(DatesTestCase):
 		self.gone_when("Sales Invoice", name, is_return=1)
 
 	def test_an_order_that_is_closed_or_on_hold_and_one_that_is_delivered_already(self):
-		for status in ("Closed", "On Hold", "Completed"):
+		for status in ("Closed", "On Hold", "To Bill", "Completed"):
 			with self.subTest(status):
 				name = factories.sales_order(self.ana, in_days(7)).name
 				self.gone_when("Sales Order", name, status=status)
@@ -244,6 +244,20 @@ class TestOpenOnes(DatesTestCase):
 	def test_an_order_that_is_delivered_before_its_bill(self):
 		name = factories.sales_order(self.ana, in_days(7)).name
 		self.gone_when("Sales Order", name, status="To Bill", delivery_status="Fully Delivered")
+
+	def test_an_order_that_a_delivery_note_has_delivered_in_full(self):
+		if not factories.real_erpnext():
+			self.skipTest("The stand-in notes no deliveries on orders.")
+		from erpnext.selling.doctype.sales_order.sales_order import make_delivery_note
+
+		order = factories.sales_order(self.ana, in_days(7))
+		rule = self.rule("Sales Order")
+		self.assertEqual(self.due(rule), [order.name])
+		note = make_delivery_note(order.name)
+		note.flags.ignore_permissions = True
+		note.submit()
+		self.assertEqual(frappe.db.get_value("Sales Order", order.name, "status"), "To Bill")
+		self.assertEqual(self.due(rule), [])
 
 	def test_of_an_order_that_was_delivered_one_can_ask_afterwards(self):
 		name = factories.sales_order(self.ana, in_days(-3)).name
@@ -294,7 +308,6 @@ class TestOpenOnes(DatesTestCase):
 			"Maintenance Schedule Detail", {"parent": name}, "completion_status", "Fully Completed"
 		)
 		self.assertEqual(self.due(rule), [])
-
 
 	def test_of_two_visits_on_a_day_the_one_that_is_still_open_is_announced(self):
 		name = factories.maintenance_schedule(self.ana, in_days(7), in_days(7)).name
