@@ -141,9 +141,9 @@ def all_sources() -> dict[str, Source]:
 def is_shown(doctype: str) -> bool:
 	"""Say whether the session's user may see what is of a DocType: of those that a source is always about every marketer,
 	of any other whoever may read all of it."""
-	return any(
-		doctype in source.reference_doctypes() for source in all_sources().values()
-	) or may_read_all(doctype)
+	return any(doctype in source.reference_doctypes() for source in all_sources().values()) or may_read_all(
+		doctype
+	)
 
 
 def source_for(trigger) -> Source:

@@ -245,6 +245,20 @@ class TestOpenOnes(DatesTestCase):
 		name = factories.sales_order(self.ana, in_days(7)).name
 		self.gone_when("Sales Order", name, status="To Bill", delivery_status="Fully Delivered")
 
+	def test_an_order_that_a_delivery_note_has_delivered_in_full(self):
+		if not factories.real_erpnext():
+			self.skipTest("The stand-in notes no deliveries on orders.")
+		from erpnext.selling.doctype.sales_order.sales_order import make_delivery_note
+
+		order = factories.sales_order(self.ana, in_days(7))
+		rule = self.rule("Sales Order")
+		self.assertEqual(self.due(rule), [order.name])
+		note = make_delivery_note(order.name)
+		note.flags.ignore_permissions = True
+		note.submit()
+		self.assertEqual(frappe.db.get_value("Sales Order", order.name, "status"), "To Bill")
+		self.assertEqual(self.due(rule), [])
+
 	def test_of_an_order_that_was_delivered_one_can_ask_afterwards(self):
 		name = factories.sales_order(self.ana, in_days(-3)).name
 		delivered = {"status": "Completed", "delivery_status": "Fully Delivered"}
@@ -294,7 +308,6 @@ class TestOpenOnes(DatesTestCase):
 			"Maintenance Schedule Detail", {"parent": name}, "completion_status", "Fully Completed"
 		)
 		self.assertEqual(self.due(rule), [])
-
 
 	def test_of_two_visits_on_a_day_the_one_that_is_still_open_is_announced(self):
 		name = factories.maintenance_schedule(self.ana, in_days(7), in_days(7)).name

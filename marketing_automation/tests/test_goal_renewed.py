@@ -30,6 +30,8 @@ class RenewalTestCase(MarketingTestCase):
 		"""Return serial numbers that a customer bought in one sale, `posted` days ago, and that expire in so many days."""
 		names = factories.received(count, sale.pop("item_code", None))
 		doc = factories.sold(customer or self.customer, names, **sale)
+		# To cancel a sale, ERPNext goes through those before it.
+		factories.books_since(factories.in_days(-posted))
 		doc.db_set("posting_date", factories.in_days(-posted), update_modified=False)
 		factories.expire(names, factories.in_days(expires))
 		self.sale = doc
@@ -138,7 +140,9 @@ class TestTheCustomerHasTheNextOne(RenewalTestCase):
 	def test_a_sale_of_another_company_counts_for_who_has_the_next_pin_has_it(self):
 		pin = self.pin()
 		renewal = self.next_pin()
-		other = factories.second_company()
+		other, own = factories.second_company(), self.sale.company
+		# Later cancellations go through the books of this sale.
+		self.addCleanup(self.sale.db_set, "company", own, update_modified=False, commit=True)
 		self.sale.db_set("company", other, update_modified=False)
 		frappe.db.set_value("Serial No", renewal, "company", other, update_modified=False)
 		self.campaign(company=factories.company())
@@ -588,12 +592,14 @@ class TestWhatItCosts(RenewalTestCase):
 	def test_a_campaign_without_a_goal_asks_nothing(self):
 		self.pin()
 		self.next_pin()
-		self.campaign(goal=None)
+		asked = []
+		for campaign in (self.campaign(goal=None), self.campaign()):
+			with statements() as seen:
+				self.plan(campaign.name)
+			# A sale may be read for whose a pin is; only a goal leaves returns out.
+			asked.append(any("tabSales Invoice" in query and "`is_return`=0" in query for query in seen))
 
-		with statements() as seen:
-			self.plan()
-
-		self.assertEqual([query for query in seen if "tabSales Invoice" in query], [])
+		self.assertEqual(asked, [False, True])
 
 	def test_the_queries_are_as_many_for_one_pin_as_for_many(self):
 		for _ in range(2):
