@@ -143,6 +143,7 @@ def _looked_at(
 	began, complete = time.monotonic(), True
 	counts = Counter(due=0, send=0, skip=0, fail=0, known=0)
 	reasons, sends, products, written_to = Counter(), defaultdict(set), set(), defaultdict(set)
+	read = overlap.reaching()
 	by_outcome = {"send": [], "fail": [], "skip": [], "known": []}
 	for page in _judged(windows, night, visible, broken, unplanned):
 		for message, key, log in page:
@@ -154,7 +155,8 @@ def _looked_at(
 			if outcome == "send":
 				send = _send(message) if message.campaign.combine_messages else key
 				sends[message.action.action_type].add(send)
-				written_to[message.recipient.customer].add(message.campaign.name)
+				if message.action.action_type in read:
+					written_to[message.recipient.customer].add(message.campaign.name)
 				products.add((message.event.reference_doctype, message.event.reference_name))
 			if len(by_outcome[outcome]) < most:
 				by_outcome[outcome].append(_row(message, log, outcome))

@@ -15,6 +15,7 @@ from frappe import _
 from frappe.utils import getdate
 
 from marketing_automation.engine import faults, ledger, long_lists, plan, recipients, rules, schedule
+from marketing_automation.engine.channel import action_types, channel_for
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.model import COMPLETED, PENDING, QUEUED, DueEvent, Rule
@@ -29,12 +30,22 @@ EXAMPLES = 3
 HEARD = (PENDING, QUEUED, COMPLETED)
 
 
+def reaching() -> set[str]:
+	"""Return the action types whose messages customers read: a ToDo about a customer is no message to them. No query."""
+	return {
+		action_type
+		for action_type in action_types()
+		# One that does not load sends nothing.
+		if not faults.attempted(channel_for, action_type) and channel_for(action_type).REACHES_CUSTOMER
+	}
+
+
 def find(
 	written_to: dict[str, set[str]], day: date, until: float = float("inf"), last: date | None = None
 ) -> tuple[list[dict], bool]:
 	"""Return who hears from another active campaign within DAYS before or after, and whether that is all of it.
 
-	written_to: {customer: the campaigns that write to them on `day`, or from then to `last`}.
+	written_to: {customer: the campaigns that write to them on `day`, or from then to `last`}; by channels that are `reaching`.
 	until: the moment (time.monotonic) after which no more is looked at.
 	Returns [{"campaign", "customers", "examples"}], most customers first: the other campaign, of those that the
 	session's user may see; how many hear from it; the names of some. Queries: at most 12, and for each 5,000 serial
@@ -50,8 +61,8 @@ def find(
 		return [], True
 	first = schedule.shifted(day, -DAYS) or date.min
 	last = schedule.shifted(last or day, DAYS) or date.max
-	heard, complete, today = defaultdict(set), True, getdate()
-	for campaign, customer in _heard(others, set(written_to), first, min(last, today)):
+	heard, complete, today, read = defaultdict(set), True, getdate(), reaching()
+	for campaign, customer in _heard(others, set(written_to), first, min(last, today), read):
 		heard[campaign].add(customer)
 	for events in _to_come(others, first, last):
 		if time.monotonic() > until:
@@ -65,7 +76,8 @@ def find(
 		]
 		written = _written([event for event, _customer in due if event.night <= today])
 		for event, customer in due:
-			if any(_key(action.name, event) not in written for action in event.rule.actions):
+			actions = [action for action in event.rule.actions if action.action_type in read]
+			if any(_key(action.name, event) not in written for action in actions):
 				heard[event.rule.campaign.name].add(customer)
 	twice = {
 		campaign: {customer for customer in customers if written_to[customer] - {campaign}}
@@ -78,10 +90,13 @@ def of_campaign(campaign: str) -> list[dict]:
 	"""Return as `find` who of those that a campaign would write to in the next DAYS days hears from another too."""
 	today = getdate()
 	last = schedule.shifted(today, DAYS) or date.max
-	written_to = defaultdict(set)
+	written_to, read = defaultdict(set), reaching()
 	loaded = rules.load([campaign], active_only=False)
 	loaded = [
-		rule for rule in loaded if rule.trigger.enabled and any(action.enabled for action in rule.actions)
+		rule
+		for rule in loaded
+		if rule.trigger.enabled
+		and any(action.enabled and action.action_type in read for action in rule.actions)
 	]
 	windows = [(rule, plan.within(rule, today, last)) for rule in faults.sound(loaded, Faults())]
 	for events in faults.stream([(rule, window) for rule, window in windows if window], Faults()):
@@ -124,15 +139,17 @@ def note(run: str) -> None:
 		f"""with mine as (
 			select distinct customer, campaign from `tab{ledger.DOCTYPE}`
 			where run = %(run)s and status in %(heard)s and customer is not null and customer != ''
+				and channel in %(reaching)s
 		)
 		select other.campaign, count(distinct other.customer),
 			group_concat(distinct other.customer order by other.customer separator '\\n' limit {EXAMPLES})
 		from mine join `tab{ledger.DOCTYPE}` other
 			on other.customer = mine.customer and other.campaign != mine.campaign
 		where other.due_on between %(first)s and %(night)s and other.status in %(heard)s
+			and other.channel in %(reaching)s
 		group by other.campaign
 		order by 2 desc, 1""",
-		{"run": run, "heard": HEARD, "first": first, "night": night},
+		{"run": run, "heard": HEARD, "first": first, "night": night, "reaching": tuple(reaching()) or ("",)},
 	)
 	examples = {campaign: some.split("\n") for campaign, _count, some in rows}
 	names = _names({customer for some in examples.values() for customer in some})
@@ -168,8 +185,11 @@ def _campaigns_since(first: date) -> set[str]:
 	)
 
 
-def _heard(campaigns: set[str], customers: set[str], first: date, last: date) -> list[tuple[str, str]]:
-	"""Return (campaign, customer) of what the ledger has of these between two nights. 1 query, by the customers."""
+def _heard(
+	campaigns: set[str], customers: set[str], first: date, last: date, read: set[str]
+) -> list[tuple[str, str]]:
+	"""Return (campaign, customer) of what the ledger has of these between two nights, by the channels `read`. 1 query, by
+	the customers."""
 	if first > last:
 		return []
 	log = frappe.qb.DocType(ledger.DOCTYPE)
@@ -182,6 +202,7 @@ def _heard(campaigns: set[str], customers: set[str], first: date, last: date) ->
 		.where(log.due_on >= first)
 		.where(log.due_on <= last)
 		.where(log.status.isin(HEARD))
+		.where(log.channel.isin(sorted(read) or [""]))
 	)
 	return long_lists.run(query, customers=sorted(customers), campaigns=sorted(campaigns))
 

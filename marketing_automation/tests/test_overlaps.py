@@ -88,6 +88,26 @@ class TestOverlaps(MarketingTestCase):
 		with self.at(f"{in_days(3)} 09:00"):
 			self.assertEqual(api.run_preview(self.renewal.name)["overlaps"], [])
 
+	def test_what_colleagues_are_to_do_is_nothing_that_a_customer_hears(self):
+		other = self.other()
+		trigger = frappe.db.get_value("Lifecycle Trigger", {"campaign": other.name})
+		template = factories.usual_template()
+		call = {"action_type": "Create ToDo", "assign_to": "User", "user": "Administrator"}
+		factories.action(trigger, template, **call)
+		for mail in frappe.get_all("Lifecycle Action", {"trigger": trigger, "action_type": "Send Email"}):
+			frappe.db.set_value("Lifecycle Action", mail.name, "enabled", 0)
+		frappe.db.commit()
+		self.due(self.ana, 0, 0)
+		for campaign in (self.renewal.name, other.name):
+			self.assertEqual(api.preview(campaign)["overlaps"], [])
+			self.assertEqual(overlap.of_campaign(campaign), [])
+		self.run_night()
+		self.assertEqual(
+			sorted((row.channel, row.status) for row in self.ledger()),
+			[("Create ToDo", "Completed"), ("Send Email", "Queued")],
+		)
+		self.assertEqual(frappe.get_all("Lifecycle Run", pluck="overlaps"), [None])
+
 	def test_campaigns_that_do_not_send_are_not_named(self):
 		self.due(self.ana, 0, 0)
 		self.other(active=False)
