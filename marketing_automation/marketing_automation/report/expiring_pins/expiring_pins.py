@@ -23,13 +23,16 @@ def execute(filters: dict | None = None):
 	first = asked(filters.from_date)
 	last = asked(filters.to_date or shifted(first, DEFAULT_DAYS) or date.max)
 	of = frappe._dict(source=filters.source or DEFAULT_SOURCE, date_field=filters.date_field)
-	offered = [found["value"] for found in source_for(of).offers(of)["date_fields"]]
+	offered = {found["value"]: found["label"] for found in source_for(of).offers(of)["date_fields"]}
 	of.date_field = of.date_field or next(iter(offered), None)
 	if of.date_field not in offered:
 		frappe.throw(
-			_("{0} is not a date field of {1}.").format(
-				frappe.utils.escape_html(of.date_field or ""), frappe.utils.escape_html(_(of.source))
-			)
+			_("{0} is not a date field of {1}. Choose one of: {2}.").format(
+				frappe.bold(frappe.utils.escape_html(of.date_field or "")),
+				frappe.utils.escape_html(_(of.source)),
+				", ".join(offered.values()) or "–",
+			),
+			title=_("Unknown Date Field"),
 		)
 	if last < first:
 		frappe.throw(_("The period ends before it starts. Choose another To Date."))
