@@ -16,7 +16,7 @@ IN_SCRIPTS = re.compile(r"""__\(\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`)""")
 PLACEHOLDER = re.compile(r"\{(\d*)\}")
 # A word that other screens have, too, is ours only in this context.
 CONTEXT = "Lifecycle"
-IN_CONTEXT = re.compile(r"""__\(\s*("(?:[^"\\]|\\.)*"),\s*null,\s*"([^"]+)"\s*\)""")
+IN_CONTEXT = re.compile(r"""__\(\s*("(?:[^"\\]|\\.)*"),\s*(?:null|\[[^\]]*\]),\s*"([^"]+)"\s*\)""")
 # Words of Frappe's that it has in Spanish itself.
 FRAPPES = {"Cancel"}
 # Names of what is no document, and values that nobody reads.
@@ -48,7 +48,7 @@ def words_of_scripts() -> set[str]:
 
 
 def words_in_context() -> set[tuple[str, str]]:
-	"""Return {(text, context)} of what stands in _(..., context="...") and __(..., null, "...")."""
+	"""Return {(text, context)} of what stands in _(..., context="...") and __(..., null or [...], "...")."""
 	found = set()
 	for path in APP.rglob("*.js"):
 		for word, context in IN_CONTEXT.findall(path.read_text(encoding="utf-8")):
