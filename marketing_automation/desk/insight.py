@@ -38,7 +38,7 @@ from marketing_automation.engine.model import (
 	Rule,
 )
 from marketing_automation.engine.names import folded, same
-from marketing_automation.engine.schedule import Window
+from marketing_automation.engine.schedule import ON, Window
 from marketing_automation.engine.settings import limit
 from marketing_automation.engine.source import all_sources, is_shown, source_for
 from marketing_automation.engine.visibility import Visibility
@@ -56,14 +56,15 @@ WITHHELD = "Withheld"
 def journey(campaign: str, visible: Visibility) -> list[dict]:
 	"""Return the campaign's triggers in the order in which a customer meets them, with live numbers.
 
-	Each: its fields, `day` (counted from the expiry; None where that cannot be said), `problem` (what is wrong with it, or
+	Each: its fields, `day` (counted from the date that it is about; None where that cannot be said), `timing` and
+	`day_itself` (its source's words for when, and for the date itself; None with a source that cannot say), `problem` (what is wrong with it, or
 	None), and `actions`, each with its fields, `counts` ({status: rows in the ledger}) and `coming` (due in the next
 	DAYS_AHEAD days, if the campaign is active). Queries: 14, and three for each trigger with filters.
 	"""
 	loaded = rules.load([campaign], active_only=False)
 	broken = Faults()
 	faults.sound(loaded, broken)
-	days = _days(loaded, broken)
+	days, timings = _days(loaded, broken), _timings(loaded, broken)
 	counts = _counts([action.name for rule in loaded for action in rule.actions], visible)
 	ahead = forecast.of_campaigns([campaign], getdate(), DAYS_AHEAD, visible, active_only=False)
 	coming = {row["action"]: row["total"] for row in ahead["actions"]}
@@ -82,6 +83,8 @@ def journey(campaign: str, visible: Visibility) -> list[dict]:
 				)
 			},
 			"day": days.get(rule.trigger.name),
+			"timing": timings.get(rule.trigger.name, {}).get(rule.trigger.trigger_type),
+			"day_itself": timings.get(rule.trigger.name, {}).get(ON),
 			"problem": broken[rule.trigger.name].problem if rule.trigger.name in broken else None,
 			"actions": [
 				{
@@ -100,6 +103,19 @@ def journey(campaign: str, visible: Visibility) -> list[dict]:
 		for rule in loaded
 	]
 	return sorted(triggers, key=lambda t: (t["day"] is None, t["day"], t["trigger_name"]))
+
+
+def _timings(loaded: list[Rule], broken: Faults) -> dict[str, dict[str, str]]:
+	"""Return each trigger's words for Before, On and After, without those whose source cannot say. No query."""
+	return {
+		rule.trigger.name: words
+		for entries, answer in faults.answers(
+			lambda source, some: [source.timing(rule.trigger) for (rule,) in some],
+			[(rule,) for rule in loaded],
+			broken,
+		)
+		for (rule,), words in zip(entries, answer, strict=True)
+	}
 
 
 def _days(loaded: list[Rule], broken: Faults) -> dict[str, int]:

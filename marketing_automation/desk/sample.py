@@ -203,8 +203,9 @@ def wanted(action: str) -> str:
 
 
 def reference_doctype(action: str) -> str | None:
-	"""Return the DocType of what an action's messages are about. 5 queries."""
-	rule, _action = rule_of(action)
+	"""Return the DocType of what an action's messages are about. 7 queries, and those of the source's `validate`."""
+	rule, found = rule_of(action)
+	faults.refuse(replace(rule, actions=(found,)), _("Cannot Be Shown"))
 	return source_for(rule.trigger).reference_doctype(rule.trigger)
 
 

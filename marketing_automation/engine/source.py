@@ -13,7 +13,7 @@ from frappe import _
 
 from marketing_automation.engine.model import DueEvent, Rule
 from marketing_automation.engine.schedule import AFTER, BEFORE, ON, Window
-from marketing_automation.engine.visibility import Visibility
+from marketing_automation.engine.visibility import Visibility, may_read_all
 
 # What every template has, whatever its message is about; a source has no variable of these names.
 COMMON = ("customer_name", "customer", "company", "campaign", "items", "pins", "days_left", "days_since")
@@ -140,9 +140,9 @@ def all_sources() -> dict[str, Source]:
 
 def is_shown(doctype: str) -> bool:
 	"""Say whether the session's user may see what is of a DocType: of those that a source is always about every marketer,
-	of any other whoever may read it."""
-	return any(doctype in source.reference_doctypes() for source in all_sources().values()) or bool(
-		frappe.has_permission(doctype, "read")
+	of any other whoever may read all of it."""
+	return any(doctype in source.reference_doctypes() for source in all_sources().values()) or may_read_all(
+		doctype
 	)
 
 

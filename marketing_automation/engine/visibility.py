@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import frappe
 from frappe.permissions import get_allowed_docs_for_doctype, get_user_permissions
+from frappe.utils import cint
 
 from marketing_automation.engine.ledger import DOCTYPE
 from marketing_automation.engine.names import same
@@ -19,6 +20,24 @@ FIELDS = {"company": "Company", "customer": "Customer", "item_code": "Item"}
 UNDIVIDED = {"customer", "item_code"}
 # What a row is, and what it is about.
 SHOWN = (DOCTYPE, "Serial No")
+
+
+def readable_levels(doctype: str) -> set[int]:
+	"""Return the permission levels of a DocType that the session's user may read by their roles. No query."""
+	roles = {*frappe.get_roles()}
+	return {
+		cint(permission.permlevel)
+		for permission in frappe.get_meta(doctype).permissions
+		if permission.read and not permission.get("if_owner") and permission.role in roles
+	}
+
+
+def may_read_all(doctype: str) -> bool:
+	"""Say whether the session's user may read the documents of a DocType by their roles, whoever owns them. No query.
+
+	To frappe.has_permission one document that was shared, or is their own, is enough, which says nothing about the others.
+	"""
+	return frappe.session.user == "Administrator" or 0 in readable_levels(doctype)
 
 
 class Visibility:

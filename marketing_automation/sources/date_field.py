@@ -14,7 +14,7 @@ import frappe
 from frappe import _
 from frappe.model import optional_fields
 from frappe.query_builder.functions import Count
-from frappe.utils import cint, flt, fmt_money, getdate
+from frappe.utils import flt, fmt_money, getdate
 from pypika import Criterion, CustomFunction
 from pypika.functions import Date
 
@@ -25,7 +25,7 @@ from marketing_automation.engine.model import DueEvent, Reason, Rule
 from marketing_automation.engine.names import ByName, same
 from marketing_automation.engine.schedule import AFTER, BEFORE, ON, Window
 from marketing_automation.engine.source import COMMON, Source, Variable
-from marketing_automation.engine.visibility import FIELDS, Visibility
+from marketing_automation.engine.visibility import FIELDS, Visibility, readable_levels
 
 CUSTOMER = "Customer"
 # What every row that is read has under these names, whatever its DocType calls them.
@@ -823,13 +823,14 @@ class DateSource(Source):
 	def _current(
 		self, spec: Spec, candidates: list[dict], rule: Rule, row: dict, takes: Callable
 	) -> DueEvent:
-		"""Return the event of a ledger row by the rows that its reference has now: that of its date, if there is one."""
+		"""Return the event of a ledger row by the rows that its reference has now: that of its date, if there is one.
+
+		A document can name a date several times, and the rule take one of these rows only.
+		"""
 		found = self.candidate(candidates, row)
-		for one in found:
-			occurrence = _occurrence_now(rule, one, row)
-			if occurrence == row.occurrence_date:
-				break
-		event = self._event(spec, one, rule, occurrence, row.due_on)
+		of_date = [one for one in found if _occurrence_now(rule, one, row) == row.occurrence_date]
+		one = next((one for one in of_date if takes(rule, one)), (of_date or found[-1:])[0])
+		event = self._event(spec, one, rule, _occurrence_now(rule, one, row), row.due_on)
 		return event._replace(left_out=not takes(rule, one))
 
 	def candidate(self, candidates: list[dict], row: dict) -> list[dict]:
@@ -1172,16 +1173,6 @@ def labelled(fields: list) -> list[dict]:
 		}
 		for df in fields
 	]
-
-
-def readable_levels(doctype: str) -> set[int]:
-	"""Return the permission levels of a DocType that the session's user may read by their roles. No query."""
-	roles = {*frappe.get_roles()}
-	return {
-		cint(permission.permlevel)
-		for permission in frappe.get_meta(doctype).permissions
-		if permission.read and not permission.get("if_owner") and permission.role in roles
-	}
 
 
 class ItemGroups:

@@ -60,8 +60,8 @@ SALES_ORDER = DateSource(
 		date_fields=("delivery_date",),
 		lines="Sales Order Item",
 		open=(("status", "not in", ("Draft", "On Hold", "Closed", "Cancelled")),),
-		# What has been delivered already does not come any more, be it billed or not.
-		ahead=(("status", "not in", ("To Bill", "Completed")),),
+		# What has been delivered already does not come any more, whether it is paid for or not.
+		ahead=(("status", "!=", "Completed"), ("delivery_status", "!=", "Fully Delivered")),
 		variables=lambda: _amounts("grand_total"),
 	)
 )

@@ -5,14 +5,8 @@ from frappe import _
 
 from marketing_automation import erpnext_schema
 from marketing_automation.engine.source import COMMON
-from marketing_automation.sources.date_field import (
-	CUSTOMER,
-	DATES,
-	DateSource,
-	Spec,
-	labelled,
-	readable_levels,
-)
+from marketing_automation.engine.visibility import may_read_all, readable_levels
+from marketing_automation.sources.date_field import CUSTOMER, DATES, DateSource, Spec, labelled
 
 # What a template can say of such a document.
 SAID = {
@@ -62,19 +56,19 @@ class OtherDocuments(DateSource):
 	def unreadable(self, fields: set[str], trigger=None) -> set[str]:
 		"""Return those of the fields that the session's user may not read: also where a path leads through other DocTypes."""
 		doctype = trigger.get("reference_doctype")
-		if not _may_read(doctype):
+		if not may_read_all(doctype):
 			return set(fields)
 		closed = {name for name in fields if "." not in name and not _is_readable(doctype, name)}
 		for path in fields:
 			if "." in path and any(
-				not _may_read(of) or not _is_readable(of, hop) for of, hop in _walk(doctype, path)
+				not may_read_all(of) or not _is_readable(of, hop) for of, hop in _walk(doctype, path)
 			):
 				closed.add(path)
 		return closed
 
 	def offers(self, trigger=None) -> dict:
 		doctype = (trigger or {}).get("reference_doctype")
-		if not doctype or not erpnext_schema.has(doctype) or not _may_read(doctype):
+		if not doctype or not erpnext_schema.has(doctype) or not may_read_all(doctype):
 			return {
 				"doctype": None,
 				"timing": self.timing(trigger),
@@ -195,7 +189,7 @@ def customer_fields(doctype: str) -> list[dict]:
 			and df.options not in (CUSTOMER, doctype)
 			and _is_readable(doctype, df.fieldname)
 			and erpnext_schema.has(df.options)
-			and _may_read(df.options)
+			and may_read_all(df.options)
 		):
 			found += _customers_of(df.options, f"{df.fieldname}.", f"{_(df.label)}: ")
 	return found
@@ -207,10 +201,6 @@ def _customers_of(doctype: str, path: str, label: str) -> list[dict]:
 		for df in frappe.get_meta(doctype).fields
 		if _is_readable(doctype, df.fieldname) and _leads_to_customer(doctype, df.fieldname)
 	]
-
-
-def _may_read(doctype: str) -> bool:
-	return bool(frappe.has_permission(doctype, "read"))
 
 
 def _is_readable(doctype: str, field: str) -> bool:

@@ -237,10 +237,14 @@ class TestOpenOnes(DatesTestCase):
 		self.gone_when("Sales Invoice", name, is_return=1)
 
 	def test_an_order_that_is_closed_or_on_hold_and_one_that_is_delivered_already(self):
-		for status in ("Closed", "On Hold", "To Bill", "Completed"):
+		for status in ("Closed", "On Hold", "Completed"):
 			with self.subTest(status):
 				name = factories.sales_order(self.ana, in_days(7)).name
 				self.gone_when("Sales Order", name, status=status)
+
+	def test_an_order_that_is_delivered_before_its_bill(self):
+		name = factories.sales_order(self.ana, in_days(7)).name
+		self.gone_when("Sales Order", name, status="To Bill", delivery_status="Fully Delivered")
 
 	def test_an_order_that_a_delivery_note_has_delivered_in_full(self):
 		if not factories.real_erpnext():
@@ -257,12 +261,10 @@ class TestOpenOnes(DatesTestCase):
 		self.assertEqual(self.due(rule), [])
 
 	def test_of_an_order_that_was_delivered_one_can_ask_afterwards(self):
-		delivered = []
-		for status in ("To Bill", "Completed"):
-			delivered.append(factories.sales_order(self.ana, in_days(-3)).name)
-			frappe.db.set_value("Sales Order", delivered[-1], "status", status)
-		rule = self.rule("Sales Order", trigger_type="After", days_offset=3)
-		self.assertEqual(sorted(self.due(rule)), sorted(delivered))
+		name = factories.sales_order(self.ana, in_days(-3)).name
+		delivered = {"status": "Completed", "delivery_status": "Fully Delivered"}
+		frappe.db.set_value("Sales Order", name, delivered)
+		self.assertEqual(self.due(self.rule("Sales Order", trigger_type="After", days_offset=3)), [name])
 
 	def test_a_contract_that_nobody_has_signed_or_of_a_supplier(self):
 		for values in ({"status": "Unsigned"}, {"party_type": "Supplier"}):
@@ -307,6 +309,16 @@ class TestOpenOnes(DatesTestCase):
 			"Maintenance Schedule Detail", {"parent": name}, "completion_status", "Fully Completed"
 		)
 		self.assertEqual(self.due(rule), [])
+
+	def test_of_two_visits_on_a_day_the_one_that_is_still_open_is_announced(self):
+		name = factories.maintenance_schedule(self.ana, in_days(7), in_days(7)).name
+		first = frappe.get_all(
+			"Maintenance Schedule Detail", filters={"parent": name}, pluck="name", order_by="name asc"
+		)[0]
+		frappe.db.set_value("Maintenance Schedule Detail", first, "completion_status", "Fully Completed")
+		self.campaign("Maintenance Schedule")
+		self.assertEqual(self.told(), [(name, self.ana, "Queued", None)])
+		self.assertEqual(len(self.mails()), 1)
 
 
 class TestNarrowed(DatesTestCase):

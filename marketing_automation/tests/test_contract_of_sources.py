@@ -1,5 +1,6 @@
 """Every source keeps the engine's contract: those of this app, and a complete one of another app's."""
 
+from collections import Counter
 from datetime import date
 
 import frappe
@@ -173,9 +174,10 @@ class TestContract(ContractTestCase):
 	def test_the_forecast_counts_what_falls_due(self):
 		for source, rule, _name, _customer in self.each():
 			window = Window(in_days(-2), in_days(30), in_days(-2))
-			self.assertEqual(
-				source.counts([(rule, window)], Visibility()), {(rule.trigger.name, in_days(0)): 1}
-			)
+			# Documents of other tests may be due later.
+			due = Counter((rule.trigger.name, event.night) for event in self.due(source, rule, -2, 30))
+			self.assertEqual(due[rule.trigger.name, in_days(0)], 1)
+			self.assertEqual(source.counts([(rule, window)], Visibility()), due)
 
 	def test_what_was_claimed_is_the_same_as_long_as_nothing_changes(self):
 		for source, rule, name, customer in self.each():

@@ -177,6 +177,18 @@ class TestOtherDocTypes(MarketingTestCase):
 		with self.refused("You may not read", error=frappe.PermissionError):
 			frappe.get_doc({"doctype": "Lifecycle Trigger", "campaign": campaign, **self.trigger()}).insert()
 
+	def test_to_whom_one_document_was_shared_is_shown_none_of_the_others(self):
+		names = [self.ticket(customer=self.ana), self.ticket(customer=factories.customer())]
+		text = factories.template("Visit", "<p>{{ customer_name }}: {{ topic }}</p>")
+		campaign = factories.campaign(self.trigger(), email_template=text)
+		stranger = factories.user("Marketing Manager")
+		frappe.share.add(TICKET, names[0], stranger, notify=0)
+		frappe.db.commit()
+		self.assertEqual(api.preview(campaign.name)["counts"]["due"], 2)
+		frappe.set_user(stranger)
+		self.assertEqual(api.preview(campaign.name)["rows"], [])
+		self.assertEqual(api.offers("Other DocType", TICKET)["date_fields"], [])
+
 	def test_a_doctype_that_is_gone_breaks_its_trigger_and_no_other(self):
 		text = factories.template("Visit", "<p>{{ customer_name }}: {{ topic }}</p>")
 		campaign = factories.campaign(self.trigger(), email_template=text)

@@ -5,6 +5,7 @@ import frappe
 from marketing_automation import api
 from marketing_automation.desk import preview as previews
 from marketing_automation.engine.model import Reason
+from marketing_automation.engine.visibility import Visibility
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.factories import in_days
@@ -69,13 +70,11 @@ class TestActivating(MarketingTestCase):
 		with self.at("2027-03-10 12:00:00"):
 			today, tomorrow = (factories.pin(factories.customer(), in_days(days)) for days in (30, 31))
 			factories.pin(factories.customer(), in_days(32))
-			found = previews.of_activation(campaign.name, api.Visibility())
+			found = previews.of_activation(campaign.name, Visibility())
 			self.assertEqual(str(found["night"]), "2027-03-11")
 			self.assertEqual({row["reference_name"] for row in found["rows"]}, {today, tomorrow})
 		with self.at("2027-03-10 00:30:00"):
-			self.assertEqual(
-				str(previews.of_activation(campaign.name, api.Visibility())["night"]), "2027-03-10"
-			)
+			self.assertEqual(str(previews.of_activation(campaign.name, Visibility())["night"]), "2027-03-10")
 
 	def test_the_night_then_does_what_was_said(self):
 		campaign = factories.campaign(active=False, combine_messages=1)

@@ -152,12 +152,11 @@ marketing_automation.journey = {
 
 	when(trigger) {
 		if (trigger.day === null) return __("Never");
-		if (trigger.day === 0) return __("On the day of expiry");
 		const days = Math.abs(trigger.day);
-		if (trigger.day < 0) {
-			return days === 1 ? __("1 day before expiry") : __("{0} days before expiry", [days]);
-		}
-		return days === 1 ? __("1 day after expiry") : __("{0} days after expiry", [days]);
+		const when = trigger.timing || __(trigger.trigger_type, null, "Lifecycle Trigger");
+		if (!days) return when;
+		const count = days === 1 ? __("1 day", null, "Lifecycle") : __("{0} days", [days], "Lifecycle");
+		return `${when}: ${count}`;
 	},
 
 	// What the page can do, where Frappe has it behind three dots (see the style sheet).
@@ -187,14 +186,13 @@ marketing_automation.journey = {
 	},
 
 	html(frm, journey) {
+		const ma = marketing_automation;
 		const steps = journey.map((trigger) => this.trigger(frm, trigger));
 		const after = journey.findIndex((trigger) => trigger.day === null || trigger.day >= 0);
-		const expiry = `<li class="lifecycle-expiry" aria-label="${__(
-			"Expiry",
-			null,
-			"Lifecycle"
-		)}"><span>${__("Expiry", null, "Lifecycle")}</span></li>`;
-		steps.splice(after === -1 ? steps.length : after, 0, expiry);
+		const names = new Set(journey.map((trigger) => trigger.day_itself));
+		const name = ma.escape((names.size === 1 && [...names][0]) || __("The day itself", null, "Lifecycle"));
+		const day = `<li class="lifecycle-expiry" aria-label="${name}"><span>${name}</span></li>`;
+		steps.splice(after === -1 ? steps.length : after, 0, day);
 		return `${this.actions(frm, journey)}<ol class="lifecycle-journey">${steps.join("")}</ol>
 			<button type="button" class="btn btn-default btn-xs" data-add="Lifecycle Trigger">${__(
 				"Add a Trigger"

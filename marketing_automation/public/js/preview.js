@@ -180,7 +180,7 @@ marketing_automation.preview = {
 			{ label: __("Customer"), html: (r) => ma.link("Customer", r.customer, r.customer_name) },
 			{ label: __("About", null, "Lifecycle"), html: (r) => ma.reference(r) },
 			{ label: __("Item"), html: (r) => ma.escape(r.item_name) },
-			{ label: __("Expiry Date", null, "Lifecycle"), html: (r) => ma.date(r.expiry_date) },
+			{ label: __("Date", null, "Lifecycle"), html: (r) => ma.date(r.expiry_date) },
 			{ label: __("Recipient"), html: (r) => ma.escape(r.recipient) },
 			...(campaign
 				? []
@@ -232,7 +232,7 @@ marketing_automation.preview = {
 				__("Customer Name"),
 				__("About", null, "Lifecycle"),
 				__("Item"),
-				__("Expiry Date", null, "Lifecycle"),
+				__("Date", null, "Lifecycle"),
 				__("E-mail"),
 				__("Campaign"),
 				__("Trigger"),

@@ -92,7 +92,7 @@ marketing_automation.why = {
 							html: (r) => ma.reference(r),
 						},
 						{
-							label: __("Expiry Date", null, "Lifecycle"),
+							label: __("Date", null, "Lifecycle"),
 							html: (r) => ma.date(r.occurrence_date),
 						},
 						{ label: __("Status"), html: (r) => ma.status(r.status) },

@@ -62,7 +62,7 @@ test("triggers and actions are added, opened and switched off in the journey", a
 			await page.getByRole("button", { name: "Campaign", exact: true }).click();
 			await formOf(page, "Lifecycle Campaign");
 			const added = page.locator(".lifecycle-step", { hasText: "Two months before" });
-			await added.getByText("60 days before expiry").waitFor();
+			await added.getByText("Before expiration: 60 days").waitFor();
 			await added.locator("[data-add='Lifecycle Action']").click();
 			await formOf(page, "Lifecycle Action");
 			assert.ok(await page.evaluate(() => cur_frm.doc.trigger), "it knows its trigger");

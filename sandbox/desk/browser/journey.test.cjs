@@ -27,7 +27,7 @@ async function downloaded(page, start) {
 test("from a recipe to the answer why", async () => {
 	await inBrowser(async (page) => {
 		await openList(page, "Lifecycle Campaign");
-		await page.getByRole("button", { name: "New from Recipe" }).click();
+		await page.locator(".page-head:visible").getByRole("button", { name: "New from Recipe" }).click();
 		await chooseRecipe(page);
 		const languages = dialog(page).locator('[data-fieldname="language"] option');
 		await languages.nth(1).waitFor({ state: "attached" });

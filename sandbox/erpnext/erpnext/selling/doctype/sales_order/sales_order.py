@@ -8,6 +8,7 @@ from frappe.utils import getdate, nowdate
 class SalesOrder(Document):
 	def validate(self):
 		self.transaction_date = self.transaction_date or nowdate()
+		self.delivery_status = self.delivery_status or "Not Delivered"
 		for line in self.items:
 			line.delivery_date = line.delivery_date or self.delivery_date
 		dates = [getdate(line.delivery_date) for line in self.items if line.delivery_date]
