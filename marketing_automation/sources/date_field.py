@@ -1026,7 +1026,12 @@ class DateSource(Source):
 		fields = {df.fieldname for df in self.date_fields(spec)} | {
 			given[0] for given in self.variables_of(spec)
 		}
-		fields = [field for field in (*sorted(fields), "currency") if meta.has_field(field)]
+		fields |= {
+			_currency_path(df)[1]
+			for df in map(meta.get_field, fields)
+			if df and df.fieldtype == "Currency" and _currency_path(df)[1]
+		}
+		fields = [field for field in sorted(fields) if meta.has_field(field)]
 		if not fields:
 			return ByName()
 		rows = frappe.get_all(
@@ -1043,7 +1048,7 @@ class DateSource(Source):
 		df = frappe.get_meta(spec.doctype).get_field(name)
 		value = row.get(name)
 		if df and df.fieldtype == "Currency" and value is not None:
-			return fmt_money(value, currency=row.get("currency"))
+			return fmt_money(value, currency=currency_of(df, row))
 		if df and df.fieldtype in DATES:
 			return getdate(value) if value else None
 		return value
@@ -1081,6 +1086,26 @@ class _Columns:
 
 	def __getitem__(self, field: str):
 		return self.dated[field] if field in self.of_child else self.document[field]
+
+
+def currency_of(df, row: dict) -> str | None:
+	"""Return the currency of an amount as the Desk finds it: where its field says, else the site's own.
+
+	What is open of an invoice in another currency is kept in that of the customer's account. No query, but for a document
+	that Frappe has not in its cache yet.
+	"""
+	doctype, link, field = _currency_path(df)
+	currency = row.get(link)
+	if doctype and currency:
+		currency = frappe.get_cached_value(doctype, currency, field)
+	return currency or frappe.defaults.get_global_default("currency")
+
+
+def _currency_path(df) -> tuple[str | None, str, str | None]:
+	"""Return (DocType, link, field) of an amount's options, such as Company:company:default_currency; of those that name
+	a field of the same document (None, field, None)."""
+	parts = (df.options or "").split(":")
+	return tuple(parts) if len(parts) == 3 else (None, parts[0], None)
 
 
 def _in_sql(column, condition: Condition) -> Criterion:

@@ -4,6 +4,7 @@ from datetime import date
 from unittest.mock import patch
 
 import frappe
+from frappe.utils import fmt_money
 
 from marketing_automation import api
 from marketing_automation.engine import deliver, rules
@@ -527,6 +528,25 @@ class TestTemplates(DatesTestCase):
 		doc.response = "<p>{{ valid_till }}</p>"
 		with self.refused("valid_till"):
 			doc.save()
+
+	def test_each_amount_is_written_in_its_own_currency(self):
+		name = factories.invoice(self.ana, in_days(7)).name
+		# As ERPNext leaves an invoice in euros to a customer whose account is kept in yen.
+		amounts = {"currency": "EUR", "party_account_currency": "JPY"}
+		frappe.db.set_value("Sales Invoice", name, {**amounts, "grand_total": 20, "outstanding_amount": 3400})
+		rule = self.rule("Sales Invoice")
+		(values,) = source_for(rule.trigger).values(source_for(rule.trigger).about([rule], [name]))
+		self.assertEqual(values["grand_total"], fmt_money(20, currency="EUR"))
+		self.assertEqual(values["outstanding_amount"], fmt_money(3400, currency="JPY"))
+
+	def test_an_amount_may_be_in_the_currency_of_its_company_or_of_the_site(self):
+		company = factories.company()
+		of_company = frappe.get_cached_value("Company", company, "default_currency")
+		amount = frappe._dict(fieldtype="Currency", options="Company:company:default_currency")
+		self.assertEqual(date_field.currency_of(amount, {"company": company}), of_company)
+		amount.options = None
+		with patch.object(frappe.defaults, "get_global_default", return_value="COP"):
+			self.assertEqual(date_field.currency_of(amount, {"company": company, "currency": "EUR"}), "COP")
 
 	def test_all_items_of_a_combined_message_are_listed(self):
 		first, second = (factories.invoice(self.ana, in_days(7)).name for _twice in range(2))
