@@ -597,6 +597,9 @@ def maintenance_schedule(customer: str, *dates, item_code: str | None = None, **
 
 def field_of_the_site(doctype: str, fieldname: str, fieldtype: str = "Date", **fields) -> str:
 	"""Return a field that this site has added to a DocType. Remove it with `remove_field` when the test ends."""
+	if frappe.db.exists("Custom Field", {"dt": doctype, "fieldname": fieldname}):
+		# Tests that were stopped half way have left it.
+		remove_field(doctype, fieldname)
 	label = fieldname.replace("_", " ").title()
 	make("Custom Field", dt=doctype, fieldname=fieldname, fieldtype=fieldtype, label=label, **fields)
 	return fieldname
