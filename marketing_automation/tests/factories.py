@@ -90,17 +90,6 @@ def warehouse() -> str:
 	)[0]
 
 
-def books_since(day) -> None:
-	"""Have a fiscal year of ERPNext's for each year since a day, for sales that are as old; only where ERPNext is real."""
-	if not real_erpnext():
-		return
-	for year in range(getdate(day).year, getdate().year + 1):
-		first, last = date(year, 1, 1), date(year, 12, 31)
-		covered = {"year_start_date": ["<=", first], "year_end_date": [">=", last]}
-		if not frappe.db.exists("Fiscal Year", covered):
-			make("Fiscal Year", year=f"Test {year}", year_start_date=first, year_end_date=last)
-
-
 def root(tree: str) -> str:
 	"""Return the root of Item Group, Customer Group or Territory."""
 	return frappe.get_all(tree, filters={"lft": 1}, pluck="name", order_by="lft asc")[0]
@@ -608,6 +597,9 @@ def maintenance_schedule(customer: str, *dates, item_code: str | None = None, **
 
 def field_of_the_site(doctype: str, fieldname: str, fieldtype: str = "Date", **fields) -> str:
 	"""Return a field that this site has added to a DocType. Remove it with `remove_field` when the test ends."""
+	if frappe.db.exists("Custom Field", {"dt": doctype, "fieldname": fieldname}):
+		# Tests that were stopped half way have left it.
+		remove_field(doctype, fieldname)
 	label = fieldname.replace("_", " ").title()
 	make("Custom Field", dt=doctype, fieldname=fieldname, fieldtype=fieldtype, label=label, **fields)
 	return fieldname
