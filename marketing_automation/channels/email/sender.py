@@ -22,7 +22,7 @@ from rq.timeouts import BaseTimeoutException
 
 from marketing_automation import compat
 from marketing_automation.channels.email import kept_errors, mime, smtp_errors
-from marketing_automation.engine import consent, identity, ledger
+from marketing_automation.engine import consent, identity, ledger, suppression
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.transaction import committed
 
@@ -121,7 +121,8 @@ def _ours(names: list[str]) -> dict[str, dict | None]:
 	"""Return each of the rows with its `recipients`, or None if it is not ours to send.
 
 	Those of paused campaigns are not: their batch was under way when what was Queued was taken back. Nor are those of
-	people who have unsubscribed since. Both are taken back by `settle`. 4 queries.
+	people who have unsubscribed since, or whose address has come on the suppression list. All are taken back by `settle`.
+	5 queries.
 	"""
 	now = now_datetime()
 	rows = frappe.get_all(
@@ -154,10 +155,14 @@ def _ours(names: list[str]) -> dict[str, dict | None]:
 	unsubscribes = consent.unsubscribes(
 		{each.recipient for of_mail in recipients.values() for each in of_mail}
 	)
+	held = suppression.suppressed(
+		{each.recipient for of_mail in recipients.values() for each in of_mail}, now
+	)
 	for name, row in list(found.items()):
 		row.recipients = recipients[name]
 		if any(
-			unsubscribes.get(each.recipient.lower(), set()) & {None, row.reference_name}
+			each.recipient in held
+			or unsubscribes.get(each.recipient.lower(), set()) & {None, row.reference_name}
 			for each in row.recipients
 		):
 			del found[name]
