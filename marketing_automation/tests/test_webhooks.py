@@ -107,6 +107,14 @@ class TestWhatIsSent(WebhookTestCase):
 		signed = webhook.signature(key, "msg_1", 1_700_000_000, '{"a":"ñ"}'.encode())
 		self.assertEqual(signed, "v1,d1vzGOBl+yV4J22lSqcr8zzEEGgPUL4d564F18+kDQ8=")
 
+	def test_a_receiver_with_another_secret_refuses_the_call(self):
+		self.handed_over()
+		self.sink.secret = webhook.new_secret()
+		self.send()
+		(row,) = self.ledger()
+		self.assertEqual((row.status, row.next_attempt_at, len(self.sink.refused)), ("Failed", None, 1))
+		self.assertIn("401", row.error)
+
 	def test_the_customers_consent_and_address_are_not_asked_for(self):
 		customer = factories.customer(email=None)
 		factories.pin(customer, in_days(30))
