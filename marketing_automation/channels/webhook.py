@@ -100,13 +100,9 @@ class Webhook(Outbox):
 
 	def compose(self, prepared: None, message: Message) -> dict:
 		"""Return the row of the outbox."""
-		return {
-			"channel": message.action.action_type,
-			"campaign": message.campaign.name,
-			"action": message.action.name,
-			"message_key": message.key,
-			"payload": json.dumps(payload(message), ensure_ascii=False, default=str, separators=(",", ":")),
-		}
+		return self.entry(
+			message, json.dumps(payload(message), ensure_ascii=False, default=str, separators=(",", ":"))
+		)
 
 	def render(self, prepared: None, message: Message) -> tuple[Rendered, str]:
 		"""Return the JSON, to be looked at."""
