@@ -10,7 +10,7 @@ from frappe.permissions import add_permission, reset_perms, update_permission_pr
 from frappe.utils import create_batch, now_datetime
 
 from marketing_automation import compat, erpnext_schema, leftovers
-from marketing_automation.engine import consent, identity, keys, links
+from marketing_automation.engine import consent, identity, secrets
 from marketing_automation.hooks import default_log_clearing_doctypes
 
 # What goes away with the module, and can be named elsewhere.
@@ -42,16 +42,15 @@ DEFAULT_TOPIC = "Renewals"
 
 
 def after_install() -> None:
-	"""Store the settings' defaults, bind sending to this site, have old rows cleared, and let marketers write Email
-	Templates.
+	"""Store the settings' defaults, make the key and the topics, bind sending to this site, have old rows cleared, and let marketers
+	write Email Templates.
 
 	Says what is missing where ERPNext has not all that the app needs.
 	"""
 	frappe.get_single("Marketing Automation Settings").save(ignore_permissions=True)
+	secrets.make()
 	identity.bind()
 	make_topics()
-	keys.make(links.PURPOSE)
-	keys.make(consent.KEY)
 	compat.register_log_clearing(default_log_clearing_doctypes)
 	for role, rights in TEMPLATE_PERMISSIONS.items():
 		add_permission("Email Template", role)
@@ -101,7 +100,7 @@ def before_uninstall() -> None:
 	frappe.db.delete("Logs To Clear", {"ref_doctype": ["in", list(default_log_clearing_doctypes)]})
 	frappe.db.delete("Scheduled Job Type", {"method": ["like", "marketing_automation.%"]})
 	frappe.db.delete("Patch Log", {"patch": ["like", "marketing_automation.%"]})
-	frappe.db.delete("Singles", {"doctype": "Marketing Automation Settings"})
+	frappe.db.delete("Singles", {"doctype": ["in", ["Marketing Automation Settings", secrets.DOCTYPE]]})
 	frappe.clear_cache()
 
 

@@ -5,6 +5,8 @@ address), Frappe's Email Unsubscribe, the Email Groups whose opt-outs a topic ho
 said last holds. Written to is Lifecycle Consent alone, and never changed.
 """
 
+import hashlib
+import hmac
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,14 +15,13 @@ from typing import NamedTuple
 import frappe
 from frappe.utils import now_datetime
 
-from marketing_automation.engine import keys, links, long_lists
+from marketing_automation.engine import links, long_lists, secrets
 from marketing_automation.engine.model import Reason, Recipient
 from marketing_automation.engine.names import same
 
 DOCTYPE, TOPIC, TOPIC_GROUP = "Lifecycle Consent", "Lifecycle Topic", "Lifecycle Topic Group"
 UNSUBSCRIBE, MEMBER = "Email Unsubscribe", "Email Group Member"
 CAMPAIGN = "Lifecycle Campaign"
-KEY = "Addresses of consents"
 
 # Lifecycle Consent.kind
 ASKED, GIVEN, WITHDRAWN, PAUSED, LESS_OFTEN = "Asked", "Given", "Withdrawn", "Paused", "Less often"
@@ -201,8 +202,7 @@ class Known:
 		return refusal(said, topic, campaign, now or now_datetime()) if said else None
 
 	def _read_consents(self) -> None:
-		by_key = {keys.digest(KEY, address): address for address in self._addresses}
-		by_key.pop(None, None)
+		by_key = {key_of(address): address for address in self._addresses}
 		table = frappe.qb.DocType(DOCTYPE)
 		fields = ("name", "kind", "topic", "occurred_at", "paused_until", "messages", "days")
 		query = frappe.qb.from_(table).select(
@@ -285,6 +285,11 @@ def members(addresses: Iterable[str], groups: Iterable[str], unsubscribed: int) 
 def normal(address: str | None) -> str | None:
 	"""Return an address as consents are kept and looked up by it."""
 	return (address or "").strip().lower() or None
+
+
+def key_of(address: str) -> str:
+	"""Return what stands for an address (`normal`) where that was erased: 32 hex digits, nothing to anybody else."""
+	return hmac.new(secrets.key(), b"consent" + address.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 # -- what others ask -----------------------------------------------------------------------------------------------
@@ -492,7 +497,6 @@ def record(
 
 	topic: None for all marketing. source: a key of SOURCES. text: the words that they saw when they said it.
 	"""
-	keys.make(KEY)
 	doc = frappe.get_doc(
 		{
 			"doctype": DOCTYPE,
@@ -503,7 +507,7 @@ def record(
 			"messages": messages,
 			"days": days,
 			"address": person.address,
-			"address_key": keys.digest(KEY, normal(person.address)) if person.address else None,
+			"address_key": key_of(normal(person.address)) if person.address else None,
 			"contact": person.contact,
 			"source": SOURCES[source],
 			"text": text[:1000],

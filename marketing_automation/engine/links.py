@@ -13,10 +13,9 @@ from urllib.parse import quote, urlsplit
 
 import frappe
 
-from marketing_automation.engine import keys
+from marketing_automation.engine import secrets
 from marketing_automation.engine.settings import SETTINGS
 
-PURPOSE = "Links"
 # Below the site's address. The page is pages/preferences.py.
 PAGE = "message-preferences"
 TOKEN = re.compile(r"[A-Za-z0-9_-]{20,1000}")
@@ -38,21 +37,21 @@ class About(NamedTuple):
 
 
 def token(kind: str, *names: str) -> str:
-	"""Return the token about something (see `About`): 32 characters for a message. Makes the key where there is none."""
+	"""Return the token about something (see `About`): 32 characters for a message. 1 query in each job, for the key."""
 	if kind == MESSAGE and SHORT.fullmatch(names[0]):
 		plain = bytes.fromhex(f"0{names[0]}")
 	else:
 		plain = f"{kind}{SEPARATOR.join(names)}".encode()
-	secret = keys.key(PURPOSE) or keys.make(PURPOSE)
+	secret = secrets.key()
 	mac = _mac(secret, plain)
 	return base64.urlsafe_b64encode(mac + _masked(secret, mac, plain)).decode().rstrip("=")
 
 
 def read(token: str | None) -> About | None:
 	"""Return what a token is about; None for one that this site has not made just so. At most 1 query."""
-	secret = keys.key(PURPOSE)
-	if not secret or not isinstance(token, str) or not TOKEN.fullmatch(token):
+	if not isinstance(token, str) or not TOKEN.fullmatch(token):
 		return None
+	secret = secrets.key()
 	try:
 		whole = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
 	except ValueError:
