@@ -61,7 +61,7 @@ lifecycle_goals = {
 	"Paid": "marketing_automation.goals.paid.GOAL",
 }
 
-# {key: dotted path of a check}; the contract is in engine/gate.py.
+# {key: dotted path of an object that keeps engine.gate.Check}: whether a message may go now, asked in the checks' own order.
 lifecycle_checks = {
 	"Holds": "marketing_automation.checks.holds.CHECK",
 	"Frequency cap": "marketing_automation.checks.cap.CHECK",
@@ -77,6 +77,7 @@ lifecycle_holds = {
 	"Item out of stock or disabled": "marketing_automation.holds.item_not_to_be_had.HOLD",
 	"Do not disturb": "marketing_automation.holds.do_not_disturb.HOLD",
 }
+||||||| 037d2f8
 
 # Older versions of Frappe do not keep what a mail server said.
 after_job = ["marketing_automation.channels.email.kept_errors.remember_mail_error"]
