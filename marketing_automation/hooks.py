@@ -77,7 +77,6 @@ lifecycle_holds = {
 	"Item out of stock or disabled": "marketing_automation.holds.item_not_to_be_had.HOLD",
 	"Do not disturb": "marketing_automation.holds.do_not_disturb.HOLD",
 }
-||||||| 037d2f8
 
 # Older versions of Frappe do not keep what a mail server said.
 after_job = ["marketing_automation.channels.email.kept_errors.remember_mail_error"]
