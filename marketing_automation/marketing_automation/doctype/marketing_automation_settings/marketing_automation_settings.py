@@ -1,7 +1,9 @@
 import frappe
 from frappe import _
 from frappe.model.document import Document
-from frappe.utils import cint
+from frappe.utils import cint, now_datetime
+
+from marketing_automation.engine.windows import minutes
 
 # What the engine itself keeps here. It writes them one by one, and no form or request changes them.
 KEPT = ("overdue_told_at", "cleared_until", "sent_lately", "bound_to")
@@ -15,6 +17,8 @@ LIMITS = {
 	"pause_count": (1, 1_000_000),
 	"mails_per_minute": (0, 100_000),
 }
+# Who has declared that the addresses were got lawfully, and when: written when the box is ticked, by nobody else.
+DECLARED = ("addresses_lawful_since", "addresses_lawful_by")
 
 
 class MarketingAutomationSettings(Document):
@@ -26,6 +30,10 @@ class MarketingAutomationSettings(Document):
 	if TYPE_CHECKING:
 		from frappe.types import DF
 
+		addresses_lawful: DF.Check
+		addresses_lawful_by: DF.Data | None
+		addresses_lawful_since: DF.Datetime | None
+		basis_needed: DF.Check
 		bound_to: DF.Data | None
 		catch_up_nights: DF.Int
 		chunk_size: DF.Int
@@ -38,6 +46,9 @@ class MarketingAutomationSettings(Document):
 		private_webhooks: DF.Check
 		resume_after_minutes: DF.Int
 		retry_after_minutes: DF.Int
+		send_from: DF.Time | None
+		send_on: DF.Literal["Working days", "Every day"]
+		send_until: DF.Time | None
 		sent_lately: DF.SmallText | None
 	# end: auto-generated types
 
@@ -61,6 +72,30 @@ class MarketingAutomationSettings(Document):
 					),
 					title=_("Value Out Of Range"),
 				)
+
+		self.validate_window()
+		self.note_declaration(kept)
+
+	def validate_window(self):
+		first, until = minutes(self.send_from), minutes(self.send_until)
+		if first is None or until is None or first == until:
+			frappe.throw(
+				_(
+					"{0} and {1} have to be two different times. A campaign that is to send at any hour says so itself."
+				).format(
+					frappe.bold(_(self.meta.get_label("send_from"))),
+					frappe.bold(_(self.meta.get_label("send_until"))),
+				),
+				title=_("No Hours"),
+			)
+
+	def note_declaration(self, kept: dict):
+		"""Write down who has declared that the addresses were got lawfully, and when."""
+		was, now = cint(kept.get("addresses_lawful")), cint(self.addresses_lawful)
+		for field in DECLARED:
+			self.set(field, kept.get(field) if was and now else None)
+		if now and not self.addresses_lawful_since:
+			self.addresses_lawful_since, self.addresses_lawful_by = now_datetime(), frappe.session.user
 
 	def on_trash(self):
 		frappe.throw(
