@@ -57,6 +57,12 @@ class LifecycleCountryProfile(Document):
 
 	def validate_hours(self):
 		"""Refuse hours that are no hours. Where a day has none, nothing is sent on it."""
+		for day in profiles.DAYS:
+			first, until = self.get(f"{day}_from"), self.get(f"{day}_until")
+			# Frappe fills the time of day into both of a new document.
+			if self.hours != profiles.OWN_HOURS or (self.is_new() and minutes(first) == minutes(until)):
+				self.set(f"{day}_from", None)
+				self.set(f"{day}_until", None)
 		if self.hours != profiles.OWN_HOURS:
 			return
 		opened = 0

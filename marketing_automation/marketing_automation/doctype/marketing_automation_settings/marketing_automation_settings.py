@@ -77,8 +77,9 @@ class MarketingAutomationSettings(Document):
 		self.note_declaration(kept)
 
 	def validate_window(self):
-		first, until = minutes(self.send_from), minutes(self.send_until)
-		if first is None or until is None or first == until:
+		for field in ("send_from", "send_until", "send_on"):
+			self.set(field, self.get(field) or self.meta.get_field(field).default)
+		if minutes(self.send_from) == minutes(self.send_until):
 			frappe.throw(
 				_(
 					"{0} and {1} have to be two different times. A campaign that is to send at any hour says so itself."
