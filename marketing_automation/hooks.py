@@ -61,6 +61,9 @@ lifecycle_goals = {
 	"Paid": "marketing_automation.goals.paid.GOAL",
 }
 
+# {key: dotted path of an object that keeps engine.gate.Check}: whether a message may go now, asked in the checks' own order.
+lifecycle_checks = {}
+
 # Older versions of Frappe do not keep what a mail server said.
 after_job = ["marketing_automation.channels.email.kept_errors.remember_mail_error"]
 
@@ -88,6 +91,8 @@ default_log_clearing_doctypes = {"Lifecycle Execution Log": 730, "Lifecycle Outb
 
 user_data_fields = [
 	{"doctype": "Lifecycle Execution Log", "filter_by": "recipient", "redact_fields": ["recipient", "error"]},
+	# The key that stands for the address stays, so that who has unsubscribed stays unsubscribed.
+	{"doctype": "Lifecycle Consent", "filter_by": "address", "redact_fields": ["address", "text"]},
 ]
 
 # Folders of ready-made campaigns, relative to the app; the contract is in recipes/__init__.py.
@@ -166,4 +171,5 @@ ignore_links_on_delete = [
 	"Lifecycle Run",
 	"Lifecycle Template",
 	"Lifecycle Outbox",
+	"Lifecycle Consent",
 ]

@@ -5,6 +5,9 @@ from frappe.utils import cint, now_datetime
 
 from marketing_automation.engine.windows import minutes
 
+from marketing_automation.channels.email.address import is_address
+from marketing_automation.engine import links
+
 # What the engine itself keeps here. It writes them one by one, and no form or request changes them.
 KEPT = ("overdue_told_at", "cleared_until", "sent_lately", "bound_to")
 LIMITS = {
@@ -44,12 +47,14 @@ class MarketingAutomationSettings(Document):
 		pause_count: DF.Int
 		pause_share: DF.Int
 		private_webhooks: DF.Check
+		public_address: DF.Data | None
 		resume_after_minutes: DF.Int
 		retry_after_minutes: DF.Int
 		send_from: DF.Time | None
 		send_on: DF.Literal["Working days", "Every day"]
 		send_until: DF.Time | None
 		sent_lately: DF.SmallText | None
+		unsubscribe_address: DF.Data | None
 	# end: auto-generated types
 
 	def validate(self):
@@ -72,6 +77,26 @@ class MarketingAutomationSettings(Document):
 					),
 					title=_("Value Out Of Range"),
 				)
+		self.validate_addresses()
+
+	def validate_addresses(self):
+		"""Refuse addresses that no link can begin with, and that no mail arrives at."""
+		self.public_address = (self.public_address or "").strip().rstrip("/") or None
+		if self.public_address and links.normal(self.public_address) != self.public_address:
+			frappe.throw(
+				_(
+					"{0} is no address of a site. Write it as a browser shows it, such as https://shop.example."
+				).format(frappe.bold(frappe.utils.escape_html(self.public_address))),
+				title=_("Not an Address"),
+			)
+		self.unsubscribe_address = (self.unsubscribe_address or "").strip() or None
+		if self.unsubscribe_address and not is_address(self.unsubscribe_address):
+			frappe.throw(
+				_("{0} is not one e-mail address.").format(
+					frappe.bold(frappe.utils.escape_html(self.unsubscribe_address))
+				),
+				title=_("Not an Address"),
+			)
 
 		self.validate_window()
 		self.note_declaration(kept)
