@@ -2,6 +2,8 @@
 
 The mailbox is read outside any transaction, some messages at a time. What they say is written down in one transaction with
 the bookmark, so a reader that is killed at any moment loses nothing and counts nothing twice. Nothing is sent.
+
+Who unsubscribes by a mail to the same address is unsubscribed with it (engine/consent.py).
 """
 
 import time
@@ -12,12 +14,13 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import frappe
+from frappe import _
 from frappe.utils import cint, create_batch, get_system_timezone, getdate, now_datetime
 from frappe.utils.password import get_decrypted_password
 from rq.timeouts import BaseTimeoutException
 
 from marketing_automation.channels.email import mailbox, refusals, reports
-from marketing_automation.engine import identity, ledger, protection, suppression
+from marketing_automation.engine import consent, identity, ledger, links, protection, suppression
 from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.model import COMPLETED, QUEUED, Reason
 from marketing_automation.engine.settings import SETTINGS
@@ -62,9 +65,9 @@ def configured() -> mailbox.Mailbox | None:
 	except frappe.ValidationError as error:
 		# It was stored with another encryption key.
 		frappe.clear_messages()
-		raise mailbox.Unreadable("The password cannot be read. Enter it again.") from error
+		raise mailbox.Unreadable(_("The password cannot be read. Enter it again.")) from error
 	if not password:
-		raise mailbox.Unreadable("The password is missing. Enter it again.")
+		raise mailbox.Unreadable(_("The password is missing. Enter it again."))
 	return mailbox.Mailbox(
 		(settings.get("mailbox_server") or "").strip(),
 		cint(settings.get("mailbox_port")) or 993,
@@ -171,10 +174,19 @@ def _apply(box: mailbox.Mailbox, state: dict, uidvalidity: int, uid: int, found:
 				refused |= {row.campaign} if mark[0] == Reason.SENDER_REFUSED else set()
 	entries = suppression.record(findings)
 	_mark(marks, entries)
+	for token in dict.fromkeys(filter(None, map(_token, found))):
+		consent.withdraw_by_token(token, "mail", _("Unsubscribed by mail"))
 	protection.pause_refused(refused)
 	after = _moved(box, state, uidvalidity, uid, sum(one.report.kind == reports.UNKNOWN for one in found))
 	_keep_state(after)
 	return after
+
+
+def _token(one: Read) -> str | None:
+	"""Return the token of a mail that the link to unsubscribe has begun; an answer to such a mail is none."""
+	if one.report.kind != reports.OTHER:
+		return None
+	return next(filter(None, map(links.token_of_subject, one.report.addressed)), None)
 
 
 def _judged(one: Read, row: Row | None) -> list[tuple[Finding | None, tuple[str, str] | None]]:
