@@ -25,6 +25,7 @@ OURS = (
 	"Lifecycle Action",
 	"Lifecycle Trigger",
 	"Lifecycle Campaign",
+	"Lifecycle Suppression",
 )
 USUAL_SETTINGS = {
 	"catch_up_nights": 7,
@@ -36,9 +37,17 @@ USUAL_SETTINGS = {
 	"pause_count": 10,
 	"mails_per_minute": 0,
 	"private_webhooks": 0,
+	"soft_bounces": 3,
+	"soft_bounce_days": 30,
+	"keep_addresses_days": 90,
+	"stop_frappes_mailings": 0,
+	"mailbox_enabled": 0,
 }
 # What the engine keeps there, which no form or request changes.
-FORGOTTEN = ("sent_lately", "overdue_told_at", "cleared_until")
+FORGOTTEN = (
+	*("sent_lately", "overdue_told_at", "cleared_until"),
+	*("mailbox_state", "mailbox_error", "mailbox_read_at"),
+)
 # In seconds: longer than nearly every test takes.
 TOO_LATE = 30
 MAIL = {
