@@ -62,7 +62,9 @@ lifecycle_goals = {
 }
 
 # {key: dotted path of an object that keeps engine.gate.Check}: whether a message may go now, asked in the checks' own order.
-lifecycle_checks = {}
+lifecycle_checks = {
+	"Consent": "marketing_automation.checks.consent.CHECK",
+}
 
 # Older versions of Frappe do not keep what a mail server said.
 after_job = ["marketing_automation.channels.email.kept_errors.remember_mail_error"]
