@@ -47,7 +47,11 @@ def after_install() -> None:
 
 	Says what is missing where ERPNext has not all that the app needs.
 	"""
-	frappe.get_single("Marketing Automation Settings").save(ignore_permissions=True)
+	settings = frappe.get_single("Marketing Automation Settings")
+	for field in ("send_from", "send_until"):
+		# Frappe fills the time of day into each Time field of a new document, whatever its default.
+		settings.set(field, settings.meta.get_field(field).default)
+	settings.save(ignore_permissions=True)
 	secrets.make()
 	identity.bind()
 	make_topics()

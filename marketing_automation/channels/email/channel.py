@@ -145,7 +145,8 @@ def compose(prepared: Prepared, message: Message) -> dict:
 			frame=_frame(account, sender, way_out),
 			recipients=[message.recipient.address],
 			sender=sender,
-			message_id=f"{message.key}@{frappe.local.site}",
+			# Of its first row, so that whoever has the Message-ID finds that row by its key.
+			message_id=f"{(message.row_keys or (message.key,))[0]}@{frappe.local.site}",
 			reference_doctype=REFERENCE_DOCTYPE,
 			reference_name=message.campaign.name,
 			add_unsubscribe_link=1,
@@ -290,6 +291,11 @@ def hand_over(composed: list[dict]) -> list[dict]:
 def dispatch(handles: list[str]) -> list[str]:
 	"""Send those of the mails that wait for us; return those that there was no time for. See `sender.drain`."""
 	return sender.drain(handles)
+
+
+def repeated(rows: list[dict]) -> dict[str, str]:
+	"""None: a mail that has failed was taken by no server, and one of which nobody knows is not sent again by itself."""
+	return {}
 
 
 def recall(rows: list[dict]) -> dict[str, dict]:
