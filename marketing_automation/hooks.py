@@ -63,6 +63,7 @@ lifecycle_goals = {
 
 # {key: dotted path of an object that keeps engine.gate.Check}: whether a message may go now, asked in the checks' own order.
 lifecycle_checks = {
+	"Consent": "marketing_automation.checks.consent.CHECK",
 	"Holds": "marketing_automation.checks.holds.CHECK",
 	"Frequency cap": "marketing_automation.checks.cap.CHECK",
 }
