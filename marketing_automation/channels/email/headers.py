@@ -16,6 +16,9 @@ from marketing_automation.engine.channel import Message
 SENDER_DIGITS = 10
 MOST_OF_CAMPAIGN = 30
 NO_WORD = re.compile(r"[^a-z0-9]+")
+# What no value may have: it would end the header.
+BREAK = re.compile(r"[^ -~]")
+LINE = 78
 
 
 def headers_of(message: Message) -> dict[str, str]:
@@ -61,3 +64,25 @@ def slug(name: str) -> str:
 		return words
 	digest = hashlib.sha256(name.encode()).hexdigest()[:6]
 	return f"{words}-{digest}" if words else digest
+
+
+def written(headers: dict[str, str]) -> str:
+	"""Return headers as they stand in a mail, each folded at spaces only. Raises ValueError for what no header can have.
+
+	Python's `email` would encode a word that is longer than a line, and no mail program reads an address so.
+
+	>>> written({"A": "b", "Some": "<https://" + "x" * 60 + ">, <mailto:a@b.example>"}).split("\\r\\n")[1:3]
+	['Some: <https://xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx>,', ' <mailto:a@b.example>']
+	"""
+	lines = []
+	for name, value in headers.items():
+		if BREAK.search(name + value) or ":" in name:
+			raise ValueError(f"No header: {name}: {value}")
+		line = f"{name}:"
+		for word in value.split(" "):
+			if len(line) + 1 + len(word) > LINE and line != f"{name}:":
+				lines.append(line)
+				line = ""
+			line += f" {word}"
+		lines.append(line)
+	return "".join(f"{line}\r\n" for line in lines)

@@ -41,17 +41,25 @@ class Mail(QueueBuilder):
 	"""One mail as frappe.sendmail builds it: `as_dict` has all its headers, defaults and the hooks of other apps.
 
 	account: from `account_for`. html: the finished HTML part; without it Frappe frames `message`. frame: from
-	`frame_of`; with it the message is finished where that can be. The recipients must have been looked up among
-	the unsubscribed in this transaction.
+	`frame_of`; with it Frappe builds nothing where that can be. headers: of ours, as `headers.written` has them. The
+	recipients must have been looked up among the unsubscribed in this transaction.
 	"""
 
 	def __init__(
-		self, account: EmailAccount, html: str | None = None, frame: mime.Frame | None = None, **fields
+		self,
+		account: EmailAccount,
+		html: str | None = None,
+		frame: mime.Frame | None = None,
+		headers: str = "",
+		**fields,
 	):
 		super().__init__(**fields)
 		self.account = account
 		self.html = html
 		self.frame = frame
+		self.headers = headers
+		# By which Frappe has written the message out.
+		self.policy = None
 
 	def get_outgoing_email_account(self):
 		return self.account
@@ -86,27 +94,20 @@ class Mail(QueueBuilder):
 		if finished:
 			return finished
 		row = super().as_dict(include_recipients)
-		return {**row, "sender": self._sender_of_row()} if row else row
+		if not row:
+			return row
+		message = row["message"]
+		if self.html and len(self.recipients) == 1:
+			# As Email Queue would when it sends, and then the headers of ours, which it would break.
+			message = self.headers + mime.sent(message, self.recipients[0], self.policy)
+		return {**row, "message": message, "sender": self._sender_of_row()}
 
 	def _finished(self) -> dict | None:
 		"""Return the row with all that Email Queue would fill in when it sends; None if Frappe has to build it."""
 		(recipient,) = self.recipients
-		link = get_unsubcribed_url(
-			self.reference_doctype,
-			self.reference_name,
-			recipient,
-			self.unsubscribe_method,
-			self.unsubscribe_params,
-		)
-		text = expand_relative_urls(self.email_text_content())
+		text, html = self._completed()
 		message = self.frame.filled(
-			mime.Parts(
-				self.subject,
-				recipient,
-				self.message_id,
-				mime.completed(text, recipient, link),
-				mime.completed(self.html, recipient, link),
-			)
+			mime.Parts(self.subject, recipient, self.message_id, text, html, self.headers)
 		)
 		return message and {
 			**self.frame.row,
@@ -116,6 +117,21 @@ class Mail(QueueBuilder):
 			"recipients": [recipient],
 		}
 
+	def _completed(self) -> tuple[str, str]:
+		"""Return the text and the HTML for one recipient, with the link to unsubscribe."""
+		(recipient,) = self.recipients
+		link = ""
+		if self.should_include_unsubscribe_link():
+			link = get_unsubcribed_url(
+				self.reference_doctype,
+				self.reference_name,
+				recipient,
+				self.unsubscribe_method,
+				self.unsubscribe_params,
+			)
+		text = expand_relative_urls(self.email_text_content())
+		return mime.completed(text, recipient, link), mime.completed(self.html, recipient, link)
+
 	def email_text_content(self):
 		return without_table_lines(super().email_text_content())
 
@@ -124,6 +140,7 @@ class Mail(QueueBuilder):
 
 	def prepare_email_content(self):
 		mail = self._built_by_us() if self.html else super().prepare_email_content()
+		self.policy = mail.msg_root.policy
 		_send_as(mail, mailbox(*self._mailbox()))
 		return mail
 
@@ -137,7 +154,8 @@ class Mail(QueueBuilder):
 			email_account=self.account,
 			expose_recipients=self.expose_recipients,
 		)
-		mail.set_html("", self.email_text_content(), formatted=without_embeds(self.html))
+		text, html = self._completed()
+		mail.set_html("", text, formatted=without_embeds(html))
 		mail.set_message_id(self.message_id, self.is_notification)
 		return mail
 
