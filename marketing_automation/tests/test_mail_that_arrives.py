@@ -158,7 +158,7 @@ class TestHeaders(ArrivalTestCase):
 		(first,) = self.mails()
 		self.drain([str(first.name)])
 		self.assertEqual(self.sink.mails, [])
-		settle.close()
+		settle.settle()
 		(row,) = self.ledger()
 		retry.retry([row.name])
 		frappe.db.commit()
