@@ -9,6 +9,7 @@ it stands alone next time. What is taken up again is written down before it begi
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
 from itertools import groupby
 from operator import itemgetter
 
@@ -20,6 +21,7 @@ from rq.timeouts import BaseTimeoutException
 from marketing_automation.engine import (
 	dispatch,
 	faults,
+	gate,
 	identity,
 	ledger,
 	plan,
@@ -27,9 +29,11 @@ from marketing_automation.engine import (
 	reached,
 	recipients,
 	rules,
+	schedule,
 )
 from marketing_automation.engine.channel import Message, Unsendable, by_channel, channel_for
 from marketing_automation.engine.faults import Faults
+from marketing_automation.engine.gate import At, Verdict
 from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.model import (
 	CANCELLED,
@@ -37,10 +41,12 @@ from marketing_automation.engine.model import (
 	PENDING,
 	QUEUED,
 	SKIPPED,
+	WAITING,
 	DueEvent,
 	Reason,
 	Recipient,
 	Rule,
+	key_of_all,
 )
 from marketing_automation.engine.settings import limit
 from marketing_automation.engine.source import source_for
@@ -248,64 +254,93 @@ def _deliver_batch(
 
 	Queries: a fixed number, and what the channel needs for a batch.
 	"""
+	at = gate.when(getdate(), leaving=True)
+	# Before the rows of the batch, and customers in order, so that two batches that count the same wait for each other.
+	gate.lock({customer for customer in customers if customer}, at)
 	# Whatever brought a row here, from whichever job, page or hand: the rest of its message comes with it.
 	together, claimed = ledger.pending_together(campaign, channel, customers)
 	# What a run is claiming at this moment, it delivers itself when it has all, and whatever else there is with it.
 	rows = [row for row in ledger.lock_pending([*{*names, *together}]) if row.customer not in claimed]
 	if not rows:
 		return {}, set(), set(), False
-	today, now = getdate(), now_datetime()
-	changes, sendable = {}, []
-	for row, (rule, action, event, recipient, problem) in zip(rows, look_again(rows), strict=True):
-		status, reason = verdict(row, rule, action, event, recipient, today, problem)
-		if status == PENDING:
+	today, now = at.night, now_datetime()
+	changes, sendable, bases = {}, [], {}
+	looked = look_again(rows)
+	for row, found, judged in zip(rows, looked, _verdicts(rows, looked, at), strict=True):
+		rule, action, event, recipient, problem = found
+		if judged.status == PENDING:
 			sendable.append((row, rule, action, event, recipient))
-		elif reason == Reason.TRIGGER_BROKEN:
-			changes[row.name] = failed(reason, problem)
+			bases[row.name] = {**judged.fields, "due_at": row.due_at}
+		elif judged.reason == Reason.TRIGGER_BROKEN:
+			changes[row.name] = failed(judged.reason, problem)
 		else:
-			error = recipient.error if status == FAILED else None
 			changes[row.name] = {
-				"status": status,
-				"reason": reason,
-				"error": error,
-				"executed_at": now,
-				**ledger.evidence_of(event, reason),
+				**judged.fields,
+				"error": recipient.error if judged.status == FAILED else None,
+				"executed_at": None if judged.status == WAITING else now,
 			}
+	repeated = _repeated(sendable)
 	on_their_way = _recall(sendable)
 	changes |= on_their_way
-	sent, handed_over = _send([entry for entry in sendable if entry[0].name not in on_their_way], today)
-	changes |= sent
-	# What belongs to a customer who has to wait, waits with it: it may hold the customer's key.
-	waiting = {row.customer for row in rows if row.name not in changes}
+	sendable = [entry for entry in sendable if entry[0].name not in on_their_way]
+	sent, handed_over = _send(sendable, repeated, today)
+	# By what right, also where it has failed: it may have left all the same.
+	changes |= {name: {**bases[name], **fields} for name, fields in sent.items()}
+	# What belongs to a customer for whom there is no room, stays with it: it may hold the customer's key.
+	no_room = {row.customer for row in rows if row.name not in changes}
 	changed = [
 		row
 		for row in rows
-		if row.name in changes and (row.customer not in waiting or changes[row.name]["status"] == QUEUED)
+		if row.name in changes and (row.customer not in no_room or changes[row.name]["status"] == QUEUED)
 	]
 	changes = {
 		row.name: {
 			"error": None,
 			**changes[row.name],
-			"attempts": row.attempts + (row.name not in counted),
+			"attempts": _attempts(row, changes[row.name], counted),
 		}
 		for row in changed
 	}
 	ledger.move_on(changed, changes)
 	failed_in = {row.run for row in changed if changes[row.name]["status"] == FAILED}
-	return handed_over, failed_in, {row.run for row in rows}, bool(waiting)
+	return handed_over, failed_in, {row.run for row in rows}, bool(no_room)
+
+
+def _attempts(row: dict, fields: dict, counted: frozenset[str]) -> int:
+	"""Return how many attempts a row has had. To be told to wait is none."""
+	return row.attempts + (fields["status"] != WAITING) - (row.name in counted)
+
+
+def _verdicts(rows: list[dict], looked: list[tuple], at: At) -> list[Verdict]:
+	"""Return what becomes of ledger rows, as `look_again` has found them: by what each is about, and by the gate's checks."""
+	caught_up = at.night - timedelta(days=plan.catch_up()) if any(row.due_at for row in rows) else None
+	asked, first = [], []
+	for row, (rule, action, event, recipient, problem) in zip(rows, looked, strict=True):
+		if event and _is_too_late(row, event, caught_up):
+			event = event._replace(missed=True)
+		asked.append(gate.Asked(action, event, recipient, row))
+		first.append(verdict(row, rule, action, event, recipient, at.night, problem))
+	return gate.verdicts(asked, first, at)
+
+
+def _is_too_late(row: dict, event: DueEvent, caught_up: date | None) -> bool:
+	"""Say whether a row has waited, and then for longer than nights are caught up on: its campaign was paused, or nothing
+	ran. What is sent before a date can go until that date."""
+	waited = row.due_at and event.rule.trigger.trigger_type != schedule.BEFORE
+	return bool(waited) and row.due_at.date() < caught_up
 
 
 def judge(rows: list[dict], today) -> list[tuple[str, str | None, str | None]]:
-	"""Return (status, reason, customer) for each ledger row, in the same order: Pending when it could be sent today,
+	"""Return (status, reason, customer) for each ledger row, in the same order: Pending or Waiting when it could be sent today,
 	to the customer who owns the product today."""
+	looked = look_again(rows)
+	owned = [
+		frappe._dict(row, customer=recipient.customer)
+		for row, (_rule, _action, _event, recipient, _problem) in zip(rows, looked, strict=True)
+	]
 	return [
-		(
-			*verdict(
-				frappe._dict(row, customer=recipient.customer), rule, action, event, recipient, today, problem
-			),
-			recipient.customer,
-		)
-		for row, (rule, action, event, recipient, problem) in zip(rows, look_again(rows), strict=True)
+		(judged.status, judged.reason, row.customer)
+		for row, judged in zip(owned, _verdicts(owned, looked, gate.when(today)), strict=True)
 	]
 
 
@@ -385,6 +420,14 @@ def verdict(
 	return plan.verdict(event, recipient, today)
 
 
+def _repeated(sendable: list[tuple]) -> dict[str, str]:
+	"""Return {name: key} of the rows that may have been taken, as `Channel.repeated`, where the same channel sends them again."""
+	again = [
+		row for row, _rule, action, *_rest in sendable if row.handle and row.channel == action.action_type
+	]
+	return {name: key for channel, rows in by_channel(again) for name, key in channel.repeated(rows).items()}
+
+
 def _recall(sendable: list[tuple]) -> dict[str, dict]:
 	"""Take back what earlier attempts have left; return the changes of the rows for which it is too late."""
 	changes = {}
@@ -394,13 +437,16 @@ def _recall(sendable: list[tuple]) -> dict[str, dict]:
 	return changes
 
 
-def _send(sendable: list[tuple], today) -> tuple[dict[str, dict], dict[str, list[str]]]:
+def _send(
+	sendable: list[tuple], repeated: dict[str, str], today
+) -> tuple[dict[str, dict], dict[str, list[str]]]:
 	"""Hand the messages to their channels; return the changes of their ledger rows, and {action type: handles}.
 
+	repeated: from `_repeated`.
 	Of what a channel does not take at the moment there is no change. On a copy of a site none takes anything.
 	"""
 	by_type = defaultdict(list)
-	for message in _messages(sendable, today):
+	for message in _messages(sendable, repeated, today):
 		by_type[message.action.action_type].append(message)
 	changes, handed_over = {}, defaultdict(list)
 	is_copy = identity.is_copy()
@@ -464,15 +510,15 @@ def failed(reason: str, error: str) -> dict:
 	return {"status": FAILED, "reason": reason, "error": error[:2000], "executed_at": now_datetime()}
 
 
-def _messages(sendable: list[tuple], today) -> Iterator[Message]:
+def _messages(sendable: list[tuple], repeated: dict[str, str], today) -> Iterator[Message]:
 	"""Yield each message: of one row, or where a campaign combines, of those that one action has for a customer. What
-	another action says is another message."""
+	another action says is another message, and so is what goes again by a key of its own (`repeated`)."""
 	groups = defaultdict(list)
 	for entry in sendable:
 		row, rule, action = entry[:3]
 		combined = rule.campaign.combine_messages
 		key = (action.name, row.customer) if combined else row.name
-		groups[key].append(entry)
+		groups[repeated.get(row.name) or key].append(entry)
 	described = _described([entry[3] for entry in sendable])
 	for entries in groups.values():
 		# By what they are about, so that the message is the same one on a site that was restored from a backup.
@@ -482,8 +528,9 @@ def _messages(sendable: list[tuple], today) -> Iterator[Message]:
 			(event.reference_name, event.occurrence): described[id(event)]
 			for _row, _rule, _action, event, _recipient in entries
 		}
+		row_keys = tuple(entry[0].message_key for entry in entries)
 		yield Message(
-			key=row.message_key,
+			key=repeated.get(row.name) or key_of_all(row_keys),
 			campaign=rule.campaign,
 			action=action,
 			recipient=recipient,
@@ -491,6 +538,8 @@ def _messages(sendable: list[tuple], today) -> Iterator[Message]:
 			items=list(about.values()),
 			today=today,
 			rows=tuple(entry[0].name for entry in entries),
+			row_keys=row_keys,
+			repeats=row.name in repeated,
 		)
 
 
