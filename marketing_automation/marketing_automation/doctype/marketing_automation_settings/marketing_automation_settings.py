@@ -3,10 +3,9 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils import cint, now_datetime
 
-from marketing_automation.engine.windows import minutes
-
 from marketing_automation.channels.email.address import is_address
 from marketing_automation.engine import links
+from marketing_automation.engine.windows import minutes
 
 # What the engine itself keeps here. It writes them one by one, and no form or request changes them.
 KEPT = ("overdue_told_at", "cleared_until", "sent_lately", "bound_to")
@@ -78,6 +77,8 @@ class MarketingAutomationSettings(Document):
 					title=_("Value Out Of Range"),
 				)
 		self.validate_addresses()
+		self.validate_window()
+		self.note_declaration(kept)
 
 	def validate_addresses(self):
 		"""Refuse addresses that no link can begin with, and that no mail arrives at."""
@@ -97,9 +98,6 @@ class MarketingAutomationSettings(Document):
 				),
 				title=_("Not an Address"),
 			)
-
-		self.validate_window()
-		self.note_declaration(kept)
 
 	def validate_window(self):
 		for field in ("send_from", "send_until", "send_on"):
