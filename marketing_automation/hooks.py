@@ -62,7 +62,23 @@ lifecycle_goals = {
 }
 
 # {key: dotted path of an object that keeps engine.gate.Check}: whether a message may go now, asked in the checks' own order.
-lifecycle_checks = {}
+lifecycle_checks = {
+	"Basis": "marketing_automation.checks.basis.CHECK",
+	"Holds": "marketing_automation.checks.holds.CHECK",
+	"Send window": "marketing_automation.checks.window.CHECK",
+	"Frequency cap": "marketing_automation.checks.cap.CHECK",
+}
+
+# {key: dotted path of a hold}, which a site switches on in the settings; the contract is in engine/holds.py.
+lifecycle_holds = {
+	"Open Issue": "marketing_automation.holds.open_issue.HOLD",
+	"Open Warranty Claim": "marketing_automation.holds.open_warranty_claim.HOLD",
+	"Invoice overdue": "marketing_automation.holds.overdue_invoice.HOLD",
+	"Unresolved Dunning": "marketing_automation.holds.dunning.HOLD",
+	"Order paid and not delivered": "marketing_automation.holds.undelivered_order.HOLD",
+	"Item out of stock or disabled": "marketing_automation.holds.item_not_to_be_had.HOLD",
+	"Do not disturb": "marketing_automation.holds.do_not_disturb.HOLD",
+}
 
 # Older versions of Frappe do not keep what a mail server said.
 after_job = ["marketing_automation.channels.email.kept_errors.remember_mail_error"]

@@ -4,7 +4,7 @@ from frappe.model.document import Document
 from frappe.utils import cint, now_datetime
 
 from marketing_automation.channels.email.address import is_address
-from marketing_automation.engine import links
+from marketing_automation.engine import holds, links
 from marketing_automation.engine.windows import minutes
 
 # What the engine itself keeps here. It writes them one by one, and no form or request changes them.
@@ -18,7 +18,13 @@ LIMITS = {
 	"pause_share": (1, 100),
 	"pause_count": (1, 1_000_000),
 	"mails_per_minute": (0, 100_000),
+	"cap_messages": (0, 1000),
+	"cap_days": (1, 365),
+	"less_often_days": (1, 365),
+	"held_days": (1, 365),
 }
+# These are newer than some sites, whose settings do not have them yet.
+NEWER = ("cap_messages", "cap_days", "less_often_days", "held_days", "when_held")
 # Who has declared that the addresses were got lawfully, and when: written when the box is ticked, by nobody else.
 DECLARED = ("addresses_lawful_since", "addresses_lawful_by")
 
@@ -32,14 +38,27 @@ class MarketingAutomationSettings(Document):
 	if TYPE_CHECKING:
 		from frappe.types import DF
 
+		from marketing_automation.marketing_automation.doctype.lifecycle_do_not_disturb.lifecycle_do_not_disturb import (
+			LifecycleDoNotDisturb,
+		)
+		from marketing_automation.marketing_automation.doctype.lifecycle_hold.lifecycle_hold import (
+			LifecycleHold,
+		)
+
 		addresses_lawful: DF.Check
 		addresses_lawful_by: DF.Data | None
 		addresses_lawful_since: DF.Datetime | None
 		basis_needed: DF.Check
 		bound_to: DF.Data | None
+		cap_days: DF.Int
+		cap_messages: DF.Int
 		catch_up_nights: DF.Int
 		chunk_size: DF.Int
 		cleared_until: DF.Date | None
+		do_not_disturb: DF.Table[LifecycleDoNotDisturb]
+		held_days: DF.Int
+		holds: DF.Table[LifecycleHold]
+		less_often_days: DF.Int
 		mails_per_minute: DF.Int
 		max_attempts: DF.Int
 		overdue_told_at: DF.Datetime | None
@@ -54,9 +73,16 @@ class MarketingAutomationSettings(Document):
 		send_until: DF.Time | None
 		sent_lately: DF.SmallText | None
 		unsubscribe_address: DF.Data | None
+		when_held: DF.Literal["Skip", "Send"]
 	# end: auto-generated types
 
+	def onload(self):
+		"""Show what is newer than the settings of this site, as it works."""
+		self.fill_in_newer()
+
 	def validate(self):
+		self.fill_in_newer()
+		holds.validate(self.holds)
 		kept = frappe.db.get_singles_dict(self.doctype)
 		for field in KEPT:
 			self.set(field, kept.get(field) or None)
@@ -69,7 +95,7 @@ class MarketingAutomationSettings(Document):
 				title=_("Not Yours To Choose"),
 			)
 		for field, (lowest, highest) in LIMITS.items():
-			if not lowest <= (self.get(field) or 0) <= highest:
+			if not lowest <= cint(self.get(field)) <= highest:
 				frappe.throw(
 					_("{0} must be between {1} and {2}.").format(
 						frappe.bold(_(self.meta.get_label(field))), lowest, highest
@@ -98,6 +124,12 @@ class MarketingAutomationSettings(Document):
 				),
 				title=_("Not an Address"),
 			)
+
+	def fill_in_newer(self):
+		"""Give what has no value yet its default."""
+		for field in NEWER:
+			if self.get(field) is None:
+				self.set(field, self.meta.get_field(field).default)
 
 	def validate_window(self):
 		for field in ("send_from", "send_until", "send_on"):
