@@ -105,14 +105,15 @@ def from_utc(moment: datetime, zone: str) -> datetime:
 	return moment.replace(tzinfo=timezone.utc).astimezone(there).replace(tzinfo=None, fold=0)
 
 
-def _instant(wall: datetime, zone) -> datetime:
+def _instant(wall: datetime, zone, fold: int = 0) -> datetime:
+	"""Return the moment at which a clock shows this, the first or (fold 1) the second; that of the jump where it never does."""
 	try:
-		found = _utc(wall, zone, fold=0)
+		found = _utc(wall, zone, fold)
 		if _wall(found, zone) == wall:
 			return found
-		# The clock jumps over it: as many minutes as it jumps, the other reading is too early.
-		early = _utc(wall, zone, fold=1)
-		return _jump(early, found, zone)
+		# Of what the clock jumps over the one reading is as many minutes too early as the other is too late.
+		early, late = sorted(_utc(wall, zone, reading) for reading in (0, 1))
+		return _jump(early, late, zone)
 	except (OverflowError, ValueError):
 		# At the ends of the calendar.
 		return datetime.min if wall.year == 1 else datetime.max
@@ -150,8 +151,13 @@ def _span_on(span: tuple[int, int], day: date, zone: str) -> Span | None:
 		start, until = (midnight + timedelta(minutes=minute) for minute in span)
 	except OverflowError:
 		return None
-	found = Span(_instant(start, there), _instant(until, there))
-	return found if found.start < found.until else None
+	# Of an hour that comes twice they begin in the second and end in the first, so that by the clock they are never open when
+	# they are not; what lies within such an hour is open the first time.
+	ends = _instant(until, there)
+	for begins in (_instant(start, there, fold=1), _instant(start, there)):
+		if begins < ends:
+			return Span(begins, ends)
+	return None
 
 
 def _spans(hours: Hours, zone: str, first: date, days: int) -> list[Span]:
