@@ -65,9 +65,11 @@ lifecycle_goals = {
 
 # {key: dotted path of an object that keeps engine.gate.Check}: whether a message may go now, asked in the checks' own order.
 lifecycle_checks = {
-	"Consent": "marketing_automation.checks.consent.CHECK",
 	"Suppression List": "marketing_automation.checks.suppression.CHECK",
+	"Consent": "marketing_automation.checks.consent.CHECK",
+	"Basis": "marketing_automation.checks.basis.CHECK",
 	"Holds": "marketing_automation.checks.holds.CHECK",
+	"Send window": "marketing_automation.checks.window.CHECK",
 	"Frequency cap": "marketing_automation.checks.cap.CHECK",
 }
 

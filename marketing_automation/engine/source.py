@@ -100,6 +100,11 @@ class Source(Protocol):
 		"""Say in words which references a rule takes."""
 		return ""
 
+	def is_sale(self, event: DueEvent) -> bool:
+		"""Say whether what an event is about shows by itself that its customer has bought something and has it still, or has a
+		contract that runs. No query. Default: it does not, and a sale is looked for."""
+		return False
+
 	def validate(self, trigger) -> None:
 		"""Throw a translated error when a trigger (document, or its fields as `rules.load` reads them) cannot work.
 

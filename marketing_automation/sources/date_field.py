@@ -62,6 +62,7 @@ class Spec:
 	of_child: the fields that are that table's. always: conditions on every row. open: conditions that a filter on the
 	same field takes the place of; ahead: the same, before the date and on it. variables: what templates have besides the
 	name, the dates and the item: (field, label or None for its own, example, kind). yearly: whether a date can come each year again.
+	is_sale: whether one of a customer shows that they have bought something, see `Source.is_sale`.
 	"""
 
 	doctype: str
@@ -79,6 +80,7 @@ class Spec:
 	ahead: tuple[Condition, ...] = ()
 	variables: Callable[[], tuple[tuple, ...]] = tuple
 	yearly: bool = False
+	is_sale: bool = False
 
 	@property
 	def reference(self) -> str:
@@ -221,6 +223,9 @@ class DateSource(Source):
 
 	def reference_doctypes(self) -> list[str]:
 		return [self.spec.doctype]
+
+	def is_sale(self, event: DueEvent) -> bool:
+		return self.spec_of(event.rule.trigger).is_sale
 
 	def date_fields(self, spec: Spec) -> list:
 		"""Return the DocFields of the dates that triggers can go by, the site's own included where the Spec names none."""

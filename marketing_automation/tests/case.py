@@ -36,6 +36,11 @@ USUAL_SETTINGS = {
 	"pause_count": 10,
 	"mails_per_minute": 0,
 	"private_webhooks": 0,
+	"addresses_lawful": 1,
+	"basis_needed": 1,
+	"send_from": "09:00:00",
+	"send_until": "18:00:00",
+	"send_on": "Working days",
 }
 # What the engine keeps there, which no form or request changes.
 FORGOTTEN = ("sent_lately", "overdue_told_at", "cleared_until")
