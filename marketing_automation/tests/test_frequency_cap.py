@@ -361,7 +361,8 @@ class TestTwoWorkers(CapTestCase):
 		names = [self.campaign(**fields).name for _ in range(2)]
 		with patch.object(deliver, "enqueue"):
 			self.run_night()
-		# A minute ago both were about to leave; each worker has its own.
+		# As when their time has come: both are about to leave, and each worker has its own.
+		frappe.db.set_value(ledger.DOCTYPE, {"status": "Waiting"}, {"status": "Pending", "reason": None})
 		return tuple([row.name for row in self.ledger(campaign=name)] for name in sorted(names))
 
 	def _deliver_at_once(self, *jobs: list[str]) -> None:
@@ -419,14 +420,27 @@ class TestTwoWorkers(CapTestCase):
 		self._deliver_at_once(*jobs)
 		self.assertEqual({row.campaign for row in self.ledger(status="Queued")}, {last})
 
-	def test_a_read_that_does_not_lock_would_let_both_pass(self):
+	def _seen(self, jobs, lock: bool) -> list[int]:
+		"""Return how many Pending rows each worker has read when it judged first."""
+		rows, seen = cap._rows, {}
+
+		def noted(*args, **options):
+			found = rows(*args, lock=lock)
+			seen.setdefault(threading.current_thread().name, []).append(
+				sum(row.status == "Pending" for row in found)
+			)
+			return found
+
+		with patch.object(cap, "_rows", noted):
+			self._deliver_at_once(*jobs)
+		# The first read is that of the lock.
+		return sorted(counts[1] for counts in seen.values())
+
+	def test_the_second_reads_what_the_first_has_committed(self):
+		self.cap(1)
+		self.assertEqual(self._seen(self._claimed(), lock=True), [5, 10])
+
+	def test_a_read_that_does_not_lock_would_show_both_the_same_past(self):
 		"""What the lock is for, and that these tests would notice."""
 		self.cap(1)
-		jobs = self._claimed()
-		rows = cap._rows
-		with (
-			patch.object(cap, "_rows", lambda *args, lock: rows(*args, lock=False)),
-			patch.object(cap, "_once", lambda found: []),
-		):
-			self._deliver_at_once(*jobs)
-		self.assertEqual(len(self.mails()), 10)
+		self.assertEqual(self._seen(self._claimed(), lock=False), [10, 10])
