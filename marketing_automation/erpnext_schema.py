@@ -8,6 +8,7 @@ import frappe
 from frappe import _
 
 SERIAL_NO = "Serial No"
+COMPANY = "Company"
 BUNDLE = "Serial and Batch Bundle"
 # The field of a sale's line that names its bundle.
 BUNDLE_OF_LINE = "serial_and_batch_bundle"
@@ -48,6 +49,7 @@ OPTIONAL = {
 	"POS Invoice Item": _LINE,
 	"Packed Item": _LINE,
 	"Contact": ("is_billing_contact",),
+	"Company": ("company_logo", "website"),
 	"Item": ("variant_of", "disabled", "end_of_life", "is_stock_item"),
 	"Sales Invoice": ("due_date", "outstanding_amount"),
 	"Sales Invoice Item": ("sales_order",),

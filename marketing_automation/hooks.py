@@ -105,6 +105,8 @@ default_log_clearing_doctypes = {"Lifecycle Execution Log": 730, "Lifecycle Outb
 
 user_data_fields = [
 	{"doctype": "Lifecycle Execution Log", "filter_by": "recipient", "redact_fields": ["recipient", "error"]},
+	# The key that stands for the address stays, so that who has unsubscribed stays unsubscribed.
+	{"doctype": "Lifecycle Consent", "filter_by": "address", "redact_fields": ["address", "text"]},
 ]
 
 # Folders of ready-made campaigns, relative to the app; the contract is in recipes/__init__.py.
@@ -183,4 +185,5 @@ ignore_links_on_delete = [
 	"Lifecycle Run",
 	"Lifecycle Template",
 	"Lifecycle Outbox",
+	"Lifecycle Consent",
 ]

@@ -18,11 +18,11 @@ from frappe.email.email_body import get_formatted_html
 from frappe.email.queue import get_unsubscribe_message
 from frappe.utils import now_datetime
 
-from marketing_automation import unsubscribe
 from marketing_automation.channels.email import address as mailboxes
 from marketing_automation.channels.email import layout, mime, reach, sender, smtp_errors
 from marketing_automation.channels.email import queue as email_queue
 from marketing_automation.channels.texts import of_action, templates
+from marketing_automation.engine import consent, links
 from marketing_automation.engine.channel import Message, Rendered, Unsendable
 from marketing_automation.engine.language import in_language
 from marketing_automation.engine.model import COMPLETED, FAILED, QUEUED, Reason, Recipient
@@ -105,15 +105,21 @@ problems = of_action.problems
 
 @dataclasses.dataclass
 class Prepared:
-	"""What a batch shares: its texts, and {sender: Email Account}."""
+	"""What a batch shares: its texts, {sender: Email Account}, and how customers reach this site and write to it, if it says so."""
 
 	texts: of_action.Texts
 	accounts: dict = dataclasses.field(default_factory=dict)
+	base_address: str | None = None
+	mail_address: str | None = None
 
 
 def prepare(actions: list[dict]) -> Prepared:
-	"""Return every template of the actions, compiled. 1 query."""
-	return Prepared(of_action.load(actions))
+	"""Return every template of the actions, compiled. 3 queries."""
+	return Prepared(
+		of_action.load(actions),
+		base_address=links.base_address(),
+		mail_address=links.mail_address(),
+	)
 
 
 def compose(prepared: Prepared, message: Message) -> dict:
@@ -131,17 +137,19 @@ def compose(prepared: Prepared, message: Message) -> dict:
 	except templates.TemplateInvalid as e:
 		raise Unsendable(Reason.TEMPLATE_ERROR, str(e)) from e
 	# Not all of it: what is wrong with a message is said to the marketer, not to the customer.
+	way_out = _way_out(prepared, message)
 	with in_language(language):
 		mail = email_queue.Mail(
 			account,
-			frame=_frame(account, sender),
+			way_out,
+			frame=_frame(account, sender, way_out),
 			recipients=[message.recipient.address],
 			sender=sender,
-			message_id=f"{message.key}@{frappe.local.site}",
+			# Of its first row, so that whoever has the Message-ID finds that row by its key.
+			message_id=f"{(message.row_keys or (message.key,))[0]}@{frappe.local.site}",
 			reference_doctype=REFERENCE_DOCTYPE,
 			reference_name=message.campaign.name,
 			add_unsubscribe_link=1,
-			unsubscribe_method=unsubscribe.METHOD,
 			unsubscribe_message=_("Unsubscribe"),
 			**parts,
 		).as_dict()
@@ -150,6 +158,23 @@ def compose(prepared: Prepared, message: Message) -> dict:
 			Reason.INVALID_ADDRESS, _("Frappe refuses the address of the sender or the recipient.")
 		)
 	return mail
+
+
+def _way_out(prepared: Prepared, message: Message) -> email_queue.WayOut:
+	"""Return how the reader of a message gets no more of these. No query, but one for the key in each job.
+
+	What is marketing can be left by one click of the mailbox's own button (RFC 8058): Gmail and Yahoo ask it of bulk senders for
+	what is promotional. A campaign of purpose Service has the button (RFC 2369) and the page behind it, and nothing that acts
+	by itself: what somebody has to know about what they have bought should not be lost by a slip.
+	"""
+	token = links.token(links.MESSAGE, message.rows[0])
+	page = links.page(token, prepared.base_address)
+	is_secure = links.is_secure(prepared.base_address)
+	uris = [page] if is_secure else []
+	if prepared.mail_address:
+		uris.append(links.mail_link(token, prepared.mail_address))
+	one_click = is_secure and message.campaign.get("purpose") != consent.SERVICE
+	return email_queue.WayOut(page, tuple(uris), one_click)
 
 
 def render(prepared: Prepared, message: Message) -> tuple[Rendered, str]:
@@ -217,16 +242,12 @@ def _layout(
 	)
 
 
-def _frame(account: EmailAccount, sender: str | None) -> mime.Frame | None:
-	"""Return the MIME of an account: every mail from it has the same headers and parts."""
+def _frame(account: EmailAccount, sender: str | None, way_out: email_queue.WayOut) -> mime.Frame | None:
+	"""Return the MIME of an account: every mail from it that can be left the same ways has the same headers and parts."""
+	ways = len(way_out.uris), way_out.one_click
 	return _made_once(
-		("frame", account.name, str(account.get("modified")), sender),
-		lambda: email_queue.frame_of(
-			account,
-			sender=sender,
-			reference_doctype=REFERENCE_DOCTYPE,
-			unsubscribe_method=unsubscribe.METHOD,
-		),
+		("frame", account.name, str(account.get("modified")), sender, ways),
+		lambda: email_queue.frame_of(account, way_out, sender=sender, reference_doctype=REFERENCE_DOCTYPE),
 	)
 
 
@@ -270,6 +291,11 @@ def hand_over(composed: list[dict]) -> list[dict]:
 def dispatch(handles: list[str]) -> list[str]:
 	"""Send those of the mails that wait for us; return those that there was no time for. See `sender.drain`."""
 	return sender.drain(handles)
+
+
+def repeated(rows: list[dict]) -> dict[str, str]:
+	"""None: a mail that has failed was taken by no server, and one of which nobody knows is not sent again by itself."""
+	return {}
 
 
 def recall(rows: list[dict]) -> dict[str, dict]:
