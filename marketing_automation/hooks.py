@@ -61,6 +61,9 @@ lifecycle_goals = {
 	"Paid": "marketing_automation.goals.paid.GOAL",
 }
 
+# {key: dotted path of an object that keeps engine.gate.Check}: whether a message may go now, asked in the checks' own order.
+lifecycle_checks = {}
+
 # Older versions of Frappe do not keep what a mail server said.
 after_job = ["marketing_automation.channels.email.kept_errors.remember_mail_error"]
 

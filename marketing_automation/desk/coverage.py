@@ -12,7 +12,7 @@ from marketing_automation.channels.email.reach import reach
 from marketing_automation.engine import again, consent, faults, ledger, rules, words
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
-from marketing_automation.engine.model import COMPLETED, PENDING, QUEUED, Reason
+from marketing_automation.engine.model import COMPLETED, OPEN, Reason
 from marketing_automation.engine.names import folded, same
 from marketing_automation.engine.settings import limit
 from marketing_automation.engine.source import source_for
@@ -23,7 +23,7 @@ MOST_ROWS = 20000
 # What is the same for a trigger and for what a report looks at.
 KIND = ("source", "reference_doctype", "customer_field", "date_field")
 # What is sent, or on its way.
-HANDLED = {PENDING, QUEUED, COMPLETED}
+HANDLED = {*OPEN, COMPLETED}
 
 
 def expiring(first: date, last: date, of: dict, campaigns: list[str], visible: Visibility) -> Iterator[dict]:

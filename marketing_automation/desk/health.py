@@ -10,7 +10,7 @@ from frappe.utils.scheduler import is_scheduler_inactive
 
 from marketing_automation import erpnext_schema
 from marketing_automation.channels.email.smtp_errors import fault_of_server
-from marketing_automation.engine import faults, identity, ledger, nights, rules, watchdog
+from marketing_automation.engine import faults, gate, identity, ledger, nights, rules, watchdog
 from marketing_automation.engine.channel import channel_for, is_served
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.model import FAILED, PENDING, QUEUED, Reason
@@ -40,6 +40,7 @@ def problems(campaigns: list) -> list[dict]:
 		*_erpnext(),
 		*_identity(),
 		*_broken(campaigns),
+		*_checks(),
 		*_channels(campaigns, actions),
 		*_messages(actions),
 		*_mail(),
@@ -81,6 +82,11 @@ def _broken(campaigns: list) -> list[dict]:
 		{**_problem("red", text, f"Form/Lifecycle Trigger/{trigger}"), "trigger": trigger}
 		for trigger, text in found.items()
 	]
+
+
+def _checks() -> list[dict]:
+	"""Return the checks of the gate that have raised in the last hours. No query."""
+	return [_problem("red", gate.explanation(key), "List/Error Log") for key in gate.failures()]
 
 
 def _channels(campaigns: list, actions: list[dict]) -> list[dict]:

@@ -19,6 +19,7 @@ from marketing_automation.engine import (
 	again,
 	consent,
 	faults,
+	gate,
 	ledger,
 	plan,
 	reached,
@@ -31,6 +32,7 @@ from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import (
 	PENDING,
 	SKIPPED,
+	WAITING,
 	DueEvent,
 	PlannedMessage,
 	Reason,
@@ -320,6 +322,8 @@ def _history(filters: dict, visible: Visibility) -> list[dict]:
 			log.evidence_doctype,
 			log.evidence_name,
 			log.executed_at,
+			log.due_at,
+			log.basis,
 			log.message_key,
 			log.channel,
 			trigger.trigger_name,
@@ -361,14 +365,14 @@ def _steps(
 	spans, max_attempts = again.spans(loaded, getdate()), limit("max_attempts")
 	items = item_names({event.item_code for event in events})
 	messages = [
-		PlannedMessage(action, event, recipient)
+		PlannedMessage(action, event, recipient, evidence=gate.evidence_of(event))
 		for (_event, action), event, recipient in zip(pairs, marked, to, strict=True)
 		if event
 		and shown(event.reference_doctype)
 		and visible.sees(company=event.company, customer=recipient.customer, item_code=event.item_code)
 	]
 	taken = ledger.held({key for message in messages if (key := message.suppression_key)})
-	steps = []
+	judged = []
 	for message in messages:
 		action, event, recipient = message.action, message.event, message.recipient
 		about = event.reference_doctype, folded(event.reference_name)
@@ -381,9 +385,13 @@ def _steps(
 		if rows and (span := spans.get(action.name)) and span.first <= event.night:
 			# What has a row is looked at again for longer than what has none.
 			window = Window(span.first, getdate(), span.catch_up_from)
-		state, why, goes_out = _state(message, window, message.suppression_key in taken)
-		if goes_out or not own or not same(own.customer, recipient.customer):
-			steps.append(_step(event.rule, action, state, why, event, recipient, items))
+		state = _state(message, window, message.suppression_key in taken)
+		judged.append((message, own, state))
+	steps = [
+		_step(message.event.rule, message.action, state, why, message, items)
+		for message, own, (state, why, goes_out) in _through_the_gate(judged)
+		if goes_out or not own or not same(own.customer, message.recipient.customer)
+	]
 	if also_unmatched:
 		met = {event.rule.trigger.name for event in marked if event}
 		steps += [
@@ -443,10 +451,10 @@ def _step(
 	action: dict,
 	state: str,
 	why: str,
-	event: DueEvent | None = None,
-	recipient: Recipient | None = None,
+	message: PlannedMessage | None = None,
 	items: dict | None = None,
 ) -> dict:
+	event, recipient = (message.event, message.recipient) if message else (None, None)
 	return {
 		"campaign": rule.campaign.name,
 		"is_active": bool(rule.campaign.is_active),
@@ -462,7 +470,8 @@ def _step(
 		"item_name": (items.get(event.item_code) or event.item_code) if event else None,
 		"expiry_date": event.occurrence if event else None,
 		"due_on": event.night if event else None,
-		**ledger.evidence_of(event, Reason.GOAL_REACHED),
+		**ledger.evidence_fields(message.evidence if message else None),
+		"basis": message.basis if message else None,
 		"customer": recipient.customer if recipient else None,
 		"recipient": recipient.address if recipient else None,
 	}
@@ -505,6 +514,33 @@ def _state(message: PlannedMessage, window: Window | None, taken: bool) -> tuple
 	if night > today:
 		return COMING, _("Goes out on that day."), True
 	return COMING, _("Goes out with the next run."), True
+
+
+def _through_the_gate(
+	judged: list[tuple[PlannedMessage, dict | None, tuple[str, str, bool]]],
+) -> list[tuple[PlannedMessage, dict | None, tuple[str, str, bool]]]:
+	"""Return the messages, with what the gate's checks say at this moment of those that go out. The queries of the checks."""
+	today = getdate()
+	going = [message for message, _own, (_state, _why, goes_out) in judged if goes_out]
+	gate.pass_through(going, gate.when(today))
+	return [(message, own, _by_the_gate(message, state, today)) for message, own, state in judged]
+
+
+def _by_the_gate(message: PlannedMessage, state: tuple[str, str, bool], today: date) -> tuple[str, str, bool]:
+	if not state[2] or message.status == PENDING:
+		return state
+	reason, night = words.of_reason(message.reason), message.event.night
+	if message.status == WAITING:
+		if night > today:
+			# What would hold it back today may be over by then.
+			return state
+		until = frappe.format(message.due_at, {"fieldtype": "Datetime"})
+		return COMING, _("Waits until {0}: {1}.").format(until, reason), True
+	return (
+		STOPPED if night >= today else WITHHELD,
+		_("Would not go out: {0}.").format(reason),
+		False,
+	)
 
 
 def _why_unmatched(rule: Rule, broken: Faults) -> str:

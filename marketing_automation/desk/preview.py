@@ -15,10 +15,28 @@ import frappe
 from frappe.utils import getdate, now_datetime
 
 from marketing_automation.desk.health import EMAIL
-from marketing_automation.engine import again, faults, ledger, long_lists, overlap, plan, rules, schedule
+from marketing_automation.engine import (
+	again,
+	faults,
+	gate,
+	ledger,
+	long_lists,
+	overlap,
+	plan,
+	rules,
+	schedule,
+)
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
-from marketing_automation.engine.model import FAILED, PENDING, SKIPPED, PlannedMessage, Reason, Rule
+from marketing_automation.engine.model import (
+	FAILED,
+	PENDING,
+	SKIPPED,
+	WAITING,
+	PlannedMessage,
+	Reason,
+	Rule,
+)
 from marketing_automation.engine.schedule import Window
 from marketing_automation.engine.settings import limit
 from marketing_automation.engine.source import is_shown
@@ -31,8 +49,6 @@ MOST_EXPORTED = 100_000
 PATIENCE = 0.4
 # Of those to come, as many as fit below a journey.
 NEXT_ROWS = 5
-# When the nightly run begins, as in hooks.scheduler_events.
-NIGHT_HOUR = 1
 
 
 def of_day(
@@ -77,7 +93,7 @@ def of_activation(campaign: str, visible: Visibility) -> dict:
 
 def next_night(now: datetime) -> date:
 	"""Return the day whose nightly run comes next (hooks.scheduler_events)."""
-	return now.date() + timedelta(days=now.hour >= NIGHT_HOUR)
+	return now.date() + timedelta(days=now.hour >= gate.NIGHT_HOUR)
 
 
 def of_days(loaded: list[Rule], first: date, days: int, visible: Visibility) -> dict:
@@ -131,7 +147,7 @@ def _looked_at(
 ) -> dict:
 	"""Return {"night", "complete", "counts", "reasons", "rows", "left_out", "broken", "overlaps"}.
 
-	counts: due; of these send, skip, fail and known (in the ledger already); of those to be sent mails (fewer where a
+	counts: due; of these send, skip, fail and known (in the ledger already); of those to be sent wait (not at once), mails (fewer where a
 	campaign combines), others ({action type: how many} of what leaves otherwise) and products (fewer where several
 	actions write about one). reasons: {reason: count} of what is
 	skipped or fails. rows: one dict a message, at most `most`, those to be sent first; its `log` is the ledger row of one
@@ -141,7 +157,7 @@ def _looked_at(
 	patience: after so many seconds it is what has been looked at by then, a page at least, and `complete` is False.
 	"""
 	began, complete = time.monotonic(), True
-	counts = Counter(due=0, send=0, skip=0, fail=0, known=0)
+	counts = Counter(due=0, send=0, wait=0, skip=0, fail=0, known=0)
 	reasons, sends, products, written_to = Counter(), defaultdict(set), set(), defaultdict(set)
 	read = overlap.reaching()
 	by_outcome = {"send": [], "fail": [], "skip": [], "known": []}
@@ -152,6 +168,8 @@ def _looked_at(
 			counts["due"] += 1
 			if outcome in ("skip", "fail"):
 				reasons[message.reason] += 1
+			elif outcome == "send" and message.status == WAITING:
+				counts["wait"] += 1
 			if outcome == "send":
 				send = _send(message) if message.campaign.combine_messages else key
 				sends[message.action.action_type].add(send)
@@ -183,9 +201,9 @@ def _looked_at(
 
 
 def _outcome(message: PlannedMessage, log: dict | None) -> str:
-	if log and not (log.comes_again and message.status == PENDING):
+	if log and not (log.comes_again and message.status in (PENDING, WAITING)):
 		return "known"
-	return {PENDING: "send", SKIPPED: "skip", FAILED: "fail"}[message.status]
+	return {PENDING: "send", WAITING: "send", SKIPPED: "skip", FAILED: "fail"}[message.status]
 
 
 def _judged(
@@ -219,7 +237,7 @@ def _judged(
 			{
 				key: message
 				for key, message in messages.items()
-				if message.status == PENDING and (key not in known or known[key].comes_again)
+				if message.status in (PENDING, WAITING) and (key not in known or known[key].comes_again)
 			},
 			taken,
 		)
@@ -235,7 +253,7 @@ def _known(messages: list[PlannedMessage]) -> dict[str, dict]:
 	if not messages:
 		return {}
 	log = frappe.qb.DocType(ledger.DOCTYPE)
-	columns = ("name", "message_key", "status", "reason", "attempts", *ledger.EVIDENCE)
+	columns = ("name", "message_key", "status", "reason", "attempts", "due_at", *ledger.EVIDENCE)
 	query = (
 		frappe.qb.from_(log)
 		.select(*[log[column] for column in columns])
@@ -286,12 +304,13 @@ def _send(message: PlannedMessage) -> tuple:
 
 def _row(message: PlannedMessage, log: dict | None, outcome: str) -> dict:
 	event, recipient = message.event, message.recipient
-	evidence = log if outcome == "known" else ledger.evidence_of(event, message.reason)
+	evidence = log if outcome == "known" else ledger.evidence_fields(message.evidence)
 	return {
 		"outcome": outcome,
 		"status": log.status if outcome == "known" else message.status,
 		"reason": log.reason if outcome == "known" else message.reason,
 		"error": None if outcome == "known" else message.error,
+		"due_at": log.due_at if outcome == "known" else message.due_at,
 		**{column: evidence[column] for column in ledger.EVIDENCE},
 		"log": log.name if log else None,
 		"campaign": message.campaign.name,

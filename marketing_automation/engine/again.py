@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import frappe
 
-from marketing_automation.engine import faults, ledger, plan, reached, recipients
+from marketing_automation.engine import faults, gate, ledger, plan, reached, recipients
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.model import (
 	CAN_PASS,
@@ -86,7 +86,8 @@ def can_pass(row: dict, max_attempts: int) -> bool:
 def fate(
 	row: dict, span: Span, event: DueEvent | None, recipient: Recipient, night: date, passes: bool
 ) -> tuple[str | None, str | None, str | None]:
-	"""Return (REOPEN, ASSIGN, NEW or None, status, reason): what a run on `night` makes of a row that is not Pending.
+	"""Return (REOPEN, ASSIGN, NEW or None, status, reason): what a run on `night` makes of a row that is not Pending, before
+	the gate's checks are asked.
 
 	event, recipient: as they are now. passes: `can_pass` of the row. The ledger's indexes have the last word.
 	"""
@@ -139,6 +140,7 @@ def _rows(day: date, actions: list[str]) -> Iterator[list[dict]]:
 		frappe.qb.from_(table)
 		.select(*[table[name] for name in ledger.FIELDS])
 		.where((table.due_on == day) & table.action.isin(actions))
+		# What is Pending or Waiting is judged anew when its time comes; Waiting is here for those who own the product by now.
 		.where(table.status.isin([status for status in ledger.STATUSES if status != PENDING]))
 		.orderby(table.name)
 		.limit(PAGE_SIZE)
@@ -174,27 +176,37 @@ def _look_at(
 		[(event, recipient) for (event, _action), recipient in zip(alive, to, strict=True)], night, broken
 	)
 	now = iter(zip(marked, to, strict=True))
+	fates = []
 	for row, event in zip(rows, events, strict=True):
 		event, recipient = next(now) if event else (None, Recipient())
 		span = found[row.action]
 		what, status, reason = fate(row, span, event, recipient, night, passes)
-		planned = what and span.is_planned(row.due_on)
-		message = PlannedMessage(span.action, event, recipient, status, reason)
+		if what:
+			message = PlannedMessage(
+				span.action, event, recipient, status, reason, evidence=gate.evidence_of(event)
+			)
+			fates.append((row, span, what, message))
+	gate.pass_through([message for *_row, message in fates], gate.when(night))
+	for row, span, what, message in fates:
+		planned = span.is_planned(row.due_on)
+		if what == REOPEN and message.status == SKIPPED:
+			# Its reason has passed, and a check has another one.
+			continue
 		if what == NEW and not planned:
 			page.new.append(message)
 			page.unplanned.append((message, None))
 		elif what == REOPEN:
-			page.reopen.append(frappe._dict(row, customer=recipient.customer))
+			page.reopen.append(frappe._dict(row, customer=message.recipient.customer))
 			if not planned:
 				page.unplanned.append((message, row))
 		elif what == ASSIGN:
 			page.assign.append(
 				frappe._dict(
 					row,
-					customer=recipient.customer,
-					status=status,
-					reason=reason,
-					**ledger.evidence_of(event, reason),
+					customer=message.recipient.customer,
+					status=message.status,
+					reason=message.reason,
+					**ledger.evidence_fields(message.evidence),
 				)
 			)
 

@@ -9,6 +9,7 @@ it stands alone next time. What is taken up again is written down before it begi
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
 from itertools import groupby
 from operator import itemgetter
 
@@ -20,6 +21,7 @@ from rq.timeouts import BaseTimeoutException
 from marketing_automation.engine import (
 	dispatch,
 	faults,
+	gate,
 	identity,
 	ledger,
 	plan,
@@ -27,9 +29,11 @@ from marketing_automation.engine import (
 	reached,
 	recipients,
 	rules,
+	schedule,
 )
 from marketing_automation.engine.channel import Message, Unsendable, by_channel, channel_for
 from marketing_automation.engine.faults import Faults
+from marketing_automation.engine.gate import At, Verdict
 from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.model import (
 	CANCELLED,
@@ -37,6 +41,7 @@ from marketing_automation.engine.model import (
 	PENDING,
 	QUEUED,
 	SKIPPED,
+	WAITING,
 	DueEvent,
 	Reason,
 	Recipient,
@@ -249,66 +254,93 @@ def _deliver_batch(
 
 	Queries: a fixed number, and what the channel needs for a batch.
 	"""
+	at = gate.when(getdate(), leaving=True)
+	# Before the rows of the batch, and customers in order, so that two batches that count the same wait for each other.
+	gate.lock({customer for customer in customers if customer}, at)
 	# Whatever brought a row here, from whichever job, page or hand: the rest of its message comes with it.
 	together, claimed = ledger.pending_together(campaign, channel, customers)
 	# What a run is claiming at this moment, it delivers itself when it has all, and whatever else there is with it.
 	rows = [row for row in ledger.lock_pending([*{*names, *together}]) if row.customer not in claimed]
 	if not rows:
 		return {}, set(), set(), False
-	today, now = getdate(), now_datetime()
-	changes, sendable = {}, []
-	for row, (rule, action, event, recipient, problem) in zip(rows, look_again(rows), strict=True):
-		status, reason = verdict(row, rule, action, event, recipient, today, problem)
-		if status == PENDING:
+	today, now = at.night, now_datetime()
+	changes, sendable, bases = {}, [], {}
+	looked = look_again(rows)
+	for row, found, judged in zip(rows, looked, _verdicts(rows, looked, at), strict=True):
+		rule, action, event, recipient, problem = found
+		if judged.status == PENDING:
 			sendable.append((row, rule, action, event, recipient))
-		elif reason == Reason.TRIGGER_BROKEN:
-			changes[row.name] = failed(reason, problem)
+			bases[row.name] = {**judged.fields, "due_at": row.due_at}
+		elif judged.reason == Reason.TRIGGER_BROKEN:
+			changes[row.name] = failed(judged.reason, problem)
 		else:
-			error = recipient.error if status == FAILED else None
 			changes[row.name] = {
-				"status": status,
-				"reason": reason,
-				"error": error,
-				"executed_at": now,
-				**ledger.evidence_of(event, reason),
+				**judged.fields,
+				"error": recipient.error if judged.status == FAILED else None,
+				"executed_at": None if judged.status == WAITING else now,
 			}
 	repeated = _repeated(sendable)
 	on_their_way = _recall(sendable)
 	changes |= on_their_way
 	sendable = [entry for entry in sendable if entry[0].name not in on_their_way]
 	sent, handed_over = _send(sendable, repeated, today)
-	changes |= sent
-	# What belongs to a customer who has to wait, waits with it: it may hold the customer's key.
-	waiting = {row.customer for row in rows if row.name not in changes}
+	# By what right, also where it has failed: it may have left all the same.
+	changes |= {name: {**bases[name], **fields} for name, fields in sent.items()}
+	# What belongs to a customer for whom there is no room, stays with it: it may hold the customer's key.
+	no_room = {row.customer for row in rows if row.name not in changes}
 	changed = [
 		row
 		for row in rows
-		if row.name in changes and (row.customer not in waiting or changes[row.name]["status"] == QUEUED)
+		if row.name in changes and (row.customer not in no_room or changes[row.name]["status"] == QUEUED)
 	]
 	changes = {
 		row.name: {
 			"error": None,
 			**changes[row.name],
-			"attempts": row.attempts + (row.name not in counted),
+			"attempts": _attempts(row, changes[row.name], counted),
 		}
 		for row in changed
 	}
 	ledger.move_on(changed, changes)
 	failed_in = {row.run for row in changed if changes[row.name]["status"] == FAILED}
-	return handed_over, failed_in, {row.run for row in rows}, bool(waiting)
+	return handed_over, failed_in, {row.run for row in rows}, bool(no_room)
+
+
+def _attempts(row: dict, fields: dict, counted: frozenset[str]) -> int:
+	"""Return how many attempts a row has had. To be told to wait is none."""
+	return row.attempts + (fields["status"] != WAITING) - (row.name in counted)
+
+
+def _verdicts(rows: list[dict], looked: list[tuple], at: At) -> list[Verdict]:
+	"""Return what becomes of ledger rows, as `look_again` has found them: by what each is about, and by the gate's checks."""
+	caught_up = at.night - timedelta(days=plan.catch_up()) if any(row.due_at for row in rows) else None
+	asked, first = [], []
+	for row, (rule, action, event, recipient, problem) in zip(rows, looked, strict=True):
+		if event and _is_too_late(row, event, caught_up):
+			event = event._replace(missed=True)
+		asked.append(gate.Asked(action, event, recipient, row))
+		first.append(verdict(row, rule, action, event, recipient, at.night, problem))
+	return gate.verdicts(asked, first, at)
+
+
+def _is_too_late(row: dict, event: DueEvent, caught_up: date | None) -> bool:
+	"""Say whether a row has waited, and then for longer than nights are caught up on: its campaign was paused, or nothing
+	ran. What is sent before a date can go until that date."""
+	waited = row.due_at and event.rule.trigger.trigger_type != schedule.BEFORE
+	return bool(waited) and row.due_at.date() < caught_up
 
 
 def judge(rows: list[dict], today) -> list[tuple[str, str | None, str | None]]:
-	"""Return (status, reason, customer) for each ledger row, in the same order: Pending when it could be sent today,
+	"""Return (status, reason, customer) for each ledger row, in the same order: Pending or Waiting when it could be sent today,
 	to the customer who owns the product today."""
+	looked = look_again(rows)
+	owned = [
+		frappe._dict(row, customer=recipient.customer)
+		for row, (_rule, _action, _event, recipient, _problem) in zip(rows, looked, strict=True)
+	]
 	return [
-		(
-			*verdict(
-				frappe._dict(row, customer=recipient.customer), rule, action, event, recipient, today, problem
-			),
-			recipient.customer,
-		)
-		for row, (rule, action, event, recipient, problem) in zip(rows, look_again(rows), strict=True)
+		(judged.status, judged.reason, row.customer)
+		for row, judged in zip(owned, _verdicts(owned, looked, gate.when(today)), strict=True)
 	]
 
 

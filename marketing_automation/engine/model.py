@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -10,11 +10,14 @@ from marketing_automation.engine import schedule
 
 # Statuses of a ledger row; the arrows are in ledger.TRANSITIONS.
 PENDING = "Pending"
+WAITING = "Waiting"
 QUEUED = "Queued"
 COMPLETED = "Completed"
 FAILED = "Failed"
 SKIPPED = "Skipped"
 CANCELLED = "Cancelled"
+# It has not left, and still may.
+OPEN = (PENDING, WAITING, QUEUED)
 
 KEY_LENGTH = 32
 
@@ -48,6 +51,23 @@ class Reason:
 	OUTSIDE_DATES = "Outside campaign dates"
 	NO_LONGER_MATCHES = "No longer matches"
 	GOAL_REACHED = "Goal reached"
+	# What the gate's checks say, of what waits as of what is skipped.
+	SUPPRESSED = "Suppressed"
+	NO_BASIS = "No basis"
+	FREQUENCY_CAP = "Frequency cap"
+	OUTSIDE_WINDOW = "Outside send window"
+	ON_HOLD = "On hold"
+	PAUSED = "Paused by recipient"
+	WARM_UP = "Warm-up"
+	CHECK_FAILED = "Check failed"
+
+
+class Basis:
+	"""By what right a customer is written to. The words are the options of Lifecycle Execution Log.basis."""
+
+	EXISTING_CUSTOMER = "Existing customer"
+	OPT_IN = "Opt-in"
+	SERVICE = "Service"
 
 
 # What passes as soon as somebody mends the data, the clock or the campaign: each run looks again (engine/again.py).
@@ -70,6 +90,9 @@ CAN_PASS = (
 	Reason.TRIGGER_BROKEN,
 	# The purchase is cancelled, or comes back.
 	Reason.GOAL_REACHED,
+	# An administrator lifts it; somebody buys, or agrees.
+	Reason.SUPPRESSED,
+	Reason.NO_BASIS,
 )
 
 
@@ -145,17 +168,26 @@ class Recipient:
 	language: str | None = None
 	reason: str | None = None
 	error: str | None = None
+	# The Contact whose address it is, where it is a Contact's.
+	contact: str | None = None
 
 
 @dataclass(slots=True)
 class PlannedMessage:
-	"""One message of one action about one event: what becomes a row of the ledger."""
+	"""One message of one action about one event: what becomes a row of the ledger.
+
+	due_at: until when one that is Waiting waits, in the site's time zone. basis: one of `Basis`. evidence: (DocType, name) of the
+	document that shows why.
+	"""
 
 	action: dict
 	event: DueEvent
 	recipient: Recipient
 	status: str = PENDING
 	reason: str | None = None
+	due_at: datetime | None = None
+	basis: str | None = None
+	evidence: tuple[str, str] | None = None
 
 	@property
 	def campaign(self) -> dict:

@@ -18,7 +18,7 @@ from marketing_automation.engine import faults, ledger, long_lists, plan, recipi
 from marketing_automation.engine.channel import action_types, channel_for
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.language import in_the_sites_language
-from marketing_automation.engine.model import COMPLETED, PENDING, QUEUED, DueEvent, Rule
+from marketing_automation.engine.model import COMPLETED, OPEN, DueEvent, Rule
 from marketing_automation.engine.schedule import Window
 from marketing_automation.engine.transaction import committed
 
@@ -27,7 +27,7 @@ CAMPAIGN = "Lifecycle Campaign"
 DAYS = 7
 # Named, of all customers who hear from both.
 EXAMPLES = 3
-HEARD = (PENDING, QUEUED, COMPLETED)
+HEARD = (*OPEN, COMPLETED)
 
 
 def reaching() -> set[str]:

@@ -9,8 +9,9 @@ from datetime import date, datetime
 import frappe
 from frappe.utils import cint
 
-from marketing_automation.engine import faults, nights, reached, recipients, schedule
+from marketing_automation.engine import faults, gate, nights, reached, recipients, schedule
 from marketing_automation.engine.faults import Faults
+from marketing_automation.engine.gate import At
 from marketing_automation.engine.model import (
 	FAILED,
 	PENDING,
@@ -32,23 +33,25 @@ def plan(
 
 	night: the day of the run, in the site's time zone. What has expired by then is no longer announced.
 	broken: takes the rules that raise; nothing else stops for them. Without it a RuntimeError says so at the end.
-	Queries: a fixed number for each list, whatever its length (see the source and `recipients.recipients`).
+	Queries: a fixed number for each list, whatever its length (see the source, `recipients.recipients` and the gate's checks).
 	"""
 	found, of_goals = Faults() if broken is None else broken, Faults()
+	at = gate.when(night)
 	for events in faults.stream(windows, found):
 		if events:
-			yield planned(events, night, of_goals)
+			yield planned(events, at, of_goals)
 			for fault in of_goals.values():
 				found.setdefault(fault.rule.trigger.name, fault)
 	if broken is None and found:
 		raise RuntimeError("\n".join(found.texts()))
 
 
-def planned(events: list[DueEvent], night: date, broken: Faults) -> list[PlannedMessage]:
-	"""Return one message for each event and action of its rule.
+def planned(events: list[DueEvent], at: At, broken: Faults) -> list[PlannedMessage]:
+	"""Return one message for each event and action of its rule, judged by the gate as of `at`.
 
 	broken: takes the rules whose campaign's goal cannot be worked out. They have no messages, in this call or a later one.
 	"""
+	night = at.night
 	due = [
 		(event, action)
 		for event in events
@@ -59,11 +62,15 @@ def planned(events: list[DueEvent], night: date, broken: Faults) -> list[Planned
 	marked = reached.marked(
 		[(event, recipient) for (event, _action), recipient in zip(due, to, strict=True)], night, broken
 	)
-	return [
-		PlannedMessage(action, event, recipient, *verdict(event, recipient, night))
+	messages = [
+		PlannedMessage(
+			action, event, recipient, *verdict(event, recipient, night), evidence=gate.evidence_of(event)
+		)
 		for (_event, action), event, recipient in zip(due, marked, to, strict=True)
 		if event
 	]
+	gate.pass_through(messages, at)
+	return messages
 
 
 def is_on(action: dict, due_on: date, night: date) -> bool:
@@ -73,7 +80,7 @@ def is_on(action: dict, due_on: date, night: date) -> bool:
 
 
 def verdict(event: DueEvent, recipient: Recipient, night: date) -> tuple[str, str | None]:
-	"""Return (status, reason): Pending when the message can go out, else why it cannot."""
+	"""Return (status, reason) by what the message is about: Pending when the gate's checks are to be asked, else why it cannot go."""
 	if event.missed:
 		return SKIPPED, Reason.MISSED
 	if event.reached:

@@ -11,7 +11,7 @@ import frappe
 from frappe.utils import create_batch, getdate, now_datetime
 
 from marketing_automation.engine import deliver, ledger
-from marketing_automation.engine.model import CANCELLED, FAILED, PENDING, SKIPPED, Reason
+from marketing_automation.engine.model import CANCELLED, FAILED, PENDING, SKIPPED, WAITING, Reason
 from marketing_automation.engine.settings import limit
 from marketing_automation.engine.transaction import apart, committed
 
@@ -90,7 +90,7 @@ def send_skipped(names: Iterable[str]) -> Counter:
 	for some in create_batch(sorted(names), PAGE_SIZE):
 		rows, able = _rows(some, [SKIPPED, CANCELLED]), []
 		for row, (status, reason, customer) in zip(rows, deliver.judge(rows, getdate()), strict=True):
-			if status == PENDING:
+			if status in (PENDING, WAITING):
 				able.append(frappe._dict(row, customer=customer))
 			else:
 				result[reason] += 1

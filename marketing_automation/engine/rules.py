@@ -24,6 +24,15 @@ CAMPAIGN_FIELDS = [
 	"goal_item_group",
 	"renewal_window",
 	"renews_in_group",
+	"purpose",
+	"priority",
+	"when_capped",
+	"heeds_holds",
+	"send_window",
+	"send_from",
+	"send_until",
+	"send_on",
+	"holiday_list",
 ]
 TRIGGER_FIELDS = [
 	"name",

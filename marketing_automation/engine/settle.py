@@ -12,8 +12,10 @@ from frappe.utils import add_to_date, create_batch, now_datetime
 from rq.timeouts import BaseTimeoutException
 
 from marketing_automation.engine import (
+	advance,
 	closing,
 	deliver,
+	gate,
 	ledger,
 	protection,
 	retry,
@@ -151,6 +153,20 @@ def _is_claimed(campaign: str, claiming: set[str | None]) -> bool:
 	return None in claiming or campaign in claiming
 
 
+def advance_what_waits() -> None:
+	"""Deliver what has waited for its moment, such as the first hour of the send window."""
+	advance.advance()
+
+
+def report_failed_checks() -> None:
+	"""Write checks of the gate that have raised to the Error Log, once a day each."""
+	for key, trace in gate.failures().items():
+		log_once(
+			f"The check {key} failed. The messages that it judges wait; correct it or ask its developer",
+			trace,
+		)
+
+
 def retry_failed() -> None:
 	"""Retry what failed temporarily, and what somebody has let whatever is behind a channel send again."""
 	retry.retry_due()
@@ -236,4 +252,14 @@ def poured(until: datetime) -> None:
 		pour_on(until)
 
 
-STEPS = (close_what_ended, take_back_paused, end_runs, resume, retry_failed, pour, warn)
+STEPS = (
+	close_what_ended,
+	take_back_paused,
+	end_runs,
+	resume,
+	advance_what_waits,
+	retry_failed,
+	pour,
+	report_failed_checks,
+	warn,
+)

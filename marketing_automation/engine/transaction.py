@@ -62,10 +62,10 @@ def apart(work: Callable, rows: list[dict], *args) -> Iterator:
 			yield result
 
 
-def log_once(title: str) -> None:
-	"""Write the error that is being handled to the Error Log, unless it has been written in the last day. Commits."""
+def log_once(title: str, trace: str | None = None) -> None:
+	"""Write the error that is being handled, or this trace, to the Error Log, unless it has been written in the last day. Commits."""
 	title = f"Marketing Automation: {title}"[:140]
 	a_day_ago = add_to_date(now_datetime(), days=-1)
 	if not frappe.db.exists("Error Log", {"method": title, "creation": [">", a_day_ago]}):
-		frappe.log_error(title)
+		frappe.log_error(title, trace)
 		frappe.db.commit()

@@ -691,8 +691,12 @@ def action(trigger: str, email_template: str | None = None, **fields):
 
 
 def campaign(*triggers: dict, active: bool = True, email_template: str | None = None, **fields):
-	"""Return a campaign with a trigger for each dict of fields (30 days before without any), each with an action."""
-	doc = make("Lifecycle Campaign", **{"campaign_name": unique("Test"), **fields})
+	"""Return a campaign with a trigger for each dict of fields (30 days before without any), each with an action.
+
+	Its messages leave at any time and need no basis, unless the fields say otherwise.
+	"""
+	usual = {"campaign_name": unique("Test"), "purpose": "Service", "send_window": "Any time"}
+	doc = make("Lifecycle Campaign", **{**usual, **fields})
 	if doc.company and not fields.get("company"):
 		# Where there is a default company, new documents get it.
 		doc.db_set("company", None)

@@ -34,7 +34,15 @@ class TestJourney(MarketingTestCase):
 		(first,) = journey[0]["actions"]
 		self.assertEqual(
 			first["counts"],
-			{"Pending": 0, "Queued": 1, "Completed": 0, "Failed": 0, "Skipped": 1, "Cancelled": 0},
+			{
+				"Pending": 0,
+				"Waiting": 0,
+				"Queued": 1,
+				"Completed": 0,
+				"Failed": 0,
+				"Skipped": 1,
+				"Cancelled": 0,
+			},
 		)
 		# 30 days before: those of today are known, the one of five days on comes. On the day: the one of two days on.
 		self.assertEqual([trigger["actions"][0]["coming"] for trigger in journey], [1, 1, 0])

@@ -47,7 +47,7 @@ class TestPreview(MarketingTestCase):
 		)
 		self.assertEqual(
 			found["counts"],
-			{**dict(due=4, send=1, skip=2, fail=1, known=0), "mails": 1, "others": {}, "products": 1},
+			{**dict(due=4, send=1, wait=0, skip=2, fail=1, known=0), "mails": 1, "others": {}, "products": 1},
 		)
 		self.assertEqual(found["reasons"][Reason.NO_ADDRESS], 1)
 		row = found["rows"][0]

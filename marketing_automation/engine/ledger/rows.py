@@ -28,7 +28,7 @@ from marketing_automation.engine.model import (
 	PENDING,
 	QUEUED,
 	SKIPPED,
-	DueEvent,
+	WAITING,
 	PlannedMessage,
 	Reason,
 	message_key,
@@ -40,11 +40,13 @@ RUN = "Lifecycle Run"
 READ_AT_ONCE = 2000
 # So many rows, or groups of rows that get the same, are told apart in one UPDATE.
 CASES_AT_ONCE = 100
-STATUSES = (PENDING, QUEUED, COMPLETED, FAILED, SKIPPED, CANCELLED)
+STATUSES = (PENDING, WAITING, QUEUED, COMPLETED, FAILED, SKIPPED, CANCELLED)
 # From which status a row may go where. What has been sent stays so; what was not can be tried again (`reopen`). What was
 # Queued and is taken out of its queue unsent is Pending again.
 TRANSITIONS = {
-	PENDING: {QUEUED, COMPLETED, FAILED, SKIPPED, CANCELLED},
+	PENDING: {WAITING, QUEUED, COMPLETED, FAILED, SKIPPED, CANCELLED},
+	# Its time has come: it is judged anew.
+	WAITING: {PENDING, SKIPPED},
 	QUEUED: {COMPLETED, FAILED, CANCELLED, PENDING},
 	FAILED: {PENDING},
 	SKIPPED: {PENDING},
@@ -61,12 +63,14 @@ FIELDS = (
 	*("name", "campaign", "trigger", "action", "company", "run", "due_on", "status", "reason", "attempts"),
 	*("customer", "reference_doctype", "reference_name", "item_code", "occurrence_date"),
 	*("message_key", "suppression_key", "next_attempt_at", "channel", "handle"),
-	*("evidence_doctype", "evidence_name"),
+	*("evidence_doctype", "evidence_name", "due_at"),
 )
 # What each row has for itself, and what many rows have in common.
 OWN = ("name", "message_key", "suppression_key", "customer", "reference_name", "recipient")
-# What shows why, where a document does: few rows have it.
+# What shows why, where a document does.
 EVIDENCE = ("evidence_doctype", "evidence_name")
+# What few runs have, and each row for itself.
+OWN_IF_ANY = (*EVIDENCE, "due_at")
 COMMON = (
 	"campaign",
 	"trigger",
@@ -80,6 +84,7 @@ COMMON = (
 	"status",
 	"reason",
 	"error",
+	"basis",
 )
 
 
@@ -108,7 +113,7 @@ def claim(messages: list[PlannedMessage], run: str) -> int:
 			message,
 			message.message_key,
 			# Only what is going to be sent holds the customer's key.
-			message.suppression_key if message.status == PENDING else None,
+			message.suppression_key if message.status in (PENDING, WAITING) else None,
 			message.status,
 			message.reason,
 		)
@@ -125,7 +130,7 @@ def claim(messages: list[PlannedMessage], run: str) -> int:
 	winners = _winners([row.suppression_key for row in lost])
 	for row in lost:
 		combines = row.message.campaign.combine_messages
-		shares = combines and winners.get(row.suppression_key) == (run, PENDING)
+		shares = combines and winners.get(row.suppression_key) in ((run, PENDING), (run, WAITING))
 		row.suppression_key = None
 		if not shares:
 			row.status, row.reason = SKIPPED, Reason.ALREADY_SENT
@@ -173,7 +178,8 @@ def _insert(rows: list[_Row], run: str) -> int:
 		return 0
 	# In the order of the unique index, so that runs side by side wait for each other instead of deadlocking.
 	rows = sorted(rows, key=attrgetter("message_key"))
-	parameters = {"now": now_datetime(), "user": frappe.session.user, "run": run, "pending": PENDING}
+	parameters = {"now": now_datetime(), "user": frappe.session.user, "run": run}
+	parameters |= {"pending": PENDING, "waiting": WAITING}
 	values, groups = [], {}
 	for number, (row, row.name) in enumerate(zip(rows, _names(len(rows)), strict=True)):
 		event, recipient = row.message.event, row.message.recipient
@@ -190,6 +196,7 @@ def _insert(rows: list[_Row], run: str) -> int:
 			row.status,
 			row.reason,
 			row.message.error,
+			row.message.basis,
 		)
 		parameters[f"{number}a"] = recipient.customer
 		parameters[f"{number}b"] = event.reference_name
@@ -201,12 +208,12 @@ def _insert(rows: list[_Row], run: str) -> int:
 			f"%({number}a)s,%({number}b)s,%({number}c)s"
 		)
 	own_columns = OWN
-	if any(row.reason == Reason.GOAL_REACHED for row in rows):
-		own_columns = (*OWN, *EVIDENCE)
+	if any(row.message.evidence or row.message.due_at for row in rows):
+		own_columns = (*OWN, *OWN_IF_ANY)
 		for number, row in enumerate(rows):
-			evidence = evidence_of(row.message.event, row.reason)
-			keys = [f"{number}{column}" for column in EVIDENCE]
-			parameters.update(zip(keys, evidence.values(), strict=True))
+			keys = [f"{number}{column}" for column in OWN_IF_ANY]
+			own_values = _own_if_any(row)
+			parameters.update(zip(keys, own_values, strict=True))
 			values[number] += f",%({')s,%('.join(keys)})s"
 	shared = []
 	for group, number in groups.items():
@@ -221,7 +228,7 @@ def _insert(rows: list[_Row], run: str) -> int:
 		with own (number, {own}) as (values ({"),(".join(values)})),
 			common (number, {common}) as (values {",".join(shared)})
 		select {own}, {common}, %(now)s, %(now)s, %(user)s, %(user)s, %(run)s,
-			case when status = %(pending)s then null else %(now)s end
+			case when status in (%(pending)s, %(waiting)s) then null else %(now)s end
 		from own join common on common.number = own.number
 		order by message_key""",
 		parameters,
@@ -229,10 +236,17 @@ def _insert(rows: list[_Row], run: str) -> int:
 	return compat.changed_rows()
 
 
-def evidence_of(event: DueEvent | None, reason: str | None) -> dict[str, str | None]:
-	"""Return the fields of a ledger row that name the document that shows why it was not sent, empty where none does."""
-	reached = event.reached if event and reason == Reason.GOAL_REACHED else None
-	return dict(zip(EVIDENCE, reached[:2] if reached else (None, None), strict=True))
+def _own_if_any(row: _Row) -> tuple:
+	"""Return the values of OWN_IF_ANY; none for one that has lost on its key, whatever its message was to become."""
+	message = row.message
+	if (row.status, row.reason) != (message.status, message.reason):
+		return (None,) * len(OWN_IF_ANY)
+	return (*(message.evidence or (None, None)), message.due_at)
+
+
+def evidence_fields(evidence: tuple[str, str] | None) -> dict[str, str | None]:
+	"""Return the fields of a ledger row that name the document (DocType, name) that shows why, empty where none does."""
+	return dict(zip(EVIDENCE, evidence or (None, None), strict=True))
 
 
 def _written(names: list[str]) -> set[str]:
@@ -409,7 +423,9 @@ def reopen(rows: list[dict]) -> set[str]:
 			"error": None,
 			"executed_at": None,
 			"next_attempt_at": None,
-			**evidence_of(None, None),
+			"due_at": None,
+			"basis": None,
+			**evidence_fields(None),
 		}
 		for row in rows
 	}
@@ -428,7 +444,7 @@ def reopen(rows: list[dict]) -> set[str]:
 		row.name: {**changes[row.name], "suppression_key": None}
 		for row in lost
 		if campaigns[row.campaign].combine_messages
-		and winners.get(changes[row.name]["suppression_key"]) == (row.run, PENDING)
+		and winners.get(changes[row.name]["suppression_key"]) in ((row.run, PENDING), (row.run, WAITING))
 	}
 	if sharing:
 		write_rows(sharing, was=UNSENT, ignore=True)

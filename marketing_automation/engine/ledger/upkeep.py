@@ -20,9 +20,11 @@ from marketing_automation.engine.model import (
 	FAILED,
 	ONCE_PER_CUSTOMER,
 	ONCE_PER_DATE,
+	OPEN,
 	PENDING,
 	QUEUED,
 	SKIPPED,
+	WAITING,
 	Reason,
 	suppression_key,
 )
@@ -45,7 +47,7 @@ def clear(until: date) -> None:
 		DOCTYPE,
 		filters={
 			"campaign": ["in", campaigns],
-			"status": ["not in", [PENDING, QUEUED]],
+			"status": ["not in", list(OPEN)],
 			"occurrence_date": ["<", until],
 			"due_on": ["<", until],
 			"suppression_key": ["is", "not set"],
@@ -66,7 +68,7 @@ def forget(email: str) -> int:
 	# Found first, and then locked: the table is read to its end for this, and nobody should wait for that.
 	names = frappe.get_all(
 		DOCTYPE,
-		filters={"recipient": email, "status": ["not in", [PENDING, QUEUED]]},
+		filters={"recipient": email, "status": ["not in", list(OPEN)]},
 		pluck="name",
 		order_by="name asc",
 	)
@@ -172,14 +174,15 @@ def rekey(filters: dict) -> set[str]:
 	# Keys are given back before they are taken.
 	write_rows({name: {"message_key": None, "suppression_key": None} for name in changed}, was=STATUSES)
 	write_rows(changed, was=STATUSES)
-	update(
-		{
-			name: {"status": SKIPPED, "reason": Reason.ALREADY_SENT, "executed_at": now_datetime()}
-			for name, row in beaten.items()
-			if row.status == PENDING
-		},
-		was=PENDING,
-	)
+	for was in (PENDING, WAITING):
+		update(
+			{
+				name: {"status": SKIPPED, "reason": Reason.ALREADY_SENT, "executed_at": now_datetime()}
+				for name, row in beaten.items()
+				if row.status == was
+			},
+			was=was,
+		)
 	return {name for name, row in beaten.items() if row.status == QUEUED}
 
 
@@ -202,5 +205,5 @@ def _rank(row: dict) -> tuple:
 	if row.status in UNSENT and row.reason != Reason.OUTCOME_UNKNOWN:
 		rank = 4
 	else:
-		rank = [COMPLETED, QUEUED, FAILED, PENDING].index(row.status)
+		rank = [COMPLETED, QUEUED, FAILED, PENDING, WAITING].index(row.status)
 	return rank, not row.suppression_key, row.name

@@ -269,6 +269,7 @@ marketing_automation.journey = {
 		)}" title="${__("Due in the next 7 days")}">
 					<strong>${ma.number(action.coming)}</strong><span>${__("In 7 Days")}</span><small></small></button>
 				${under_way ? number(__("On Its Way"), under_way, "Pending,Queued", "blue") : ""}
+				${counts.Waiting ? number(__("Waiting", null, "Lifecycle"), counts.Waiting, "Waiting", "yellow") : ""}
 				${number(__("Sent", null, "Lifecycle"), counts.Completed, "Completed", "green")}
 				${number(__("Skipped", null, "Lifecycle"), counts.Skipped, "Skipped,Cancelled", "gray", cancelled)}
 				${number(__("Failed", null, "Lifecycle"), counts.Failed, "Failed", "red")}

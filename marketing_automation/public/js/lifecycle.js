@@ -3,6 +3,7 @@
 Object.assign(marketing_automation, {
 	STATUS_COLORS: {
 		Pending: "orange",
+		Waiting: "yellow",
 		Queued: "blue",
 		Completed: "green",
 		Failed: "red",
@@ -356,7 +357,19 @@ Object.assign(marketing_automation, {
 		return `<a href="${frappe.utils.get_form_link(doctype, name)}">${html}</a>`;
 	},
 
-	// The document that shows why somebody is not written to, if there is one.
+	// Until when a message waits, in words; nothing of one that does not.
+	waits_until({ status, due_at }) {
+		if (status !== "Waiting" || !due_at) return "";
+		return __("until {0}", [frappe.datetime.str_to_user(due_at)], "Lifecycle");
+	},
+
+	// Why a message was not sent, or waits and until when, and what is wrong in the words of whatever has found it.
+	why_not(row) {
+		const why = [row.reason && this.reason(row.reason), row.error].filter(Boolean).join(": ");
+		return [why, this.waits_until(row)].filter(Boolean).join(", ");
+	},
+
+	// The document that shows why somebody is not written to, or by what right they are, if there is one.
 	evidence({ evidence_doctype, evidence_name }) {
 		if (!evidence_name) return "";
 		const label = `${__(evidence_doctype)} ${evidence_name}`;

@@ -125,6 +125,15 @@ marketing_automation.preview = {
 			);
 		}
 		notes.push(...ma.others(found.counts.others));
+		if (found.counts.wait) {
+			notes.push(
+				ma.count(
+					found.counts.wait,
+					__("1 of these does not leave at once"),
+					__("{0} of these do not leave at once", [ma.number(found.counts.wait)])
+				)
+			);
+		}
 		Object.entries(found.reasons).forEach(([reason, count]) =>
 			notes.push(`${ma.reason(reason)}: ${format_number(count, null, 0)}`)
 		);
@@ -194,8 +203,11 @@ marketing_automation.preview = {
 
 	what(row) {
 		const ma = marketing_automation;
-		if (row.outcome === "send") return ma.pill(__("Would Be Sent"), "green");
-		const why = this.why(row);
+		const why = ma.why_not(row);
+		if (row.outcome === "send") {
+			const waits = row.due_at ? ` <span class="text-muted">${ma.escape(why)}</span>` : "";
+			return ma.pill(__("Would Be Sent"), "green") + waits + (waits ? ma.evidence(row) : "");
+		}
 		const reason = (why ? ` <span class="text-muted">${ma.escape(why)}</span>` : "") + ma.evidence(row);
 		if (row.outcome === "known") {
 			return ma.link_around("Lifecycle Execution Log", row.log, ma.status(row.status)) + reason;
@@ -203,11 +215,6 @@ marketing_automation.preview = {
 		return row.outcome === "fail"
 			? ma.pill(__("Would Fail"), "red") + reason
 			: ma.pill(__("Would Be Skipped"), "gray") + reason;
-	},
-
-	// The reason, and what is wrong in the words of whatever has found it.
-	why(row) {
-		return [row.reason && marketing_automation.reason(row.reason), row.error].filter(Boolean).join(": ");
 	},
 
 	// All rows that the dialog would show if it could list them all.
@@ -240,7 +247,7 @@ marketing_automation.preview = {
 			],
 			this.rows(dialog, found).map((row) => [
 				names[row.outcome],
-				this.why(row),
+				marketing_automation.why_not(row),
 				row.evidence_name,
 				row.customer,
 				row.customer_name,

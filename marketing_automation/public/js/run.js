@@ -131,6 +131,7 @@ marketing_automation.run = {
 			statuses.reduce((sum, status) => sum + ((products || progress.counts)[status] || 0), 0);
 		const counts = [
 			[__("On Its Way"), of("Pending", "Queued"), "blue"],
+			[__("Waiting", null, "Lifecycle"), of("Waiting"), "yellow"],
 			[__("Sent", null, "Lifecycle"), of("Completed"), "green"],
 			[__("Skipped", null, "Lifecycle"), of("Skipped"), "gray"],
 			[__("Failed", null, "Lifecycle"), of("Failed"), "red"],
@@ -161,6 +162,9 @@ marketing_automation.run = {
 		}
 		if (progress.status === "Completed" && !progress.total && !progress.reopened) {
 			notes.push(__("There was nothing new to send."));
+		}
+		if (progress.counts.Waiting) {
+			notes.push(__("What waits leaves by itself when its time has come; the message log shows when."));
 		}
 		if (Queued) {
 			notes.push(__("They leave in the next minutes; the message log shows when each is sent."));

@@ -98,10 +98,7 @@ marketing_automation.why = {
 						{ label: __("Status"), html: (r) => ma.status(r.status) },
 						{
 							label: __("Reason"),
-							html: (r) =>
-								ma.escape(
-									[r.reason && ma.reason(r.reason), r.error].filter(Boolean).join(": ")
-								) + ma.evidence(r),
+							html: (r) => ma.escape(ma.why_not(r)) + ma.evidence(r),
 						},
 					],
 					rows

@@ -42,14 +42,23 @@ class LifecycleCampaign(Document):
 		goal: DF.Literal[None]
 		goal_item: DF.Link | None
 		goal_item_group: DF.Link | None
+		heeds_holds: DF.Check
+		holiday_list: DF.Link | None
 		is_active: DF.Check
 		item_group: DF.Link | None
 		pause_reason: DF.SmallText | None
 		paused_at: DF.Datetime | None
+		priority: DF.Literal["High", "Normal", "Low"]
+		purpose: DF.Literal["Marketing", "Service"]
 		renewal_window: DF.Int
 		renews_in_group: DF.Check
+		send_from: DF.Time | None
+		send_on: DF.Literal["Working days", "Every day"]
+		send_until: DF.Time | None
+		send_window: DF.Literal["As in the settings", "Own hours", "Any time"]
 		sender: DF.Data | None
 		start_date: DF.Date | None
+		when_capped: DF.Literal["Wait", "Skip"]
 	# end: auto-generated types
 
 	def __init__(self, *args, **kwargs):

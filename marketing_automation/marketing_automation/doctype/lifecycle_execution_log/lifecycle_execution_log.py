@@ -4,7 +4,7 @@ from frappe.model.document import Document
 
 from marketing_automation.engine import ledger, retention
 from marketing_automation.engine.channel import channel_for, is_served
-from marketing_automation.engine.model import COMPLETED, PENDING, QUEUED
+from marketing_automation.engine.model import COMPLETED, OPEN
 from marketing_automation.lifecycle import refuse_rename
 
 
@@ -19,10 +19,12 @@ class LifecycleExecutionLog(Document):
 
 		action: DF.Link | None
 		attempts: DF.Int
+		basis: DF.Literal["", "Existing customer", "Opt-in", "Service"]
 		campaign: DF.Link | None
 		channel: DF.Data | None
 		company: DF.Link | None
 		customer: DF.Link | None
+		due_at: DF.Datetime | None
 		due_on: DF.Date | None
 		error: DF.Code | None
 		evidence_doctype: DF.Link | None
@@ -59,12 +61,20 @@ class LifecycleExecutionLog(Document):
 			"No longer matches",
 			"Trigger broken",
 			"Goal reached",
+			"Suppressed",
+			"No basis",
+			"Frequency cap",
+			"Outside send window",
+			"On hold",
+			"Paused by recipient",
+			"Warm-up",
+			"Check failed",
 		]
 		recipient: DF.Data | None
 		reference_doctype: DF.Link | None
 		reference_name: DF.DynamicLink | None
 		run: DF.Link | None
-		status: DF.Literal["Pending", "Queued", "Completed", "Failed", "Skipped", "Cancelled"]
+		status: DF.Literal["Pending", "Waiting", "Queued", "Completed", "Failed", "Skipped", "Cancelled"]
 		suppression_key: DF.Data | None
 		trigger: DF.Link | None
 	# end: auto-generated types
@@ -86,7 +96,7 @@ class LifecycleExecutionLog(Document):
 
 	def on_trash(self):
 		"""Keep what was sent, may have been sent, or is about to be; what was never tried can go."""
-		if self.status in (PENDING, QUEUED, COMPLETED) or self.attempts or self.handle:
+		if self.status in (*OPEN, COMPLETED) or self.attempts or self.handle:
 			frappe.throw(
 				_(
 					"This row is what keeps {0} from getting the same message again. It cannot be deleted."

@@ -34,6 +34,7 @@ class LifecycleRun(Document):
 		skipped: DF.Int
 		started_at: DF.Datetime | None
 		status: DF.Literal["Running", "Delivering", "Completed", "Failed", "Interrupted"]
+		waiting: DF.Int
 	# end: auto-generated types
 
 	def validate(self):

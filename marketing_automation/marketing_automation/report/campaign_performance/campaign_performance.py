@@ -13,7 +13,7 @@ from frappe.utils import date_diff, formatdate
 
 from marketing_automation.days import asked
 from marketing_automation.engine import ledger
-from marketing_automation.engine.model import CANCELLED, COMPLETED, FAILED, PENDING, QUEUED, SKIPPED
+from marketing_automation.engine.model import CANCELLED, COMPLETED, FAILED, PENDING, QUEUED, SKIPPED, WAITING
 from marketing_automation.engine.schedule import shifted
 from marketing_automation.engine.visibility import Visibility
 
@@ -122,6 +122,7 @@ def _row(action: dict, level: tuple[str, ...], counts: Counter) -> dict:
 		"due": sum(counts.values()),
 		"sent": counts[COMPLETED],
 		"on_its_way": counts[PENDING] + counts[QUEUED],
+		"waiting": counts[WAITING],
 		"skipped": counts[SKIPPED],
 		"failed": counts[FAILED],
 		"cancelled": counts[CANCELLED],
@@ -156,6 +157,7 @@ def _columns(level: tuple[str, ...]) -> list[dict]:
 		("due", _("Messages Due")),
 		("sent", _("Sent", context="Lifecycle")),
 		("on_its_way", _("On Its Way")),
+		("waiting", _("Waiting", context="Lifecycle")),
 		("skipped", _("Skipped", context="Lifecycle")),
 		("failed", _("Failed", context="Lifecycle")),
 		("cancelled", _("Cancelled")),
@@ -197,7 +199,7 @@ def chart(by_day: Counter, first: date, last: date) -> dict:
 		"data": {"labels": list(dict.fromkeys(bars.values())), "datasets": datasets(by_day, bars)},
 		"type": "bar",
 		"barOptions": {"stacked": 1},
-		"colors": ["#28a745", "#449cf0", "#a6b1b9", "#e24c4c", "#f2b84b"],
+		"colors": ["#28a745", "#449cf0", "#ecd27b", "#a6b1b9", "#e24c4c", "#f2b84b"],
 		"fieldtype": "Int",
 	}
 
@@ -208,6 +210,7 @@ def datasets(by_day: Counter, bars: dict[date, str]) -> list[dict]:
 	for name, statuses in (
 		(_("Sent", context="Lifecycle"), (COMPLETED,)),
 		(_("On Its Way"), (PENDING, QUEUED)),
+		(_("Waiting", context="Lifecycle"), (WAITING,)),
 		(_("Skipped", context="Lifecycle"), (SKIPPED,)),
 		(_("Failed", context="Lifecycle"), (FAILED,)),
 		(_("Cancelled"), (CANCELLED,)),
@@ -229,8 +232,10 @@ def _summary(by_action: Counter) -> list[dict]:
 		(_("Skipped", context="Lifecycle"), totals[SKIPPED], "Grey"),
 		(_("Failed", context="Lifecycle"), totals[FAILED], "Red"),
 	]
+	if totals[WAITING]:
+		numbers.insert(2, (_("Waiting", context="Lifecycle"), totals[WAITING], "Yellow"))
 	# Rare, and there is room for five.
-	if totals[CANCELLED]:
+	if totals[CANCELLED] and len(numbers) < 5:
 		numbers.append((_("Cancelled"), totals[CANCELLED], "Orange"))
 	summary = [
 		{"label": label, "value": value, "datatype": "Int", "indicator": indicator if value else "Grey"}
