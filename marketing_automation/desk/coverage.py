@@ -94,7 +94,7 @@ def _page(
 	left = consent.unsubscribes({found.address for found in reached.values() if found.address})
 	for row, (customer, reason) in zip(rows, owners, strict=True):
 		# The serial number was seen; its owner may be known from a sale only.
-		if not visible.sees(customer=customer):
+		if not visible.about(doctype).sees(customer=customer):
 			continue
 		found = reached.get(customer)
 		if customer and not found:
