@@ -32,8 +32,9 @@ class TestLanguages(MarketingTestCase):
 
 	def test_what_stands_at_a_customer_is_no_path_either(self):
 		customer = factories.customer()
-		frappe.db.set_value("Customer", customer, "language", "../../x")
 		pin = factories.pin(customer, in_days(30))
+		# ERPNext copies it to a sale, where Frappe refuses what is longer than any code.
+		frappe.db.set_value("Customer", customer, "language", "../../x")
 		factories.campaign()
 		self.run_night()
 		self.assertEqual(self.outcome_of(pin), ("Queued", None))
