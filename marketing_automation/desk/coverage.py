@@ -94,7 +94,7 @@ def _page(
 	said = consent.Known(reached.values())
 	for row, (customer, reason) in zip(rows, owners, strict=True):
 		# The serial number was seen; its owner may be known from a sale only.
-		if not visible.sees(customer=customer):
+		if not visible.about(doctype).sees(customer=customer):
 			continue
 		found = reached.get(customer)
 		if customer and not found:

@@ -145,7 +145,7 @@ def _counts(actions: list[str], visible: Visibility) -> Counter:
 		.groupby(table.action, table.status)
 	)
 	return Counter(
-		{(action, status): count for action, status, count in visible.restrict(query, table).run()}
+		{(action, status): count for action, status, count in visible.restrict_ledger(query, table).run()}
 	)
 
 
@@ -270,7 +270,7 @@ def why_reference(doctype: str, name: str, campaigns: list[str], visible: Visibi
 	loaded = [rule for rule in rules.load(campaigns, active_only=False) if _is_about(rule, doctype)]
 	found = _looked_up(doctype, name, loaded)
 	if not found or not any(
-		visible.sees(company=event.company, customer=customer, item_code=event.item_code)
+		visible.about(doctype).sees(company=event.company, customer=customer, item_code=event.item_code)
 		for event, customer in found
 	):
 		frappe.throw(
@@ -356,7 +356,7 @@ def _history(filters: dict, visible: Visibility) -> list[dict]:
 	)
 	for field, value in filters.items():
 		query = query.where(log[field] == value)
-	query = visible.restrict(query, log).orderby(log.name, order=Order.desc).limit(MOST_ROWS)
+	query = visible.restrict_ledger(query, log).orderby(log.name, order=Order.desc).limit(MOST_ROWS)
 	return query.run(as_dict=True)
 
 
@@ -393,7 +393,9 @@ def _steps(
 		for (_event, action), event, recipient in zip(pairs, marked, to, strict=True)
 		if event
 		and shown(event.reference_doctype)
-		and visible.sees(company=event.company, customer=recipient.customer, item_code=event.item_code)
+		and visible.about(event.reference_doctype).sees(
+			company=event.company, customer=recipient.customer, item_code=event.item_code
+		)
 	]
 	taken = ledger.held({key for message in messages if (key := message.suppression_key)})
 	judged = []
