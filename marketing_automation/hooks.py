@@ -87,6 +87,9 @@ lifecycle_holds = {
 # Older versions of Frappe do not keep what a mail server said.
 after_job = ["marketing_automation.channels.email.kept_errors.remember_mail_error"]
 
+# The page on which customers say what they want, for everybody.
+page_renderer = ["marketing_automation.pages.preferences.PreferencePage"]
+
 # Permissions
 # -----------
 
