@@ -14,7 +14,7 @@ from marketing_automation.channels.email import channel as email
 from marketing_automation.channels.email import queue as email_queue
 from marketing_automation.channels.email.address import MOST_CHARACTERS
 from marketing_automation.channels.texts import templates
-from marketing_automation.engine import faults, recipients, rules
+from marketing_automation.engine import faults, profiles, recipients, rules
 from marketing_automation.engine.channel import Message, Unsendable, channel_for
 from marketing_automation.engine.language import in_language, of_the_site
 from marketing_automation.engine.model import DueEvent, Recipient, Rule
@@ -64,6 +64,9 @@ def render(action: str, reference_name: str, visible: Visibility, language: str 
 		items=source_for(rule.trigger).values([event]),
 		# As it reads on the day that it is due.
 		today=event.night,
+		profile=profiles.of_advertisements([(rule.campaign, recipient.customer, event.company)]).get(
+			(recipient.customer, event.company)
+		),
 	)
 	channel = channel_for(found.action_type)
 	try:

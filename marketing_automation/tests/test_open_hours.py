@@ -1,5 +1,6 @@
 """Hours are open by the wall clock of the customer, whatever daylight saving does to it."""
 
+import itertools
 import unittest
 from datetime import date, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
@@ -105,7 +106,7 @@ class TestOpenHours(unittest.TestCase):
 				self.assertEqual(says, is_open(hours, moment, zone), (zone, moment, wall(moment, zone)))
 
 	def assert_sorted(self, opened):
-		for one, following in zip(opened, opened[1:], strict=False):
+		for one, following in itertools.pairwise(opened):
 			self.assertLess(one.until, following.start)
 		for span in opened:
 			self.assertLess(span.start, span.until)
