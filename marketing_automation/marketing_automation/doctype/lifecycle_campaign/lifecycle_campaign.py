@@ -66,8 +66,9 @@ class LifecycleCampaign(Document):
 
 	def __init__(self, *args, **kwargs):
 		super().__init__(*args, **kwargs)
-		# Empty stands for all companies. Frappe would fill in that of the user or of the site.
-		self.dont_update_if_missing = ["company"]
+		# Empty stands for all companies, and for hours that are not given. Frappe would fill in the company of the user or of
+		# the site, and the time of day.
+		self.dont_update_if_missing = ["company", "send_from", "send_until"]
 
 	def onload(self):
 		"""Tell the form the campaign's state, which nobody stores."""
