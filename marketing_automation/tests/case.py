@@ -41,7 +41,6 @@ USUAL_SETTINGS = {
 	"private_webhooks": 0,
 	"cap_messages": 0,
 	"cap_days": 7,
-	"less_often_days": 30,
 	"held_days": 14,
 	"when_held": "Skip",
 }

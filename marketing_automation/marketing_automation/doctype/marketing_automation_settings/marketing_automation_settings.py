@@ -20,11 +20,10 @@ LIMITS = {
 	"mails_per_minute": (0, 100_000),
 	"cap_messages": (0, 1000),
 	"cap_days": (1, 365),
-	"less_often_days": (1, 365),
 	"held_days": (1, 365),
 }
 # These are newer than some sites, whose settings do not have them yet.
-NEWER = ("cap_messages", "cap_days", "less_often_days", "held_days", "when_held")
+NEWER = ("cap_messages", "cap_days", "held_days", "when_held")
 # Who has declared that the addresses were got lawfully, and when: written when the box is ticked, by nobody else.
 DECLARED = ("addresses_lawful_since", "addresses_lawful_by")
 
@@ -58,7 +57,6 @@ class MarketingAutomationSettings(Document):
 		do_not_disturb: DF.Table[LifecycleDoNotDisturb]
 		held_days: DF.Int
 		holds: DF.Table[LifecycleHold]
-		less_often_days: DF.Int
 		mails_per_minute: DF.Int
 		max_attempts: DF.Int
 		overdue_told_at: DF.Datetime | None
