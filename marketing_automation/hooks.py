@@ -97,12 +97,14 @@ permission_query_conditions = {
 	"Lifecycle Trigger": "marketing_automation.permissions.triggers",
 	"Lifecycle Action": "marketing_automation.permissions.actions",
 	"Lifecycle Run": "marketing_automation.permissions.runs",
+	"Lifecycle Execution Log": "marketing_automation.permissions.messages",
 }
 has_permission = {
 	"Lifecycle Campaign": "marketing_automation.permissions.of_campaign",
 	"Lifecycle Trigger": "marketing_automation.permissions.has_permission",
 	"Lifecycle Action": "marketing_automation.permissions.has_permission",
 	"Lifecycle Run": "marketing_automation.permissions.has_permission",
+	"Lifecycle Execution Log": "marketing_automation.permissions.of_message",
 	"Email Template": "marketing_automation.template_rights.has_permission",
 }
 
