@@ -8,6 +8,7 @@ import frappe
 from frappe import _
 
 SERIAL_NO = "Serial No"
+COMPANY = "Company"
 BUNDLE = "Serial and Batch Bundle"
 # The field of a sale's line that names its bundle.
 BUNDLE_OF_LINE = "serial_and_batch_bundle"
@@ -49,6 +50,7 @@ OPTIONAL = {
 	"Packed Item": _LINE,
 	"Contact": ("is_billing_contact",),
 	"Item": ("variant_of",),
+	"Company": ("company_logo", "website"),
 }
 # Serial No had it until ERPNext 14. Columns stay in the table when their fields go.
 OF_ERPNEXT_14 = "delivery_document_no"
