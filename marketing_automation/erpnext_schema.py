@@ -49,8 +49,23 @@ OPTIONAL = {
 	"POS Invoice Item": _LINE,
 	"Packed Item": _LINE,
 	"Contact": ("is_billing_contact",),
-	"Item": ("variant_of",),
 	"Company": ("company_logo", "website"),
+	"Item": ("variant_of", "disabled", "end_of_life", "is_stock_item"),
+	"Sales Invoice": ("due_date", "outstanding_amount"),
+	"Sales Invoice Item": ("sales_order",),
+	"Customer": ("customer_group",),
+	"Customer Group": ("lft", "rgt"),
+	# Without one of these its hold is not offered (holds/).
+	"Issue": ("customer", "status"),
+	"Warranty Claim": ("customer", "status"),
+	"Dunning": ("customer", "status"),
+	"Sales Order": (
+		*("customer", "status", "per_delivered", "per_billed", "skip_delivery_note"),
+		*("currency", "party_account_currency", "advance_paid"),
+		*("grand_total", "rounded_total", "base_grand_total", "base_rounded_total"),
+	),
+	"Bin": ("item_code", "warehouse", "actual_qty"),
+	"Warehouse": ("company",),
 }
 # Serial No had it until ERPNext 14. Columns stay in the table when their fields go.
 OF_ERPNEXT_14 = "delivery_document_no"

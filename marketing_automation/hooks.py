@@ -79,7 +79,21 @@ lifecycle_blocks = {
 }
 
 # {key: dotted path of an object that keeps engine.gate.Check}: whether a message may go now, asked in the checks' own order.
-lifecycle_checks = {}
+lifecycle_checks = {
+	"Holds": "marketing_automation.checks.holds.CHECK",
+	"Frequency cap": "marketing_automation.checks.cap.CHECK",
+}
+
+# {key: dotted path of a hold}, which a site switches on in the settings; the contract is in engine/holds.py.
+lifecycle_holds = {
+	"Open Issue": "marketing_automation.holds.open_issue.HOLD",
+	"Open Warranty Claim": "marketing_automation.holds.open_warranty_claim.HOLD",
+	"Invoice overdue": "marketing_automation.holds.overdue_invoice.HOLD",
+	"Unresolved Dunning": "marketing_automation.holds.dunning.HOLD",
+	"Order paid and not delivered": "marketing_automation.holds.undelivered_order.HOLD",
+	"Item out of stock or disabled": "marketing_automation.holds.item_not_to_be_had.HOLD",
+	"Do not disturb": "marketing_automation.holds.do_not_disturb.HOLD",
+}
 
 # Older versions of Frappe do not keep what a mail server said.
 after_job = ["marketing_automation.channels.email.kept_errors.remember_mail_error"]
@@ -108,6 +122,8 @@ default_log_clearing_doctypes = {"Lifecycle Execution Log": 730, "Lifecycle Outb
 
 user_data_fields = [
 	{"doctype": "Lifecycle Execution Log", "filter_by": "recipient", "redact_fields": ["recipient", "error"]},
+	# The key that stands for the address stays, so that who has unsubscribed stays unsubscribed.
+	{"doctype": "Lifecycle Consent", "filter_by": "address", "redact_fields": ["address", "text"]},
 ]
 
 # Folders of ready-made campaigns, relative to the app; the contract is in recipes/__init__.py.
@@ -186,4 +202,5 @@ ignore_links_on_delete = [
 	"Lifecycle Run",
 	"Lifecycle Template",
 	"Lifecycle Outbox",
+	"Lifecycle Consent",
 ]

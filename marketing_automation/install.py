@@ -10,7 +10,7 @@ from frappe.permissions import add_permission, reset_perms, update_permission_pr
 from frappe.utils import create_batch, now_datetime
 
 from marketing_automation import compat, erpnext_schema, leftovers
-from marketing_automation.engine import identity
+from marketing_automation.engine import consent, identity, secrets
 from marketing_automation.hooks import default_log_clearing_doctypes
 
 # What goes away with the module, and can be named elsewhere.
@@ -30,15 +30,31 @@ TEMPLATE_PERMISSIONS = {
 	"Marketing User": ("write", "create"),
 }
 
+# What customers can unsubscribe from, to begin with: name, description, whether it is about what they have. The names are
+# translated where somebody reads them.
+TOPICS = (
+	("Renewals", "When something of yours expires, and how to renew it.", False),
+	("Offers", "Offers, and reminders of what you have asked about.", False),
+	("News", "What is new, and greetings.", False),
+	("Service notices", "What you need to know about what you have bought.", True),
+)
+DEFAULT_TOPIC = "Renewals"
+
 
 def after_install() -> None:
-	"""Store the settings' defaults, bind sending to this site, have old rows cleared, and let marketers write Email
-	Templates.
+	"""Store the settings' defaults, make the key and the topics, bind sending to this site, have old rows cleared, and let marketers
+	write Email Templates.
 
 	Says what is missing where ERPNext has not all that the app needs.
 	"""
-	frappe.get_single("Marketing Automation Settings").save(ignore_permissions=True)
+	settings = frappe.get_single("Marketing Automation Settings")
+	for field in ("send_from", "send_until"):
+		# Frappe fills the time of day into each Time field of a new document, whatever its default.
+		settings.set(field, settings.meta.get_field(field).default)
+	settings.save(ignore_permissions=True)
+	secrets.make()
 	identity.bind()
+	make_topics()
 	compat.register_log_clearing(default_log_clearing_doctypes)
 	for role, rights in TEMPLATE_PERMISSIONS.items():
 		add_permission("Email Template", role)
@@ -47,6 +63,17 @@ def after_install() -> None:
 	if complaint := erpnext_schema.complaint():
 		# To whoever runs bench install-app; the Desk goes on saying it.
 		click.secho(complaint, fg="red")
+
+
+def make_topics() -> None:
+	"""Make the topics to begin with, unless the site has any. The caller commits."""
+	if frappe.db.count(consent.TOPIC):
+		return
+	for name, description, is_service in TOPICS:
+		topic = {"topic_name": name, "description": description, "is_service": is_service}
+		frappe.get_doc({"doctype": consent.TOPIC, "is_default": name == DEFAULT_TOPIC, **topic}).insert(
+			ignore_permissions=True
+		)
 
 
 def before_uninstall() -> None:
@@ -77,7 +104,7 @@ def before_uninstall() -> None:
 	frappe.db.delete("Logs To Clear", {"ref_doctype": ["in", list(default_log_clearing_doctypes)]})
 	frappe.db.delete("Scheduled Job Type", {"method": ["like", "marketing_automation.%"]})
 	frappe.db.delete("Patch Log", {"patch": ["like", "marketing_automation.%"]})
-	frappe.db.delete("Singles", {"doctype": "Marketing Automation Settings"})
+	frappe.db.delete("Singles", {"doctype": ["in", ["Marketing Automation Settings", secrets.DOCTYPE]]})
 	frappe.clear_cache()
 
 

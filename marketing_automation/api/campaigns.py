@@ -147,11 +147,13 @@ def coming(campaign: str) -> dict:
 def recipes() -> list[dict]:
 	"""Return the ready-made campaigns, those of a group together.
 
-	[{"name", "title", "description", "group", "obstacle", "days", "asks", "languages", "date_field", "date_fields"}];
+	[{"name", "title", "description", "group", "obstacle", "days", "asks", "languages", "date_field", "date_fields", "cap"}];
 	obstacle: why it cannot be used here, or None. days: {"Before": [30, 7], "After": [3]}. asks: which of the answers that
-	not every recipe needs. date_fields: those to choose from, [{"value", "label"}].
+	not every recipe needs. date_fields: those to choose from, [{"value", "label"}]. cap: the
+	frequency cap that it suggests, {"messages", "days"}; None where the site has one, or the user may not set it.
 	"""
 	require(CAMPAIGN, "create")
+	may_cap = cookbook.may_cap()
 	found = [
 		{
 			"name": name,
@@ -164,6 +166,7 @@ def recipes() -> list[dict]:
 			"languages": cookbook.languages(recipe),
 			"date_field": recipe.get("date_field"),
 			"date_fields": cookbook.date_fields(recipe) if "date_field" in recipe["asks"] else [],
+			"cap": recipe.get("cap") if may_cap else None,
 		}
 		for name, recipe in cookbook.all_recipes().items()
 	]
@@ -183,10 +186,12 @@ def make_from_recipe(
 	date_field: str | None = None,
 	combine_messages: int = 1,
 	days_after: str | None = None,
+	cap: int = 0,
 ) -> str:
 	"""Make a campaign from a recipe, inactive, and return its name.
 
 	days, days_after: before and after the date, numbers with commas between; what a recipe does not have is empty.
+	cap: 1 sets the frequency cap that the recipe suggests, for the whole site.
 	"""
 	require(CAMPAIGN, "create")
 	found = cookbook.all_recipes().get(recipe)
@@ -199,6 +204,8 @@ def make_from_recipe(
 		"combine_messages": cint(combine_messages),
 	}
 	asked = {answer: value for answer, value in answers.items() if answer in found["asks"]}
+	if cint(cap):
+		cookbook.set_cap(found)
 	return cookbook.cook(
 		found,
 		campaign_name,

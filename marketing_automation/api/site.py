@@ -3,8 +3,11 @@
 import frappe
 
 from marketing_automation.api.access import CAMPAIGN, campaign_of, require
+from marketing_automation.desk import countries
 from marketing_automation.desk import health as checks
-from marketing_automation.engine import identity
+from marketing_automation.engine import identity, profiles
+from marketing_automation.engine.holds import offered
+from marketing_automation.engine.settings import SETTINGS
 
 
 @frappe.whitelist(methods=["GET", "POST"])
@@ -20,8 +23,23 @@ def health(campaign: str | None = None) -> list[dict]:
 	return checks.problems(docs)
 
 
+@frappe.whitelist(methods=["GET", "POST"])
+def holds() -> list[dict]:
+	"""Return the holds that this site can switch on: [{"value": key, "label", "days": the usual number, None where it takes none}]."""
+	require(SETTINGS, "read")
+	return [{"value": key, "label": hold.label, "days": hold.days} for key, hold in offered().items()]
+
+
 @frappe.whitelist(methods=["POST"])
 def bind_site() -> None:
 	"""Say that this is the real site, not a copy of it, so that it sends; see engine.identity."""
-	require("Marketing Automation Settings", "write")
+	require(SETTINGS, "write")
 	identity.bind()
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def country_profile(country: str) -> dict:
+	"""Return what the app ships for a country, with its sources, and what this site has put in its place; see
+	desk.countries."""
+	require(profiles.DOCTYPE, "read")
+	return countries.described(country)

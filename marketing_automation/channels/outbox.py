@@ -19,7 +19,7 @@ from rq.timeouts import BaseTimeoutException
 
 from marketing_automation import compat
 from marketing_automation.engine import identity
-from marketing_automation.engine.channel import Channel
+from marketing_automation.engine.channel import Channel, Message
 from marketing_automation.engine.model import COMPLETED, FAILED, QUEUED, Reason
 from marketing_automation.engine.transaction import committed
 
@@ -79,6 +79,18 @@ class Outbox(Channel):
 
 	def room(self, campaign: Any) -> int | None:
 		return 0 if identity.is_copy() else None
+
+	def entry(self, message: Message, payload: str) -> dict:
+		"""Return what `compose` makes of a message: its row of the outbox, with the payload that `transmit` is to send."""
+		return {
+			"channel": message.action.action_type,
+			"campaign": message.campaign.name,
+			"action": message.action.name,
+			"message_key": message.key,
+			"row_keys": " ".join(message.row_keys),
+			"repeats": cint(message.repeats),
+			"payload": payload,
+		}
 
 	def hand_over(self, composed: list[dict]) -> list[dict]:
 		"""Write the rows of a batch. 1 query."""
@@ -198,6 +210,19 @@ class Outbox(Channel):
 			"The worker was killed while it sent this message, which may have left or not. Ask the receiver, and retry if it has not."
 		)
 
+	def repeated(self, rows: list[dict]) -> dict[str, str]:
+		"""See `Channel.repeated`. 1 query. What has another key by now is for another customer, or about another thing."""
+		if not self.SAFE_TO_REPEAT:
+			return {}
+		found = _by_handle(rows)
+		return {
+			row.name: found[row.handle].message_key
+			for row in rows
+			if row.handle in found
+			and (found[row.handle].status != WAITING or found[row.handle].repeats)
+			and row.message_key in (found[row.handle].row_keys or found[row.handle].message_key).split()
+		}
+
 	def recall(self, rows: list[dict]) -> dict[str, dict]:
 		"""Delete what has not left; return the rows whose message has, or still may. 1 or 2 queries."""
 		found = _by_handle(rows, for_update=True)
@@ -213,15 +238,21 @@ class Outbox(Channel):
 		return {row.name: {"status": QUEUED} for row in rows if row.handle in alive}
 
 	def withdraw(self, rows: list[dict], only_left_behind: bool = False) -> set[str]:
-		"""Delete the messages that nobody has begun to send; return the names of their rows. 1 or 2 queries."""
+		"""Delete the messages that nobody has begun to send; return the names of their rows. At most 3 queries.
+
+		One that repeats an attempt is kept as failed: its key says what may have been taken.
+		"""
 		now, everything = now_datetime(), identity.is_copy() or not only_left_behind
-		names = {
-			name
+		unsent = {
+			name: sent
 			for name, sent in _by_handle(rows, for_update=True).items()
 			if sent.status == WAITING and (everything or abs(now - sent.modified) > FRESH_FOR)
 		}
-		_delete(names)
-		return {row.name for row in rows if row.handle in names}
+		repeats = {name for name, sent in unsent.items() if sent.repeats}
+		if repeats:
+			frappe.db.set_value(DOCTYPE, {"name": ["in", list(repeats)]}, "status", NOT_SENT)
+		_delete(set(unsent) - repeats)
+		return {row.name for row in rows if row.handle in unsent}
 
 
 def _names(count: int) -> list[str]:
@@ -297,7 +328,8 @@ def _by_handle(rows: list[dict], for_update: bool = False) -> dict[str, dict]:
 	return {
 		row.name: row
 		for row in frappe.db.sql(
-			f"select name, status, modified, error, `temporary`, retry_after, provider_id from `tab{DOCTYPE}`"
+			"select name, status, modified, error, `temporary`, retry_after, provider_id, message_key, row_keys, repeats"
+			f" from `tab{DOCTYPE}`"
 			f" where name in %s order by name{' for update' if for_update else ''}",
 			(handles,),
 			as_dict=True,

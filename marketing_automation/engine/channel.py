@@ -36,7 +36,9 @@ class Message:
 	"""One message to one recipient: what a channel sends.
 
 	items: what it is about, dicts of the source's variables (`Source.values`), the most urgent first. key: a text that is the
-	same for every attempt at this message and no other. rows: the names of its ledger rows, none while it is only looked at.
+	same for every attempt at this message and no other: that of its ledger row, or one made of those of all its rows.
+	rows: the names of its ledger rows, none while it is only looked at; row_keys: the message keys of these, in the same
+	order. repeats: whether an earlier attempt at it may have been taken (`Channel.repeated`).
 	"""
 
 	key: str
@@ -47,6 +49,8 @@ class Message:
 	items: list[dict]
 	today: date
 	rows: tuple[str, ...] = ()
+	row_keys: tuple[str, ...] = ()
+	repeats: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,15 @@ class Channel(Protocol):
 
 		`temporary: True` among the fields of one that failed has it tried again, after `retry_after` seconds if that is
 		longer than the engine would wait. Default: none has.
+		"""
+		return {}
+
+	def repeated(self, rows: list[dict]) -> dict[str, str]:
+		"""Return {name: key} of the rows whose last attempt may have been taken, by a receiver that takes a key once.
+
+		rows: with message_key too, about to be sent again. Those with the same key go again as one message, by that key and
+		with nothing new in it: so what was taken is not taken twice, and what is new is not taken for known. Asked before
+		`recall`. Default: none.
 		"""
 		return {}
 

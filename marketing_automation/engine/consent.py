@@ -1,11 +1,572 @@
-"""Who does not want our messages: addresses in, what each has left out. Only reads."""
+"""What people have said about our messages: recipients in, whether they may be written to out; and how it is written down.
 
+Four places are read, in bulk: Lifecycle Consent (by address and by Contact, so that an opt-out follows a person to a new
+address), Frappe's Email Unsubscribe, the Email Groups whose opt-outs a topic honours, and what proves prior consent. What was
+said last holds. Written to is Lifecycle Consent alone, and never changed.
+"""
+
+import hashlib
+import hmac
 from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
 
 import frappe
+from frappe.utils import now_datetime
 
-from marketing_automation.engine import long_lists
+from marketing_automation.engine import links, long_lists, secrets
+from marketing_automation.engine.model import Reason, Recipient
 from marketing_automation.engine.names import same
+
+DOCTYPE, TOPIC, TOPIC_GROUP = "Lifecycle Consent", "Lifecycle Topic", "Lifecycle Topic Group"
+UNSUBSCRIBE, MEMBER = "Email Unsubscribe", "Email Group Member"
+CAMPAIGN = "Lifecycle Campaign"
+
+# Lifecycle Consent.kind
+ASKED, GIVEN, WITHDRAWN, PAUSED, LESS_OFTEN = "Asked", "Given", "Withdrawn", "Paused", "Less often"
+# Lifecycle Consent.source, by what a caller says.
+SOURCES = {
+	"one-click": "One click",
+	"page": "Preference page",
+	"mail": "Mail",
+	"complaint": "Complaint",
+	"double opt-in": "Double opt-in",
+	"hand": "By hand",
+}
+SERVICE = "Service"
+PAUSE_DAYS = 30
+# What "less often" means where nothing else is said.
+LESS = (1, 30)
+
+
+class Said(NamedTuple):
+	"""One thing that somebody has said, or that is known of them, wherever it is written.
+
+	at: in the site's time zone. about a topic (`topic`), about the mails of a campaign (`campaign`), about all mail of the
+	site (`everything`), or, with none of these, about all marketing.
+	"""
+
+	kind: str
+	at: datetime
+	doctype: str
+	name: str
+	topic: str | None = None
+	campaign: str | None = None
+	everything: bool = False
+	until: datetime | None = None
+	messages: int = 0
+	days: int = 0
+
+	@property
+	def evidence(self) -> tuple[str, str]:
+		return self.doctype, self.name
+
+
+class Refusal(NamedTuple):
+	"""Why somebody is not written to now. until: when they may be again; None for never, as far as they have said."""
+
+	reason: str
+	evidence: tuple[str, str]
+	until: datetime | None = None
+
+
+class Topic(NamedTuple):
+	"""A topic. groups: {Email Group: whether its members have agreed}."""
+
+	name: str
+	description: str | None
+	is_default: bool
+	is_service: bool
+	disabled: bool
+	consent_field: str | None
+	consent_text: str | None
+	groups: dict[str, bool]
+
+
+# -- what holds ----------------------------------------------------------------------------------------------------
+
+
+def refusal(said: Iterable[Said], topic: str | None, campaign: dict, now: datetime) -> Refusal | None:
+	"""Return why somebody who has said this gets nothing of a campaign, or None. Pure.
+
+	topic: the campaign's (`topic_of`). campaign: its `name`, `purpose` and `originals`. "All marketing" is not about campaigns
+	of purpose Service; what was said of their topic is. Who has left a campaign has left its copies. Of what was said at the same
+	moment the no holds.
+	"""
+	said = list(said)
+	for one in said:
+		if one.everything:
+			return Refusal(Reason.UNSUBSCRIBED, one.evidence)
+	names = (campaign.get("name"), *campaign.get("originals", ()))
+	is_service = campaign.get("purpose") == SERVICE
+	about = [
+		one
+		for one in said
+		if (
+			any(same(one.campaign, name) for name in names)
+			if one.campaign
+			else _is_about(one, topic, is_service)
+		)
+	]
+	choices = [one for one in about if one.kind in (GIVEN, WITHDRAWN)]
+	last = max(choices, key=lambda one: (one.at, one.kind == WITHDRAWN, one.name), default=None)
+	if last and last.kind == WITHDRAWN:
+		return Refusal(Reason.UNSUBSCRIBED, last.evidence)
+	pause = _last(about, PAUSED)
+	if pause and pause.until and pause.until > now:
+		return Refusal(Reason.PAUSED, pause.evidence, pause.until)
+	return None
+
+
+def _is_about(one: Said, topic: str | None, is_service: bool) -> bool:
+	return same(one.topic, topic) if one.topic else not is_service
+
+
+def _last(said: Iterable[Said], kind: str) -> Said | None:
+	return max((one for one in said if one.kind == kind), key=lambda one: (one.at, one.name), default=None)
+
+
+def default_topic(topics: dict[str, Topic]) -> str | None:
+	"""Return the topic of campaigns that have none of their own."""
+	return next((name for name, topic in topics.items() if topic.is_default), None)
+
+
+def topic_of(campaign: dict, topics: dict[str, Topic]) -> str | None:
+	"""Return the topic that a campaign belongs to."""
+	return campaign.get("topic") or default_topic(topics)
+
+
+# -- what is known -------------------------------------------------------------------------------------------------
+
+
+def topics() -> dict[str, Topic]:
+	"""Return all topics by name, those that are disabled as well. 2 queries."""
+	groups = defaultdict(dict)
+	for row in frappe.get_all(
+		TOPIC_GROUP,
+		filters={"parenttype": TOPIC},
+		fields=["parent", "email_group", "members_agreed"],
+		order_by="parent asc, idx asc",
+	):
+		groups[row.parent][row.email_group] = bool(row.members_agreed)
+	rows = frappe.get_all(
+		TOPIC,
+		fields=[
+			*("name", "description", "is_default", "is_service", "disabled", "consent_field", "consent_text")
+		],
+		order_by="is_service asc, creation asc, name asc",
+	)
+	return {
+		row.name: Topic(
+			row.name,
+			row.description,
+			bool(row.is_default),
+			bool(row.is_service),
+			bool(row.disabled),
+			row.consent_field,
+			row.consent_text,
+			groups[row.name],
+		)
+		for row in rows
+	}
+
+
+class Known:
+	"""What people have said, read for all of them at once. 1 query for each of the four places, 2 for the topics.
+
+	Without anybody to ask about: only the topics.
+	"""
+
+	def __init__(self, recipients: Iterable[Recipient]):
+		recipients = list(recipients)
+		self.topics = topics()
+		self._addresses = {address for one in recipients if (address := normal(one.address))}
+		self._contacts = {one.contact for one in recipients if one.contact}
+		self._of_address, self._of_contact = defaultdict(list), defaultdict(list)
+		self._read_consents()
+		if self._addresses:
+			self._read_unsubscribes()
+			self._read_members()
+
+	def of(self, recipient: Recipient) -> list[Said]:
+		"""Return what a recipient has said, by their address and as the Contact that they are."""
+		by_address = self._of_address.get(normal(recipient.address), [])
+		by_contact = self._of_contact.get(recipient.contact, []) if recipient.contact else []
+		return list({(*one.evidence, one.topic): one for one in (*by_address, *by_contact)}.values())
+
+	def refusal(self, recipient: Recipient, campaign: dict, now: datetime | None = None) -> Refusal | None:
+		"""Return why a recipient gets nothing of a campaign, or None. No query."""
+		said = self.of(recipient)
+		topic = topic_of(campaign, self.topics)
+		return refusal(said, topic, campaign, now or now_datetime()) if said else None
+
+	def _read_consents(self) -> None:
+		by_key = {key_of(address): address for address in self._addresses}
+		table = frappe.qb.DocType(DOCTYPE)
+		fields = ("name", "kind", "topic", "occurred_at", "paused_until", "messages", "days")
+		query = frappe.qb.from_(table).select(
+			*[table[field] for field in fields], table.address_key, table.contact
+		)
+		rows = {}
+		if by_key:
+			found = long_lists.run(
+				query.where(long_lists.among(table.address_key, "keys")), as_dict=True, keys=by_key
+			)
+			rows |= {row.name: row for row in found}
+		if self._contacts:
+			found = long_lists.run(
+				query.where(long_lists.among(table.contact, "contacts")),
+				as_dict=True,
+				contacts=self._contacts,
+			)
+			rows |= {row.name: row for row in found}
+		for row in rows.values():
+			said = Said(
+				row.kind,
+				row.occurred_at,
+				DOCTYPE,
+				row.name,
+				topic=row.topic or None,
+				until=row.paused_until,
+				messages=row.messages or 0,
+				days=row.days or 0,
+			)
+			if address := by_key.get(row.address_key):
+				self._of_address[address].append(said)
+			if row.contact:
+				self._of_contact[row.contact].append(said)
+
+	def _read_unsubscribes(self) -> None:
+		table = frappe.qb.DocType(UNSUBSCRIBE)
+		query = (
+			frappe.qb.from_(table)
+			.select(table.name, table.email, table.reference_name, table.global_unsubscribe, table.creation)
+			.where(long_lists.among(table.email, "emails"))
+			.where((table.global_unsubscribe == 1) | (table.reference_doctype == CAMPAIGN))
+		)
+		for name, email, campaign, everything, at in long_lists.run(query, emails=self._addresses):
+			said = Said(
+				WITHDRAWN,
+				at,
+				UNSUBSCRIBE,
+				str(name),
+				campaign=None if everything else campaign,
+				everything=bool(everything),
+			)
+			self._of_address[normal(email)].append(said)
+
+	def _read_members(self) -> None:
+		by_group = defaultdict(list)
+		for topic in self.topics.values():
+			for group in topic.groups:
+				by_group[group].append(topic.name)
+		if not by_group:
+			return
+		for row in members(self._addresses, by_group, unsubscribed=1):
+			for topic in by_group[row.email_group]:
+				said = Said(WITHDRAWN, row.modified, MEMBER, str(row.name), topic=topic)
+				self._of_address[normal(row.email)].append(said)
+
+
+def members(addresses: Iterable[str], groups: Iterable[str], unsubscribed: int) -> list[dict]:
+	"""Return the members of Email Groups with these addresses (name, email, email_group, modified). 1 query."""
+	table = frappe.qb.DocType(MEMBER)
+	query = (
+		frappe.qb.from_(table)
+		.select(table.name, table.email, table.email_group, table.modified)
+		.where(long_lists.among(table.email, "emails"))
+		.where(long_lists.among(table.email_group, "groups"))
+		.where(table.unsubscribed == unsubscribed)
+	)
+	return long_lists.run(query, as_dict=True, emails=addresses, groups=groups)
+
+
+def normal(address: str | None) -> str | None:
+	"""Return an address as consents are kept and looked up by it."""
+	return (address or "").strip().lower() or None
+
+
+def key_of(address: str) -> str:
+	"""Return what stands for an address (`normal`) where that was erased: 32 hex digits, nothing to anybody else."""
+	return hmac.new(secrets.key(), b"consent" + address.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+# -- what others ask -----------------------------------------------------------------------------------------------
+
+
+def opted_in(recipients: list[Recipient], topics: list[str | None]) -> dict[int, tuple[str, str]]:
+	"""Return {index: (DocType, name) of the proof} of the recipients who have agreed to the topic at the same index.
+
+	topics: a topic's name each; None stands for the default topic. The proof is the first that there is of: the consent that
+	they gave and have not withdrawn (Lifecycle Consent), a tick or a date in the topic's field of their Contact (Contact),
+	their place in an Email Group whose members have agreed (Email Group Member). Only reads; at most 9 queries for any number.
+	"""
+	known = Known(recipients)
+	default = default_topic(known.topics)
+	asked = [
+		(index, one, topic or default)
+		for index, (one, topic) in enumerate(zip(recipients, topics, strict=True))
+	]
+	proofs = _proofs_of_contacts(asked, known.topics)
+	groups = _proofs_of_groups(asked, known.topics)
+	found = {}
+	now = now_datetime()
+	for index, recipient, topic in asked:
+		said = known.of(recipient)
+		no = refusal(said, topic, {"name": None}, now)
+		if no and not no.until:
+			continue
+		given = _last((one for one in said if one.topic is None or same(one.topic, topic)), GIVEN)
+		proof = given.evidence if given else proofs.get(index) or groups.get(index)
+		if proof:
+			found[index] = proof
+	return found
+
+
+def _proofs_of_contacts(asked: list[tuple], known: dict[str, Topic]) -> dict[int, tuple[str, str]]:
+	"""Return {index: proof} of those whose Contact says that they agree. 1 query for each field that topics name."""
+	by_field = defaultdict(list)
+	meta = frappe.get_meta("Contact")
+	for index, recipient, topic in asked:
+		field = known[topic].consent_field if topic in known else None
+		if field and recipient.contact and meta.has_field(field):
+			by_field[field].append((index, recipient.contact))
+	found = {}
+	for field, entries in by_field.items():
+		table = frappe.qb.DocType("Contact")
+		query = (
+			frappe.qb.from_(table)
+			.select(table.name, table[field])
+			.where(long_lists.among(table.name, "contacts"))
+		)
+		values = dict(long_lists.run(query, contacts={contact for _index, contact in entries}))
+		found |= {index: ("Contact", contact) for index, contact in entries if values.get(contact)}
+	return found
+
+
+def _proofs_of_groups(asked: list[tuple], known: dict[str, Topic]) -> dict[int, tuple[str, str]]:
+	"""Return {index: proof} of those who are in a group whose members have agreed. At most 1 query."""
+	wanted = [
+		(index, normal(recipient.address), {group for group, agreed in known[topic].groups.items() if agreed})
+		for index, recipient, topic in asked
+		if topic in known and recipient.address
+	]
+	groups = {group for _index, _address, some in wanted for group in some}
+	addresses = {address for _index, address, some in wanted if some}
+	if not groups or not addresses:
+		return {}
+	of_address = defaultdict(dict)
+	for row in members(addresses, groups, unsubscribed=0):
+		of_address[normal(row.email)][row.email_group] = str(row.name)
+	found = {}
+	for index, address, some in wanted:
+		names = [name for group, name in of_address[address].items() if group in some]
+		if names:
+			found[index] = (MEMBER, names[0])
+	return found
+
+
+def less_often(recipients: Iterable[Recipient]) -> dict[str, tuple[int, int]]:
+	"""Return {address in lower case, or name of a Contact: (messages, days)} of those who want fewer messages.
+
+	Whoever has asked for it is found under their address and under their Contact, as far as they have them. For the frequency cap:
+	so many marketing messages in so many days at most, over all campaigns. Only reads; at most 6 queries.
+	"""
+	recipients = list(recipients)
+	known, found = Known(recipients), {}
+	for recipient in recipients:
+		last = _last(known.of(recipient), LESS_OFTEN)
+		if last and last.messages > 0 and last.days > 0:
+			for name in filter(None, (normal(recipient.address), recipient.contact)):
+				found[name] = (last.messages, last.days)
+	return found
+
+
+# -- whom a link is about, and what they say -----------------------------------------------------------------------
+
+
+class Person(NamedTuple):
+	"""Whom a link of ours is about. topic: what they leave by one click; consent: the question that the link answers."""
+
+	address: str | None
+	contact: str | None = None
+	customer: str | None = None
+	language: str | None = None
+	company: str | None = None
+	campaign: str | None = None
+	topic: str | None = None
+	message: str | None = None
+	consent: str | None = None
+
+	@property
+	def recipient(self) -> Recipient:
+		return Recipient(self.customer, None, self.address, self.language, contact=self.contact)
+
+
+def person_of(token: str | None) -> Person | None:
+	"""Return whom a token is about; None for one that is not ours, or whose message nobody remembers. At most 6 queries."""
+	about = links.read(token)
+	if not about:
+		return None
+	if about.kind == links.MESSAGE:
+		return _of_message(*about.names)
+	if about.kind == links.CONSENT:
+		return _of_consent(*about.names)
+	campaign, address = about.names
+	return _person(normal(address), campaign=campaign)
+
+
+def _of_message(name: str) -> Person | None:
+	row = frappe.db.get_value(
+		"Lifecycle Execution Log", name, ["recipient", "customer", "campaign", "company"], as_dict=True
+	)
+	if not row or not row.recipient:
+		return None
+	return _person(row.recipient, row.customer, row.campaign, row.company, message=name)
+
+
+def _of_consent(name: str) -> Person | None:
+	row = frappe.db.get_value(DOCTYPE, name, ["address", "contact", "topic", "campaign"], as_dict=True)
+	if not row or not row.address:
+		return None
+	found = _person(row.address, campaign=row.campaign, contact=row.contact)
+	return found._replace(topic=row.topic or found.topic, consent=name)
+
+
+def _person(
+	address: str,
+	customer: str | None = None,
+	campaign: str | None = None,
+	company: str | None = None,
+	contact: str | None = None,
+	message: str | None = None,
+) -> Person:
+	contact = contact or _contact_of(address, customer)
+	language = customer and frappe.db.get_value("Customer", customer, "language")
+	of_campaign = campaign and frappe.db.get_value(CAMPAIGN, campaign, ["topic", "company"], as_dict=True)
+	return Person(
+		address,
+		contact,
+		customer,
+		language or None,
+		company or (of_campaign.company if of_campaign else None),
+		campaign if of_campaign else None,
+		(of_campaign.topic if of_campaign else None) or default_topic(topics()),
+		message,
+	)
+
+
+def _contact_of(address: str, customer: str | None) -> str | None:
+	"""Return the Contact that has an address: of a customer, if they are given; None if there is not just one. 2 queries."""
+	names = {
+		row.parent
+		for row in frappe.get_all(
+			"Contact Email",
+			filters={"email_id": address, "parenttype": "Contact"},
+			fields=["parent"],
+			order_by="parent asc",
+		)
+	}
+	if customer and names:
+		names = set(
+			frappe.get_all(
+				"Dynamic Link",
+				filters={
+					**{"parenttype": "Contact", "parent": ["in", list(names)]},
+					**{"link_doctype": "Customer", "link_name": customer},
+				},
+				pluck="parent",
+				order_by="parent asc",
+			)
+		)
+	return min(names) if len(names) == 1 else None
+
+
+def record(
+	kind: str,
+	person: Person,
+	topic: str | None,
+	source: str,
+	text: str,
+	until: datetime | None = None,
+	messages: int = 0,
+	days: int = 0,
+) -> str:
+	"""Write down what somebody has said; return the name of the Lifecycle Consent. The caller commits.
+
+	topic: None for all marketing. source: a key of SOURCES. text: the words that they saw when they said it.
+	"""
+	doc = frappe.get_doc(
+		{
+			"doctype": DOCTYPE,
+			"kind": kind,
+			"topic": topic,
+			"occurred_at": now_datetime(),
+			"paused_until": until,
+			"messages": messages,
+			"days": days,
+			"address": person.address,
+			"address_key": key_of(normal(person.address)) if person.address else None,
+			"contact": person.contact,
+			"source": SOURCES[source],
+			"text": text[:1000],
+			"campaign": person.campaign,
+			"message": person.message,
+			"asked_by": person.consent,
+		}
+	)
+	doc.flags.said = True
+	# What it points at may be gone since.
+	doc.insert(ignore_permissions=True, ignore_links=True)
+	return doc.name
+
+
+def withdraw(person: Person, topic: str | None, source: str, text: str) -> bool:
+	"""Write down that somebody wants no more under a topic (None: no marketing at all), unless that holds already.
+
+	Return whether it was written. A topic that is not of service is also left by leaving all marketing. The caller commits.
+	"""
+	known = Known([person.recipient])
+	said = known.of(person.recipient)
+	if _has_withdrawn(said, topic, known.topics):
+		return False
+	record(WITHDRAWN, person, topic, source, text)
+	return True
+
+
+def _has_withdrawn(said: list[Said], topic: str | None, known: dict[str, Topic]) -> bool:
+	"""Say whether somebody has left a topic, or all marketing, by what we have written down and not by other means."""
+	is_service = topic in known and known[topic].is_service
+	own = [
+		one
+		for one in said
+		if one.doctype == DOCTYPE
+		and one.kind in (GIVEN, WITHDRAWN)
+		and (_is_about(one, topic, is_service) if topic else True)
+	]
+	if topic:
+		last = max(own, key=lambda one: (one.at, one.kind == WITHDRAWN, one.name), default=None)
+		return bool(last) and last.kind == WITHDRAWN
+	# Whoever came back to one topic since has not left all.
+	last = max(own, key=lambda one: (one.at, one.name), default=None)
+	return bool(last) and last.kind == WITHDRAWN and not last.topic
+
+
+def withdraw_by_token(token: str | None, source: str = "mail", text: str = "") -> bool:
+	"""Unsubscribe whoever a link of ours is about from the topic of its mail; return whether the token was good.
+
+	For an unsubscribe that came by mail (`links.token_of_subject` finds the token in its subject) or by one click. Repeats do no harm.
+	The caller commits; what is queued for them is then taken back (`leaving.enqueue`). At most 16 queries.
+	"""
+	person = person_of(token)
+	if not person:
+		return False
+	withdraw(person, person.topic, source, text)
+	return True
+
+
+# -- of version 0.1, until the gate asks --------------------------------------------------------------------------
 
 
 def unsubscribes(emails: set[str]) -> dict[str, set[str | None]]:

@@ -46,6 +46,7 @@ from marketing_automation.engine.model import (
 	Reason,
 	Recipient,
 	Rule,
+	key_of_all,
 )
 from marketing_automation.engine.settings import limit
 from marketing_automation.engine.source import source_for
@@ -278,9 +279,11 @@ def _deliver_batch(
 				"error": recipient.error if judged.status == FAILED else None,
 				"executed_at": None if judged.status == WAITING else now,
 			}
+	repeated = _repeated(sendable)
 	on_their_way = _recall(sendable)
 	changes |= on_their_way
-	sent, handed_over = _send([entry for entry in sendable if entry[0].name not in on_their_way], today)
+	sendable = [entry for entry in sendable if entry[0].name not in on_their_way]
+	sent, handed_over = _send(sendable, repeated, today)
 	# By what right, also where it has failed: it may have left all the same.
 	changes |= {name: {**bases[name], **fields} for name, fields in sent.items()}
 	# What belongs to a customer for whom there is no room, stays with it: it may hold the customer's key.
@@ -417,6 +420,14 @@ def verdict(
 	return plan.verdict(event, recipient, today)
 
 
+def _repeated(sendable: list[tuple]) -> dict[str, str]:
+	"""Return {name: key} of the rows that may have been taken, as `Channel.repeated`, where the same channel sends them again."""
+	again = [
+		row for row, _rule, action, *_rest in sendable if row.handle and row.channel == action.action_type
+	]
+	return {name: key for channel, rows in by_channel(again) for name, key in channel.repeated(rows).items()}
+
+
 def _recall(sendable: list[tuple]) -> dict[str, dict]:
 	"""Take back what earlier attempts have left; return the changes of the rows for which it is too late."""
 	changes = {}
@@ -426,13 +437,16 @@ def _recall(sendable: list[tuple]) -> dict[str, dict]:
 	return changes
 
 
-def _send(sendable: list[tuple], today) -> tuple[dict[str, dict], dict[str, list[str]]]:
+def _send(
+	sendable: list[tuple], repeated: dict[str, str], today
+) -> tuple[dict[str, dict], dict[str, list[str]]]:
 	"""Hand the messages to their channels; return the changes of their ledger rows, and {action type: handles}.
 
+	repeated: from `_repeated`.
 	Of what a channel does not take at the moment there is no change. On a copy of a site none takes anything.
 	"""
 	by_type = defaultdict(list)
-	for message in _messages(sendable, today):
+	for message in _messages(sendable, repeated, today):
 		by_type[message.action.action_type].append(message)
 	changes, handed_over = {}, defaultdict(list)
 	is_copy = identity.is_copy()
@@ -496,15 +510,15 @@ def failed(reason: str, error: str) -> dict:
 	return {"status": FAILED, "reason": reason, "error": error[:2000], "executed_at": now_datetime()}
 
 
-def _messages(sendable: list[tuple], today) -> Iterator[Message]:
+def _messages(sendable: list[tuple], repeated: dict[str, str], today) -> Iterator[Message]:
 	"""Yield each message: of one row, or where a campaign combines, of those that one action has for a customer. What
-	another action says is another message."""
+	another action says is another message, and so is what goes again by a key of its own (`repeated`)."""
 	groups = defaultdict(list)
 	for entry in sendable:
 		row, rule, action = entry[:3]
 		combined = rule.campaign.combine_messages
 		key = (action.name, row.customer) if combined else row.name
-		groups[key].append(entry)
+		groups[repeated.get(row.name) or key].append(entry)
 	described = _described([entry[3] for entry in sendable])
 	for entries in groups.values():
 		# By what they are about, so that the message is the same one on a site that was restored from a backup.
@@ -514,8 +528,9 @@ def _messages(sendable: list[tuple], today) -> Iterator[Message]:
 			(event.reference_name, event.occurrence): described[id(event)]
 			for _row, _rule, _action, event, _recipient in entries
 		}
+		row_keys = tuple(entry[0].message_key for entry in entries)
 		yield Message(
-			key=row.message_key,
+			key=repeated.get(row.name) or key_of_all(row_keys),
 			campaign=rule.campaign,
 			action=action,
 			recipient=recipient,
@@ -523,6 +538,8 @@ def _messages(sendable: list[tuple], today) -> Iterator[Message]:
 			items=list(about.values()),
 			today=today,
 			rows=tuple(entry[0].name for entry in entries),
+			row_keys=row_keys,
+			repeats=row.name in repeated,
 		)
 
 

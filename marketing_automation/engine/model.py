@@ -1,5 +1,6 @@
 """The plain data that the stages hand to each other."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
@@ -233,6 +234,12 @@ def message_key(
 	customer: None while nobody knows. `ledger.KEY_IN_SQL` makes the same in the database.
 	"""
 	return _digest(action, reference_doctype, reference_name, occurrence.isoformat(), customer or "")
+
+
+def key_of_all(keys: Iterable[str]) -> str:
+	"""Return the identity of a message that is made of several rows, from the message keys of these; of one row it is that one's."""
+	first, *others = sorted(keys)
+	return _digest("together", first, *others) if others else first
 
 
 def suppression_key(action: str, customer: str) -> str:

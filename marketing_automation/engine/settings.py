@@ -14,6 +14,16 @@ def limit(field: str) -> int:
 	return value or cint(frappe.get_meta(SETTINGS).get_field(field).default)
 
 
+def values(*fields: str) -> dict[str, str | None]:
+	"""Return settings as they are stored, as text; their defaults where they were never saved. 1 query."""
+	stored = frappe.db.get_singles_dict(SETTINGS)
+	meta = frappe.get_meta(SETTINGS)
+	return {
+		field: stored[field] if stored.get(field) is not None else meta.get_field(field).default
+		for field in fields
+	}
+
+
 def moment(field: str, for_update: bool = False) -> datetime | None:
 	"""Return a Datetime of the settings, or None where it is empty. 1 query.
 

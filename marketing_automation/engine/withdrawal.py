@@ -15,8 +15,7 @@ from marketing_automation.engine.model import CANCELLED, PENDING, QUEUED, Reason
 from marketing_automation.engine.transaction import apart, committed
 
 PAGE_SIZE = 1000
-FIELDS = ["name", "action", "channel", "handle", "run", "attempts"]
-CANCELLATION = {"status": CANCELLED, "reason": Reason.CAMPAIGN_INACTIVE, "handle": None}
+FIELDS = ["name", "action", "channel", "handle", "run", "attempts", "message_key"]
 
 
 def enqueue() -> None:
@@ -75,7 +74,13 @@ def _actions_of_inactive_campaigns() -> list[str]:
 
 def _withdraw(rows: list[dict]) -> set[str]:
 	withdrawn = take_out(rows)
-	ledger.update({row.name: dict(CANCELLATION) for row in withdrawn}, was=QUEUED)
+	ledger.update(
+		{
+			row.name: {"status": CANCELLED, "reason": Reason.CAMPAIGN_INACTIVE, "handle": row.handle}
+			for row in withdrawn
+		},
+		was=QUEUED,
+	)
 	return {row.run for row in withdrawn}
 
 
@@ -87,7 +92,7 @@ def left_behind(rows: list[dict]) -> dict[str, str]:
 	withdrawn = take_out(rows, only_left_behind=True)
 	ledger.update(
 		{
-			row.name: {"status": PENDING, "handle": None, "attempts": max(row.attempts - 1, 0)}
+			row.name: {"status": PENDING, "handle": row.handle, "attempts": max(row.attempts - 1, 0)}
 			for row in withdrawn
 		},
 		was=QUEUED,
@@ -97,14 +102,20 @@ def left_behind(rows: list[dict]) -> dict[str, str]:
 
 def take_out(found: list[dict], **options) -> list[dict]:
 	"""Have the channels remove the messages of these Queued rows; return those whose message is gone, and the others
-	that shared it. 1 query, and those of the channels."""
+	that shared it. 1 query, and those of the channels.
+
+	Their `handle` is None then, but for those of whom an earlier attempt may have been taken: the handle leads to its key.
+	"""
 	rows = {row.name: row for row in found}
 	if shared := {row.handle for row in found if row.handle}:
 		# Those of other pages that share a message with them.
 		filters = {"status": QUEUED, "handle": ["in", list(shared)]}
 		sharing = frappe.get_all(ledger.DOCTYPE, filters=filters, fields=FIELDS, order_by="name asc")
 		rows |= {row.name: row for row in sharing}
-	withdrawn = set()
+	withdrawn = []
 	for channel, of_channel in by_channel(rows.values()):
-		withdrawn |= channel.withdraw(of_channel, **options)
-	return [row for row in rows.values() if row.name in withdrawn]
+		names = channel.withdraw(of_channel, **options)
+		gone = [row for row in of_channel if row.name in names]
+		repeated = channel.repeated(gone) if gone else {}
+		withdrawn += [row if row.name in repeated else frappe._dict(row, handle=None) for row in gone]
+	return withdrawn

@@ -12,6 +12,7 @@ A recipe is a folder named in the hook `lifecycle_recipes` (of this app or any o
   day itself, and no other.
 - `asks`: what is asked besides name, days, language and sender; any of company, item_group, date_field
   and combine_messages.
+- `cap`: the frequency cap that it suggests to a site that has none, {"messages": 2, "days": 7}; without it none.
 - `messages`: the first of a `timing` (Before, On or After) whose `up_to` (null: any) reaches a trigger's days gives its
   text. Where there is none for On, those of Before do. A message has a name (its own in the recipe), a title (that of the
   action, translated), and a `text` by language: subject, heading, paragraphs (a list), closing.
@@ -29,10 +30,12 @@ from string import Template
 
 import frappe
 from frappe import _
+from frappe.utils import cint
 
 from marketing_automation import template_rights
 from marketing_automation.engine import faults
 from marketing_automation.engine.schedule import BEFORE, ON, SIGN
+from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.source import all_sources
 from marketing_automation.naming import free_name
 
@@ -75,6 +78,19 @@ def date_fields(recipe: dict) -> list[dict]:
 	source = all_sources().get(recipe["source"])
 	trigger = frappe._dict(source=recipe["source"])
 	return source.offers(trigger)["date_fields"] if source and source.is_there() else []
+
+
+def may_cap() -> bool:
+	"""Say whether the session's user can set a frequency cap, and this site has none. 1 query."""
+	has_one = cint(frappe.db.get_single_value(SETTINGS, "cap_messages"))
+	return not has_one and bool(frappe.has_permission(SETTINGS, "write"))
+
+
+def set_cap(recipe: dict) -> None:
+	"""Set the frequency cap that a recipe suggests, unless the site has one. Its user needs the right to write the settings."""
+	if recipe.get("cap") and may_cap():
+		settings = frappe.get_single(SETTINGS)
+		settings.update({"cap_messages": recipe["cap"]["messages"], "cap_days": recipe["cap"]["days"]}).save()
 
 
 def cook(

@@ -9,7 +9,7 @@ import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from marketing_automation.channels.webhook import key_of, signature
+import standardwebhooks
 
 OK = (204, {}, b"")
 # Answers that are none: the connection is reset, or says what is no HTTP, or is lost when the message was taken.
@@ -31,11 +31,13 @@ class Sink:
 		self._lock = threading.Lock()
 
 	def receive(self, headers: dict, body: bytes):
-		key, moment = headers["webhook-id"], int(headers["webhook-timestamp"])
+		key = headers["webhook-id"]
 		answer = self.answer(headers, json.loads(body))
 		with self._lock:
 			self.calls.append((headers, json.loads(body)))
-			if headers["webhook-signature"] != signature(key_of(self.secret), key, moment, body):
+			try:
+				standardwebhooks.Webhook(self.secret).verify(body, headers)
+			except standardwebhooks.WebhookVerificationError:
 				self.refused.append(key)
 				return 401, {}, b"signature"
 			if answer == LOST or (answer not in (RESET, GARBAGE) and 200 <= answer[0] < 300):

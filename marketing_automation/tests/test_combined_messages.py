@@ -79,3 +79,5 @@ class TestCombinedMessages(MarketingTestCase):
 		(mail,) = self.mails()
 		text = mail_parts(mail)[0].replace("\\", "")
 		self.assertEqual(sorted(pins, key=text.index), pins)
+		first = min(self.ledger(), key=lambda row: row.reference_name)
+		self.assertEqual(mail.message_id, f"{first.message_key}@{frappe.local.site}")

@@ -17,7 +17,17 @@ from marketing_automation.channels.texts import templates
 from marketing_automation.tests.case import MarketingTestCase
 
 REFERENCE = "Lifecycle Campaign"
-LINK = re.compile(r"https?://\S+unsubscribe\?[^\s\"]+")
+LINK = re.compile(r"https?://\S+message-preferences\?[^\s\"]+")
+TOKEN = "4711" * 8
+# Its addresses are longer than a line.
+WAY_OUT = email_queue.WayOut(
+	f"https://a-shop-with-a-long-name.and-a-long-domain.example/message-preferences?t={TOKEN}",
+	(
+		f"https://a-shop-with-a-long-name.and-a-long-domain.example/message-preferences?t={TOKEN}",
+		f"mailto:unsubscribe@a-shop-with-a-long-name.and-a-long-domain.example?subject=unsubscribe-{TOKEN}",
+	),
+	True,
+)
 SUBJECTS = (
 	"Your pin ends",
 	"José, su «PIN» vence el 1 de marzo",
@@ -44,12 +54,13 @@ class TestFinished(MarketingTestCase):
 	def setUp(self):
 		super().setUp()
 		self.account = email_queue.account_for(None, REFERENCE)
-		self.frame = email_queue.frame_of(self.account, sender=None, reference_doctype=REFERENCE)
+		self.frame = email_queue.frame_of(self.account, WAY_OUT, sender=None, reference_doctype=REFERENCE)
 		self.assertIsNotNone(self.frame)
 
 	def row(self, frame, subject: str, text: str, html: str, recipient="ana@customers.example") -> dict:
 		return email_queue.Mail(
 			self.account,
+			WAY_OUT,
 			frame=frame,
 			html=html + get_unsubscribe_message("Unsubscribe", None).html,
 			text_content=text,
@@ -117,7 +128,7 @@ class TestFinished(MarketingTestCase):
 		check()
 		self.assertGreater(finished, 30)
 
-	def test_the_link_is_signed_and_in_both_parts(self):
+	def test_the_link_is_in_both_parts(self):
 		message = message_from_string(
 			self.row(self.frame, "x", "text", "<p>x</p>")["message"], policy=policy.default
 		)
@@ -127,16 +138,56 @@ class TestFinished(MarketingTestCase):
 			for link in LINK.findall(message.get_body((kind,)).get_content())
 		}
 		self.assertEqual(len(links), 1)
-		self.assertIn("_signature=", links.pop())
+		self.assertEqual(links.pop(), WAY_OUT.page)
 
-	def test_what_is_not_plain_is_left_to_frappe(self):
-		for recipient in ("o'hara@customers.example", f"{'a' * 60}@{'b' * 60}.example"):
+	def test_the_ways_out_stand_in_the_headers_in_one_piece_each_whoever_writes_them(self):
+		for frame in (self.frame, None):
+			message = self.sent(self.row(frame, "x", "text", "<p>x</p>")).decode()
+			head = message.partition("\r\n\r\n")[0]
+			page, mail = WAY_OUT.uris
+			self.assertIn(f"\r\nList-Unsubscribe: <{page}>,\r\n <{mail}>\r\n", f"{head}\r\n")
+			self.assertIn("\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n", f"{head}\r\n")
+			parsed = message_from_string(message, policy=policy.default)
+			self.assertEqual("".join(parsed["List-Unsubscribe"].split()), f"<{page}>,<{mail}>")
+
+	def test_a_header_of_somebody_else_that_is_no_list_of_addresses_is_folded_as_ever(self):
+		text = "see " + "the page of this shop " * 10
+		for value in (text, "<https://shop.example/x>", f"<https://shop.example/x> ({text})"):
+			written = policy.SMTP.header_factory("List-Unsubscribe", value).fold(policy=policy.SMTP)
+			plain = policy.SMTP.header_factory("X-Other", value).fold(policy=policy.SMTP)
+			self.assertEqual(written.partition(":")[2].split(), plain.partition(":")[2].split())
+
+	def test_a_frame_for_each_number_of_ways_out(self):
+		for count, one_click in ((0, False), (1, False), (1, True), (2, False), (2, True)):
+			way_out = WAY_OUT._replace(uris=WAY_OUT.uris[:count], one_click=one_click)
+			frame = email_queue.frame_of(self.account, way_out, sender=None, reference_doctype=REFERENCE)
+			with self.subTest(count=count, one_click=one_click), patch(f"{__name__}.WAY_OUT", way_out):
+				self.frame = frame
+				self.assertTrue(self.assert_same("x", "text", "<p>x</p>"))
+				message = message_from_string(
+					self.row(frame, "x", "text", "<p>x</p>")["message"], policy=policy.default
+				)
+				self.assertEqual(message["List-Unsubscribe"] is not None, bool(count))
+				self.assertEqual(message["List-Unsubscribe-Post"] is not None, one_click)
+
+	def test_what_is_not_plain_is_built_by_frappe_and_finished_by_us(self):
+		recipients = ["o'hara@customers.example", f"{'a' * 60}@{'b' * 60}.example"]
+		for recipient in recipients:
+			self.assertIsNone(
+				self.frame.filled(mime.Parts("x", recipient, "m@site.example", "text", "<p>x</p>"))
+			)
 			row = self.row(self.frame, "x", "text", "<p>x</p>", recipient)
-			self.assertIn(mime.RECIPIENT, row["message"])
+			self.assertFalse(any(placeholder in row["message"] for placeholder in mime.PLACEHOLDERS))
+			message = message_from_string(row["message"], policy=policy.default)
+			self.assertEqual(message["To"].addresses[0].addr_spec, recipient)
+			self.assertEqual(self.sent(row), row["message"].encode(), "sent as it stands")
 		# Then Frappe leaves the header out.
-		self.assertIn(mime.RECIPIENT, self.row(self.frame, "\u200b", "text", "<p>x</p>")["message"])
+		without_subject = self.frame.filled(
+			mime.Parts("\u200b", "ana@customers.example", "m@site.example", "text", "<p>x</p>")
+		)
+		self.assertIsNone(without_subject)
 		picture = self.row(self.frame, "x", "text", '<img embed="assets/frappe/images/x.png">')
-		self.assertIn(mime.RECIPIENT, picture["message"])
+		self.assertNotIn("Content-ID", picture["message"])
 
 	def test_a_boundary_in_a_text_does_not_end_it(self):
 		(boundary, *_others) = mime.BOUNDARY.findall(self.row(self.frame, "x", "text", "<p>x</p>")["message"])
@@ -154,7 +205,9 @@ class TestFinished(MarketingTestCase):
 			patch.object(frappe, "get_hooks", hooked),
 			patch.object(frappe, "brand_for_test", lambda mail: None, create=True),
 		):
-			self.assertIsNone(email_queue.frame_of(self.account, sender=None, reference_doctype=REFERENCE))
+			self.assertIsNone(
+				email_queue.frame_of(self.account, WAY_OUT, sender=None, reference_doctype=REFERENCE)
+			)
 
 	def test_no_frame_where_frappe_builds_otherwise_than_the_frame(self):
 		build = BuiltByFrappe(self.account)
@@ -175,6 +228,7 @@ class BuiltByFrappe:
 	def __call__(self, parts):
 		mail = email_queue.Mail(
 			self.account,
+			email_queue.WayOut("https://shop.example"),
 			parts.html,
 			subject=parts.subject,
 			recipients=[parts.recipient],

@@ -153,6 +153,7 @@ class TestRoles(MarketingTestCase):
 			"last_run": [{}],
 			"senders": [{}],
 			"goals": [{}],
+			"holds": [{}],
 			"sources": [{}],
 			"variables": [action],
 			"offers": [{"source": "Serial No"}],

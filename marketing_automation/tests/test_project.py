@@ -37,6 +37,14 @@ class TestProject(unittest.TestCase):
 		self.assertEqual(said["description"], hooks.app_description)
 		self.assertIn(f'authors = [{{ name = "{hooks.app_publisher}" }}]', project)
 
+	def test_a_sandbox_has_what_a_bench_installs(self):
+		name = re.compile(r"^[\w.-]+", re.MULTILINE)
+		needed = set(name.findall((PROJECT / "requirements.txt").read_text(encoding="utf-8")))
+		self.assertIn("standardwebhooks", needed)
+		for file in ("requirements.txt", "requirements-tests.txt"):
+			installed = name.findall((PROJECT / "sandbox" / file).read_text(encoding="utf-8"))
+			self.assertLessEqual(needed, set(installed), file)
+
 	def test_setup_py_says_nothing_of_its_own(self):
 		tree = ast.parse((PROJECT / "setup.py").read_text(encoding="utf-8"))
 		(call,) = (node for node in ast.walk(tree) if isinstance(node, ast.Call))

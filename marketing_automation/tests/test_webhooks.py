@@ -12,6 +12,7 @@ from frappe.utils.password import get_decrypted_password
 
 from marketing_automation.channels import http, outbox, webhook
 from marketing_automation.engine import deliver, dispatch, ledger, settle
+from marketing_automation.engine.model import key_of_all
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories, http_sink
 from marketing_automation.tests.case import MarketingTestCase, outside_test_mode, statements
@@ -106,6 +107,14 @@ class TestWhatIsSent(WebhookTestCase):
 		self.assertEqual(webhook.key_of(secret), key)
 		signed = webhook.signature(key, "msg_1", 1_700_000_000, '{"a":"ñ"}'.encode())
 		self.assertEqual(signed, "v1,d1vzGOBl+yV4J22lSqcr8zzEEGgPUL4d564F18+kDQ8=")
+
+	def test_a_receiver_with_another_secret_refuses_the_call(self):
+		self.handed_over()
+		self.sink.secret = webhook.new_secret()
+		self.send()
+		(row,) = self.ledger()
+		self.assertEqual((row.status, row.next_attempt_at, len(self.sink.refused)), ("Failed", None, 1))
+		self.assertIn("401", row.error)
 
 	def test_the_customers_consent_and_address_are_not_asked_for(self):
 		customer = factories.customer(email=None)
@@ -340,6 +349,107 @@ class TestOnTheWay(WebhookTestCase):
 		frappe.db.commit()
 		outbox.clear(30)
 		self.assertEqual(len(self.entries()), 1)
+
+
+class TestSeveralInOne(WebhookTestCase):
+	"""A message about several things is known by a key of its own, which its attempts keep."""
+
+	def setUp(self):
+		super().setUp()
+		self.customer = factories.customer()
+		self.pins = factories.pins(self.customer, in_days(30), in_days(30))
+		self.campaign(combine_messages=1)
+
+	def first_attempt(self, answer) -> str:
+		"""Send both pins in one message, answered so; return its key."""
+		self.sink.answer = lambda headers, body: answer
+		self.run_night()
+		self.send()
+		self.sink.answer = lambda headers, body: http_sink.OK
+		return self.told()[0][0]
+
+	def told(self) -> list[tuple[str, set[str]]]:
+		"""Return the key of each call, and the pins that it was about."""
+		return [
+			(headers["webhook-id"], {item["serial_no"] for item in said["data"]["items"]})
+			for headers, said in self.sink.calls
+		]
+
+	def one_more(self) -> str:
+		"""Return a pin that is due, too, and Pending."""
+		(pin,) = factories.pins(self.customer, in_days(30))
+		with patch.object(deliver, "enqueue"):
+			self.run_night()
+		return pin
+
+	def test_the_key_is_that_of_the_set_and_of_none_of_its_parts(self):
+		key = self.first_attempt(http_sink.OK)
+		rows = self.ledger()
+		self.assertEqual(key, key_of_all([row.message_key for row in reversed(rows)]))
+		self.assertNotIn(key, [row.message_key for row in rows])
+		self.assertEqual(self.told(), [(key, set(self.pins))])
+		self.assertEqual(self.sink.calls[0][1]["data"]["key"], key)
+
+	def test_what_falls_due_before_the_retry_is_a_message_of_its_own(self):
+		for answer in (http_sink.LOST, (503, {}, b"")):
+			with self.subTest(answer=answer):
+				self._reset()
+				self.setUp()
+				key = self.first_attempt(answer)
+				new = self.one_more()
+				self.retry()
+				again, other = sorted(self.told()[1:], key=lambda call: call[0] != key)
+				self.assertEqual(again, (key, set(self.pins)))
+				self.assertEqual(other[1], {new})
+				self.assertEqual(other[0], self.ledger(reference_name=new)[0].message_key)
+				self.assertEqual({row.status for row in self.ledger()}, {"Completed"})
+
+	def test_what_is_not_to_be_sent_any_more_leaves_the_others_their_key(self):
+		key = self.first_attempt(http_sink.LOST)
+		gone, left = self.pins
+		frappe.db.set_value("Serial No", gone, "warranty_expiry_date", in_days(90))
+		self.retry()
+		self.assertEqual(self.told()[1:], [(key, {left})])
+		statuses = {row.reference_name: row.status for row in self.ledger()}
+		self.assertEqual(statuses, {gone: "Skipped", left: "Completed"})
+
+	def test_an_attempt_that_was_taken_back_unsent_does_not_forget_the_one_before(self):
+		key = self.first_attempt(http_sink.LOST)
+		frappe.db.set_value(ledger.DOCTYPE, {"status": "Failed"}, "next_attempt_at", "2001-01-01")
+		frappe.db.commit()
+		settle.settle()
+		frappe.db.set_value(
+			outbox.DOCTYPE, {"status": "Waiting"}, "modified", "2001-01-01", update_modified=False
+		)
+		frappe.db.commit()
+		with patch.object(deliver, "enqueue"):
+			settle.settle()
+		self.assertEqual({row.status for row in self.ledger()}, {"Pending"})
+		self.one_more()
+		deliver.deliver([row.name for row in self.ledger()])
+		self.send()
+		self.assertEqual(sorted(len(pins) for _key, pins in self.told()[1:]), [1, 2])
+		self.assertIn((key, set(self.pins)), self.told()[1:])
+
+	def test_what_nobody_has_begun_to_send_takes_along_what_is_new(self):
+		self.run_night()
+		frappe.db.set_value(outbox.DOCTYPE, {}, "modified", "2001-01-01", update_modified=False)
+		frappe.db.commit()
+		with patch.object(deliver, "enqueue"):
+			settle.settle()
+		new = self.one_more()
+		deliver.deliver([row.name for row in self.ledger()])
+		self.send()
+		((key, pins),) = self.told()
+		self.assertEqual(pins, {*self.pins, new})
+		self.assertEqual(key, key_of_all([row.message_key for row in self.ledger()]))
+
+	def test_another_customer_is_not_sent_by_the_key_of_the_one_before(self):
+		self.first_attempt(http_sink.LOST)
+		row = self.ledger()[0]
+		self.assertEqual(set(webhook.CHANNEL.repeated([row])), {row.name})
+		row.message_key = key_of_all([row.message_key, "another"])
+		self.assertEqual(webhook.CHANNEL.repeated([row]), {})
 
 
 class TestWhereItGoes(WebhookTestCase):

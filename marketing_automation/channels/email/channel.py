@@ -4,25 +4,26 @@ The Email Queue row is written in the caller's transaction, so it and the ledger
 together or not at all. The mails are sent when that is committed (sender.py).
 """
 
+import contextlib
 import dataclasses
-import functools
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from email.utils import getaddresses, parseaddr
+from html import escape
 
 import frappe
 from frappe import _
 from frappe.core.utils import html2text
 from frappe.email.doctype.email_account.email_account import EmailAccount
-from frappe.email.email_body import get_formatted_html
 from frappe.email.queue import get_unsubscribe_message
 from frappe.utils import now_datetime
 
-from marketing_automation import unsubscribe
 from marketing_automation.channels.email import address as mailboxes
-from marketing_automation.channels.email import layout, mime, reach, sender, smtp_errors
+from marketing_automation.channels.email import headers, layout, look, mime, reach, sender, smtp_errors
 from marketing_automation.channels.email import queue as email_queue
 from marketing_automation.channels.texts import of_action, templates
+from marketing_automation.engine import consent, links
+from marketing_automation.engine.brand import brand_of
 from marketing_automation.engine.channel import Message, Rendered, Unsendable
 from marketing_automation.engine.language import in_language
 from marketing_automation.engine.model import COMPLETED, FAILED, QUEUED, Reason, Recipient
@@ -32,6 +33,8 @@ REFERENCE_DOCTYPE = "Lifecycle Campaign"
 REACHES_CUSTOMER = True
 HANDLE_DOCTYPE = "Email Queue"
 PER_JOB = 1000
+# Inboxes show some hundred characters.
+MOST_OF_PREVIEW = 200
 
 # More than the five minutes that RQ gives a job that sends, less than the fifteen after which newer versions of
 # Frappe would send again by themselves what may have been sent.
@@ -105,15 +108,21 @@ problems = of_action.problems
 
 @dataclasses.dataclass
 class Prepared:
-	"""What a batch shares: its texts, and {sender: Email Account}."""
+	"""What a batch shares: its texts, {sender: Email Account}, and how customers reach this site and write to it, if it says so."""
 
 	texts: of_action.Texts
 	accounts: dict = dataclasses.field(default_factory=dict)
+	base_address: str | None = None
+	mail_address: str | None = None
 
 
 def prepare(actions: list[dict]) -> Prepared:
-	"""Return every template of the actions, compiled. 1 query."""
-	return Prepared(of_action.load(actions))
+	"""Return every template of the actions, compiled. 3 queries."""
+	return Prepared(
+		of_action.load(actions),
+		base_address=links.base_address(),
+		mail_address=links.mail_address(),
+	)
 
 
 def compose(prepared: Prepared, message: Message) -> dict:
@@ -127,21 +136,24 @@ def compose(prepared: Prepared, message: Message) -> dict:
 		prepared.accounts[sender] = email_queue.account_for(sender, REFERENCE_DOCTYPE)
 	account = prepared.accounts[sender]
 	try:
-		parts = _parts(template, account, message, language)
+		parts = _parts(prepared, template, account, message, language)
 	except templates.TemplateInvalid as e:
 		raise Unsendable(Reason.TEMPLATE_ERROR, str(e)) from e
 	# Not all of it: what is wrong with a message is said to the marketer, not to the customer.
+	way_out = _way_out(prepared, message)
 	with in_language(language):
 		mail = email_queue.Mail(
 			account,
-			frame=_frame(account, sender),
+			way_out,
+			frame=_frame(account, sender, way_out),
+			headers=headers.headers_of(message),
 			recipients=[message.recipient.address],
 			sender=sender,
-			message_id=f"{message.key}@{frappe.local.site}",
+			# Of its first row, so that whoever has the Message-ID finds that row by its key.
+			message_id=f"{(message.row_keys or (message.key,))[0]}@{frappe.local.site}",
 			reference_doctype=REFERENCE_DOCTYPE,
 			reference_name=message.campaign.name,
 			add_unsubscribe_link=1,
-			unsubscribe_method=unsubscribe.METHOD,
 			unsubscribe_message=_("Unsubscribe"),
 			**parts,
 		).as_dict()
@@ -152,57 +164,131 @@ def compose(prepared: Prepared, message: Message) -> dict:
 	return mail
 
 
+def _way_out(prepared: Prepared, message: Message) -> email_queue.WayOut:
+	"""Return how the reader of a message gets no more of these. No query, but one for the key in each job.
+
+	What is marketing can be left by one click of the mailbox's own button (RFC 8058): Gmail and Yahoo ask it of bulk senders for
+	what is promotional. A campaign of purpose Service has the button (RFC 2369) and the page behind it, and nothing that acts
+	by itself: what somebody has to know about what they have bought should not be lost by a slip.
+	"""
+	token = links.token(links.MESSAGE, message.rows[0])
+	page = links.page(token, prepared.base_address)
+	is_secure = links.is_secure(prepared.base_address)
+	uris = [page] if is_secure else []
+	if prepared.mail_address:
+		uris.append(links.mail_link(token, prepared.mail_address))
+	one_click = is_secure and message.campaign.get("purpose") != consent.SERVICE
+	return email_queue.WayOut(page, tuple(uris), one_click)
+
+
 def render(prepared: Prepared, message: Message) -> tuple[Rendered, str]:
 	"""Return subject and body as they read, without the frame of a mail, and their language. Raises Unsendable."""
 	return of_action.render(prepared.texts, message)
 
 
-def as_read(mail: Rendered) -> tuple[str, str]:
-	"""Return a rendered mail in the site's frame, as HTML and as plain text, in the session's language.
+def as_read(prepared: Prepared, message: Message, mail: Rendered) -> tuple[str, str]:
+	"""Return a rendered mail as it is sent, as HTML and as plain text. Raises Unsendable.
 
-	Where its link to unsubscribe leads is the customer's own: the text has dots there. At most 3 queries.
+	Where its link to unsubscribe leads is the customer's own: the text has dots there. At most 10 queries.
 	"""
-	link = get_unsubscribe_message(_("Unsubscribe"), None)
-	framed = get_formatted_html(mail.subject, mail.body, unsubscribe_link=link)
-	text = html2text(mail.body) + link.text.replace(mime.UNSUBSCRIBE_URL, "...")
-	return framed, email_queue.without_table_lines(text)
+	_template, language = of_action.template_of(prepared.texts, message)
+	with in_language(language):
+		link = get_unsubscribe_message(_("Unsubscribe"), None)
+	html, text = _as_read(prepared, message, mail, link)
+	return html, text + link.text.replace(mime.UNSUBSCRIBE_URL, "...")
 
 
-def _parts(template: templates.Template, account: EmailAccount, message: Message, language: str) -> dict:
-	"""Return the subject, and the finished HTML and text, or the message that Frappe makes them of."""
+def send_test(prepared: Prepared, message: Message, mail: Rendered, address: str) -> None:
+	"""Send a rendered mail as it reads to a colleague, now, without a link to unsubscribe. Raises Unsendable."""
+	html, text = _as_read(prepared, message, mail, None)
+	sender = message.campaign.sender or None
+	email_queue.Mail(
+		email_queue.account_for(sender, REFERENCE_DOCTYPE),
+		email_queue.WayOut(""),
+		html,
+		sender=sender,
+		subject=mail.subject,
+		recipients=[address],
+		text_content=text,
+	).process(send_now=True)
+
+
+def _as_read(prepared: Prepared, message: Message, mail: Rendered, link: dict | None) -> tuple[str, str]:
+	template, language = of_action.template_of(prepared.texts, message)
+	try:
+		preview = _preview(prepared, message, language)
+	except templates.TemplateInvalid as e:
+		raise Unsendable(Reason.TEMPLATE_ERROR, str(e)) from e
+	seen_as = _look(template, message, language)
+	with in_language(language):
+		html = look.framed(seen_as, escape(mail.subject), mail.body, None, link, escape(preview))
+	return html, email_queue.without_table_lines(_text_of(html2text(mail.body), seen_as))
+
+
+def _parts(
+	prepared: Prepared, template: templates.Template, account, message: Message, language: str
+) -> dict:
+	"""Return the subject, and the finished HTML and text but for the link to unsubscribe."""
 	values = templates.for_reader(of_action.values(message), language)
 	(subject,) = templates.fill(template, [template.subject], values)
 	subject, body = templates.one_line(subject), None
 	if not template.says:
 		(body,) = templates.fill(template, [template.body], values)
 	templates.check_says(template, subject, body)
-	directed = functools.partial(
-		templates.in_direction, template=template, action=message.action, language=language
-	)
+	preview, seen_as = _preview(prepared, message, language), _look(template, message, language)
 	with in_language(language):
-		made = _layout(template, account, language, directed)
-	try:
-		filled = made and _filled(made, template, {**values, layout.SUBJECT_NAME: subject}, directed)
-	except layout.Unfit:
-		# This one has a value that only Frappe's own way gets right.
-		filled = None
-	if not filled:
-		filled = {"message": directed(body or templates.fill(template, [template.body], values)[0])}
-	return {"subject": subject, **filled}
+		made = _layout(template, account, seen_as, bool(preview))
+	html = None
+	if made:
+		filled_in = {**values, layout.SUBJECT_NAME: subject, layout.PREVIEW_NAME: preview}
+		# One can have a value that only Frappe's own way gets right.
+		with contextlib.suppress(layout.Unfit):
+			(html,) = templates.fill(template, [made.html], filled_in)
+	if made and made.text:
+		(text,) = templates.fill(template, [made.text], values)
+	else:
+		body = body or templates.fill(template, [template.body], values)[0]
+		text = html2text(body)
+	if not html:
+		body = body or templates.fill(template, [template.body], values)[0]
+		with in_language(language):
+			link = get_unsubscribe_message(_("Unsubscribe"), None)
+			html = look.framed(seen_as, escape(subject), body, account, link, escape(preview))
+	return {"subject": subject, "html": html, "text_content": _text_of(text, seen_as)}
 
 
-def _filled(made: layout.Layout, template: templates.Template, values: dict, directed: Callable) -> dict:
-	if made.text:
-		html, text = templates.fill(template, [made.html, made.text], values)
-		return {"html": html, "text_content": text}
-	html, body = templates.fill(template, [made.html, template.body], values)
-	return {"html": html, "message": directed(body)}
+def _text_of(text: str, seen_as: look.Look) -> str:
+	return text.rstrip() + look.foot_as_text(seen_as.brand)
+
+
+def _preview(prepared: Prepared, message: Message, language: str) -> str:
+	"""Return what an inbox shows after the subject, as text; nothing where the action does not say it."""
+	line = of_action.preview_of(prepared.texts, message)
+	if not line:
+		return ""
+	values = templates.for_reader(of_action.values(message), language)
+	return templates.one_line(templates.fill(line, [line.subject], values)[0])[:MOST_OF_PREVIEW]
+
+
+def _look(template: templates.Template, message: Message, language: str) -> look.Look:
+	"""Return how the mails of a template look. At most 5 queries, the first time for a company in a job."""
+	return look.Look(
+		brand_of(message.company or message.campaign.get("company")),
+		language,
+		templates.reads_from_the_right(template, message.action, language),
+		_made_once(("in dark", template.source), lambda: look.has_no_own_colors(template.source)),
+	)
 
 
 def _layout(
-	template: templates.Template, account: EmailAccount, language: str, directed: Callable
+	template: templates.Template, account: EmailAccount, seen_as: look.Look, has_preview: bool
 ) -> layout.Layout | None:
 	"""Return the template's layout: every mail of it has the same frame, styles and footer."""
+
+	def framed(subject: str, body: str, preview: str) -> str:
+		link = get_unsubscribe_message(_("Unsubscribe"), None)
+		return look.framed(seen_as, subject, body, account, link, preview)
+
 	return _made_once(
 		(
 			"layout",
@@ -210,23 +296,19 @@ def _layout(
 			template.words,
 			account.name,
 			str(account.get("modified")),
-			language,
-			directed(""),
+			seen_as,
+			has_preview,
 		),
-		lambda: layout.make(template, account, get_unsubscribe_message(_("Unsubscribe"), None), directed),
+		lambda: layout.make(template, framed, has_preview),
 	)
 
 
-def _frame(account: EmailAccount, sender: str | None) -> mime.Frame | None:
-	"""Return the MIME of an account: every mail from it has the same headers and parts."""
+def _frame(account: EmailAccount, sender: str | None, way_out: email_queue.WayOut) -> mime.Frame | None:
+	"""Return the MIME of an account: every mail from it that can be left the same ways has the same headers and parts."""
+	ways = len(way_out.uris), way_out.one_click
 	return _made_once(
-		("frame", account.name, str(account.get("modified")), sender),
-		lambda: email_queue.frame_of(
-			account,
-			sender=sender,
-			reference_doctype=REFERENCE_DOCTYPE,
-			unsubscribe_method=unsubscribe.METHOD,
-		),
+		("frame", account.name, str(account.get("modified")), sender, ways),
+		lambda: email_queue.frame_of(account, way_out, sender=sender, reference_doctype=REFERENCE_DOCTYPE),
 	)
 
 
@@ -270,6 +352,11 @@ def hand_over(composed: list[dict]) -> list[dict]:
 def dispatch(handles: list[str]) -> list[str]:
 	"""Send those of the mails that wait for us; return those that there was no time for. See `sender.drain`."""
 	return sender.drain(handles)
+
+
+def repeated(rows: list[dict]) -> dict[str, str]:
+	"""None: a mail that has failed was taken by no server, and one of which nobody knows is not sent again by itself."""
+	return {}
 
 
 def recall(rows: list[dict]) -> dict[str, dict]:

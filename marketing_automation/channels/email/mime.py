@@ -8,7 +8,9 @@ Where that does not hold, there is no frame or no mail, and Frappe's way is take
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from email import policy as policies
+from email.headerregistry import UniqueUnstructuredHeader
 from email.parser import Parser
 from email.policy import EmailPolicy
 from email.quoprimime import body_encode
@@ -31,17 +33,46 @@ DATE = re.compile(r"^Date: .*(?=\r\n)", re.MULTILINE)
 # Longer lines of headers are broken anew by whoever parses them.
 LINE = 78
 LINE_BREAK = "\r\n"
+# A hook of ours on outgoing mails has nothing to do with mails of ours.
+OURS = "marketing_automation."
+
+
+ONE_CLICK = "List-Unsubscribe=One-Click"
+URI = re.compile(r"<[^<>\s]+>")
+
+
+class UriList(UniqueUnstructuredHeader):
+	"""A header that holds addresses in angle brackets, such as List-Unsubscribe.
+
+	Python writes what is longer than a line as encoded words, which no mailbox provider reads in an address (RFC 2369). So it
+	is broken between two addresses, and an address stays in one piece.
+	"""
+
+	def fold(self, *, policy):
+		uris = URI.findall(self)
+		if ",".join(uris) != "".join(self.split()):
+			return super().fold(policy=policy)
+		return f"{self.name}: " + f",{policy.linesep} ".join(uris) + policy.linesep
+
+
+# All of Python's policies for mail share it, Frappe's too, so that Email Queue's own `send` writes it like this as well.
+policies.SMTP.header_factory.map_to_type("List-Unsubscribe", UriList)
 
 
 @dataclass(frozen=True)
 class Parts:
-	"""What is different in each mail: text without placeholders."""
+	"""What is different in each mail: text without placeholders.
+
+	way_out: the addresses of List-Unsubscribe, in its order. headers: more of them, as `headers.written` has them.
+	"""
 
 	subject: str
 	recipient: str
 	message_id: str
 	text: str
 	html: str
+	way_out: tuple[str, ...] = ()
+	headers: str = ""
 
 
 SAMPLE = Parts(
@@ -50,6 +81,7 @@ SAMPLE = Parts(
 	message_id="sample-4711@site.example",
 	text="The text 4711",
 	html="<p>The HTML 4711</p>",
+	way_out=("https://sample.example/4711", "mailto:sample@sample.example?subject=4711"),
 )
 # Has what is written otherwise than it stands.
 EXAMPLE = Parts(
@@ -58,6 +90,12 @@ EXAMPLE = Parts(
 	message_id="example-4712@site.example",
 	text="From José: 50 % = 1/2 \n.\n\n" + "ñ" * 100 + "\n",
 	html="<p>From José: 50 % = 1/2 </p>\n.\n" + "<b>x</b>" * 100,
+	way_out=(
+		"https://a.host.whose.name.is.rather.long.for.a.line.of.a.header.example/"
+		+ "example?t="
+		+ "4712" * 9,
+		"mailto:example+4712@example.example?subject=4712",
+	),
 )
 
 
@@ -87,23 +125,25 @@ class Frame:
 		)
 		if any(len(line) > LINE for header in headers for line in header.split(LINE_BREAK)):
 			return None
-		slots = (*headers, _encoded(parts.text), _encoded(parts.html))
+		slots = (*headers, _encoded(parts.text), _encoded(parts.html), way_out_header(parts.way_out))
 		between = (
 			piece
 			for number, text in zip(self.order, self.texts[1:], strict=True)
 			for piece in (slots[number], text)
 		)
-		return "".join([self.texts[0], *between])
+		return "".join([parts.headers, self.texts[0], *between])
 
 
-def make(build: Callable[[Parts], tuple[EmailPolicy, dict]]) -> Frame | None:
+def make(build: Callable[[Parts], tuple[EmailPolicy, dict]], ways_out: int = 0) -> Frame | None:
 	"""Return the frame of an Email Account's mails; None where each of them has to be built by Frappe.
 
-	build: has Frappe build a mail; returns the policy by which it is written out, and its row of Email Queue.
+	build: has Frappe build a mail; returns the policy by which it is written out, and its row of Email Queue. ways_out: how
+	many addresses List-Unsubscribe has; 0 for none.
 	"""
-	if frappe.get_hooks("make_email_body_message"):
+	if any(not path.startswith(OURS) for path in frappe.get_hooks("make_email_body_message")):
 		return None
-	policy, row = build(SAMPLE)
+	sample = replace(SAMPLE, way_out=SAMPLE.way_out[:ways_out])
+	policy, row = build(sample)
 	message = sent(row["message"], SAMPLE.recipient, policy)
 	slots = [
 		_subject(SAMPLE.subject, policy),
@@ -112,6 +152,7 @@ def make(build: Callable[[Parts], tuple[EmailPolicy, dict]]) -> Frame | None:
 		(DATE.search(message) or [""])[0],
 		SAMPLE.text,
 		SAMPLE.html,
+		*([way_out_header(sample.way_out)] if ways_out else []),
 	]
 	pieces = re.split("(" + "|".join(map(re.escape, slots)) + ")", message)
 	texts, between = pieces[::2], pieces[1::2]
@@ -121,13 +162,14 @@ def make(build: Callable[[Parts], tuple[EmailPolicy, dict]]) -> Frame | None:
 	if not all("==" in boundary for boundary in BOUNDARY.findall(message)):
 		return None
 	frame = Frame(row, tuple(texts), tuple(slots.index(slot) for slot in between), policy)
-	return frame if _holds(frame, build) else None
+	return frame if _holds(frame, build, ways_out) else None
 
 
-def _holds(frame: Frame, build: Callable) -> bool:
+def _holds(frame: Frame, build: Callable, ways_out: int) -> bool:
 	"""Say whether the frame makes of another example what Frappe makes of it."""
-	policy, row = build(EXAMPLE)
-	filled = frame.filled(EXAMPLE)
+	example = replace(EXAMPLE, way_out=EXAMPLE.way_out[:ways_out])
+	policy, row = build(example)
+	filled = frame.filled(example)
 	different = {"message", "message_id", "recipients"}
 	return (
 		filled is not None
@@ -157,6 +199,11 @@ def comparable(message: str) -> str:
 	for number, boundary in enumerate(BOUNDARY.findall(message)):
 		message = message.replace(boundary, f"boundary {number}")
 	return DATE.sub("Date: ", message, count=1)
+
+
+def way_out_header(uris: tuple[str, ...]) -> str:
+	"""Return the header List-Unsubscribe as it is sent, without its last line break; empty where there is no way out."""
+	return "List-Unsubscribe: " + f",{LINE_BREAK} ".join(f"<{uri}>" for uri in uris) if uris else ""
 
 
 def _subject(subject: str, policy: EmailPolicy) -> str:

@@ -7,17 +7,18 @@ import functools
 import re
 from collections.abc import Iterator
 from email.utils import parseaddr
+from typing import NamedTuple
 
 import frappe
 from frappe.email.doctype.email_account.email_account import EmailAccount
 from frappe.email.doctype.email_queue.email_queue import EmailQueue, QueueBuilder
 from frappe.email.email_body import EMail
-from frappe.email.queue import get_unsubcribed_url
 from frappe.model.naming import is_autoincremented, set_new_name
 from frappe.utils import cint, expand_relative_urls
 
 from marketing_automation.channels.email import mime
 from marketing_automation.channels.email.address import MOST_CHARACTERS, mailbox
+from marketing_automation.channels.email.headers import written
 from marketing_automation.channels.texts.templates import without_embeds
 
 DOCTYPE = "Email Queue"
@@ -37,21 +38,41 @@ TABLE_RULES = re.compile(r"(?:^[ \t]*\|[ \t|:-]*$\n?)+", re.MULTILINE)
 TABLE_EDGES = re.compile(r"^[ \t]*\|[ \t]?|[ \t]*\|[ \t]*$", re.MULTILINE)
 
 
+class WayOut(NamedTuple):
+	"""How the reader of a mail gets no more of these.
+
+	page: the URL that stands in its foot. uris: the addresses of the header List-Unsubscribe, the one of https first. one_click:
+	whether a mailbox provider may post to that one (RFC 8058).
+	"""
+
+	page: str
+	uris: tuple[str, ...] = ()
+	one_click: bool = False
+
+
 class Mail(QueueBuilder):
 	"""One mail as frappe.sendmail builds it: `as_dict` has all its headers, defaults and the hooks of other apps.
 
 	account: from `account_for`. html: the finished HTML part; without it Frappe frames `message`. frame: from
-	`frame_of`; with it the message is finished where that can be. The recipients must have been looked up among
+	`frame_of`; with it the message is finished where that can be. headers: of ours. The recipients must have been looked up among
 	the unsubscribed in this transaction.
 	"""
 
 	def __init__(
-		self, account: EmailAccount, html: str | None = None, frame: mime.Frame | None = None, **fields
+		self,
+		account: EmailAccount,
+		way_out: WayOut,
+		html: str | None = None,
+		frame: mime.Frame | None = None,
+		headers: dict[str, str] | None = None,
+		**fields,
 	):
 		super().__init__(**fields)
 		self.account = account
 		self.html = html
 		self.frame = frame
+		self.way_out = way_out
+		self.headers = headers or {}
 
 	def get_outgoing_email_account(self):
 		return self.account
@@ -91,21 +112,15 @@ class Mail(QueueBuilder):
 	def _finished(self) -> dict | None:
 		"""Return the row with all that Email Queue would fill in when it sends; None if Frappe has to build it."""
 		(recipient,) = self.recipients
-		link = get_unsubcribed_url(
-			self.reference_doctype,
-			self.reference_name,
-			recipient,
-			self.unsubscribe_method,
-			self.unsubscribe_params,
-		)
-		text = expand_relative_urls(self.email_text_content())
 		message = self.frame.filled(
 			mime.Parts(
 				self.subject,
 				recipient,
 				self.message_id,
-				mime.completed(text, recipient, link),
-				mime.completed(self.html, recipient, link),
+				expand_relative_urls(self.email_text_content()),
+				self._completed(self.html),
+				self.way_out.uris,
+				written(self.headers),
 			)
 		)
 		return message and {
@@ -116,15 +131,26 @@ class Mail(QueueBuilder):
 			"recipients": [recipient],
 		}
 
+	def _completed(self, part: str) -> str:
+		"""Return a part with what Email Queue would fill in. Its own link to unsubscribe would act as soon as anything opens it."""
+		(recipient,) = self.recipients
+		return mime.completed(part, recipient, self.way_out.page)
+
 	def email_text_content(self):
-		return without_table_lines(super().email_text_content())
+		return self._completed(without_table_lines(super().email_text_content()))
 
 	def email_html_content(self):
-		return without_embeds(super().email_html_content())
+		return self._completed(without_embeds(super().email_html_content()))
 
 	def prepare_email_content(self):
 		mail = self._built_by_us() if self.html else super().prepare_email_content()
 		_send_as(mail, mailbox(*self._mailbox()))
+		if self.way_out.uris:
+			mail.msg_root["List-Unsubscribe"] = ", ".join(f"<{uri}>" for uri in self.way_out.uris)
+		if self.way_out.one_click:
+			mail.msg_root["List-Unsubscribe-Post"] = mime.ONE_CLICK
+		for name, value in self.headers.items():
+			mail.msg_root[name] = value
 		return mail
 
 	def _built_by_us(self) -> EMail:
@@ -137,7 +163,8 @@ class Mail(QueueBuilder):
 			email_account=self.account,
 			expose_recipients=self.expose_recipients,
 		)
-		mail.set_html("", self.email_text_content(), formatted=without_embeds(self.html))
+		html = self._completed(without_embeds(self.html))
+		mail.set_html("", self.email_text_content(), formatted=html)
 		mail.set_message_id(self.message_id, self.is_notification)
 		return mail
 
@@ -167,12 +194,16 @@ def without_table_lines(text: str) -> str:
 	return re.sub(r"\n{3,}", "\n\n", text).lstrip("\n")
 
 
-def frame_of(account: EmailAccount, **fields) -> mime.Frame | None:
-	"""Return the frame of all mails that are built with these fields (of Mail) from an account, if they can have one."""
+def frame_of(account: EmailAccount, way_out: WayOut, **fields) -> mime.Frame | None:
+	"""Return the frame of all mails that are built with these fields (of Mail) from an account, if they can have one.
+
+	way_out: that of any of these mails. The others have as many addresses, and one click if it has.
+	"""
 
 	def build(parts: mime.Parts):
 		mail = Mail(
 			account,
+			WayOut("", parts.way_out, way_out.one_click),
 			parts.html,
 			subject=parts.subject,
 			recipients=[parts.recipient],
@@ -182,7 +213,7 @@ def frame_of(account: EmailAccount, **fields) -> mime.Frame | None:
 		)
 		return mail.prepare_email_content().msg_root.policy, mail.as_dict()
 
-	return mime.make(build)
+	return mime.make(build, len(way_out.uris))
 
 
 def account_for(sender: str | None, reference_doctype: str) -> EmailAccount:

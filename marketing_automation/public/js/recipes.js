@@ -102,6 +102,14 @@ marketing_automation.recipes = {
 				default: 1,
 				description: __("Who has several due on one day gets one mail that lists them all."),
 			},
+			{
+				fieldname: "cap",
+				fieldtype: "Check",
+				default: 1,
+				description: __(
+					"A frequency cap for the whole site, which has none yet. The settings change it, or take it away."
+				),
+			},
 		];
 	},
 
@@ -164,6 +172,7 @@ marketing_automation.recipes = {
 		// What is hidden may stay empty.
 		dialog.set_df_property("days", "reqd", Before && !After ? 1 : 0);
 		dialog.set_df_property("date_field", "reqd", asks("date_field") ? 1 : 0);
+		this.suggest_cap(dialog, recipe.cap);
 		dialog.fields_dict.about.$wrapper.html(
 			`<p><strong>${escape(recipe.title)}</strong><br><span class="text-muted">${escape(
 				recipe.description
@@ -182,6 +191,15 @@ marketing_automation.recipes = {
 		});
 		this.turn(dialog, true);
 		dialog.fields_dict.campaign_name.$input.trigger("focus");
+	},
+
+	suggest_cap(dialog, cap) {
+		dialog.set_df_property("cap", "hidden", cap ? 0 : 1);
+		dialog.set_value("cap", cap ? 1 : 0);
+		if (cap) {
+			const label = __("At Most {0} Messages a Customer in {1} Days", [cap.messages, cap.days]);
+			dialog.set_df_property("cap", "label", label);
+		}
 	},
 
 	languages(recipe) {

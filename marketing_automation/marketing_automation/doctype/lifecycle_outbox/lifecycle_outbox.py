@@ -22,9 +22,11 @@ class LifecycleOutbox(Document):
 		message_key: DF.Data | None
 		payload: DF.Code | None
 		provider_id: DF.Data | None
+		repeats: DF.Check
 		response: DF.SmallText | None
 		response_code: DF.Int
 		retry_after: DF.Int
+		row_keys: DF.LongText | None
 		status: DF.Literal["Waiting", "Sending", "Sent", "Failed"]
 		temporary: DF.Check
 	# end: auto-generated types

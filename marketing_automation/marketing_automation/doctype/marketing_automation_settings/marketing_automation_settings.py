@@ -1,7 +1,11 @@
 import frappe
 from frappe import _
 from frappe.model.document import Document
-from frappe.utils import cint
+from frappe.utils import cint, now_datetime
+
+from marketing_automation.channels.email.address import is_address
+from marketing_automation.engine import holds, links
+from marketing_automation.engine.windows import minutes
 
 # What the engine itself keeps here. It writes them one by one, and no form or request changes them.
 KEPT = ("overdue_told_at", "cleared_until", "sent_lately", "bound_to")
@@ -14,7 +18,15 @@ LIMITS = {
 	"pause_share": (1, 100),
 	"pause_count": (1, 1_000_000),
 	"mails_per_minute": (0, 100_000),
+	"cap_messages": (0, 1000),
+	"cap_days": (1, 365),
+	"less_often_days": (1, 365),
+	"held_days": (1, 365),
 }
+# These are newer than some sites, whose settings do not have them yet.
+NEWER = ("cap_messages", "cap_days", "less_often_days", "held_days", "when_held")
+# Who has declared that the addresses were got lawfully, and when: written when the box is ticked, by nobody else.
+DECLARED = ("addresses_lawful_since", "addresses_lawful_by")
 
 
 class MarketingAutomationSettings(Document):
@@ -26,22 +38,51 @@ class MarketingAutomationSettings(Document):
 	if TYPE_CHECKING:
 		from frappe.types import DF
 
+		from marketing_automation.marketing_automation.doctype.lifecycle_do_not_disturb.lifecycle_do_not_disturb import (
+			LifecycleDoNotDisturb,
+		)
+		from marketing_automation.marketing_automation.doctype.lifecycle_hold.lifecycle_hold import (
+			LifecycleHold,
+		)
+
+		addresses_lawful: DF.Check
+		addresses_lawful_by: DF.Data | None
+		addresses_lawful_since: DF.Datetime | None
+		basis_needed: DF.Check
 		bound_to: DF.Data | None
+		cap_days: DF.Int
+		cap_messages: DF.Int
 		catch_up_nights: DF.Int
 		chunk_size: DF.Int
 		cleared_until: DF.Date | None
+		do_not_disturb: DF.Table[LifecycleDoNotDisturb]
+		held_days: DF.Int
+		holds: DF.Table[LifecycleHold]
+		less_often_days: DF.Int
 		mails_per_minute: DF.Int
 		max_attempts: DF.Int
 		overdue_told_at: DF.Datetime | None
 		pause_count: DF.Int
 		pause_share: DF.Int
 		private_webhooks: DF.Check
+		public_address: DF.Data | None
 		resume_after_minutes: DF.Int
 		retry_after_minutes: DF.Int
+		send_from: DF.Time | None
+		send_on: DF.Literal["Working days", "Every day"]
+		send_until: DF.Time | None
 		sent_lately: DF.SmallText | None
+		unsubscribe_address: DF.Data | None
+		when_held: DF.Literal["Skip", "Send"]
 	# end: auto-generated types
 
+	def onload(self):
+		"""Show what is newer than the settings of this site, as it works."""
+		self.fill_in_newer()
+
 	def validate(self):
+		self.fill_in_newer()
+		holds.validate(self.holds)
 		kept = frappe.db.get_singles_dict(self.doctype)
 		for field in KEPT:
 			self.set(field, kept.get(field) or None)
@@ -54,13 +95,63 @@ class MarketingAutomationSettings(Document):
 				title=_("Not Yours To Choose"),
 			)
 		for field, (lowest, highest) in LIMITS.items():
-			if not lowest <= (self.get(field) or 0) <= highest:
+			if not lowest <= cint(self.get(field)) <= highest:
 				frappe.throw(
 					_("{0} must be between {1} and {2}.").format(
 						frappe.bold(_(self.meta.get_label(field))), lowest, highest
 					),
 					title=_("Value Out Of Range"),
 				)
+		self.validate_addresses()
+		self.validate_window()
+		self.note_declaration(kept)
+
+	def validate_addresses(self):
+		"""Refuse addresses that no link can begin with, and that no mail arrives at."""
+		self.public_address = (self.public_address or "").strip().rstrip("/") or None
+		if self.public_address and links.normal(self.public_address) != self.public_address:
+			frappe.throw(
+				_(
+					"{0} is no address of a site. Write it as a browser shows it, such as https://shop.example."
+				).format(frappe.bold(frappe.utils.escape_html(self.public_address))),
+				title=_("Not an Address"),
+			)
+		self.unsubscribe_address = (self.unsubscribe_address or "").strip() or None
+		if self.unsubscribe_address and not is_address(self.unsubscribe_address):
+			frappe.throw(
+				_("{0} is not one e-mail address.").format(
+					frappe.bold(frappe.utils.escape_html(self.unsubscribe_address))
+				),
+				title=_("Not an Address"),
+			)
+
+	def fill_in_newer(self):
+		"""Give what has no value yet its default."""
+		for field in NEWER:
+			if self.get(field) is None:
+				self.set(field, self.meta.get_field(field).default)
+
+	def validate_window(self):
+		for field in ("send_from", "send_until", "send_on"):
+			self.set(field, self.get(field) or self.meta.get_field(field).default)
+		if minutes(self.send_from) == minutes(self.send_until):
+			frappe.throw(
+				_(
+					"{0} and {1} have to be two different times. A campaign that is to send at any hour says so itself."
+				).format(
+					frappe.bold(_(self.meta.get_label("send_from"))),
+					frappe.bold(_(self.meta.get_label("send_until"))),
+				),
+				title=_("No Hours"),
+			)
+
+	def note_declaration(self, kept: dict):
+		"""Write down who has declared that the addresses were got lawfully, and when."""
+		was, now = cint(kept.get("addresses_lawful")), cint(self.addresses_lawful)
+		for field in DECLARED:
+			self.set(field, kept.get(field) if was and now else None)
+		if now and not self.addresses_lawful_since:
+			self.addresses_lawful_since, self.addresses_lawful_by = now_datetime(), frappe.session.user
 
 	def on_trash(self):
 		frappe.throw(

@@ -1,4 +1,5 @@
 import frappe
+from erpnext.selling.fulfilment import update_orders
 from erpnext.selling.totals import set_totals
 from erpnext.stock import sale
 from frappe import _
@@ -22,12 +23,14 @@ class SalesInvoice(Document):
 		if self.update_stock:
 			sale.submit(self)
 		self.set_status()
+		update_orders(self)
 
 	def on_cancel(self):
 		self.ignore_linked_doctypes = ("Serial and Batch Bundle",)
 		if self.update_stock:
 			sale.cancel(self)
 		self.set_status()
+		update_orders(self)
 
 	def pay(self, amount: float) -> None:
 		"""Book a payment. As in ERPNext no document event of the invoice fires."""

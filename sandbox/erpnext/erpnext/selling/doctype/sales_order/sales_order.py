@@ -2,7 +2,7 @@ import frappe
 from erpnext.selling.totals import set_totals
 from frappe import _
 from frappe.model.document import Document
-from frappe.utils import getdate, nowdate
+from frappe.utils import flt, getdate, nowdate
 
 
 class SalesOrder(Document):
@@ -20,12 +20,26 @@ class SalesOrder(Document):
 		set_totals(self)
 
 	def on_submit(self):
-		self.db_set("status", "To Deliver and Bill", update_modified=False)
+		self.set_status()
 		self._set_status_of_quotations()
 
 	def on_cancel(self):
-		self.db_set("status", "Cancelled", update_modified=False)
+		self.set_status()
 		self._set_status_of_quotations()
+
+	def set_status(self) -> None:
+		"""Set the status that follows from what is delivered and billed."""
+		self.db_set("status", self._status(), update_modified=False)
+
+	def _status(self) -> str:
+		if self.docstatus == 2:
+			return "Cancelled"
+		delivered, billed = flt(self.per_delivered) >= 100, flt(self.per_billed) >= 100
+		if delivered and billed:
+			return "Completed"
+		if delivered:
+			return "To Bill"
+		return "To Deliver" if billed else "To Deliver and Bill"
 
 	def _set_status_of_quotations(self) -> None:
 		for name in {line.prevdoc_docname for line in self.items if line.prevdoc_docname}:

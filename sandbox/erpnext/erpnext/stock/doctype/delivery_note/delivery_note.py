@@ -1,3 +1,4 @@
+from erpnext.selling.fulfilment import update_orders
 from erpnext.stock import sale
 from frappe.model.document import Document
 from frappe.utils import getdate, nowdate, nowtime
@@ -11,7 +12,9 @@ class DeliveryNote(Document):
 
 	def on_submit(self):
 		sale.submit(self)
+		update_orders(self)
 
 	def on_cancel(self):
 		self.ignore_linked_doctypes = ("Serial and Batch Bundle",)
 		sale.cancel(self)
+		update_orders(self)

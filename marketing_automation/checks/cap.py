@@ -1,0 +1,318 @@
+"""Frequency cap: at most so many messages in so many days to one customer, over all campaigns and channels. Only reads.
+
+What counts is what has left, or is about to: rows of the ledger that are Queued or Completed, or Failed with its outcome
+unknown. Such a row is the reservation; one that fails otherwise gives it back by that. What leaves together counts once, and
+service messages do not count. Days are calendar days in the site's time zone.
+
+Of what is due at one moment the campaign with the higher priority comes first, and of equal ones the name that sorts
+first. So a message also counts what is about to leave by those before it, and waits a moment instead of taking their place.
+
+Right before messages leave the rows of their customers are locked. Two workers that write to one customer by two campaigns wait
+for each other there, and the second reads what the first has committed: a plain read would show both the same past.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
+
+import frappe
+from frappe import _
+from frappe.utils import cint
+
+from marketing_automation.engine import ledger, schedule, settings
+from marketing_automation.engine.channel import channel_for, is_served
+from marketing_automation.engine.gate import Answer, Asked, At, Check, Skip, Wait
+from marketing_automation.engine.model import (
+	COMPLETED,
+	FAILED,
+	PENDING,
+	QUEUED,
+	WAITING,
+	Basis,
+	Reason,
+)
+from marketing_automation.engine.names import folded
+from marketing_automation.engine.settings import SETTINGS
+
+SERVICE = "Service"
+SKIP = "Skip"
+NORMAL = "Normal"
+PRIORITIES = ("High", NORMAL, "Low")
+# A message that gives way to another one looks again after this time: by then that one has left, or has not.
+A_MOMENT = timedelta(minutes=15)
+# What is Pending for longer than this is stuck, and nobody gives way to it any more.
+STUCK_AFTER = timedelta(days=1)
+
+
+class Limit(NamedTuple):
+	"""At most so many messages in so many days, that of the message included."""
+
+	messages: int
+	days: int
+
+
+class Turn(NamedTuple):
+	"""Whose turn it is: what is lower comes first. Of one campaign what is in the ledger comes before what is only planned."""
+
+	rank: int
+	campaign: str
+	planned: bool
+	name: str
+
+
+class Sent(NamedTuple):
+	"""A send that counts, on its day. name: that of a row of the ledger."""
+
+	day: date
+	name: str
+
+
+class Ahead(NamedTuple):
+	"""A send that is about to leave, and whose turn it is. unit: what leaves together has the same. name: a row, or None."""
+
+	turn: Turn
+	unit: tuple
+	name: str | None
+
+
+class Past(NamedTuple):
+	"""What counts of one customer: what has left, by its day, and what is about to."""
+
+	sent: list[Sent]
+	ahead: list[Ahead]
+
+
+class Cap(Check):
+	"""Counts what customers get."""
+
+	order = 600
+
+	@property
+	def label(self) -> str:
+		"""What the gate calls it."""
+		return _("Frequency cap", context="Lifecycle Check")
+
+	def lock(self, customers: set[str], at: At) -> None:
+		"""Lock what counts of these customers, in the order of their names, until the caller commits. At most 2 queries."""
+		if limits := _limits_of(customers):
+			_rows(customers, _since(limits, at.night), at, lock=True)
+
+	def judge(self, asked: list[Asked], at: At) -> dict[int, Answer]:
+		"""Return {index: Wait, or Skip where its campaign says so} of the messages whose customer has had enough.
+
+		While it is only planned nothing is skipped: by the hour at which it may leave there can be room again. Queries: at
+		most 3.
+		"""
+		counted = [index for index, one in enumerate(asked) if _counts(one)]
+		limited = _limits([asked[index] for index in counted])
+		by_customer, limits = defaultdict(list), {}
+		for index, of_one in zip(counted, limited, strict=True):
+			if of_one:
+				by_customer[folded(asked[index].recipient.customer)].append(index)
+				limits[index] = of_one
+		if not limits:
+			return {}
+		customers = {asked[index].recipient.customer for index in limits}
+		pasts = _pasts(customers, _since(limits.values(), at.night), at)
+		found: dict[int, Answer] = {}
+		for customer, indexes in by_customer.items():
+			past = pasts.get(customer) or Past([], [])
+			found |= _judged({index: asked[index] for index in indexes}, limits, past, at)
+		return found
+
+
+def _judged(
+	asked: dict[int, Asked], limits: dict[int, tuple[Limit, ...]], past: Past, at: At
+) -> dict[int, Answer]:
+	"""Return the answers to the messages of one customer, {index: answer}. No query."""
+	units = defaultdict(list)
+	for index, one in asked.items():
+		units[_unit_of(one, index)].append(index)
+	own, ahead, found = set(units), [one for one in past.ahead if one.unit not in units], {}
+	turns = {unit: min(_turn_of(asked[index], index) for index in indexes) for unit, indexes in units.items()}
+	for unit in sorted(own, key=turns.get):
+		first = asked[units[unit][0]]
+		answer = verdict(
+			[limit for index in units[unit] for limit in limits[index]],
+			past.sent,
+			sorted(one for one in ahead if one.turn < turns[unit]),
+			at,
+			skips=first.event.rule.campaign.when_capped == SKIP,
+		)
+		if answer:
+			found |= dict.fromkeys(units[unit], answer)
+		else:
+			# It takes a place, from those after it.
+			row = first.row["name"] if first.row else None
+			ahead.append(Ahead(turns[unit], unit, row))
+	return found
+
+
+def verdict(
+	limits: Iterable[Limit], sent: list[Sent], ahead: list[Ahead], at: At, skips: bool
+) -> Answer | None:
+	"""Return Wait or Skip for a message of a customer who has had enough by any of the limits, else None. Pure.
+
+	sent: in the order of their days. ahead: what is about to leave before it. skips: it would rather be skipped than wait.
+	"""
+	until, by, gives_way = None, None, False
+	for limit in limits:
+		first = schedule.shifted(at.night, 1 - limit.days) or date.min
+		counted = [one for one in sent if first <= one.day <= at.night]
+		if len(counted) >= limit.messages:
+			# When this one leaves the period, fewer are left in it than may be.
+			leaves = counted[len(counted) - limit.messages] if limit.messages else counted[-1]
+			free = schedule.shifted(leaves.day, limit.days) or date.max
+			if until is None or free > until:
+				until, by = free, leaves
+		elif len(counted) + len(ahead) >= limit.messages:
+			gives_way = True
+	if until is None and not gives_way:
+		return None
+	if until is None:
+		name = next((one.name for one in ahead if one.name), None)
+		return Wait(at.now + A_MOMENT, Reason.FREQUENCY_CAP, _evidence(name))
+	if skips and at.leaving:
+		return Skip(Reason.FREQUENCY_CAP, _evidence(by.name))
+	return Wait(datetime.combine(until, time()), Reason.FREQUENCY_CAP, _evidence(by.name))
+
+
+def _evidence(name: str | None) -> tuple[str, str] | None:
+	return (ledger.DOCTYPE, name) if name else None
+
+
+def _counts(one: Asked) -> bool:
+	return bool(one.recipient.customer) and one.event.rule.campaign.purpose != SERVICE
+
+
+def _unit_of(one: Asked, index: int) -> tuple:
+	"""Return what is the same for the messages that leave as one."""
+	if one.event.rule.campaign.combine_messages:
+		return _combined(one.action["name"], one.recipient.customer)
+	return ("row", one.row["name"]) if one.row else ("planned", index)
+
+
+def _combined(action: str, customer: str) -> tuple:
+	return "combined", action, folded(customer)
+
+
+def _turn_of(one: Asked, index: int) -> Turn:
+	campaign = one.event.rule.campaign
+	name = one.row["name"] if one.row else f"{one.event.occurrence} {one.event.reference_name} {index:09}"
+	return Turn(_rank(campaign.priority), campaign.name, not one.row, name)
+
+
+def _rank(priority: str | None) -> int:
+	return PRIORITIES.index(priority) if priority in PRIORITIES else PRIORITIES.index(NORMAL)
+
+
+# -- how much a customer may get -----------------------------------------------------------------------------------
+
+
+def site_limit() -> Limit | None:
+	"""Return the limit of the settings; None where none is set. At most 2 queries."""
+	messages = cint(frappe.db.get_single_value(SETTINGS, "cap_messages"))
+	return Limit(messages, settings.limit("cap_days")) if messages > 0 else None
+
+
+def _limits(asked: list[Asked]) -> list[tuple[Limit, ...]]:
+	"""Return the limits that hold for each message. 1 query."""
+	everybody = site_limit() if asked else None
+	return [(everybody,) if everybody else () for _one in asked]
+
+
+def _limits_of(customers: set[str]) -> list[tuple[Limit, ...]]:
+	"""Return the limits that can hold for any of these customers. 1 query."""
+	everybody = site_limit() if customers else None
+	return [(everybody,)] if everybody else []
+
+
+def _since(limits: Iterable[tuple[Limit, ...]], night: date) -> datetime:
+	"""Return the first moment of the longest period that ends with a day."""
+	days = max(limit.days for some in limits for limit in some)
+	return datetime.combine(schedule.shifted(night, 1 - days) or date.min, time())
+
+
+# -- what they got -------------------------------------------------------------------------------------------------
+
+
+def _pasts(customers: set[str], since: datetime, at: At) -> dict[str, Past]:
+	"""Return {folded customer: what counts of them}. At most 2 queries."""
+	rows = _rows(customers, since, at, lock=at.leaving)
+	campaigns = _campaigns({row.campaign for row in rows})
+	reaching = {action_type for action_type in {row.channel for row in rows} if _reaches(action_type)}
+	sent, ahead = defaultdict(dict), defaultdict(list)
+	for row in rows:
+		campaign = campaigns.get(row.campaign)
+		if not campaign or row.channel not in reaching:
+			continue
+		if row.basis == Basis.SERVICE or (not row.basis and campaign.purpose == SERVICE):
+			continue
+		customer = folded(row.customer)
+		if row.status in (COMPLETED, FAILED, QUEUED):
+			# What is on its way leaves today.
+			day = at.night if row.status == QUEUED else (row.executed_at or row.modified).date()
+			key = (row.channel, row.handle) if row.handle else row.name
+			known = sent[customer].get(key)
+			if not known or known.day < day:
+				sent[customer][key] = Sent(day, row.name)
+		elif campaign.is_active and max(row.due_at or row.modified, row.modified) > at.now - STUCK_AFTER:
+			ahead[customer].append(_ahead(row, campaign))
+	return {
+		customer: Past(sorted(sent[customer].values()), _once(ahead[customer]))
+		for customer in {*sent, *ahead}
+	}
+
+
+def _ahead(row: dict, campaign: dict) -> Ahead:
+	unit = _combined(row.action, row.customer) if campaign.combine_messages else ("row", row.name)
+	return Ahead(Turn(_rank(campaign.priority), campaign.name, False, row.name), unit, row.name)
+
+
+def _once(ahead: list[Ahead]) -> list[Ahead]:
+	"""Return the first of those that leave together, of each, in the order of their turns."""
+	found = {}
+	for one in sorted(ahead):
+		found.setdefault(one.unit, one)
+	return list(found.values())
+
+
+def _rows(customers: set[str], since: datetime, at: At, lock: bool) -> list[dict]:
+	"""Return the ledger's rows of customers that may count, on any day from a moment on. 1 query.
+
+	lock: until the caller commits; what others have committed meanwhile is read then, also by a transaction that began before.
+	The index on the customer leads there, so rows are locked in the order of the customers.
+	"""
+	return frappe.db.sql(
+		f"""select name, customer, campaign, action, channel, handle, status, basis, executed_at, due_at, modified
+		from `tab{ledger.DOCTYPE}`
+		where customer in %(customers)s and (
+			status in ('{PENDING}', '{QUEUED}')
+			or (status = '{WAITING}' and due_at <= %(now)s)
+			or (status = '{COMPLETED}' and ifnull(executed_at, modified) >= %(since)s)
+			or (status = '{FAILED}' and reason = '{Reason.OUTCOME_UNKNOWN}' and ifnull(executed_at, modified) >= %(since)s)
+		){" for update" if lock else ""}""",
+		{"customers": tuple(sorted(customers)), "now": at.now, "since": since},
+		as_dict=True,
+	)
+
+
+def _campaigns(names: set[str]) -> dict[str, dict]:
+	"""Return what has to be known of campaigns. At most 1 query."""
+	if not names:
+		return {}
+	rows = frappe.get_all(
+		"Lifecycle Campaign",
+		filters={"name": ["in", sorted(names)]},
+		fields=["name", "is_active", "purpose", "priority", "combine_messages"],
+		order_by="name asc",
+	)
+	return {row.name: row for row in rows}
+
+
+def _reaches(action_type: str | None) -> bool:
+	return is_served(action_type) and channel_for(action_type).REACHES_CUSTOMER
+
+
+CHECK = Cap()

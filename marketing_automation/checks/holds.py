@@ -1,0 +1,87 @@
+"""Holds: marketing waits as long as the business has a reason to let its customer be. Only reads.
+
+A held message waits and is asked about again each day. It goes when the hold is over, and once it has waited the days that
+the settings allow it is skipped or sent, as they say. Service messages are never held: a payment reminder is there because the
+invoice is overdue. Nor is what a campaign sends that does not heed holds.
+"""
+
+from datetime import date, datetime, time
+
+import frappe
+from frappe import _
+
+from marketing_automation.engine import schedule
+from marketing_automation.engine.gate import Answer, Asked, At, Check, Skip, Wait
+from marketing_automation.engine.holds import SEND, Held, switched_on
+from marketing_automation.engine.model import Reason
+from marketing_automation.engine.settings import SETTINGS, limit
+
+SERVICE = "Service"
+# A little after midnight: the next day has begun by every clock of the bench.
+AFTER_MIDNIGHT = time(0, 5)
+
+
+class Holds(Check):
+	"""Asks the holds that the site has switched on."""
+
+	order = 400
+
+	@property
+	def label(self) -> str:
+		"""What the gate calls it."""
+		return _("Holds", context="Lifecycle Check")
+
+	def judge(self, asked: list[Asked], at: At) -> dict[int, Answer]:
+		"""Return {index: Wait until the next day, or Skip} of the messages that are held.
+
+		Queries: 1, and where holds are on 2, and those of each hold (at most 2).
+		"""
+		heeding = [index for index, one in enumerate(asked) if _heeds(one)]
+		on = switched_on() if heeding else []
+		if not on:
+			return {}
+		most_days, then = _patience()
+		today = max(at.night, at.now.date())
+		found: dict[int, Answer] = {}
+		for switch in on:
+			# The first that holds is reason enough.
+			still = [index for index in heeding if index not in found]
+			if not still:
+				break
+			about = [_about(asked[index]) for index in still]
+			for place, evidence in switch.hold.held(about, switch.days, today).items():
+				found[still[place]] = Wait(_next_day(today), Reason.ON_HOLD, evidence)
+		for index in [index for index in found if _has_waited(asked[index], today) >= most_days]:
+			held = found.pop(index)
+			if then != SEND:
+				found[index] = Skip(Reason.ON_HOLD, held.evidence)
+		return found
+
+
+def _heeds(one: Asked) -> bool:
+	campaign = one.event.rule.campaign
+	return bool(campaign.heeds_holds and campaign.purpose != SERVICE and one.recipient.customer)
+
+
+def _about(one: Asked) -> Held:
+	event = one.event
+	return Held(
+		one.recipient.customer, event.item_code, event.company, event.reference_doctype, event.reference_name
+	)
+
+
+def _has_waited(one: Asked, today: date) -> int:
+	"""Return how many days ago a message was due: negative where it is yet to come."""
+	return (today - (one.row["due_on"] if one.row else one.event.night)).days
+
+
+def _patience() -> tuple[int, str | None]:
+	"""Return after how many days a held message waits no more, and what becomes of it then. 2 queries."""
+	return limit("held_days"), frappe.db.get_single_value(SETTINGS, "when_held")
+
+
+def _next_day(today: date) -> datetime:
+	return datetime.combine(schedule.shifted(today, 1) or today, AFTER_MIDNIGHT)
+
+
+CHECK = Holds()

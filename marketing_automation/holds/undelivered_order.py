@@ -1,0 +1,104 @@
+"""Order paid and not delivered: first the customer gets what they have paid for. Only reads.
+
+An order is paid when an advance covers it, or when it is billed and nothing of its invoices is open.
+"""
+
+from datetime import date
+
+import frappe
+from frappe import _
+
+from marketing_automation.engine import long_lists
+from marketing_automation.engine.holds import Held
+from marketing_automation.engine.names import folded
+
+ORDER = "Sales Order"
+INVOICE = "Sales Invoice"
+LINE = "Sales Invoice Item"
+# Less than the smallest coin.
+NOTHING = 0.005
+WHOLE = 99.995
+# Not delivered yet, and neither closed nor put on hold by the shop.
+OPEN = ("To Deliver and Bill", "To Deliver", "To Pay")
+
+
+class UndeliveredOrder:
+	"""The hold of those who wait for what they have paid."""
+
+	days = None
+	needs = {
+		ORDER: (
+			*("customer", "status", "per_delivered", "per_billed", "skip_delivery_note"),
+			*("currency", "party_account_currency", "advance_paid"),
+			*("grand_total", "rounded_total", "base_grand_total", "base_rounded_total"),
+		),
+		LINE: ("sales_order",),
+		INVOICE: ("outstanding_amount",),
+	}
+
+	@property
+	def label(self) -> str:
+		"""What the settings call it."""
+		return _("Order paid and not delivered")
+
+	def held(self, asked: list[Held], days: int, today: date) -> dict[int, tuple[str, str]]:
+		"""Return {index: the oldest order of its customer that is paid and not delivered}. At most 2 queries."""
+		orders = self._undelivered({one.customer for one in asked})
+		billed = [order.name for order in orders if not _is_paid_in_advance(order) and _is_billed(order)]
+		unpaid = _with_open_invoices(billed) if billed else set()
+		found = {}
+		for order in orders:
+			if _is_paid_in_advance(order) or (_is_billed(order) and order.name not in unpaid):
+				found.setdefault(folded(order.customer), (ORDER, order.name))
+		return {
+			index: found[folded(one.customer)]
+			for index, one in enumerate(asked)
+			if folded(one.customer) in found
+		}
+
+	def _undelivered(self, customers: set[str]) -> list[dict]:
+		"""Return the orders of customers that are to be delivered, the oldest first. 1 query."""
+		order = frappe.qb.DocType(ORDER)
+		query = (
+			frappe.qb.from_(order)
+			.select(order.name, *[order[field] for field in self.needs[ORDER]])
+			.where(long_lists.among(order.customer, "customers"))
+			.where((order.docstatus == 1) & order.status.isin(OPEN))
+			.where((order.per_delivered < WHOLE) & (order.skip_delivery_note == 0))
+			.orderby(order.creation)
+			.orderby(order.name)
+		)
+		return long_lists.run(query, as_dict=True, customers=customers)
+
+
+def _is_paid_in_advance(order: dict) -> bool:
+	"""Say whether what was paid before any invoice covers an order. It is kept in the currency of the customer's account."""
+	own = not order.party_account_currency or order.party_account_currency == order.currency
+	total = (
+		(order.rounded_total or order.grand_total)
+		if own
+		else (order.base_rounded_total or order.base_grand_total)
+	)
+	return bool(total) and (order.advance_paid or 0) > total - NOTHING
+
+
+def _is_billed(order: dict) -> bool:
+	return (order.per_billed or 0) > WHOLE
+
+
+def _with_open_invoices(orders: list[str]) -> set[str]:
+	"""Return which of these orders have an invoice that is not paid. 1 query."""
+	invoice, line = frappe.qb.DocType(INVOICE), frappe.qb.DocType(LINE)
+	query = (
+		frappe.qb.from_(line)
+		.join(invoice)
+		.on(invoice.name == line.parent)
+		.select(line.sales_order)
+		.distinct()
+		.where(long_lists.among(line.sales_order, "orders"))
+		.where((invoice.docstatus == 1) & (invoice.outstanding_amount > NOTHING))
+	)
+	return {order for (order,) in long_lists.run(query, orders=orders)}
+
+
+HOLD = UndeliveredOrder()

@@ -1,0 +1,34 @@
+frappe.ui.form.on("Marketing Automation Settings", {
+	onload(frm) {
+		const ma = marketing_automation;
+		ma.ask("holds").then(
+			(holds) => {
+				frm.lifecycle_holds = holds;
+				// One that this site has not any more stays to be seen, and to be removed.
+				const known = holds.map((hold) => hold.value);
+				const gone = (frm.doc.holds || [])
+					.map((row) => row.hold)
+					.filter((hold) => hold && !known.includes(hold));
+				const { grid } = frm.fields_dict.holds;
+				grid.update_docfield_property("hold", "options", ["", ...holds, ...gone]);
+				grid.refresh();
+			},
+			(xhr) => frm.set_df_property("holds", "description", ma.escape(ma.trouble(xhr).title))
+		);
+	},
+});
+
+frappe.ui.form.on("Lifecycle Hold", {
+	// The usual number of days, where a hold takes one.
+	hold(frm, doctype, name) {
+		const { hold } = locals[doctype][name];
+		const chosen = (frm.lifecycle_holds || []).find(({ value }) => value === hold);
+		frappe.model.set_value(doctype, name, "days", chosen?.days || 0);
+	},
+});
+
+frappe.ui.form.on("Lifecycle Do Not Disturb", {
+	party_type(frm, doctype, name) {
+		frappe.model.set_value(doctype, name, "party", "");
+	},
+});
