@@ -63,6 +63,23 @@ lifecycle_goals = {
 	"Paid": "marketing_automation.goals.paid.GOAL",
 }
 
+# {type: object that keeps Block}: what designed messages are built of; the contract is in designs/block.py.
+lifecycle_blocks = {
+	"logo": "marketing_automation.blocks.logo.BLOCK",
+	"heading": "marketing_automation.blocks.heading.BLOCK",
+	"text": "marketing_automation.blocks.paragraph.BLOCK",
+	"button": "marketing_automation.blocks.button.BLOCK",
+	"picture": "marketing_automation.blocks.picture.BLOCK",
+	"items": "marketing_automation.blocks.items.ITEMS",
+	"item": "marketing_automation.blocks.items.ITEM",
+	"quote": "marketing_automation.blocks.quote.BLOCK",
+	"columns": "marketing_automation.blocks.columns.BLOCK",
+	"divider": "marketing_automation.blocks.divider.BLOCK",
+	"space": "marketing_automation.blocks.space.BLOCK",
+	"html": "marketing_automation.blocks.own_html.BLOCK",
+	"foot": "marketing_automation.blocks.foot.BLOCK",
+}
+
 # {key: dotted path of an object that keeps engine.gate.Check}: whether a message may go now, asked in the checks' own order.
 lifecycle_checks = {
 	"Suppression List": "marketing_automation.checks.suppression.CHECK",
