@@ -2,13 +2,14 @@
 
 Besides the renewal of pins it has three from recipes: a quotation, an invoice and a batch are due tonight, too.
 
-Run inside the bench. The same on every run, but for the dates, which lie around today.
+Run inside the bench. The same on every run, but for the dates, which lie around the day that it is.
 """
 
 import random
 import sys
 from collections import defaultdict
 
+import clock
 import frappe
 from frappe.utils import add_days, getdate
 
@@ -27,6 +28,8 @@ RECIPES = {
 }
 # Who has bought the next pin already.
 RENEWED = "Carla Rivas"
+# Whose complaint is open, so that nothing is offered to them before it is settled.
+COMPLAINS = "Diego Ramos"
 # How many pins expire on the days that tonight's run looks for; the others lie anywhere around today.
 BUSY_DAYS = {30: 90, 7: 60}
 FIRST_DAY, LAST_DAY = -60, 90
@@ -83,7 +86,9 @@ def fill() -> None:
 	_sell(customers, items, chance)
 	_disable(customers)
 	_renew(items[0])
+	_complain(items[0])
 	_other_documents()
+	_settings()
 	_campaign()
 	for recipe, days in RECIPES.items():
 		_from_recipe(recipe, days)
@@ -138,6 +143,23 @@ def _renew(item: str) -> None:
 		factories.expire(name, getdate(add_days(getdate(), day)))
 
 
+def _complain(item: str) -> None:
+	"""Sell a pin that ends in 7 days to somebody who has a complaint."""
+	customer = factories.customer(COMPLAINS, "diego.ramos@customers.example", language="es")
+	factories.received(item_code=item, names=["PIN-HELD"])
+	factories.sold(customer, ["PIN-HELD"], item_code=item)
+	factories.expire(["PIN-HELD"], factories.in_days(7))
+	factories.make("Issue", subject="It does not start", customer=customer, status="Open")
+
+
+def _settings() -> None:
+	"""Declare that the addresses were got lawfully, and let an open complaint hold back offers."""
+	settings = frappe.get_single("Marketing Automation Settings")
+	settings.addresses_lawful = 1
+	settings.append("holds", {"hold": "Open Issue"})
+	settings.save()
+
+
 def _other_documents() -> None:
 	"""Make what is due tonight besides the pins, and next to each what is not: it was ordered, or paid."""
 	names = {"Rosa Díaz": "es", "Tom Baker": "en", "Eva Luna": "es", "Amy Stone": "en"}
@@ -180,6 +202,7 @@ def _campaign() -> None:
 
 
 if __name__ == "__main__":
+	clock.start()
 	frappe.init(site=sys.argv[1], sites_path=".")
 	frappe.connect()
 	frappe.set_user("Administrator")

@@ -26,6 +26,9 @@ OURS = (
 	"Lifecycle Trigger",
 	"Lifecycle Campaign",
 	"Lifecycle Suppression",
+	# What the settings have in tables.
+	"Lifecycle Hold",
+	"Lifecycle Do Not Disturb",
 )
 USUAL_SETTINGS = {
 	"catch_up_nights": 7,
@@ -42,6 +45,15 @@ USUAL_SETTINGS = {
 	"keep_addresses_days": 90,
 	"stop_frappes_mailings": 0,
 	"mailbox_enabled": 0,
+	"addresses_lawful": 1,
+	"basis_needed": 1,
+	"send_from": "09:00:00",
+	"send_until": "18:00:00",
+	"send_on": "Working days",
+	"cap_messages": 0,
+	"cap_days": 7,
+	"held_days": 14,
+	"when_held": "Skip",
 }
 # What the engine keeps there, which no form or request changes.
 FORGOTTEN = (

@@ -18,6 +18,7 @@ from frappe.utils import cint, expand_relative_urls
 
 from marketing_automation.channels.email import mime
 from marketing_automation.channels.email.address import MOST_CHARACTERS, mailbox
+from marketing_automation.channels.email.headers import written
 from marketing_automation.channels.texts.templates import without_embeds
 
 DOCTYPE = "Email Queue"
@@ -54,8 +55,8 @@ class Mail(QueueBuilder):
 	"""One mail as frappe.sendmail builds it: `as_dict` has all its headers, defaults and the hooks of other apps.
 
 	account: from `account_for`. html: the finished HTML part; without it Frappe frames `message`. frame: from
-	`frame_of`; with it the message is finished where that can be. The recipients must have been looked up among the unsubscribed in
-	this transaction.
+	`frame_of`; with it the message is finished where that can be. headers: of ours. The recipients must have been looked up among
+	the unsubscribed in this transaction.
 	"""
 
 	def __init__(
@@ -64,6 +65,7 @@ class Mail(QueueBuilder):
 		way_out: WayOut,
 		html: str | None = None,
 		frame: mime.Frame | None = None,
+		headers: dict[str, str] | None = None,
 		**fields,
 	):
 		super().__init__(**fields)
@@ -71,6 +73,7 @@ class Mail(QueueBuilder):
 		self.html = html
 		self.frame = frame
 		self.way_out = way_out
+		self.headers = headers or {}
 
 	def get_outgoing_email_account(self):
 		return self.account
@@ -118,6 +121,7 @@ class Mail(QueueBuilder):
 				expand_relative_urls(self.email_text_content()),
 				self._completed(self.html),
 				self.way_out.uris,
+				written(self.headers),
 			)
 		)
 		return message and {
@@ -146,6 +150,8 @@ class Mail(QueueBuilder):
 			mail.msg_root["List-Unsubscribe"] = ", ".join(f"<{uri}>" for uri in self.way_out.uris)
 		if self.way_out.one_click:
 			mail.msg_root["List-Unsubscribe-Post"] = mime.ONE_CLICK
+		for name, value in self.headers.items():
+			mail.msg_root[name] = value
 		return mail
 
 	def _built_by_us(self) -> EMail:
