@@ -18,6 +18,7 @@ from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
 
 OURS = (
+	"Lifecycle Consent",
 	"Lifecycle Execution Log",
 	"Lifecycle Outbox",
 	"Lifecycle Run",
@@ -39,6 +40,8 @@ USUAL_SETTINGS = {
 	"pause_count": 10,
 	"mails_per_minute": 0,
 	"private_webhooks": 0,
+	"public_address": None,
+	"unsubscribe_address": None,
 	"addresses_lawful": 1,
 	"basis_needed": 1,
 	"send_from": "09:00:00",

@@ -57,5 +57,7 @@ def ask(url: str, method: str = "GET", body: bytes | None = None, **headers: str
 	with response:
 		answer = Answer(response.status, response.headers, response.read().decode("utf-8", "replace"))
 	if answer.status >= 500:
-		raise AssertionError(f"{method} {url}: {answer.status}\n{answer.text.partition('Traceback')[2][:5000]}")
+		raise AssertionError(
+			f"{method} {url}: {answer.status}\n{answer.text.partition('Traceback')[2][:5000]}"
+		)
 	return answer
