@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from werkzeug.wrappers import Response
 
 from marketing_automation import compat
-from marketing_automation.engine import brand, consent, leaving, ledger, links
+from marketing_automation.engine import brand, consent, ledger, links
 from marketing_automation.engine.consent import Known, Person
 from marketing_automation.engine.language import in_language, of_the_site, written
 from marketing_automation.engine.model import Basis, Recipient
@@ -68,8 +68,6 @@ def respond(request) -> Response:
 		return Response(page, status=429 if too_many else 404, headers=HEADERS)
 	with in_language(_language(person.language, request)):
 		said = committed(_say, person, request.form) if request.method == "POST" else None
-		if said:
-			leaving.enqueue(person.address, person.contact)
 		context = _context(person, token, said)
 		return Response(_page("preferences.html", **context), headers=HEADERS)
 

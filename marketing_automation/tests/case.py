@@ -13,7 +13,7 @@ import time_machine
 from frappe.cache_manager import clear_defaults_cache
 from frappe.utils import get_system_timezone, now_datetime
 
-from marketing_automation.engine import dispatch, identity, run, withdrawal
+from marketing_automation.engine import consent, dispatch, identity, run, withdrawal
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
 
@@ -49,7 +49,6 @@ USUAL_SETTINGS = {
 	"send_on": "Working days",
 	"cap_messages": 0,
 	"cap_days": 7,
-	"less_often_days": 30,
 	"held_days": 14,
 	"when_held": "Skip",
 }
@@ -96,6 +95,7 @@ class MarketingTestCase(unittest.TestCase):
 		self.enterContext(patch.object(dispatch, "enqueue"))
 		# A worker of this bench would take it, in the middle of another test.
 		self.enterContext(patch.object(withdrawal, "enqueue"))
+		self.taken_back = self.enterContext(patch.object(consent, "take_back_soon"))
 
 	@classmethod
 	def tearDownClass(cls):
