@@ -46,6 +46,9 @@ def use() -> None:
 			reference_name=campaign.name,
 			global_unsubscribe=everything,
 		)
+	consent.record(
+		consent.WITHDRAWN, consent.Person("left@customers.example"), None, "page", "No marketing at all"
+	)
 	build_round_it(campaign)
 
 

@@ -146,4 +146,6 @@ class Block(Protocol):
 
 def all_blocks() -> dict[str, Block]:
 	"""Return the blocks of all installed apps, {type: block}, in the order of the apps."""
-	return {key: frappe.get_attr(paths[-1]) for key, paths in frappe.get_hooks("lifecycle_blocks", {}).items()}
+	return {
+		key: frappe.get_attr(paths[-1]) for key, paths in frappe.get_hooks("lifecycle_blocks", {}).items()
+	}

@@ -111,9 +111,9 @@ class _Reader:
 		if not isinstance(data, dict) or data.get("type") not in self.blocks:
 			found = data.get("type") if isinstance(data, dict) else data
 			raise DesignInvalid(
-				_("No installed app knows the block {0}. Install the app again, or take the block out.").format(
-					str(found)[:60]
-				)
+				_(
+					"No installed app knows the block {0}. Install the app again, or take the block out."
+				).format(str(found)[:60])
 			)
 		kind, block = data["type"], self.blocks[data["type"]]
 		if within and (block.most_columns or block.fixed):
@@ -132,7 +132,9 @@ class _Reader:
 				for column in given[: block.most_columns]
 			)
 		values = {
-			field.name: _value(field, data.get(field.name)) for field in block.fields() if not field.of_language
+			field.name: _value(field, data.get(field.name))
+			for field in block.fields()
+			if not field.of_language
 		}
 		return Node(name, kind, block, values, _only(data.get("only")), columns)
 
@@ -167,7 +169,10 @@ def _only(given) -> dict:
 	if not isinstance(given, dict):
 		return {}
 	tests = [
-		{key: str(test.get(key) if test.get(key) is not None else "")[:140] for key in ("name", "is", "value")}
+		{
+			key: str(test.get(key) if test.get(key) is not None else "")[:140]
+			for key in ("name", "is", "value")
+		}
 		for test in given.get("if") or []
 		if isinstance(test, dict)
 	]
@@ -214,8 +219,7 @@ def missing(design: Design, language: str) -> list[str]:
 		if not own.get(key)
 		and _is_shown(node, language)
 		and (
-			field.required
-			or any(texts.get(key) for code, texts in design.texts.items() if code != language)
+			field.required or any(texts.get(key) for code, texts in design.texts.items() if code != language)
 		)
 	]
 

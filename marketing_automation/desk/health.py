@@ -10,7 +10,17 @@ from frappe.utils.scheduler import is_scheduler_inactive
 
 from marketing_automation import erpnext_schema
 from marketing_automation.channels.email.smtp_errors import fault_of_server
-from marketing_automation.engine import faults, gate, identity, ledger, nights, rules, watchdog
+from marketing_automation.engine import (
+	consent,
+	faults,
+	gate,
+	identity,
+	ledger,
+	links,
+	nights,
+	rules,
+	watchdog,
+)
 from marketing_automation.engine.channel import channel_for, is_served
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.model import FAILED, PENDING, QUEUED, Reason
@@ -33,7 +43,7 @@ def problems(campaigns: list) -> list[dict]:
 	route: where the user can look at it or put it right, or None. One about a broken trigger names it: `trigger`.
 	may_bind: whether it is that this site is a copy, and the user may say that it is not.
 	campaigns: those to check the triggers and channels of (documents or dicts of name, sender, is_active).
-	Queries: at most 21, for each sender those of the channels' checks, and one for each trigger with filters.
+	Queries: at most 23, for each sender those of the channels' checks, and one for each trigger with filters.
 	"""
 	actions = _actions([campaign.name for campaign in campaigns])
 	found = [
@@ -44,6 +54,7 @@ def problems(campaigns: list) -> list[dict]:
 		*_channels(campaigns, actions),
 		*_messages(actions),
 		*_mail(),
+		*_way_out(actions),
 		*_server(campaigns),
 		*_scheduler(),
 		*_last_run(),
@@ -87,6 +98,25 @@ def _broken(campaigns: list) -> list[dict]:
 def _checks() -> list[dict]:
 	"""Return the checks of the gate that have raised in the last hours. No query."""
 	return [_problem("red", gate.explanation(key), "List/Error Log") for key in gate.failures()]
+
+
+def _way_out(actions: list[dict]) -> list[dict]:
+	"""Return what keeps mailbox providers from offering to unsubscribe: they ask it of marketing. At most 2 queries."""
+	if not any(action.action_type == EMAIL and action.purpose != consent.SERVICE for action in actions):
+		return []
+	address = links.base_address()
+	if links.is_secure(address):
+		return []
+	text = (
+		_(
+			"The Public Address {0} does not begin with https://, so mailbox providers cannot unsubscribe by one click, which Gmail and Yahoo ask of marketing. Mails go without these headers."
+		).format(address)
+		if address
+		else _(
+			"Nobody has said at which address customers reach this site, so mails go without the headers to unsubscribe by one click, which Gmail and Yahoo ask of marketing. Fill in the Public Address, or host_name in the site's configuration."
+		)
+	)
+	return [_problem("orange", text, "Form/Marketing Automation Settings")]
 
 
 def _channels(campaigns: list, actions: list[dict]) -> list[dict]:
@@ -139,7 +169,7 @@ def _refusal(action_type: str, campaign) -> str | None:
 
 
 def _actions(campaigns: list[str]) -> list[dict]:
-	"""Return the enabled actions of campaigns, a row for each Email Template: name, campaign, combine_messages,
+	"""Return the enabled actions of campaigns, a row for each Email Template: name, campaign, combine_messages, purpose,
 	action_type, trigger_enabled, email_template, translation. 1 query."""
 	if not campaigns:
 		return []
@@ -160,6 +190,7 @@ def _actions(campaigns: list[str]) -> list[dict]:
 			action.name,
 			action.campaign,
 			campaign.combine_messages,
+			campaign.purpose,
 			action.action_type,
 			trigger.enabled.as_("trigger_enabled"),
 			*[trigger[field] for field in ABOUT],

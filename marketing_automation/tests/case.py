@@ -13,11 +13,12 @@ import time_machine
 from frappe.cache_manager import clear_defaults_cache
 from frappe.utils import get_system_timezone, now_datetime
 
-from marketing_automation.engine import dispatch, identity, run, withdrawal
+from marketing_automation.engine import consent, dispatch, identity, run, withdrawal
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
 
 OURS = (
+	"Lifecycle Consent",
 	"Lifecycle Execution Log",
 	"Lifecycle Outbox",
 	"Lifecycle Run",
@@ -39,6 +40,8 @@ USUAL_SETTINGS = {
 	"pause_count": 10,
 	"mails_per_minute": 0,
 	"private_webhooks": 0,
+	"public_address": None,
+	"unsubscribe_address": None,
 	"addresses_lawful": 1,
 	"basis_needed": 1,
 	"send_from": "09:00:00",
@@ -92,6 +95,7 @@ class MarketingTestCase(unittest.TestCase):
 		self.enterContext(patch.object(dispatch, "enqueue"))
 		# A worker of this bench would take it, in the middle of another test.
 		self.enterContext(patch.object(withdrawal, "enqueue"))
+		self.taken_back = self.enterContext(patch.object(consent, "take_back_soon"))
 
 	@classmethod
 	def tearDownClass(cls):

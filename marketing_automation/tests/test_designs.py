@@ -1,7 +1,5 @@
 """Designs: what is put together becomes one mail, and nothing that somebody typed becomes code."""
 
-import re
-
 from marketing_automation.channels.texts import designed, templates
 from marketing_automation.designs import compile as compiler
 from marketing_automation.designs.block import all_blocks
@@ -16,7 +14,11 @@ DESIGN = {
 		{"id": "c", "type": "text", "only": {"if": [{"name": "days_left", "is": "under", "value": 7}]}},
 		{"id": "d", "type": "items"},
 		{"id": "e", "type": "button", "to": "address"},
-		{"id": "f", "type": "columns", "columns": [[{"id": "g", "type": "text"}], [{"id": "h", "type": "button"}]]},
+		{
+			"id": "f",
+			"type": "columns",
+			"columns": [[{"id": "g", "type": "text"}], [{"id": "h", "type": "button"}]],
+		},
 		{"id": "i", "type": "divider"},
 		{"id": "j", "type": "quote"},
 		{"id": "k", "type": "item"},
@@ -52,8 +54,13 @@ class TestDesigns(MarketingTestCase):
 		made = compiler.compiled(design, "en", templates.PINS)
 		html = designed.branded(made.html, brand_of(None))
 		open("/tmp/x.html", "w").write(html)
-		doc = type("D", (), {"name": "T", "subject": made.subject, "use_html": 1, "response_html": html, "response": ""})()
+		doc = type(
+			"D",
+			(),
+			{"name": "T", "subject": made.subject, "use_html": 1, "response_html": html, "response": ""},
+		)()
 		import frappe
+
 		doc = frappe._dict(name="T", subject=made.subject, use_html=1, response_html=html)
 		print(templates.validate(doc))
 		t = templates.compile_template(doc)
@@ -65,12 +72,16 @@ class TestDesigns(MarketingTestCase):
 		print(text)
 		import time
 		from email.quoprimime import body_encode
+
 		a = time.perf_counter()
-		for i in range(50): body_encode(b.encode().decode("latin-1"))
-		print("qp ms", (time.perf_counter()-a)*20)
+		for i in range(50):
+			body_encode(b.encode().decode("latin-1"))
+		print("qp ms", (time.perf_counter() - a) * 20)
 		a = time.perf_counter()
-		for i in range(50): t.body(vals)
-		print("fill ms", (time.perf_counter()-a)*20)
+		for i in range(50):
+			t.body(vals)
+		print("fill ms", (time.perf_counter() - a) * 20)
 		a = time.perf_counter()
-		for i in range(10): compiler.compiled(design, "en", templates.PINS)
-		print("compile ms", (time.perf_counter()-a)*100)
+		for i in range(10):
+			compiler.compiled(design, "en", templates.PINS)
+		print("compile ms", (time.perf_counter() - a) * 100)

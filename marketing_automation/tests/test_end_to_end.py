@@ -47,18 +47,17 @@ for method in methods:
 	frappe.destroy()
 	work()
 """
-# Answers one GET request as the site's web server does.
+# Answers one request, GET or another one, as the site's web server does.
 BROWSER = """
 import sys
 import frappe.app
 from werkzeug.test import Client
 
 frappe.app._site, frappe.app._sites_path = sys.argv[1], "."
-method, path, said = sys.argv[2:]
-form = {"List-Unsubscribe": "One-Click"} if method == "POST" else None
-answer = Client(frappe.app.application).open(path, method=method, data=form)
+form = {"List-Unsubscribe": "One-Click"} if sys.argv[4] == "POST" else None
+answer = Client(frappe.app.application).open(sys.argv[2], method=sys.argv[4], data=form)
 page = answer.get_data(as_text=True)
-sys.exit(page if answer.status_code >= 500 or said not in page or "Lifecycle" in page else 0)
+sys.exit(page if sys.argv[3] not in page or "Lifecycle" in page else 0)
 """
 
 
@@ -116,7 +115,7 @@ class TestEndToEnd(MarketingTestCase):
 			subject="{{ item_name }} vence en {{ days_left }} días",
 			response="<p>Hola, {{ customer_name }}: vence el {{ expiry_date }}.</p>",
 		)
-		campaign = factories.campaign(email_template=spanish, sender=SENDER, purpose="Marketing")
+		campaign = factories.campaign(email_template=spanish, sender=SENDER)
 
 		# Other tests have left jobs: after a rename Frappe makes the global search of the DocType anew.
 		self.execute()
@@ -140,19 +139,16 @@ class TestEndToEnd(MarketingTestCase):
 		self.night()
 		self.assertEqual((len(self.ledger()), len(self.sink.mails)), (1, 1))
 
-		# Whoever says so on the page that the mail leads to is left out from then on, in this topic only.
-		link = re.search(r'href="([^"]+message-preferences[^"]+)"', html).group(1)
+		# Whoever unsubscribes by the link in the mail is left out from then on, by what is of the same topic.
+		link = re.search(r'href="([^"]+message-preferences[^"]+)"', html).group(1).replace("&amp;", "&")
 		parts = urlsplit(link)
-		forged = parts.query.swapcase().replace("T=", "t=", 1)
-		for method, query, said in (
-			("POST", forged, "Este enlace no funciona"),
-			("GET", parts.query, "jo"),
-			("HEAD", parts.query, ""),
-		):
-			self.process("-c", BROWSER, frappe.local.site, method, f"{parts.path}?{query}", said)
-			frappe.db.rollback()
-			self.assertEqual(frappe.db.count("Lifecycle Consent"), 0, (method, query))
-		self.process("-c", BROWSER, frappe.local.site, "POST", f"{parts.path}?{parts.query}", "")
+		forged = f"{parts.path}?{parts.query[:-1]}{'A' if parts.query[-1] != 'A' else 'B'}"
+		self.process("-c", BROWSER, frappe.local.site, forged, "Este enlace no funciona", "POST")
+		page = f"{parts.path}?{parts.query}"
+		self.process("-c", BROWSER, frappe.local.site, page, "Sus mensajes", "GET")
+		frappe.db.rollback()
+		self.assertEqual(frappe.db.count("Lifecycle Consent"), 0)
+		self.process("-c", BROWSER, frappe.local.site, page, "Ya no recibirá más mensajes de estos.", "POST")
 		later = factories.pin(ana, in_days(30))
 		other = factories.campaign(sender=SENDER, topic="Offers")
 		self.night()
