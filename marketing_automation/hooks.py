@@ -115,6 +115,7 @@ permission_query_conditions = {
 	"Lifecycle Action": "marketing_automation.permissions.actions",
 	"Lifecycle Run": "marketing_automation.permissions.runs",
 	"Lifecycle Execution Log": "marketing_automation.permissions.messages",
+	"Lifecycle Suppression": "marketing_automation.permissions.suppressions",
 }
 has_permission = {
 	"Lifecycle Campaign": "marketing_automation.permissions.of_campaign",
@@ -122,6 +123,7 @@ has_permission = {
 	"Lifecycle Action": "marketing_automation.permissions.has_permission",
 	"Lifecycle Run": "marketing_automation.permissions.has_permission",
 	"Lifecycle Execution Log": "marketing_automation.permissions.of_message",
+	"Lifecycle Suppression": "marketing_automation.permissions.of_suppression",
 	"Email Template": "marketing_automation.template_rights.has_permission",
 }
 
@@ -132,6 +134,7 @@ has_permission = {
 default_log_clearing_doctypes = {"Lifecycle Execution Log": 730, "Lifecycle Outbox": 30}
 
 user_data_fields = [
+	{"doctype": "Lifecycle Suppression", "filter_by": "address", "redact_fields": ["address", "words"]},
 	{"doctype": "Lifecycle Execution Log", "filter_by": "recipient", "redact_fields": ["recipient", "error"]},
 	# The key that stands for the address stays, so that who has unsubscribed stays unsubscribed.
 	{"doctype": "Lifecycle Consent", "filter_by": "address", "redact_fields": ["address", "text"]},

@@ -29,6 +29,7 @@ OURS = (
 	# What the settings have in tables.
 	"Lifecycle Hold",
 	"Lifecycle Do Not Disturb",
+	"Lifecycle Suppression",
 )
 USUAL_SETTINGS = {
 	"catch_up_nights": 7,
@@ -51,9 +52,17 @@ USUAL_SETTINGS = {
 	"cap_days": 7,
 	"held_days": 14,
 	"when_held": "Skip",
+	"soft_bounces": 3,
+	"soft_bounce_days": 30,
+	"keep_addresses_days": 90,
+	"stop_frappes_mailings": 0,
+	"mailbox_enabled": 0,
 }
 # What the engine keeps there, which no form or request changes.
-FORGOTTEN = ("sent_lately", "overdue_told_at", "cleared_until")
+FORGOTTEN = (
+	*("sent_lately", "overdue_told_at", "cleared_until"),
+	*("mailbox_state", "mailbox_error", "mailbox_read_at"),
+)
 # In seconds: longer than nearly every test takes.
 TOO_LATE = 30
 MAIL = {

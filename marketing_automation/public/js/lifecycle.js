@@ -11,6 +11,8 @@ Object.assign(marketing_automation, {
 		Cancelled: "darkgrey",
 	},
 
+	SUPPRESSION_COLORS: { Counting: "orange", Suppressed: "red", Expired: "gray", Lifted: "blue" },
+
 	STATE_COLORS: {
 		Active: "green",
 		Failing: "red",
