@@ -101,7 +101,9 @@ def _addressed(
 	if (
 		not event
 		or not is_shown(event.reference_doctype)
-		or not visible.sees(company=event.company, customer=recipient.customer, item_code=event.item_code)
+		or not visible.about(event.reference_doctype).sees(
+			company=event.company, customer=recipient.customer, item_code=event.item_code
+		)
 	):
 		frappe.throw(
 			_("There is no {0} {1} that you may see.").format(

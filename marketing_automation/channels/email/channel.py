@@ -19,10 +19,19 @@ from frappe.email.queue import get_unsubscribe_message
 from frappe.utils import now_datetime
 
 from marketing_automation.channels.email import address as mailboxes
-from marketing_automation.channels.email import headers, layout, look, mime, reach, sender, smtp_errors
+from marketing_automation.channels.email import (
+	headers,
+	layout,
+	look,
+	mime,
+	reach,
+	refusals,
+	sender,
+	smtp_errors,
+)
 from marketing_automation.channels.email import queue as email_queue
 from marketing_automation.channels.texts import of_action, templates
-from marketing_automation.engine import consent, links
+from marketing_automation.engine import consent, links, suppression
 from marketing_automation.engine.brand import brand_of
 from marketing_automation.engine.channel import Message, Rendered, Unsendable
 from marketing_automation.engine.language import in_language
@@ -475,6 +484,7 @@ def outcomes(rows: list[dict]) -> dict[str, dict]:
 				"error": smtp_errors.summary(error)
 				or _("Email Queue could not send this mail, and has not written down why."),
 				"temporary": smtp_errors.is_temporary(error),
+				"finding": _finding(row, error, mail.modified),
 				"executed_at": mail.modified,
 			}
 		elif row.handle in unknown:
@@ -499,6 +509,23 @@ def _is_being_sent(mail: dict) -> bool:
 def _is_long_ago(moment: datetime) -> bool:
 	"""Say whether a job of that time has ended by now, also where the clock was set back since."""
 	return abs(now_datetime() - moment) > timedelta(minutes=SENDING_MINUTES)
+
+
+def _finding(row: dict, error: str, at: datetime) -> suppression.Finding | None:
+	"""Return what a refusal while sending says of a row's address, or None if it says nothing of it."""
+	meaning = refusals.of_sending(error)
+	if not meaning or meaning.verdict == refusals.SENDER or not row.recipient:
+		return None
+	return suppression.Finding(
+		row.recipient,
+		meaning.verdict,
+		at,
+		source="Sending",
+		code=meaning.code,
+		words=smtp_errors.summary(error).partition("\n\n")[0],
+		message_id=row.message_key,
+		message=row.name,
+	)
 
 
 def _accepted(names: set[str]) -> set[str]:
