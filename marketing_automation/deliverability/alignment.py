@@ -37,9 +37,9 @@ class Alignment:
 					_("Mails say that they come from {0}; the account logs in as one of {1}.").format(
 						sender.domain, login
 					),
-					_("Have your mail provider sign them for {0}, not for {1}: DMARC asks for the domain that readers see.").format(
-						sender.domain, login
-					),
+					_(
+						"Have your mail provider sign them for {0}, not for {1}: DMARC asks for the domain that readers see."
+					).format(sender.domain, login),
 					ACCOUNTS,
 				)
 			]

@@ -46,9 +46,9 @@ class Dkim:
 				Finding(
 					WRONG,
 					_("{0} publishes no DKIM key, so its mails are not signed by it.").format(sender.domain),
-					_("Switch DKIM on for {0} at your mail provider, and add the record that it shows to the DNS.").format(
-						sender.domain
-					),
+					_(
+						"Switch DKIM on for {0} at your mail provider, and add the record that it shows to the DNS."
+					).format(sender.domain),
 				)
 			]
 		selectors = sender.selectors or (provider.selectors if provider else ())
@@ -90,7 +90,9 @@ class Dkim:
 		if length is None or length < SHORTEST:
 			return Finding(
 				WRONG,
-				_("The DKIM key {0} of {1} is too short, or is not written as a key.").format(selector, domain),
+				_("The DKIM key {0} of {1} is too short, or is not written as a key.").format(
+					selector, domain
+				),
 				_("Have your mail provider make one of 2048 bits, and copy its record without a line break."),
 			)
 		if length < SHORT:

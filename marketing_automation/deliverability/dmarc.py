@@ -33,9 +33,9 @@ class Dmarc:
 			return [
 				Finding(
 					WRONG,
-					_("{0} has no DMARC record. Gmail, Yahoo and Microsoft ask for one of whoever sends much.").format(
-						domain
-					),
+					_(
+						"{0} has no DMARC record. Gmail, Yahoo and Microsoft ask for one of whoever sends much."
+					).format(domain),
 					_("Add a TXT record to _dmarc.{0}, at first: {1}").format(
 						domain, f"v=DMARC1; p=none; rua=mailto:dmarc@{domain}"
 					),
@@ -55,7 +55,9 @@ class Dmarc:
 				Finding(
 					ADVICE,
 					_("The DMARC record of {0} asks nothing of others, and for no reports.").format(domain),
-					_("Add rua=mailto: with an address of yours, read the reports, then choose p=quarantine."),
+					_(
+						"Add rua=mailto: with an address of yours, read the reports, then choose p=quarantine."
+					),
 				)
 			]
 		return [Finding(OK, _("{0} has the DMARC policy {1}.").format(domain, policy))]

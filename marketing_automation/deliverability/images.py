@@ -34,8 +34,12 @@ class Images:
 				found.append(
 					Finding(
 						WRONG,
-						_("{0}: customers cannot see {1}, which is private.").format(mail.label, _named(private)),
-						_("Open the file in the list of files, switch Is Private off, and put in its new address."),
+						_("{0}: customers cannot see {1}, which is private.").format(
+							mail.label, _named(private)
+						),
+						_(
+							"Open the file in the list of files, switch Is Private off, and put in its new address."
+						),
 						"List/File",
 					)
 				)
@@ -43,9 +47,9 @@ class Images:
 				found.append(
 					Finding(
 						ADVICE,
-						_("{0}: a picture stands within the mail, which Gmail and Outlook do not show.").format(
-							mail.label
-						),
+						_(
+							"{0}: a picture stands within the mail, which Gmail and Outlook do not show."
+						).format(mail.label),
 						_("Attach it as a public file, and show it by its address."),
 					)
 				)

@@ -24,7 +24,9 @@ class Leftovers:
 					Finding(
 						WRONG,
 						_("{0}: customers would read {1}.").format(mail.label, ", ".join(marks[:MOST_NAMED])),
-						_("Write a variable with two braces on each side, such as {0}.").format("{{ customer_name }}"),
+						_("Write a variable with two braces on each side, such as {0}.").format(
+							"{{ customer_name }}"
+						),
 					)
 				)
 		return found

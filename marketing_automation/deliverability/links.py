@@ -8,7 +8,18 @@ from marketing_automation.deliverability.parts import Parts
 from marketing_automation.deliverability.providers import is_within
 from marketing_automation.engine.deliverability import ADVICE, MAILS, WRONG, Asked, Finding
 
-SHORTENERS = {"bit.ly", "tinyurl.com", "goo.gl", "t.co", "ow.ly", "is.gd", "buff.ly", "rebrand.ly", "cutt.ly", "lnkd.in"}
+SHORTENERS = {
+	"bit.ly",
+	"tinyurl.com",
+	"goo.gl",
+	"t.co",
+	"ow.ly",
+	"is.gd",
+	"buff.ly",
+	"rebrand.ly",
+	"cutt.ly",
+	"lnkd.in",
+}
 OTHER = ("mailto:", "tel:", "sms:", "https://wa.me", "#")
 MOST_NAMED = 3
 
@@ -41,7 +52,9 @@ class Links:
 				found.append(
 					Finding(
 						ADVICE,
-						_("{0}: {1} is not encrypted; mail programs warn of it.").format(mail.label, _named(plain)),
+						_("{0}: {1} is not encrypted; mail programs warn of it.").format(
+							mail.label, _named(plain)
+						),
 						_("Write https:// instead of http://, if that page has it."),
 					)
 				)
@@ -49,7 +62,9 @@ class Links:
 				found.append(
 					Finding(
 						ADVICE,
-						_("{0}: {1} is a shortened address, as spammers use them.").format(mail.label, _named(short)),
+						_("{0}: {1} is a shortened address, as spammers use them.").format(
+							mail.label, _named(short)
+						),
 						_("Write the whole address."),
 					)
 				)

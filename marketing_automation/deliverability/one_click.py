@@ -22,7 +22,9 @@ class OneClick:
 			return [
 				Finding(
 					WRONG,
-					_("Nobody has said how customers reach this site, so mails have no unsubscribe button of the mailbox."),
+					_(
+						"Nobody has said how customers reach this site, so mails have no unsubscribe button of the mailbox."
+					),
 					mend,
 					SETTINGS,
 				)
@@ -31,7 +33,9 @@ class OneClick:
 			return [
 				Finding(
 					WRONG,
-					_("Customers reach this site by {0}, and mailboxes post to https only.").format(asked.address),
+					_("Customers reach this site by {0}, and mailboxes post to https only.").format(
+						asked.address
+					),
 					mend,
 					SETTINGS,
 				)

@@ -21,9 +21,9 @@ class PostalAddress:
 		return [
 			Finding(
 				WRONG,
-				_("The mails of {0} have no postal address. CAN-SPAM asks for one, and so do other laws.").format(
-					asked.brand.title
-				),
+				_(
+					"The mails of {0} have no postal address. CAN-SPAM asks for one, and so do other laws."
+				).format(asked.brand.title),
 				_("Write it in the brand of the company, or add an address to the company in ERPNext."),
 				route,
 			)

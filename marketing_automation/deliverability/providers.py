@@ -24,7 +24,9 @@ PROVIDERS = {
 	"mtasv.net": Provider("Postmark", ("spf.mtasv.net",)),
 	"postmarkapp.com": Provider("Postmark", ("spf.mtasv.net",)),
 	"brevo.com": Provider("Brevo", ("spf.brevo.com", "spf.sendinblue.com"), ("brevo1", "brevo2", "mail")),
-	"sendinblue.com": Provider("Brevo", ("spf.brevo.com", "spf.sendinblue.com"), ("brevo1", "brevo2", "mail")),
+	"sendinblue.com": Provider(
+		"Brevo", ("spf.brevo.com", "spf.sendinblue.com"), ("brevo1", "brevo2", "mail")
+	),
 	"mailjet.com": Provider("Mailjet", ("spf.mailjet.com",), ("mailjet",)),
 	"sparkpostmail.com": Provider("SparkPost", ("sparkpostmail.com",)),
 	"zoho.com": Provider("Zoho", ("zoho.com", "one.zoho.com"), ("zoho", "zmail")),
@@ -34,8 +36,28 @@ PROVIDERS = {
 }
 # Whose addresses anybody can have: nobody else may send as one of them.
 FREE = {
-	*("gmail.com", "googlemail.com", "yahoo.com", "yahoo.es", "hotmail.com", "hotmail.es", "outlook.com", "outlook.es"),
-	*("live.com", "msn.com", "aol.com", "icloud.com", "me.com", "mac.com", "gmx.com", "gmx.net", "gmx.de", "web.de"),
+	*(
+		"gmail.com",
+		"googlemail.com",
+		"yahoo.com",
+		"yahoo.es",
+		"hotmail.com",
+		"hotmail.es",
+		"outlook.com",
+		"outlook.es",
+	),
+	*(
+		"live.com",
+		"msn.com",
+		"aol.com",
+		"icloud.com",
+		"me.com",
+		"mac.com",
+		"gmx.com",
+		"gmx.net",
+		"gmx.de",
+		"web.de",
+	),
 	*("proton.me", "protonmail.com", "mail.com", "yandex.com", "mail.ru", "zoho.com"),
 }
 

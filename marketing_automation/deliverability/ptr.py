@@ -26,9 +26,9 @@ class Ptr:
 			return [
 				Finding(
 					UNKNOWN,
-					_("{0} is a server of your own network: by which address it delivers is not known here.").format(
-						server
-					),
+					_(
+						"{0} is a server of your own network: by which address it delivers is not known here."
+					).format(server),
 					_("Ask its administrator whether that address has a PTR record."),
 				)
 			]
@@ -40,16 +40,18 @@ class Ptr:
 		if any(address in asked.dns.ask(name, kind) for name in names):
 			return Finding(OK, _("{0} is {1}.").format(address, names[0]))
 		text = (
-			_("The address {0} is called {1}, and that name leads elsewhere.").format(address, ", ".join(names))
+			_("The address {0} is called {1}, and that name leads elsewhere.").format(
+				address, ", ".join(names)
+			)
 			if names
 			else _("The address {0} of the mail server has no name.").format(address)
 		)
 		return Finding(
 			ADVICE,
 			text,
-			_("Have whoever gave you the address set its PTR record to {0}, if that server delivers mail itself.").format(
-				asked.sender.server
-			),
+			_(
+				"Have whoever gave you the address set its PTR record to {0}, if that server delivers mail itself."
+			).format(asked.sender.server),
 		)
 
 

@@ -23,10 +23,12 @@ class Size:
 				found.append(
 					Finding(
 						WRONG if size >= CUT_AT else ADVICE,
-						_("{0}: the mail has {1} kB. Gmail cuts off what is beyond {2} kB, the foot with it.").format(
-							mail.label, size // 1000, CUT_AT // 1000
+						_(
+							"{0}: the mail has {1} kB. Gmail cuts off what is beyond {2} kB, the foot with it."
+						).format(mail.label, size // 1000, CUT_AT // 1000),
+						_(
+							"Take out styles and text, and show pictures by their address instead of within the mail."
 						),
-						_("Take out styles and text, and show pictures by their address instead of within the mail."),
 					)
 				)
 		return found

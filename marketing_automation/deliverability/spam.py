@@ -11,7 +11,15 @@ SHOUTED = re.compile(r"\b[^\W\d_]{4,}\b")
 MARKS = re.compile(r"[!¡?¿]{3,}|[$€£]{2,}")
 # In English and Spanish, and only what nobody says to a customer.
 PHRASES = (
-	*("100% free", "act now", "click here now", "make money fast", "no obligation", "risk free", "you are a winner"),
+	*(
+		"100% free",
+		"act now",
+		"click here now",
+		"make money fast",
+		"no obligation",
+		"risk free",
+		"you are a winner",
+	),
 	*("100% gratis", "actúe ya", "dinero fácil", "ha sido seleccionado", "sin riesgo", "usted ha ganado"),
 )
 # Characters of text for each picture.
@@ -45,11 +53,17 @@ def _of_mail(mail: Mail) -> list[tuple[str, str]]:
 	text = f"{mail.subject} {words}".lower()
 	if phrases := [phrase for phrase in PHRASES if phrase in text]:
 		found.append(
-			(_("it says “{0}”, as spam does.").format(phrases[0]), _("Say what the customer gets, in plain words."))
+			(
+				_("it says “{0}”, as spam does.").format(phrases[0]),
+				_("Say what the customer gets, in plain words."),
+			)
 		)
 	if mail.subject.lower().startswith(("re:", "fwd:", "fw:", "rv:")):
 		found.append(
-			(_("the subject says that it is an answer, and it is none."), _("Begin it with what the mail is about."))
+			(
+				_("the subject says that it is an answer, and it is none."),
+				_("Begin it with what the mail is about."),
+			)
 		)
 	if len(parts.pictures) > 0 and len("".join(words.split())) < WORDS_FOR_PICTURE * len(parts.pictures):
 		found.append((_("there are many pictures for little text."), _("Say it in words, too.")))

@@ -14,7 +14,6 @@ from marketing_automation.engine.deliverability import (
 	Asked,
 	Dns,
 	Finding,
-
 )
 
 MOST_LOOKUPS = 10
@@ -99,7 +98,9 @@ class Spf:
 			return [
 				Finding(
 					WRONG,
-					_("{0} has no SPF record. Large providers refuse its mail, or put it with the spam.").format(domain),
+					_(
+						"{0} has no SPF record. Large providers refuse its mail, or put it with the spam."
+					).format(domain),
 					_("Add a TXT record to {0} in its DNS, such as: {1}").format(domain, example),
 				)
 			]
@@ -129,9 +130,9 @@ class Spf:
 			problems.append(
 				Finding(
 					WRONG,
-					_("The SPF record of {0} makes {1} look-ups. With more than {2} it does not count.").format(
-						domain, record.lookups, MOST_LOOKUPS
-					),
+					_(
+						"The SPF record of {0} makes {1} look-ups. With more than {2} it does not count."
+					).format(domain, record.lookups, MOST_LOOKUPS),
 					_("Take out what is not used any more."),
 				)
 			)

@@ -103,5 +103,6 @@ class Check(Protocol):
 def checks() -> dict[str, Check]:
 	"""Return the checks by their keys, in the order of the hooks."""
 	return {
-		key: frappe.get_attr(paths[-1]) for key, paths in frappe.get_hooks("lifecycle_deliverability", {}).items()
+		key: frappe.get_attr(paths[-1])
+		for key, paths in frappe.get_hooks("lifecycle_deliverability", {}).items()
 	}

@@ -51,7 +51,14 @@ USUAL_SETTINGS = {
 	"when_held": "Skip",
 }
 # What the engine keeps there, which no form or request changes.
-FORGOTTEN = ("sent_lately", "overdue_told_at", "cleared_until")
+FORGOTTEN = (
+	"sent_lately",
+	"overdue_told_at",
+	"cleared_until",
+	"warmup_start",
+	"warmup_domain",
+	"warmup_counted",
+)
 # In seconds: longer than nearly every test takes.
 TOO_LATE = 30
 MAIL = {
