@@ -33,13 +33,21 @@ from marketing_automation.api.messages import (
 	why_reference,
 )
 from marketing_automation.api.runs import due_next_week, last_run, run_now, run_preview, run_progress
-from marketing_automation.api.site import bind_site, country_profile, deliverability, health, holds
+from marketing_automation.api.site import (
+	bind_site,
+	brand_preview,
+	country_profile,
+	deliverability,
+	health,
+	holds,
+)
 from marketing_automation.api.templates import release_template, template_rights
 
 __all__ = [
 	"activate",
 	"activation",
 	"bind_site",
+	"brand_preview",
 	"campaign_states",
 	"coming",
 	"country_profile",

@@ -4,10 +4,10 @@ import frappe
 from frappe.utils import cint
 
 from marketing_automation.api.access import CAMPAIGN, campaign_of, require
-from marketing_automation.desk import countries
+from marketing_automation.desk import brands, countries
 from marketing_automation.desk import deliverability as arriving
 from marketing_automation.desk import health as checks
-from marketing_automation.engine import identity, profiles
+from marketing_automation.engine import brand, identity, profiles
 from marketing_automation.engine.holds import offered
 from marketing_automation.engine.settings import SETTINGS
 
@@ -35,6 +35,13 @@ def deliverability(campaign: str | None = None, again: bool | int = False) -> li
 		return arriving.of_campaign(campaign_of(campaign), bool(cint(again)))
 	require(SETTINGS, "read")
 	return arriving.of_site(bool(cint(again)))
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def brand_preview(fields: str | dict) -> dict:
+	"""Return {"html": a mail in a brand that is being edited, "colors": what is to be said of them}. fields: of the form."""
+	require(brand.DOCTYPE, "read")
+	return brands.preview(frappe.parse_json(fields))
 
 
 @frappe.whitelist(methods=["GET", "POST"])

@@ -5,7 +5,7 @@ those that were taken back or refused: a provider has counted them, too. The cou
 hands over locks, so two workers never take the same room.
 """
 
-from datetime import date, timedelta
+from datetime import date
 from typing import NamedTuple
 
 import frappe
@@ -49,6 +49,7 @@ def _plan(settings: dict) -> Plan | None:
 def allowed(plan: Plan, day: date) -> int | None:
 	"""Return how many mails may leave on a day; None for any number, when the plan is over. Nothing before it begins.
 
+	>>> from datetime import timedelta
 	>>> plan = Plan("", date(2028, 2, 28), 50, 50, 200)
 	>>> [allowed(plan, date(2028, 2, 27) + timedelta(days=days)) for days in range(6)]
 	[0, 50, 75, 112, 168, None]

@@ -1,4 +1,8 @@
 frappe.ui.form.on("Marketing Automation Settings", {
+	refresh(frm) {
+		marketing_automation.arrival.draw(frm.fields_dict.deliverability.$wrapper);
+	},
+
 	onload(frm) {
 		const ma = marketing_automation;
 		ma.ask("holds").then(
