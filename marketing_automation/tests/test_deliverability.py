@@ -389,7 +389,7 @@ class TestOfCampaigns(MarketingTestCase):
 	def test_who_may_not_see_the_campaign_is_not_told(self):
 		campaign = factories.campaign(active=False)
 		frappe.db.commit()
-		user = factories.user()
+		user = factories.user("Stock User")
 		frappe.set_user(user)
 		for arguments in ({"campaign": campaign.name}, {}):
 			with self.assertRaises(frappe.PermissionError):
