@@ -63,6 +63,23 @@ lifecycle_goals = {
 	"Paid": "marketing_automation.goals.paid.GOAL",
 }
 
+# {type: object that keeps Block}: what designed messages are built of; the contract is in designs/block.py.
+lifecycle_blocks = {
+	"logo": "marketing_automation.blocks.logo.BLOCK",
+	"heading": "marketing_automation.blocks.heading.BLOCK",
+	"text": "marketing_automation.blocks.paragraph.BLOCK",
+	"button": "marketing_automation.blocks.button.BLOCK",
+	"picture": "marketing_automation.blocks.picture.BLOCK",
+	"items": "marketing_automation.blocks.items.ITEMS",
+	"item": "marketing_automation.blocks.items.ITEM",
+	"quote": "marketing_automation.blocks.quote.BLOCK",
+	"columns": "marketing_automation.blocks.columns.BLOCK",
+	"divider": "marketing_automation.blocks.divider.BLOCK",
+	"space": "marketing_automation.blocks.space.BLOCK",
+	"html": "marketing_automation.blocks.own_html.BLOCK",
+	"foot": "marketing_automation.blocks.foot.BLOCK",
+}
+
 # {key: dotted path of an object that keeps engine.gate.Check}: whether a message may go now, asked in the checks' own order.
 lifecycle_checks = {
 	"Suppression List": "marketing_automation.checks.suppression.CHECK",
@@ -106,6 +123,9 @@ lifecycle_holds = {
 # Older versions of Frappe do not keep what a mail server said.
 after_job = ["marketing_automation.channels.email.kept_errors.remember_mail_error"]
 
+# The page on which customers say what they want, for everybody.
+page_renderer = ["marketing_automation.pages.preferences.PreferencePage"]
+
 # Permissions
 # -----------
 
@@ -113,12 +133,14 @@ permission_query_conditions = {
 	"Lifecycle Trigger": "marketing_automation.permissions.triggers",
 	"Lifecycle Action": "marketing_automation.permissions.actions",
 	"Lifecycle Run": "marketing_automation.permissions.runs",
+	"Lifecycle Execution Log": "marketing_automation.permissions.messages",
 }
 has_permission = {
 	"Lifecycle Campaign": "marketing_automation.permissions.of_campaign",
 	"Lifecycle Trigger": "marketing_automation.permissions.has_permission",
 	"Lifecycle Action": "marketing_automation.permissions.has_permission",
 	"Lifecycle Run": "marketing_automation.permissions.has_permission",
+	"Lifecycle Execution Log": "marketing_automation.permissions.of_message",
 	"Email Template": "marketing_automation.template_rights.has_permission",
 }
 

@@ -24,8 +24,6 @@ from marketing_automation.engine.source import source_for
 from marketing_automation.sources import sales
 from marketing_automation.sources.sales import Line
 
-SERVICE = "Service"
-
 
 class Basics(Check):
 	"""Works out the basis of each message."""
@@ -44,9 +42,7 @@ class Basics(Check):
 		looked for, and those of `consent.opted_in` where there is none.
 		"""
 		found: dict[int, Answer] = {
-			index: Send(Basis.SERVICE)
-			for index, one in enumerate(asked)
-			if one.campaign.get("purpose") == SERVICE
+			index: Send(Basis.SERVICE) for index, one in enumerate(asked) if not profiles.offers(one.campaign)
 		}
 		offers = [index for index in range(len(asked)) if index not in found]
 		if not offers:

@@ -28,7 +28,6 @@ from marketing_automation.engine.names import ByName
 from marketing_automation.engine.profiles import Country, Profile
 from marketing_automation.engine.windows import Hours, Window
 
-SERVICE = "Service"
 ANY_TIME = "Any time"
 OWN_HOURS = "Own hours"
 WORKING_DAYS = "Working days"
@@ -157,7 +156,7 @@ class SendWindow(Check):
 
 def _is_bound(campaign: dict) -> bool:
 	"""Say whether messages of a campaign can have to wait at all."""
-	return campaign.get("send_window") != ANY_TIME or campaign.get("purpose") != SERVICE
+	return campaign.get("send_window") != ANY_TIME or profiles.offers(campaign)
 
 
 def _asked_at(one: Asked, at: At) -> datetime:
@@ -221,7 +220,7 @@ class _Opening:
 		hours = []
 		if campaign.get("send_window") != ANY_TIME:
 			hours.append(_own_hours(campaign, self.usual, self.lists.of(campaign, company)))
-		law = profile.law(self.years) if campaign.get("purpose") != SERVICE else None
+		law = profile.law(self.years) if profiles.offers(campaign) else None
 		if law:
 			hours.append(law)
 		zones = profile.zones or (self.zone,)

@@ -12,7 +12,7 @@ from frappe.utils import getdate, validate_email_address
 from marketing_automation import recipes as cookbook
 from marketing_automation.channels.email import channel as email
 from marketing_automation.channels.texts import templates
-from marketing_automation.engine import faults, recipients, rules
+from marketing_automation.engine import faults, profiles, recipients, rules
 from marketing_automation.engine.channel import Message, Rendered, Unsendable, channel_for
 from marketing_automation.engine.language import in_language, of_the_site
 from marketing_automation.engine.model import DueEvent, Recipient, Rule
@@ -62,6 +62,9 @@ def render(action: str, reference_name: str, visible: Visibility, language: str 
 		items=source_for(rule.trigger).values([event]),
 		# As it reads on the day that it is due.
 		today=event.night,
+		profile=profiles.of_advertisements([(rule.campaign, recipient.customer, event.company)]).get(
+			(recipient.customer, event.company)
+		),
 	)
 	channel = channel_for(found.action_type)
 	try:

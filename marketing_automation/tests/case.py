@@ -46,7 +46,6 @@ USUAL_SETTINGS = {
 	"send_on": "Working days",
 	"cap_messages": 0,
 	"cap_days": 7,
-	"less_often_days": 30,
 	"held_days": 14,
 	"when_held": "Skip",
 }

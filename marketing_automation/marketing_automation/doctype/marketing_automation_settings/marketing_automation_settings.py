@@ -28,7 +28,6 @@ LIMITS = {
 	"keep_addresses_days": (1, 3650),
 	"cap_messages": (0, 1000),
 	"cap_days": (1, 365),
-	"less_often_days": (1, 365),
 	"held_days": (1, 365),
 	"warmup_first": (1, 1_000_000),
 	"warmup_growth": (0, 1000),
@@ -36,7 +35,7 @@ LIMITS = {
 }
 # These are newer than some sites, whose settings do not have them yet.
 NEWER = (
-	*("cap_messages", "cap_days", "less_often_days", "held_days", "when_held"),
+	*("cap_messages", "cap_days", "held_days", "when_held"),
 	*("soft_bounces", "soft_bounce_days", "keep_addresses_days"),
 	*("mailbox_port", "mailbox_security", "mailbox_folder"),
 	*("warmup_first", "warmup_growth", "warmup_most"),
@@ -81,7 +80,6 @@ class MarketingAutomationSettings(Document):
 		held_days: DF.Int
 		holds: DF.Table[LifecycleHold]
 		keep_addresses_days: DF.Int
-		less_often_days: DF.Int
 		mailbox_enabled: DF.Check
 		mailbox_error: DF.SmallText | None
 		mailbox_folder: DF.Data | None
