@@ -62,6 +62,7 @@ USUAL_SETTINGS = {
 FORGOTTEN = (
 	*("sent_lately", "overdue_told_at", "cleared_until"),
 	*("mailbox_state", "mailbox_error", "mailbox_read_at"),
+	*("warmup_start", "warmup_domain", "warmup_counted"),
 )
 # In seconds: longer than nearly every test takes.
 TOO_LATE = 30
