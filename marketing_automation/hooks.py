@@ -27,8 +27,10 @@ before_uninstall = "marketing_automation.install.before_uninstall"
 scheduler_events = {
 	"cron": {
 		"0 1 * * *": ["marketing_automation.tasks.check_expiring_subscriptions"],
+		"*/10 * * * *": ["marketing_automation.tasks.read_bounces"],
 	},
 	"all": ["marketing_automation.tasks.settle_deliveries"],
+	"daily": ["marketing_automation.tasks.clear_suppressions"],
 }
 
 # {what a trigger can be about: object that yields due events}; the contract is in engine/source.py.
@@ -63,6 +65,8 @@ lifecycle_goals = {
 
 # {key: dotted path of an object that keeps engine.gate.Check}: whether a message may go now, asked in the checks' own order.
 lifecycle_checks = {
+	"Suppression List": "marketing_automation.checks.suppression.CHECK",
+	"Consent": "marketing_automation.checks.consent.CHECK",
 	"Basis": "marketing_automation.checks.basis.CHECK",
 	"Holds": "marketing_automation.checks.holds.CHECK",
 	"Send window": "marketing_automation.checks.window.CHECK",
@@ -171,6 +175,9 @@ doc_events = {
 		"before_rename": "marketing_automation.template_rights.before_rename",
 		"after_rename": "marketing_automation.template_rights.after_rename",
 		"on_trash": "marketing_automation.template_rights.on_trash",
+	},
+	"Email Queue": {
+		"before_insert": "marketing_automation.channels.email.mailings.before_insert",
 	},
 	"Customer": {
 		"after_rename": "marketing_automation.events.after_rename",

@@ -2,13 +2,14 @@
 
 Besides the renewal of pins it has three from recipes: a quotation, an invoice and a batch are due tonight, too.
 
-Run inside the bench. The same on every run, but for the dates, which lie around today.
+Run inside the bench. The same on every run, but for the dates, which lie around the day that it is.
 """
 
 import random
 import sys
 from collections import defaultdict
 
+import clock
 import frappe
 from frappe.utils import add_days, getdate
 
@@ -180,6 +181,7 @@ def _campaign() -> None:
 
 
 if __name__ == "__main__":
+	clock.start()
 	frappe.init(site=sys.argv[1], sites_path=".")
 	frappe.connect()
 	frappe.set_user("Administrator")

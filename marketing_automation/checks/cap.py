@@ -20,7 +20,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint
 
-from marketing_automation.engine import ledger, schedule, settings
+from marketing_automation.engine import ledger, long_lists, schedule, settings
 from marketing_automation.engine.channel import channel_for, is_served
 from marketing_automation.engine.gate import Answer, Asked, At, Check, Skip, Wait
 from marketing_automation.engine.model import (
@@ -31,6 +31,7 @@ from marketing_automation.engine.model import (
 	WAITING,
 	Basis,
 	Reason,
+	message_key,
 )
 from marketing_automation.engine.names import folded
 from marketing_automation.engine.settings import SETTINGS
@@ -102,7 +103,7 @@ class Cap(Check):
 		"""Return {index: Wait, or Skip where its campaign says so} of the messages whose customer has had enough.
 
 		While it is only planned nothing is skipped: by the hour at which it may leave there can be room again. Queries: at
-		most 3.
+		most 5.
 		"""
 		counted = [index for index, one in enumerate(asked) if _counts(one)]
 		limited = _limits([asked[index] for index in counted])
@@ -113,6 +114,8 @@ class Cap(Check):
 				limits[index] = of_one
 		if not limits:
 			return {}
+		for index in _written([(index, asked[index]) for index in limits if not asked[index].row]):
+			by_customer[folded(asked[index].recipient.customer)].remove(index)
 		customers = {asked[index].recipient.customer for index in limits}
 		pasts = _pasts(customers, _since(limits.values(), at.night), at)
 		found: dict[int, Answer] = {}
@@ -296,6 +299,28 @@ def _rows(customers: set[str], since: datetime, at: At, lock: bool) -> list[dict
 		{"customers": tuple(sorted(customers)), "now": at.now, "since": since},
 		as_dict=True,
 	)
+
+
+def _written(planned: list[tuple[int, Asked]]) -> list[int]:
+	"""Return the indexes of planned messages that the ledger has: a plan takes the last night once more, and what became of
+	its messages is known. At most 1 query."""
+	keys = {
+		message_key(
+			one.action["name"],
+			one.event.reference_doctype,
+			one.event.reference_name,
+			one.event.occurrence,
+			one.recipient.customer,
+		): index
+		for index, one in planned
+	}
+	if not keys:
+		return []
+	table = frappe.qb.DocType(ledger.DOCTYPE)
+	query = (
+		frappe.qb.from_(table).select(table.message_key).where(long_lists.among(table.message_key, "keys"))
+	)
+	return [keys[key] for (key,) in long_lists.run(query, keys=keys)]
 
 
 def _campaigns(names: set[str]) -> dict[str, dict]:

@@ -74,7 +74,7 @@ def _known(actions: list[str], night: date, visible: Visibility) -> dict[str, in
 		.where(log.action.isin(actions))
 		.groupby(log.action)
 	)
-	return dict(visible.restrict(query, log).run())
+	return dict(visible.restrict_ledger(query, log).run())
 
 
 def _due(

@@ -221,7 +221,7 @@ def _judged(
 			message.message_key: (message, log)
 			for message, log in page
 			if shown(message.event.reference_doctype)
-			and visible.sees(
+			and visible.about(message.event.reference_doctype).sees(
 				company=message.event.company,
 				customer=message.recipient.customer,
 				item_code=message.event.item_code,

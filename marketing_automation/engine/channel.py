@@ -147,7 +147,8 @@ class Channel(Protocol):
 		"""Return {name: fields} of the Queued rows that have ended.
 
 		`temporary: True` among the fields of one that failed has it tried again, after `retry_after` seconds if that is
-		longer than the engine would wait. Default: none has.
+		longer than the engine would wait. `finding`, a suppression.Finding, is what a final failure says of the address.
+		Default: none has.
 		"""
 		return {}
 

@@ -13,7 +13,7 @@ from frappe import _
 
 from marketing_automation.engine.model import DueEvent, Rule
 from marketing_automation.engine.schedule import AFTER, BEFORE, ON, Window
-from marketing_automation.engine.visibility import Visibility, may_read_all
+from marketing_automation.engine.visibility import SHOWN, Visibility, may_read_all
 
 # What every template has, whatever its message is about; a source has no variable of these names.
 COMMON = ("customer_name", "customer", "company", "campaign", "items", "pins", "days_left", "days_since")
@@ -162,6 +162,34 @@ def source_for(trigger) -> Source:
 			title=_("Unknown Source"),
 		)
 	return frappe.get_attr(paths[-1])
+
+
+def of_writers(campaigns: list[str], user: str | None = None, *more: str | None) -> Visibility:
+	"""Return what binds a user who has campaigns write to customers: also what binds them in one of the DocTypes that the
+	messages are about. more: further ones of these. At most 1 query."""
+	visible = Visibility(user)
+	if not visible.alone:
+		return visible
+	return Visibility(user, (*SHOWN, *sorted(_doctypes_of(campaigns) | {*more} - {None, ""})))
+
+
+def _doctypes_of(campaigns: list[str]) -> set[str]:
+	"""Return the DocTypes that the messages of campaigns are about, by their triggers; without those whose source no app has.
+	1 query."""
+	sources = all_sources()
+	triggers = frappe.get_all(
+		"Lifecycle Trigger",
+		filters={"campaign": ["in", campaigns]},
+		fields=["source", "reference_doctype"],
+		distinct=True,
+		order_by="source asc",
+	)
+	found = {
+		sources[trigger.source].reference_doctype(trigger)
+		for trigger in triggers
+		if trigger.source in sources
+	}
+	return found - {None, ""}
 
 
 def _served() -> dict[str, list[str]]:

@@ -602,6 +602,7 @@ class DateSource(Source):
 	def owned_by(self, trigger, customer: str, visible: Visibility, most: int) -> list[str]:
 		"""Return the names of the references that are a customer's, the last `most` that were made. 1 query for each hop."""
 		spec = self.spec_of(trigger)
+		visible = visible.about(spec.doctype)
 		names, doctypes = [customer], [spec.doctype]
 		for hop in spec.hops[:-1]:
 			doctypes.append(frappe.get_meta(doctypes[-1]).get_field(hop).options)
@@ -643,13 +644,13 @@ class DateSource(Source):
 			if not window:
 				continue
 			spec = self.spec_of(rule.trigger)
-			if self._is_counted(spec, rule, visible):
+			if self._is_counted(spec, rule, visible.about(spec.doctype)):
 				asked = tuple(self.conditions(spec, rule.trigger))
 				counted[spec, rule.trigger.date_field, asked].append((rule, window))
 			else:
 				to_read.append((rule, window))
 		grouped = {
-			key: self._counted(*key, of_field, visible)
+			key: self._counted(*key, of_field, visible.about(key[0].doctype))
 			for key, of_field in sorted(counted.items(), key=lambda entry: str(entry[0][1:]))
 		}
 		item_groups = groups.of_items(
@@ -669,7 +670,8 @@ class DateSource(Source):
 		for (spec, date_field), of_field in self._by_field(to_read):
 			calendar = _Spans([(rule, window, self._span(rule, window)) for rule, window in of_field])
 			for rows in self._pages(spec, date_field, calendar, [rule for rule, _window in of_field]):
-				for event in self._seen(self._events(spec, rows, calendar, groups), visible):
+				events = self._events(spec, rows, calendar, groups)
+				for event in self._seen(events, visible.about(spec.doctype)):
 					found[event.rule.trigger.name, event.night] += 1
 		return dict(found)
 
@@ -853,6 +855,7 @@ class DateSource(Source):
 		At most 4 queries, and as often those of `about` and `owners`.
 		"""
 		spec, trigger = self.spec_of(rule.trigger), rule.trigger
+		visible = visible.about(spec.doctype)
 		filters = self.for_database(self.parse_filters(trigger))
 		filters += [
 			[spec.dated if field in spec.of_child else spec.doctype, field, operator, value]
@@ -899,6 +902,7 @@ class DateSource(Source):
 		those of `completed`.
 		"""
 		spec = self.spec_of(trigger)
+		visible = visible.about(spec.doctype)
 		query, tables = self._query(spec, [date_field])
 		query = query.where(between(tables[date_field], first, last))
 		ours = frappe._dict(trigger, trigger_type=AFTER, filters=None)

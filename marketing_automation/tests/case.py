@@ -25,6 +25,9 @@ OURS = (
 	"Lifecycle Action",
 	"Lifecycle Trigger",
 	"Lifecycle Campaign",
+	# What the settings have in tables.
+	"Lifecycle Hold",
+	"Lifecycle Do Not Disturb",
 )
 USUAL_SETTINGS = {
 	"catch_up_nights": 7,
@@ -41,6 +44,11 @@ USUAL_SETTINGS = {
 	"send_from": "09:00:00",
 	"send_until": "18:00:00",
 	"send_on": "Working days",
+	"cap_messages": 0,
+	"cap_days": 7,
+	"less_often_days": 30,
+	"held_days": 14,
+	"when_held": "Skip",
 }
 # What the engine keeps there, which no form or request changes.
 FORGOTTEN = ("sent_lately", "overdue_told_at", "cleared_until")

@@ -38,6 +38,11 @@ def validate(action, campaign) -> None:
 	# A template that does not exist is found by Frappe's own check of links.
 	for doc in templates.documents(names):
 		validate_template(doc, cint(campaign.combine_messages), after, words)
+	for text in filter(None, (action.preview_text, *(row.preview_text for row in action.translations))):
+		try:
+			templates.validate_preview(text, words)
+		except templates.TemplateInvalid as e:
+			refuse(e, _("Preview Text Cannot Be Sent"))
 
 
 def validate_template(
@@ -59,12 +64,12 @@ def validate_template(
 		)
 
 
-def refuse(error: templates.TemplateInvalid) -> None:
+def refuse(error: templates.TemplateInvalid, title: str | None = None) -> None:
 	"""Throw what is wrong with an Email Template, as it is shown in the Desk."""
 	frappe.throw(
 		frappe.utils.escape_html(str(error)),
 		templates.TemplateInvalid,
-		title=_("Email Template Cannot Be Sent"),
+		title=title or _("Email Template Cannot Be Sent"),
 	)
 
 
@@ -109,11 +114,12 @@ def _error(
 
 @dataclasses.dataclass
 class Texts:
-	"""The texts of a batch: its templates {(name, words): Template, or the error that it has}, and the words of each action
-	by its name."""
+	"""The texts of a batch: its templates {(name, words): Template, or the error that it has}, the words of each action
+	by its name, and its preview texts {(text, words): Template, or the error that it has}."""
 
 	templates: dict
 	words: dict
+	previews: dict
 
 
 def load(actions: list[dict]) -> Texts:
@@ -125,7 +131,31 @@ def load(actions: list[dict]) -> Texts:
 		for name in (action.email_template, *action.templates.values())
 		if name
 	}
-	return Texts(templates.load_for(uses), words)
+	previews = {
+		(text, words[action.name])
+		for action in actions
+		for text in (action.get("preview_text"), *action.get("previews", {}).values())
+		if text
+	}
+	return Texts(templates.load_for(uses), words, {use: _preview(*use) for use in previews})
+
+
+def _preview(text: str, words: templates.Words) -> templates.Template | str:
+	try:
+		return templates.compile_preview(text, words)
+	except templates.TemplateInvalid as e:
+		return str(e)
+
+
+def preview_of(texts: Texts, message: Message) -> templates.Template | None:
+	"""Return the preview text of the template that a message's reader gets, or None. Raises Unsendable."""
+	text = templates.preview_for(message.action, message.recipient.language)
+	if not text:
+		return None
+	preview = texts.previews[text, texts.words[message.action.name]]
+	if not isinstance(preview, templates.Template):
+		raise Unsendable(Reason.TEMPLATE_ERROR, preview)
+	return preview
 
 
 def template_of(texts: Texts, message: Message) -> tuple[templates.Template, str]:

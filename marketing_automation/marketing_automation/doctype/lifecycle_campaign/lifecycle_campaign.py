@@ -10,7 +10,7 @@ from marketing_automation.channels.email import channel as email
 from marketing_automation.desk import campaigns
 from marketing_automation.engine import faults, goals, ledger, overlap, rules, withdrawal
 from marketing_automation.engine.channel import channel_for
-from marketing_automation.engine.visibility import Visibility
+from marketing_automation.engine.source import of_writers
 from marketing_automation.engine.windows import minutes
 from marketing_automation.lifecycle import (
 	read_numbers,
@@ -108,7 +108,7 @@ class LifecycleCampaign(Document):
 
 	def validate_company(self):
 		"""Refuse to write to the customers of companies that the user may not see."""
-		allowed = Visibility().allowed.get("company")
+		allowed = of_writers([self.name]).allowed.get("company")
 		if allowed and not self.company and not self.flags.ignore_permissions:
 			frappe.throw(
 				_(
@@ -120,7 +120,7 @@ class LifecycleCampaign(Document):
 
 	def validate_reach(self):
 		"""Refuse to write to customers, or about items, that the user may not see."""
-		if self.is_active and not self.flags.ignore_permissions and not Visibility().reaches_all:
+		if self.is_active and not self.flags.ignore_permissions and not of_writers([self.name]).reaches_all:
 			frappe.throw(
 				_(
 					"An active campaign writes to all customers, and you may see only some of them. Ask somebody who sees all to activate it."
