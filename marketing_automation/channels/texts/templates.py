@@ -262,22 +262,6 @@ def _compiled(name: str, subject: str, body: str, words: Words) -> Template:
 	)
 
 
-def compile_preview(text: str, words: Words = PINS) -> Template:
-	"""Compile a preview text, as the subject of a template without a body; raises TemplateInvalid."""
-	try:
-		return _compiled(_("Preview Text"), text, "", words)
-	except (Refused, TemplateSyntaxError) as e:
-		reason = str(e) if isinstance(e, Refused) else template_errors.in_words(e)
-		raise TemplateInvalid(_("The preview text cannot be used. {0}").format(reason)) from e
-
-
-def validate_preview(text: str, words: Words = PINS) -> None:
-	"""Raise TemplateInvalid unless a preview text can be filled in. Tried on examples."""
-	preview = compile_preview(text, words)
-	for items in (1, 2):
-		fill(preview, [preview.subject], for_reader(example_context(items, words=words), "en"))
-
-
 def with_required(template: Template, subject: str, foot: str) -> Template:
 	"""Return a template with what the law of a country asks for: a word that its subjects begin with, unless they have it
 	already, and a text under its bodies. Both are plain texts, and may be empty."""
@@ -296,6 +280,22 @@ def with_required(template: Template, subject: str, foot: str) -> Template:
 def _begun(written: Callable, word: str, values: dict) -> str:
 	text = written(values)
 	return text if word.casefold() in text.casefold() else f"{word}: {text}"
+
+
+def compile_preview(text: str, words: Words = PINS) -> Template:
+	"""Compile a preview text, as the subject of a template without a body; raises TemplateInvalid."""
+	try:
+		return _compiled(_("Preview Text"), text, "", words)
+	except (Refused, TemplateSyntaxError) as e:
+		reason = str(e) if isinstance(e, Refused) else template_errors.in_words(e)
+		raise TemplateInvalid(_("The preview text cannot be used. {0}").format(reason)) from e
+
+
+def validate_preview(text: str, words: Words = PINS) -> None:
+	"""Raise TemplateInvalid unless a preview text can be filled in. Tried on examples."""
+	preview = compile_preview(text, words)
+	for items in (1, 2):
+		fill(preview, [preview.subject], for_reader(example_context(items, words=words), "en"))
 
 
 def subject_source(doc) -> str:
