@@ -27,8 +27,10 @@ before_uninstall = "marketing_automation.install.before_uninstall"
 scheduler_events = {
 	"cron": {
 		"0 1 * * *": ["marketing_automation.tasks.check_expiring_subscriptions"],
+		"*/10 * * * *": ["marketing_automation.tasks.read_bounces"],
 	},
 	"all": ["marketing_automation.tasks.settle_deliveries"],
+	"daily": ["marketing_automation.tasks.clear_suppressions"],
 }
 
 # {what a trigger can be about: object that yields due events}; the contract is in engine/source.py.
@@ -61,9 +63,30 @@ lifecycle_goals = {
 	"Paid": "marketing_automation.goals.paid.GOAL",
 }
 
+# {type: object that keeps Block}: what designed messages are built of; the contract is in designs/block.py.
+lifecycle_blocks = {
+	"logo": "marketing_automation.blocks.logo.BLOCK",
+	"heading": "marketing_automation.blocks.heading.BLOCK",
+	"text": "marketing_automation.blocks.paragraph.BLOCK",
+	"button": "marketing_automation.blocks.button.BLOCK",
+	"picture": "marketing_automation.blocks.picture.BLOCK",
+	"items": "marketing_automation.blocks.items.ITEMS",
+	"item": "marketing_automation.blocks.items.ITEM",
+	"quote": "marketing_automation.blocks.quote.BLOCK",
+	"columns": "marketing_automation.blocks.columns.BLOCK",
+	"divider": "marketing_automation.blocks.divider.BLOCK",
+	"space": "marketing_automation.blocks.space.BLOCK",
+	"html": "marketing_automation.blocks.own_html.BLOCK",
+	"foot": "marketing_automation.blocks.foot.BLOCK",
+}
+
 # {key: dotted path of an object that keeps engine.gate.Check}: whether a message may go now, asked in the checks' own order.
 lifecycle_checks = {
+	"Suppression List": "marketing_automation.checks.suppression.CHECK",
+	"Consent": "marketing_automation.checks.consent.CHECK",
+	"Basis": "marketing_automation.checks.basis.CHECK",
 	"Holds": "marketing_automation.checks.holds.CHECK",
+	"Send window": "marketing_automation.checks.window.CHECK",
 	"Frequency cap": "marketing_automation.checks.cap.CHECK",
 }
 
@@ -81,6 +104,9 @@ lifecycle_holds = {
 # Older versions of Frappe do not keep what a mail server said.
 after_job = ["marketing_automation.channels.email.kept_errors.remember_mail_error"]
 
+# The page on which customers say what they want, for everybody.
+page_renderer = ["marketing_automation.pages.preferences.PreferencePage"]
+
 # Permissions
 # -----------
 
@@ -88,12 +114,14 @@ permission_query_conditions = {
 	"Lifecycle Trigger": "marketing_automation.permissions.triggers",
 	"Lifecycle Action": "marketing_automation.permissions.actions",
 	"Lifecycle Run": "marketing_automation.permissions.runs",
+	"Lifecycle Execution Log": "marketing_automation.permissions.messages",
 }
 has_permission = {
 	"Lifecycle Campaign": "marketing_automation.permissions.of_campaign",
 	"Lifecycle Trigger": "marketing_automation.permissions.has_permission",
 	"Lifecycle Action": "marketing_automation.permissions.has_permission",
 	"Lifecycle Run": "marketing_automation.permissions.has_permission",
+	"Lifecycle Execution Log": "marketing_automation.permissions.of_message",
 	"Email Template": "marketing_automation.template_rights.has_permission",
 }
 
@@ -169,6 +197,9 @@ doc_events = {
 		"before_rename": "marketing_automation.template_rights.before_rename",
 		"after_rename": "marketing_automation.template_rights.after_rename",
 		"on_trash": "marketing_automation.template_rights.on_trash",
+	},
+	"Email Queue": {
+		"before_insert": "marketing_automation.channels.email.mailings.before_insert",
 	},
 	"Customer": {
 		"after_rename": "marketing_automation.events.after_rename",

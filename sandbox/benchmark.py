@@ -299,7 +299,7 @@ def rendering() -> float:
 	from email.mime.multipart import MIMEMultipart
 	from email.mime.text import MIMEText
 
-	from frappe.email.email_body import EMail
+	from frappe.email.email_body import EMail, get_formatted_html
 	from frappe.email.queue import get_unsubscribe_message
 
 	from marketing_automation.channels.email import layout
@@ -309,7 +309,13 @@ def rendering() -> float:
 	# Sets how Python writes UTF-8 in mails.
 	EMail(recipients=["a@b.example"], email_account=account)
 	template = templates.load({"Benchmark"})["Benchmark"]
-	made = layout.make(template, account, get_unsubscribe_message("Unsubscribe", None))
+	link = get_unsubscribe_message("Unsubscribe", None)
+	made = layout.make(
+		template,
+		lambda subject, body, _preview: get_formatted_html(
+			subject, body, email_account=account, unsubscribe_link=link
+		),
+	)
 	values = {**templates.for_reader(templates.example_context(1), "es"), layout.SUBJECT_NAME: "x"}
 	count = 500
 	with clock() as seconds:

@@ -91,17 +91,17 @@ def _page(
 	):
 		coming |= found
 	reached = reach({customer for customer, _reason in owners if customer})
-	left = consent.unsubscribes({found.address for found in reached.values() if found.address})
+	said = consent.Known(reached.values())
 	for row, (customer, reason) in zip(rows, owners, strict=True):
 		# The serial number was seen; its owner may be known from a sale only.
-		if not visible.sees(customer=customer):
+		if not visible.about(doctype).sees(customer=customer):
 			continue
 		found = reached.get(customer)
 		if customer and not found:
 			reason = Reason.CUSTOMER_NOT_FOUND
 		elif found:
 			reason = found.reason
-			if not reason and None in left.get(found.address.lower(), ()):
+			if not reason and said.has_left_all(found):
 				reason = Reason.UNSUBSCRIBED
 		about = known.get((folded(row.name), row.occurrence), [])
 		own = own_rows[source.key_of(row)]

@@ -11,11 +11,9 @@ from frappe.utils import getdate, validate_email_address
 
 from marketing_automation import recipes as cookbook
 from marketing_automation.channels.email import channel as email
-from marketing_automation.channels.email import queue as email_queue
-from marketing_automation.channels.email.address import MOST_CHARACTERS
 from marketing_automation.channels.texts import templates
-from marketing_automation.engine import faults, recipients, rules
-from marketing_automation.engine.channel import Message, Unsendable, channel_for
+from marketing_automation.engine import faults, profiles, recipients, rules
+from marketing_automation.engine.channel import Message, Rendered, Unsendable, channel_for
 from marketing_automation.engine.language import in_language, of_the_site
 from marketing_automation.engine.model import DueEvent, Recipient, Rule
 from marketing_automation.engine.source import is_shown, source_for
@@ -64,18 +62,21 @@ def render(action: str, reference_name: str, visible: Visibility, language: str 
 		items=source_for(rule.trigger).values([event]),
 		# As it reads on the day that it is due.
 		today=event.night,
+		profile=profiles.of_advertisements([(rule.campaign, recipient.customer, event.company)]).get(
+			(recipient.customer, event.company)
+		),
 	)
 	channel = channel_for(found.action_type)
 	try:
-		mail, reads = channel.render(channel.prepare([found]), message)
-	except Unsendable as e:
-		frappe.throw(frappe.utils.escape_html(str(e)), templates.TemplateInvalid, title=_("Cannot Be Shown"))
-	with in_language(reads):
+		prepared = channel.prepare([found])
+		mail, _language = channel.render(prepared, message)
 		if channel.REACHES_CUSTOMER:
-			framed, text = email.as_read(mail)
+			framed, text = email.as_read(prepared, message, mail)
 		else:
 			# No frame of a mail, and no link to unsubscribe.
 			framed, text = mail.body, frappe.utils.strip_html(mail.body)
+	except Unsendable as e:
+		frappe.throw(frappe.utils.escape_html(str(e)), templates.TemplateInvalid, title=_("Cannot Be Shown"))
 	if templates.EMBED.search(framed):
 		frappe.throw(
 			_("The Email Template embeds a file by its path. Show pictures by their address instead."),
@@ -103,7 +104,9 @@ def _addressed(
 	if (
 		not event
 		or not is_shown(event.reference_doctype)
-		or not visible.sees(company=event.company, customer=recipient.customer, item_code=event.item_code)
+		or not visible.about(event.reference_doctype).sees(
+			company=event.company, customer=recipient.customer, item_code=event.item_code
+		)
 	):
 		frappe.throw(
 			_("There is no {0} {1} that you may see.").format(
@@ -172,22 +175,12 @@ def mail_test(action: str, reference_name: str, language: str | None, asked_in: 
 	sample = render(action, reference_name, Visibility(), language)
 	with in_language(asked_in):
 		subject = _("[Test] {0}").format(sample.subject)
-	frappe.sendmail(
-		recipients=[frappe.db.get_value("User", frappe.session.user, "email")],
-		sender=_sender(sample.message.campaign.sender),
-		subject=subject,
-		message=sample.body,
-		now=True,
-	)
-
-
-def _sender(sender: str | None) -> str | None:
-	"""Return the sender of a test: the campaign's, or the address of an account whose name Frappe cannot write out."""
-	if sender:
-		return sender
-	account = email_queue.account_for(None, email.REFERENCE_DOCTYPE)
-	mailbox = account.default_sender
-	return None if "," not in mailbox and len(mailbox) <= MOST_CHARACTERS else account.email_id
+	address = frappe.db.get_value("User", frappe.session.user, "email")
+	mail = Rendered(subject, sample.body)
+	if channel_for(sample.message.action.action_type).REACHES_CUSTOMER:
+		email.send_test(email.prepare([sample.message.action]), sample.message, mail, address)
+	else:
+		frappe.sendmail(recipients=[address], subject=mail.subject, message=mail.body, now=True)
 
 
 def is_taken(action: str, reference_name: str) -> bool:

@@ -127,6 +127,18 @@ def _last(said: Iterable[Said], kind: str) -> Said | None:
 	return max((one for one in said if one.kind == kind), key=lambda one: (one.at, one.name), default=None)
 
 
+def paused_until(said: Iterable[Said], now: datetime) -> datetime | None:
+	"""Return until when somebody wants no marketing, or None where that is over. Pure."""
+	last = _last((one for one in said if not one.topic), PAUSED)
+	return last.until if last and last.until and last.until > now else None
+
+
+def wish(said: Iterable[Said]) -> tuple[int, int] | None:
+	"""Return how many messages in how many days somebody wants at most, or None where they have not said so. Pure."""
+	last = _last(said, LESS_OFTEN)
+	return (last.messages, last.days) if last and last.messages > 0 and last.days > 0 else None
+
+
 def default_topic(topics: dict[str, Topic]) -> str | None:
 	"""Return the topic of campaigns that have none of their own."""
 	return next((name for name, topic in topics.items() if topic.is_default), None)
@@ -200,6 +212,14 @@ class Known:
 		said = self.of(recipient)
 		topic = topic_of(campaign, self.topics)
 		return refusal(said, topic, campaign, now or now_datetime()) if said else None
+
+	def has_left_all(self, recipient: Recipient) -> bool:
+		"""Say whether a recipient wants no marketing at all, or no mail at all. No query."""
+		said = self.of(recipient)
+		no = refusal(said, None, {}, now_datetime())
+		since = next((one.at for one in said if no and one.evidence == no.evidence), None)
+		came_back = any(one.kind == GIVEN and one.topic and since and one.at > since for one in said)
+		return bool(no) and not no.until and not came_back
 
 	def _read_consents(self) -> None:
 		by_key = {key_of(address): address for address in self._addresses}
@@ -282,14 +302,14 @@ def members(addresses: Iterable[str], groups: Iterable[str], unsubscribed: int) 
 	return long_lists.run(query, as_dict=True, emails=addresses, groups=groups)
 
 
-def normal(address: str | None) -> str | None:
-	"""Return an address as consents are kept and looked up by it."""
-	return (address or "").strip().lower() or None
-
-
 def key_of(address: str) -> str:
 	"""Return what stands for an address (`normal`) where that was erased: 32 hex digits, nothing to anybody else."""
 	return hmac.new(secrets.key(), b"consent" + address.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def normal(address: str | None) -> str | None:
+	"""Return an address as consents are kept and looked up by it."""
+	return (address or "").strip().lower() or None
 
 
 # -- what others ask -----------------------------------------------------------------------------------------------
@@ -376,10 +396,9 @@ def less_often(recipients: Iterable[Recipient]) -> dict[str, tuple[int, int]]:
 	recipients = list(recipients)
 	known, found = Known(recipients, to_us=True), {}
 	for recipient in recipients:
-		last = _last(known.of(recipient), LESS_OFTEN)
-		if last and last.messages > 0 and last.days > 0:
+		if wanted := wish(known.of(recipient)):
 			for name in filter(None, (normal(recipient.address), recipient.contact)):
-				found[name] = (last.messages, last.days)
+				found[name] = wanted
 	return found
 
 
@@ -564,32 +583,3 @@ def withdraw_by_token(token: str | None, source: str = "mail", text: str = "") -
 		return False
 	withdraw(person, person.topic, source, text)
 	return True
-
-
-# -- of version 0.1, until the gate asks --------------------------------------------------------------------------
-
-
-def unsubscribes(emails: set[str]) -> dict[str, set[str | None]]:
-	"""Return, for each address (lower case), the campaigns that it has left; None stands for all mail. 1 query."""
-	if not emails:
-		return {}
-	table = frappe.qb.DocType("Email Unsubscribe")
-	query = (
-		frappe.qb.from_(table)
-		.select(table.email, table.reference_name, table.global_unsubscribe)
-		.where(long_lists.among(table.email, "emails"))
-		.where((table.global_unsubscribe == 1) | (table.reference_doctype == "Lifecycle Campaign"))
-	)
-	left = defaultdict(set)
-	for email, campaign, everything in long_lists.run(query, emails=emails):
-		left[email.strip().lower()].add(None if everything else campaign)
-	return left
-
-
-def has_left(left: set[str | None] | None, campaign: dict) -> bool:
-	"""Say whether an address that has left these (`unsubscribes`) has left a campaign, its originals included."""
-	if not left:
-		return False
-	# Who has left a campaign has left its copies, too.
-	own = (campaign.name, *campaign.get("originals", ()))
-	return any(one is None or any(same(one, name) for name in own) for one in left)

@@ -58,6 +58,7 @@ ACTION_FIELDS = [
 	"active_since",
 	"action_type",
 	"email_template",
+	"preview_text",
 	"language",
 	"assign_to",
 	"user",
@@ -106,6 +107,18 @@ def load(campaigns: Iterable[str] | None = None, active_only: bool = True) -> li
 	return [rule for rule in rules if rule.actions] if active_only else rules
 
 
+def campaigns(names: Iterable[str]) -> dict[str, dict]:
+	"""Return {name: campaign} as `load` has them, without what is worked out from their triggers. At most 2 queries."""
+	found = frappe.get_all(
+		"Lifecycle Campaign",
+		filters={"name": ["in", list(names)]},
+		fields=CAMPAIGN_FIELDS,
+		order_by="name asc",
+	)
+	_add_originals(found)
+	return {campaign.name: campaign for campaign in found}
+
+
 def _add_originals(campaigns: list[dict]) -> None:
 	"""Add to each campaign the names of those that it is a copy of, directly or by other copies. At most 1 query."""
 	came_from = {}
@@ -139,7 +152,8 @@ def _add_days(campaigns: list[dict], triggers: list[dict]) -> None:
 
 
 def _actions(triggers: dict[str, dict], active_only: bool) -> dict[str, list[dict]]:
-	"""Return each trigger's actions, each with `templates`: {language: Email Template}, and `about`: its trigger. 2 queries."""
+	"""Return each trigger's actions, each with `templates`: {language: Email Template}, `previews`: {language: preview text},
+	and `about`: its trigger. 2 queries."""
 	if not triggers:
 		return {}
 	actions = frappe.get_all(
@@ -148,17 +162,18 @@ def _actions(triggers: dict[str, dict], active_only: bool) -> dict[str, list[dic
 		fields=ACTION_FIELDS,
 		order_by="creation asc, name asc",
 	)
-	translations = defaultdict(dict)
+	translations, previews = defaultdict(dict), defaultdict(dict)
 	for row in frappe.get_all(
 		"Lifecycle Action Translation",
 		filters={"parenttype": "Lifecycle Action", "parent": ["in", [action.name for action in actions]]},
-		fields=["parent", "language", "email_template"],
+		fields=["parent", "language", "email_template", "preview_text"],
 		order_by="idx asc",
 	):
 		translations[row.parent][row.language] = row.email_template
+		previews[row.parent][row.language] = row.preview_text
 	by_trigger = defaultdict(list)
 	for action in actions:
-		action.templates = translations[action.name]
+		action.templates, action.previews = translations[action.name], previews[action.name]
 		action.about = triggers[action.trigger]
 		by_trigger[action.trigger].append(action)
 	return by_trigger

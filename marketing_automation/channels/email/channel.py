@@ -4,25 +4,35 @@ The Email Queue row is written in the caller's transaction, so it and the ledger
 together or not at all. The mails are sent when that is committed (sender.py).
 """
 
+import contextlib
 import dataclasses
-import functools
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from email.utils import getaddresses, parseaddr
+from html import escape
 
 import frappe
 from frappe import _
 from frappe.core.utils import html2text
 from frappe.email.doctype.email_account.email_account import EmailAccount
-from frappe.email.email_body import get_formatted_html
 from frappe.email.queue import get_unsubscribe_message
 from frappe.utils import now_datetime
 
 from marketing_automation.channels.email import address as mailboxes
-from marketing_automation.channels.email import layout, mime, reach, sender, smtp_errors
+from marketing_automation.channels.email import (
+	headers,
+	layout,
+	look,
+	mime,
+	reach,
+	refusals,
+	sender,
+	smtp_errors,
+)
 from marketing_automation.channels.email import queue as email_queue
 from marketing_automation.channels.texts import of_action, templates
-from marketing_automation.engine import consent, links
+from marketing_automation.engine import consent, links, suppression
+from marketing_automation.engine.brand import brand_of
 from marketing_automation.engine.channel import Message, Rendered, Unsendable
 from marketing_automation.engine.language import in_language
 from marketing_automation.engine.model import COMPLETED, FAILED, QUEUED, Reason, Recipient
@@ -32,6 +42,8 @@ REFERENCE_DOCTYPE = "Lifecycle Campaign"
 REACHES_CUSTOMER = True
 HANDLE_DOCTYPE = "Email Queue"
 PER_JOB = 1000
+# Inboxes show some hundred characters.
+MOST_OF_PREVIEW = 200
 
 # More than the five minutes that RQ gives a job that sends, less than the fifteen after which newer versions of
 # Frappe would send again by themselves what may have been sent.
@@ -133,7 +145,7 @@ def compose(prepared: Prepared, message: Message) -> dict:
 		prepared.accounts[sender] = email_queue.account_for(sender, REFERENCE_DOCTYPE)
 	account = prepared.accounts[sender]
 	try:
-		parts = _parts(template, account, message, language)
+		parts = _parts(prepared, template, account, message, language)
 	except templates.TemplateInvalid as e:
 		raise Unsendable(Reason.TEMPLATE_ERROR, str(e)) from e
 	# Not all of it: what is wrong with a message is said to the marketer, not to the customer.
@@ -143,6 +155,7 @@ def compose(prepared: Prepared, message: Message) -> dict:
 			account,
 			way_out,
 			frame=_frame(account, sender, way_out),
+			headers=headers.headers_of(message),
 			recipients=[message.recipient.address],
 			sender=sender,
 			# Of its first row, so that whoever has the Message-ID finds that row by its key.
@@ -182,52 +195,109 @@ def render(prepared: Prepared, message: Message) -> tuple[Rendered, str]:
 	return of_action.render(prepared.texts, message)
 
 
-def as_read(mail: Rendered) -> tuple[str, str]:
-	"""Return a rendered mail in the site's frame, as HTML and as plain text, in the session's language.
+def as_read(prepared: Prepared, message: Message, mail: Rendered) -> tuple[str, str]:
+	"""Return a rendered mail as it is sent, as HTML and as plain text. Raises Unsendable.
 
-	Where its link to unsubscribe leads is the customer's own: the text has dots there. At most 3 queries.
+	Where its link to unsubscribe leads is the customer's own: the text has dots there. At most 10 queries.
 	"""
-	link = get_unsubscribe_message(_("Unsubscribe"), None)
-	framed = get_formatted_html(mail.subject, mail.body, unsubscribe_link=link)
-	text = html2text(mail.body) + link.text.replace(mime.UNSUBSCRIBE_URL, "...")
-	return framed, email_queue.without_table_lines(text)
+	_template, language = of_action.template_of(prepared.texts, message)
+	with in_language(language):
+		link = get_unsubscribe_message(_("Unsubscribe"), None)
+	html, text = _as_read(prepared, message, mail, link)
+	return html, text + link.text.replace(mime.UNSUBSCRIBE_URL, "...")
 
 
-def _parts(template: templates.Template, account: EmailAccount, message: Message, language: str) -> dict:
-	"""Return the subject, and the finished HTML and text, or the message that Frappe makes them of."""
+def send_test(prepared: Prepared, message: Message, mail: Rendered, address: str) -> None:
+	"""Send a rendered mail as it reads to a colleague, now, without a link to unsubscribe. Raises Unsendable."""
+	html, text = _as_read(prepared, message, mail, None)
+	sender = message.campaign.sender or None
+	email_queue.Mail(
+		email_queue.account_for(sender, REFERENCE_DOCTYPE),
+		email_queue.WayOut(""),
+		html,
+		sender=sender,
+		subject=mail.subject,
+		recipients=[address],
+		text_content=text,
+	).process(send_now=True)
+
+
+def _as_read(prepared: Prepared, message: Message, mail: Rendered, link: dict | None) -> tuple[str, str]:
+	template, language = of_action.template_of(prepared.texts, message)
+	try:
+		preview = _preview(prepared, message, language)
+	except templates.TemplateInvalid as e:
+		raise Unsendable(Reason.TEMPLATE_ERROR, str(e)) from e
+	seen_as = _look(template, message, language)
+	with in_language(language):
+		html = look.framed(seen_as, escape(mail.subject), mail.body, None, link, escape(preview))
+	return html, email_queue.without_table_lines(_text_of(html2text(mail.body), seen_as))
+
+
+def _parts(
+	prepared: Prepared, template: templates.Template, account, message: Message, language: str
+) -> dict:
+	"""Return the subject, and the finished HTML and text but for the link to unsubscribe."""
 	values = templates.for_reader(of_action.values(message), language)
 	(subject,) = templates.fill(template, [template.subject], values)
 	subject, body = templates.one_line(subject), None
 	if not template.says:
 		(body,) = templates.fill(template, [template.body], values)
 	templates.check_says(template, subject, body)
-	directed = functools.partial(
-		templates.in_direction, template=template, action=message.action, language=language
-	)
+	preview, seen_as = _preview(prepared, message, language), _look(template, message, language)
 	with in_language(language):
-		made = _layout(template, account, language, directed)
-	try:
-		filled = made and _filled(made, template, {**values, layout.SUBJECT_NAME: subject}, directed)
-	except layout.Unfit:
-		# This one has a value that only Frappe's own way gets right.
-		filled = None
-	if not filled:
-		filled = {"message": directed(body or templates.fill(template, [template.body], values)[0])}
-	return {"subject": subject, **filled}
+		made = _layout(template, account, seen_as, bool(preview))
+	html = None
+	if made:
+		filled_in = {**values, layout.SUBJECT_NAME: subject, layout.PREVIEW_NAME: preview}
+		# One can have a value that only Frappe's own way gets right.
+		with contextlib.suppress(layout.Unfit):
+			(html,) = templates.fill(template, [made.html], filled_in)
+	if made and made.text:
+		(text,) = templates.fill(template, [made.text], values)
+	else:
+		body = body or templates.fill(template, [template.body], values)[0]
+		text = html2text(body)
+	if not html:
+		body = body or templates.fill(template, [template.body], values)[0]
+		with in_language(language):
+			link = get_unsubscribe_message(_("Unsubscribe"), None)
+			html = look.framed(seen_as, escape(subject), body, account, link, escape(preview))
+	return {"subject": subject, "html": html, "text_content": _text_of(text, seen_as)}
 
 
-def _filled(made: layout.Layout, template: templates.Template, values: dict, directed: Callable) -> dict:
-	if made.text:
-		html, text = templates.fill(template, [made.html, made.text], values)
-		return {"html": html, "text_content": text}
-	html, body = templates.fill(template, [made.html, template.body], values)
-	return {"html": html, "message": directed(body)}
+def _text_of(text: str, seen_as: look.Look) -> str:
+	return text.rstrip() + look.foot_as_text(seen_as.brand)
+
+
+def _preview(prepared: Prepared, message: Message, language: str) -> str:
+	"""Return what an inbox shows after the subject, as text; nothing where the action does not say it."""
+	line = of_action.preview_of(prepared.texts, message)
+	if not line:
+		return ""
+	values = templates.for_reader(of_action.values(message), language)
+	return templates.one_line(templates.fill(line, [line.subject], values)[0])[:MOST_OF_PREVIEW]
+
+
+def _look(template: templates.Template, message: Message, language: str) -> look.Look:
+	"""Return how the mails of a template look. At most 5 queries, the first time for a company in a job."""
+	return look.Look(
+		brand_of(message.company or message.campaign.get("company")),
+		language,
+		templates.reads_from_the_right(template, message.action, language),
+		_made_once(("in dark", template.source), lambda: look.has_no_own_colors(template.source)),
+	)
 
 
 def _layout(
-	template: templates.Template, account: EmailAccount, language: str, directed: Callable
+	template: templates.Template, account: EmailAccount, seen_as: look.Look, has_preview: bool
 ) -> layout.Layout | None:
 	"""Return the template's layout: every mail of it has the same frame, styles and footer."""
+
+	def framed(subject: str, body: str, preview: str) -> str:
+		link = get_unsubscribe_message(_("Unsubscribe"), None)
+		return look.framed(seen_as, subject, body, account, link, preview)
+
 	return _made_once(
 		(
 			"layout",
@@ -235,10 +305,10 @@ def _layout(
 			template.words,
 			account.name,
 			str(account.get("modified")),
-			language,
-			directed(""),
+			seen_as,
+			has_preview,
 		),
-		lambda: layout.make(template, account, get_unsubscribe_message(_("Unsubscribe"), None), directed),
+		lambda: layout.make(template, framed, has_preview),
 	)
 
 
@@ -414,6 +484,7 @@ def outcomes(rows: list[dict]) -> dict[str, dict]:
 				"error": smtp_errors.summary(error)
 				or _("Email Queue could not send this mail, and has not written down why."),
 				"temporary": smtp_errors.is_temporary(error),
+				"finding": _finding(row, error, mail.modified),
 				"executed_at": mail.modified,
 			}
 		elif row.handle in unknown:
@@ -438,6 +509,23 @@ def _is_being_sent(mail: dict) -> bool:
 def _is_long_ago(moment: datetime) -> bool:
 	"""Say whether a job of that time has ended by now, also where the clock was set back since."""
 	return abs(now_datetime() - moment) > timedelta(minutes=SENDING_MINUTES)
+
+
+def _finding(row: dict, error: str, at: datetime) -> suppression.Finding | None:
+	"""Return what a refusal while sending says of a row's address, or None if it says nothing of it."""
+	meaning = refusals.of_sending(error)
+	if not meaning or meaning.verdict == refusals.SENDER or not row.recipient:
+		return None
+	return suppression.Finding(
+		row.recipient,
+		meaning.verdict,
+		at,
+		source="Sending",
+		code=meaning.code,
+		words=smtp_errors.summary(error).partition("\n\n")[0],
+		message_id=row.message_key,
+		message=row.name,
+	)
 
 
 def _accepted(names: set[str]) -> set[str]:

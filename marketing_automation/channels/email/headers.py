@@ -1,9 +1,10 @@
 """What stands in the head of each mail beside what Frappe writes there: a message in, its headers out. No query.
 
-Each kind is a function that returns {name: value}, and a line in `headers_of`. Values are ASCII. One that is longer than a
-line is folded where it has a space, and leaves as it stands: nothing parses a finished mail and writes it out anew.
+Each kind is a function that returns {name: value}, and a line in `headers_of`. A value is ASCII and stands in one line: Python
+encodes the words of a longer one when Email Queue sends it. List-Unsubscribe, which is longer, is in `mime`.
 """
 
+import functools
 import hashlib
 import re
 import unicodedata
@@ -14,8 +15,12 @@ from marketing_automation.engine.channel import Message
 
 # What tells senders apart where one provider sends for many: 5 to 15 characters.
 SENDER_DIGITS = 10
-MOST_OF_CAMPAIGN = 30
+# Of a name, so that all of the header stands in one line.
+MOST_OF_CAMPAIGN, MOST_OF_ACTION = 16, 10
 NO_WORD = re.compile(r"[^a-z0-9]+")
+# What no value may have: it would end the header.
+BREAK = re.compile(r"[^ -~]")
+LINE = 78
 
 
 def headers_of(message: Message) -> dict[str, str]:
@@ -34,7 +39,12 @@ def feedback_id(message: Message) -> dict[str, str]:
 	purpose = (message.campaign.get("purpose") or "Marketing").lower()
 	return {
 		"Feedback-ID": ":".join(
-			(slug(message.campaign.name), slug(message.action.name), purpose, sender_id(frappe.local.site))
+			(
+				slug(message.campaign.name, MOST_OF_CAMPAIGN),
+				slug(message.action.name, MOST_OF_ACTION),
+				purpose,
+				sender_id(frappe.local.site),
+			)
 		)
 	}
 
@@ -44,20 +54,35 @@ def auto_submitted(message: Message) -> dict[str, str]:
 	return {"Auto-Submitted": "auto-generated"}
 
 
+@functools.lru_cache(maxsize=8)
 def sender_id(site: str) -> str:
 	"""Return what stands for a site: the same always, and not its name."""
 	return "ma" + hashlib.sha256(site.encode()).hexdigest()[:SENDER_DIGITS]
 
 
-def slug(name: str) -> str:
-	"""Return a name in letters and digits that a header can have, and no other name has.
+@functools.lru_cache(maxsize=256)
+def slug(name: str, most: int) -> str:
+	"""Return a name in letters and digits that a header can have, and no other name has; `most` of them, and a digest.
 
-	>>> slug("Renewal"), slug("Oferta: ¡última!")
+	>>> slug("Renewal", 16), slug("Oferta: ¡última!", 16)
 	('renewal', 'oferta-ultima-462384')
 	"""
 	plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-	words = NO_WORD.sub("-", plain).strip("-")[:MOST_OF_CAMPAIGN].rstrip("-")
+	words = NO_WORD.sub("-", plain).strip("-")[:most].rstrip("-")
 	if words == name.lower():
 		return words
 	digest = hashlib.sha256(name.encode()).hexdigest()[:6]
 	return f"{words}-{digest}" if words else digest
+
+
+def written(headers: dict[str, str]) -> str:
+	"""Return headers as they stand in a mail. Raises ValueError for what would not stand in one line.
+
+	>>> written({"Auto-Submitted": "auto-generated"})
+	'Auto-Submitted: auto-generated\\r\\n'
+	"""
+	lines = [f"{name}: {value}" for name, value in headers.items()]
+	for line in lines:
+		if len(line) > LINE or BREAK.search(line):
+			raise ValueError(f"No header: {line}")
+	return "".join(f"{line}\r\n" for line in lines)

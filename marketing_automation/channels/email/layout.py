@@ -9,10 +9,10 @@ than Frappe makes, `make` returns None, and each mail goes Frappe's way.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import unescape
 
 import frappe
 from frappe.core.utils import html2text
-from frappe.email.email_body import get_formatted_html
 from jinja2 import nodes
 
 from marketing_automation.channels.texts.templates import (
@@ -49,7 +49,8 @@ class Unfit(Exception):
 
 @dataclass(frozen=True)
 class Layout:
-	"""The parts of a mail as functions of the template's context; HTML takes the subject too, as SUBJECT_NAME.
+	"""The parts of a mail as functions of the template's context; HTML takes the subject too, as SUBJECT_NAME, and the
+	preview text, as PREVIEW_NAME, if it has one.
 
 	text is None where only Frappe can make the text part. Both raise Unfit for a mail that has to go Frappe's way.
 	"""
@@ -60,6 +61,7 @@ class Layout:
 
 # No template can use it: names that are no variables are refused.
 SUBJECT_NAME = "mail_subject_"
+PREVIEW_NAME = "mail_preview_"
 
 
 def _in_url(value) -> str:
@@ -74,31 +76,26 @@ HTML.filters = {**BODY.filters, "in_url": _in_url}
 
 
 def make(
-	template: Template, account, unsubscribe_link: dict | None, directed: Callable = str
+	template: Template, framed: Callable[[str, str, str], str], has_preview: bool = False
 ) -> Layout | None:
-	"""Return the layout of a template for mails from an Email Account in the current language, or None.
+	"""Return the layout of a template in the current language, or None.
 
-	directed: what a body gets round it for its readers' language (`templates.in_direction`).
+	framed: makes the whole HTML of a mail of its subject, its body and its preview text, which is empty if it has none.
 	"""
 	try:
-		layout = _make(template, account, unsubscribe_link, directed)
+		layout = _make(template, framed, has_preview)
 		for items in (1, 2):
-			layout = _tried(layout, template, account, unsubscribe_link, directed, items)
+			layout = _tried(layout, template, framed, has_preview, items)
 		return layout
 	except (Unfit, TemplateInvalid):
 		return None
 
 
-def _make(template: Template, account, unsubscribe_link, directed: Callable) -> Layout:
-	words = _Words(template.source)
-	framed = get_formatted_html(
-		words.subject,
-		directed(words.begin + words.source + words.end),
-		email_account=account,
-		unsubscribe_link=unsubscribe_link,
-	)
-	words.check(framed)
-	html = HTML.from_string(words.with_tags(framed)).render
+def _make(template: Template, framed: Callable, has_preview: bool) -> Layout:
+	words = _Words(template.source, has_preview)
+	whole = framed(words.subject, words.begin + words.source + words.end, words.preview)
+	words.check(whole)
+	html = HTML.from_string(words.with_tags(whole)).render
 	try:
 		text = SUBJECT.from_string(words.with_tags(html2text(words.source), ordered=True)).render
 	except Unfit:
@@ -106,17 +103,14 @@ def _make(template: Template, account, unsubscribe_link, directed: Callable) -> 
 	return Layout(html, text)
 
 
-def _tried(
-	layout: Layout, template: Template, account, unsubscribe_link, directed: Callable, items: int
-) -> Layout:
+def _tried(layout: Layout, template: Template, framed: Callable, has_preview: bool, items: int) -> Layout:
 	"""Return the layout without those parts that differ from Frappe's for an example; raises Unfit for the HTML."""
 	values = for_reader(example_context(items, words=template.words), frappe.local.lang or "en")
 	subject, body = fill(template, [template.subject, template.body], values)
-	subject = one_line(subject)
-	expected = get_formatted_html(
-		subject, directed(body), email_account=account, unsubscribe_link=unsubscribe_link
-	)
-	if canonical(layout.html({**values, SUBJECT_NAME: subject})) != canonical(expected):
+	subject, preview = one_line(subject), "&lt;José & co&gt;" if has_preview else ""
+	expected = framed(subject, body, preview)
+	made = layout.html({**values, SUBJECT_NAME: subject, PREVIEW_NAME: unescape(preview)})
+	if canonical(made) != canonical(expected):
 		raise Unfit("the example's HTML")
 	if layout.text and plain_words(layout.text(values)) != plain_words(html2text(body)):
 		return Layout(layout.html, None)
@@ -139,7 +133,7 @@ def plain_words(text: str) -> str:
 class _Words:
 	"""A template's source in which a word stands for each tag."""
 
-	def __init__(self, source: str):
+	def __init__(self, source: str, has_preview: bool = False):
 		self.prefix = f"w{frappe.generate_hash(length=10)}"
 		self.tags = []
 		self.word = re.compile(rf"{self.prefix}(\d+)z")
@@ -148,6 +142,7 @@ class _Words:
 		self.source = "".join(self._replaced(source))
 		self.body_tags = len(self.tags)
 		self.subject = self._word(f"{{{{ {SUBJECT_NAME} }}}}")
+		self.preview = self._word(f"{{{{ {PREVIEW_NAME} }}}}") if has_preview else ""
 		self.begin, self.end = self._word(""), self._word("")
 
 	def _word(self, tag: str) -> str:
@@ -181,9 +176,10 @@ class _Words:
 		"""Raise Unfit unless each word stands where its tag stood, and in a place where a value is text."""
 		head, begin, rest = framed.partition(self.begin)
 		body, end, foot = rest.partition(self.end)
-		if not (begin and end) or self.subject not in head:
+		if not (begin and end) or self.subject not in head or self.preview not in head:
 			raise Unfit("lost")
-		if any(self.word.search(part.replace(self.subject, "", 1)) for part in (head, foot)):
+		head = head.replace(self.subject, "", 1).replace(self.preview, "", 1)
+		if any(self.word.search(part) for part in (head, foot)):
 			raise Unfit("doubled")
 		if not self._same_structure(self._structure(self.source), self._structure(body)):
 			raise Unfit("another structure")

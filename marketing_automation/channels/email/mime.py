@@ -33,6 +33,8 @@ DATE = re.compile(r"^Date: .*(?=\r\n)", re.MULTILINE)
 # Longer lines of headers are broken anew by whoever parses them.
 LINE = 78
 LINE_BREAK = "\r\n"
+# A hook of ours on outgoing mails has nothing to do with mails of ours.
+OURS = "marketing_automation."
 
 
 ONE_CLICK = "List-Unsubscribe=One-Click"
@@ -59,7 +61,10 @@ policies.SMTP.header_factory.map_to_type("List-Unsubscribe", UriList)
 
 @dataclass(frozen=True)
 class Parts:
-	"""What is different in each mail: text without placeholders. way_out: the addresses of List-Unsubscribe, in its order."""
+	"""What is different in each mail: text without placeholders.
+
+	way_out: the addresses of List-Unsubscribe, in its order. headers: more of them, as `headers.written` has them.
+	"""
 
 	subject: str
 	recipient: str
@@ -67,6 +72,7 @@ class Parts:
 	text: str
 	html: str
 	way_out: tuple[str, ...] = ()
+	headers: str = ""
 
 
 SAMPLE = Parts(
@@ -125,7 +131,7 @@ class Frame:
 			for number, text in zip(self.order, self.texts[1:], strict=True)
 			for piece in (slots[number], text)
 		)
-		return "".join([self.texts[0], *between])
+		return "".join([parts.headers, self.texts[0], *between])
 
 
 def make(build: Callable[[Parts], tuple[EmailPolicy, dict]], ways_out: int = 0) -> Frame | None:
@@ -134,7 +140,7 @@ def make(build: Callable[[Parts], tuple[EmailPolicy, dict]], ways_out: int = 0) 
 	build: has Frappe build a mail; returns the policy by which it is written out, and its row of Email Queue. ways_out: how
 	many addresses List-Unsubscribe has; 0 for none.
 	"""
-	if frappe.get_hooks("make_email_body_message"):
+	if any(not path.startswith(OURS) for path in frappe.get_hooks("make_email_body_message")):
 		return None
 	sample = replace(SAMPLE, way_out=SAMPLE.way_out[:ways_out])
 	policy, row = build(sample)

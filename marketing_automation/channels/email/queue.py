@@ -18,6 +18,7 @@ from frappe.utils import cint, expand_relative_urls
 
 from marketing_automation.channels.email import mime
 from marketing_automation.channels.email.address import MOST_CHARACTERS, mailbox
+from marketing_automation.channels.email.headers import written
 from marketing_automation.channels.texts.templates import without_embeds
 
 DOCTYPE = "Email Queue"
@@ -27,7 +28,8 @@ OWN = ("message", "message_id", "reference_name", "send_after")
 # Of one INSERT: MariaDB takes 16 MB as it is delivered, and some hosts set less.
 BYTES_AT_ONCE = 2_000_000
 # The events on every document of these apps have nothing to do with mail: ours follows what is renamed.
-CORE = ("frappe.", "erpnext.", "marketing_automation.")
+OURS = "marketing_automation."
+CORE = ("frappe.", "erpnext.", OURS)
 # Whatever a site's users have bound to documents, by the field that names the DocType.
 BOUND = {"Notification": "document_type", "Webhook": "webhook_doctype", "Server Script": "reference_doctype"}
 
@@ -53,8 +55,8 @@ class Mail(QueueBuilder):
 	"""One mail as frappe.sendmail builds it: `as_dict` has all its headers, defaults and the hooks of other apps.
 
 	account: from `account_for`. html: the finished HTML part; without it Frappe frames `message`. frame: from
-	`frame_of`; with it the message is finished where that can be. The recipients must have been looked up among the unsubscribed in
-	this transaction.
+	`frame_of`; with it the message is finished where that can be. headers: of ours. The recipients must have been looked up among
+	the unsubscribed in this transaction.
 	"""
 
 	def __init__(
@@ -63,6 +65,7 @@ class Mail(QueueBuilder):
 		way_out: WayOut,
 		html: str | None = None,
 		frame: mime.Frame | None = None,
+		headers: dict[str, str] | None = None,
 		**fields,
 	):
 		super().__init__(**fields)
@@ -70,6 +73,7 @@ class Mail(QueueBuilder):
 		self.html = html
 		self.frame = frame
 		self.way_out = way_out
+		self.headers = headers or {}
 
 	def get_outgoing_email_account(self):
 		return self.account
@@ -117,6 +121,7 @@ class Mail(QueueBuilder):
 				expand_relative_urls(self.email_text_content()),
 				self._completed(self.html),
 				self.way_out.uris,
+				written(self.headers),
 			)
 		)
 		return message and {
@@ -145,6 +150,8 @@ class Mail(QueueBuilder):
 			mail.msg_root["List-Unsubscribe"] = ", ".join(f"<{uri}>" for uri in self.way_out.uris)
 		if self.way_out.one_click:
 			mail.msg_root["List-Unsubscribe-Post"] = mime.ONE_CLICK
+		for name, value in self.headers.items():
+			mail.msg_root[name] = value
 		return mail
 
 	def _built_by_us(self) -> EMail:
@@ -248,7 +255,10 @@ def _is_watched() -> bool:
 	"""Say whether something happens when a document of Email Queue is inserted. 3 queries."""
 	hooks = frappe.get_hooks("doc_events")
 	own, every = hooks.get(DOCTYPE, {}), hooks.get("*", {})
-	if own or any(not path.startswith(CORE) for paths in every.values() for path in paths):
+	# Our own (mailings.py) is about other mails than these.
+	if any(not path.startswith(OURS) for paths in own.values() for path in paths):
+		return True
+	if any(not path.startswith(CORE) for paths in every.values() for path in paths):
 		return True
 	if any(DOCTYPE in frappe.get_hooks(hook) for hook in ("override_doctype_class", "extend_doctype_class")):
 		return True

@@ -10,6 +10,7 @@ from frappe.utils import cint
 from marketing_automation.channels.texts import templates
 from marketing_automation.engine.channel import Message, Rendered, Unsendable
 from marketing_automation.engine.model import Reason
+from marketing_automation.engine.profiles import required_texts
 from marketing_automation.engine.rules import TRIGGER_FIELDS
 from marketing_automation.engine.schedule import AFTER
 
@@ -37,6 +38,11 @@ def validate(action, campaign) -> None:
 	# A template that does not exist is found by Frappe's own check of links.
 	for doc in templates.documents(names):
 		validate_template(doc, cint(campaign.combine_messages), after, words)
+	for text in filter(None, (action.preview_text, *(row.preview_text for row in action.translations))):
+		try:
+			templates.validate_preview(text, words)
+		except templates.TemplateInvalid as e:
+			refuse(e, _("Preview Text Cannot Be Sent"))
 
 
 def validate_template(
@@ -58,12 +64,12 @@ def validate_template(
 		)
 
 
-def refuse(error: templates.TemplateInvalid) -> None:
+def refuse(error: templates.TemplateInvalid, title: str | None = None) -> None:
 	"""Throw what is wrong with an Email Template, as it is shown in the Desk."""
 	frappe.throw(
 		frappe.utils.escape_html(str(error)),
 		templates.TemplateInvalid,
-		title=_("Email Template Cannot Be Sent"),
+		title=title or _("Email Template Cannot Be Sent"),
 	)
 
 
@@ -108,11 +114,12 @@ def _error(
 
 @dataclasses.dataclass
 class Texts:
-	"""The texts of a batch: its templates {(name, words): Template, or the error that it has}, and the words of each action
-	by its name."""
+	"""The texts of a batch: its templates {(name, words): Template, or the error that it has}, the words of each action
+	by its name, and its preview texts {(text, words): Template, or the error that it has}."""
 
 	templates: dict
 	words: dict
+	previews: dict
 
 
 def load(actions: list[dict]) -> Texts:
@@ -124,7 +131,31 @@ def load(actions: list[dict]) -> Texts:
 		for name in (action.email_template, *action.templates.values())
 		if name
 	}
-	return Texts(templates.load_for(uses), words)
+	previews = {
+		(text, words[action.name])
+		for action in actions
+		for text in (action.get("preview_text"), *action.get("previews", {}).values())
+		if text
+	}
+	return Texts(templates.load_for(uses), words, {use: _preview(*use) for use in previews})
+
+
+def _preview(text: str, words: templates.Words) -> templates.Template | str:
+	try:
+		return templates.compile_preview(text, words)
+	except templates.TemplateInvalid as e:
+		return str(e)
+
+
+def preview_of(texts: Texts, message: Message) -> templates.Template | None:
+	"""Return the preview text of the template that a message's reader gets, or None. Raises Unsendable."""
+	text = templates.preview_for(message.action, message.recipient.language)
+	if not text:
+		return None
+	preview = texts.previews[text, texts.words[message.action.name]]
+	if not isinstance(preview, templates.Template):
+		raise Unsendable(Reason.TEMPLATE_ERROR, preview)
+	return preview
 
 
 def template_of(texts: Texts, message: Message) -> tuple[templates.Template, str]:
@@ -133,7 +164,10 @@ def template_of(texts: Texts, message: Message) -> tuple[templates.Template, str
 	template = texts.templates.get((name, texts.words[message.action.name]))
 	if not isinstance(template, templates.Template):
 		raise Unsendable(Reason.TEMPLATE_ERROR, template or _("The action has no Email Template."))
-	return template, templates.language_of(message.action, message.recipient.language)
+	language = templates.language_of(message.action, message.recipient.language)
+	if message.profile:
+		template = templates.with_required(template, *required_texts(message.profile, language))
+	return template, language
 
 
 def render(texts: Texts, message: Message) -> tuple[Rendered, str]:

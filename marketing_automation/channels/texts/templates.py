@@ -10,7 +10,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import frappe
@@ -260,6 +260,42 @@ def _compiled(name: str, subject: str, body: str, words: Words) -> Template:
 		right_to_left=template_text.is_right_to_left(template_text.visible(always + sometimes)),
 		words=words,
 	)
+
+
+def compile_preview(text: str, words: Words = PINS) -> Template:
+	"""Compile a preview text, as the subject of a template without a body; raises TemplateInvalid."""
+	try:
+		return _compiled(_("Preview Text"), text, "", words)
+	except (Refused, TemplateSyntaxError) as e:
+		reason = str(e) if isinstance(e, Refused) else template_errors.in_words(e)
+		raise TemplateInvalid(_("The preview text cannot be used. {0}").format(reason)) from e
+
+
+def validate_preview(text: str, words: Words = PINS) -> None:
+	"""Raise TemplateInvalid unless a preview text can be filled in. Tried on examples."""
+	preview = compile_preview(text, words)
+	for items in (1, 2):
+		fill(preview, [preview.subject], for_reader(example_context(items, words=words), "en"))
+
+
+def with_required(template: Template, subject: str, foot: str) -> Template:
+	"""Return a template with what the law of a country asks for: a word that its subjects begin with, unless they have it
+	already, and a text under its bodies. Both are plain texts, and may be empty."""
+	made = template
+	if foot:
+		# Jinja's signs would be tags of the template.
+		text = html.escape(foot).replace("{", "&#123;").replace("}", "&#125;").replace("\n", "<br>")
+		body = f'{template.source}<p style="font-size: 12px">{text}</p>'
+		compiled = _compiled(template.name, "", body, template.words)
+		made = replace(template, source=compiled.source, body=compiled.body, steps=template.steps)
+	if subject:
+		made = replace(made, subject=functools.partial(_begun, made.subject, subject))
+	return made
+
+
+def _begun(written: Callable, word: str, values: dict) -> str:
+	text = written(values)
+	return text if word.casefold() in text.casefold() else f"{word}: {text}"
 
 
 def subject_source(doc) -> str:
@@ -705,11 +741,15 @@ def in_direction(body: str, template: Template, action: dict, language: str) -> 
 
 	language: from `language_of`. Whatever it is, a text whose letters are written from the right is read from there.
 	"""
-	of_language = is_right_to_left(language)
-	if not (template.right_to_left or (of_language and _of_language(action, language))):
+	if not reads_from_the_right(template, action, language):
 		return body
-	lang = f' lang="{html.escape(language.replace("_", "-"))}"' if of_language else ""
+	lang = f' lang="{html.escape(language.replace("_", "-"))}"' if is_right_to_left(language) else ""
 	return f'<div dir="rtl"{lang}>{body}</div>'
+
+
+def reads_from_the_right(template: Template, action: dict, language: str) -> bool:
+	"""Say whether a message is read from the right: by its letters, or by the language that it is in."""
+	return template.right_to_left or (is_right_to_left(language) and bool(_of_language(action, language)))
 
 
 def is_right_to_left(language: str | None) -> bool:
@@ -782,10 +822,21 @@ def template_for(action: dict, language: str | None) -> str | None:
 	return _of_language(action, language) or action["email_template"]
 
 
+def preview_for(action: dict, language: str | None) -> str | None:
+	"""Return the preview text that belongs to the Email Template of a language, or None."""
+	if _of_language(action, language):
+		return _in_language(action.get("previews", {}), language)
+	return action.get("preview_text")
+
+
 def _of_language(action: dict, language: str | None) -> str | None:
-	by_language = {_normal(code): name for code, name in action["templates"].items()}
+	return _in_language(action["templates"], language)
+
+
+def _in_language(by_language: dict, language: str | None) -> str | None:
+	of_code = {_normal(code): value for code, value in by_language.items()}
 	code = _normal(language or "")
-	return by_language.get(code) or by_language.get(code.split("-")[0])
+	return of_code.get(code) or of_code.get(code.split("-")[0])
 
 
 def language_of(action: dict, language: str | None) -> str:

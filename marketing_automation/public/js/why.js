@@ -58,13 +58,7 @@ marketing_automation.why = {
 		const troubles = [];
 		if (found.reason)
 			troubles.push(__("No e-mail can be sent at present: {0}.", [ma.reason(found.reason)]));
-		(found.left || []).forEach((campaign) =>
-			troubles.push(
-				campaign
-					? __("Has unsubscribed from {0}.", [campaign])
-					: __("Has unsubscribed from all mail.")
-			)
-		);
+		troubles.push(...(found.said || []));
 		return `<p>${who}</p>${troubles.map((text) => ma.banner("orange", text)).join("")}`;
 	},
 

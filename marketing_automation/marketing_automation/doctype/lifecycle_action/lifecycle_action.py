@@ -14,7 +14,7 @@ from marketing_automation.lifecycle import (
 )
 
 WORKS_BY = (
-	*("trigger", "action_type", "email_template", "translations", "language"),
+	*("trigger", "action_type", "email_template", "preview_text", "translations", "language"),
 	*("assign_to", "user", "due_in_days", "webhook_url", "webhook_secret"),
 )
 
@@ -41,6 +41,7 @@ class LifecycleAction(Document):
 		email_template: DF.Link | None
 		enabled: DF.Check
 		language: DF.Link | None
+		preview_text: DF.Data | None
 		translations: DF.Table[LifecycleActionTranslation]
 		trigger: DF.Link
 		user: DF.Link | None

@@ -15,6 +15,7 @@ class LifecycleActionTranslation(Document):
 		parent: DF.Data
 		parentfield: DF.Data
 		parenttype: DF.Data
+		preview_text: DF.Data | None
 	# end: auto-generated types
 
 	pass
