@@ -25,6 +25,10 @@ OURS = (
 	"Lifecycle Action",
 	"Lifecycle Trigger",
 	"Lifecycle Campaign",
+	"Lifecycle Design Version",
+	"Lifecycle Design Template",
+	"Lifecycle Message Design",
+	"Lifecycle Brand",
 )
 USUAL_SETTINGS = {
 	"catch_up_nights": 7,
