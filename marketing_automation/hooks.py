@@ -239,4 +239,7 @@ ignore_links_on_delete = [
 	"Lifecycle Template",
 	"Lifecycle Outbox",
 	"Lifecycle Consent",
+	"Lifecycle Message Design",
+	"Lifecycle Design Template",
+	"Lifecycle Design Version",
 ]

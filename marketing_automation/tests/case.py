@@ -30,6 +30,10 @@ OURS = (
 	"Lifecycle Hold",
 	"Lifecycle Do Not Disturb",
 	"Lifecycle Suppression",
+	"Lifecycle Design Version",
+	"Lifecycle Design Template",
+	"Lifecycle Message Design",
+	"Lifecycle Brand",
 )
 USUAL_SETTINGS = {
 	"catch_up_nights": 7,
