@@ -312,7 +312,6 @@ class TestHeld(HoldsTestCase):
 			{"source": "Quotation", "days_offset": 5, "date_field": "valid_till"},
 			goal="Ordered",
 			email_template=template(),
-			email_template=template(),
 		)
 		self.run_night()
 		self.assertEqual(self.outcome_of(quotation.name), ("Waiting", Reason.ON_HOLD))
