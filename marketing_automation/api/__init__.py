@@ -33,7 +33,14 @@ from marketing_automation.api.messages import (
 	why_reference,
 )
 from marketing_automation.api.runs import due_next_week, last_run, run_now, run_preview, run_progress
-from marketing_automation.api.site import bind_site, country_profile, health, holds
+from marketing_automation.api.site import (
+	bind_site,
+	brand_preview,
+	country_profile,
+	deliverability,
+	health,
+	holds,
+)
 from marketing_automation.api.suppression import (
 	add_suppressions,
 	export_suppressions,
@@ -47,9 +54,11 @@ __all__ = [
 	"activation",
 	"add_suppressions",
 	"bind_site",
+	"brand_preview",
 	"campaign_states",
 	"coming",
 	"country_profile",
+	"deliverability",
 	"due_next_week",
 	"duplicate",
 	"export_suppressions",

@@ -371,6 +371,12 @@ Object.assign(marketing_automation, {
 		return [why, this.waits_until(row)].filter(Boolean).join(", ");
 	},
 
+	// By what right somebody is written to, where it is known.
+	basis({ basis }) {
+		if (basis === "Service") return this.escape(__("Service", null, "Lifecycle Campaign"));
+		return basis ? this.escape(__(basis)) : "";
+	},
+
 	// The document that shows why somebody is not written to, or by what right they are, if there is one.
 	evidence({ evidence_doctype, evidence_name }) {
 		if (!evidence_doctype) return "";
