@@ -14,7 +14,11 @@ class Logo(Block):
 		return _("Logo", context="Message Design")
 
 	def fields(self):
-		return [Field("align", _("Where"), CHOICE, options=(("start", _("At the side")), ("center", _("Centred"))))]
+		return [
+			Field(
+				"align", _("Where"), CHOICE, options=(("start", _("At the side")), ("center", _("Centred")))
+			)
+		]
 
 	def ground(self, pen):
 		return ON_PAGE

@@ -538,7 +538,20 @@ def record(
 	doc.flags.said = True
 	# What it points at may be gone since.
 	doc.insert(ignore_permissions=True, ignore_links=True)
+	if kind in (WITHDRAWN, PAUSED):
+		take_back_soon(person)
 	return doc.name
+
+
+def take_back_soon(person: Person) -> None:
+	"""Have a job take back what is queued for somebody (engine/leaving.py), when what they said is committed."""
+	frappe.enqueue(
+		"marketing_automation.engine.leaving.take_back",
+		queue="short",
+		enqueue_after_commit=True,
+		address=person.address,
+		contact=person.contact,
+	)
 
 
 def withdraw(person: Person, topic: str | None, source: str, text: str) -> bool:
@@ -576,7 +589,7 @@ def withdraw_by_token(token: str | None, source: str = "mail", text: str = "") -
 	"""Unsubscribe whoever a link of ours is about from the topic of its mail; return whether the token was good.
 
 	For an unsubscribe that came by mail (`links.token_of_subject` finds the token in its subject) or by one click. Repeats do no harm.
-	The caller commits; what is queued for them is then taken back (`leaving.enqueue`). At most 16 queries.
+	The caller commits; what is queued for them is then taken back. At most 16 queries.
 	"""
 	person = person_of(token)
 	if not person:

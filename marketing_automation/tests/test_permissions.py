@@ -154,6 +154,7 @@ class TestRoles(MarketingTestCase):
 			"senders": [{}],
 			"goals": [{}],
 			"holds": [{}],
+			"country_profile": [{"country": "Spain"}],
 			"sources": [{}],
 			"variables": [action],
 			"offers": [{"source": "Serial No"}],
@@ -218,7 +219,7 @@ class TestRoles(MarketingTestCase):
 			self.assertTrue(frappe.has_permission("Number Card", doc=card), card.name)
 		chart = frappe.get_doc("Dashboard Chart", workspace.charts[0].chart_name)
 		self.assertTrue(frappe.has_permission("Dashboard Chart", doc=chart))
-		for name in ("Campaign Performance", "Expiring Pins"):
+		for name in ("Campaign Performance", "Expiring Pins", "Basis of Messages"):
 			self.assertTrue(frappe.get_doc("Report", name).is_permitted())
 		self.assertEqual((api.due_next_week(), api.last_run()), (0, "None yet"))
 		self.assertTrue(api.may_open())
