@@ -7,8 +7,8 @@ import contextlib
 from collections.abc import Iterator
 
 import frappe
-from frappe.email import queue
 from frappe.model.rename_doc import get_link_fields
+from frappe.sessions import get_csrf_token
 from frappe.translate import get_translation_dict_from_file
 from frappe.utils.jinja import get_jenv
 
@@ -40,9 +40,20 @@ def template_environment():
 	return get_jenv()
 
 
-def unsubscribe(doctype: str, name: str, email: str) -> None:
-	"""Write an Email Unsubscribe for what a signed link names, once, and commit it."""
-	queue.unsubscribe(doctype, name, email)
+def request_ip() -> str | None:
+	"""Return the address that the request comes from, None where there is no request."""
+	return frappe.local.request_ip
+
+
+def csrf_token() -> str | None:
+	"""Return what a form has to carry, as `csrf_token`, for whoever is logged in; None for guests, of whom nothing is asked."""
+	return None if frappe.session.user == "Guest" else get_csrf_token()
+
+
+def redirect(location: str) -> None:
+	"""Have the answer to the request of a whitelisted method lead somewhere else on this site."""
+	frappe.local.response["type"] = "redirect"
+	frappe.local.response["location"] = location
 
 
 @contextlib.contextmanager

@@ -1,13 +1,15 @@
-"""Triggers, actions and runs belong to their campaign: who may not see its company sees nothing of them.
+"""Triggers, actions and runs belong to their campaign: who may not see its company sees nothing of them. A message belongs to
+what it is about: who may not read that DocType does not see it.
 
 Frappe applies a user permission only to documents that name the company themselves.
 """
 
 import frappe
 from frappe.permissions import get_role_permissions
+from pypika import Criterion
 
 from marketing_automation.engine.ledger import DOCTYPE
-from marketing_automation.engine.source import all_sources, of_writers
+from marketing_automation.engine.source import all_sources, hidden_doctypes, may_see_message, of_writers
 from marketing_automation.engine.visibility import Visibility
 
 CAMPAIGN = "Lifecycle Campaign"
@@ -93,6 +95,35 @@ def runs(user: str) -> str:
 	"""Return the condition on the runs that a user may see (hook permission_query_conditions): those of all campaigns
 	among them."""
 	return _condition("Lifecycle Run", user)
+
+
+def messages(user: str) -> str:
+	"""Return the condition on the rows of the ledger that a user may see (hook permission_query_conditions).
+
+	None about a DocType that they may not read; and what user permissions for one DocType alone leave out. 1 query.
+	"""
+	log = frappe.qb.DocType(DOCTYPE)
+	visible = Visibility(user, READ)
+	conditions = visible.of_ledger(log) if visible.alone else []
+	if hidden := hidden_doctypes(user):
+		conditions.append(log.reference_doctype.notin(hidden))
+	return Criterion.all(conditions).get_sql(with_namespace=True, quote_char="`") if conditions else ""
+
+
+def of_message(doc, user: str, ptype: str | None = None) -> bool:
+	"""Say whether a user may see a row of the ledger by what it is about (hook has_permission). No query."""
+	return may_see_message(Visibility(user, READ), doc, user)
+
+
+def suppressions(user: str) -> str:
+	"""Return the condition on the entries of the suppression list that a user may see (hook permission_query_conditions):
+	none for who sees some customers only, for an address is nobody's."""
+	return "" if Visibility(user).reaches_all else "1 = 0"
+
+
+def of_suppression(doc, user: str, ptype: str | None = None) -> bool:
+	"""Say whether a user may do this with an entry of the suppression list (hook has_permission)."""
+	return Visibility(user).reaches_all
 
 
 def _condition(doctype: str, user: str) -> str:

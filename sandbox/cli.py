@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
@@ -247,6 +248,22 @@ def screenshots(sandbox: Sandbox, _arguments) -> int:
 	return 0
 
 
+def mail_pictures(sandbox: Sandbox, _arguments) -> int:
+	"""Take the documentation's pictures of mails: light and dark, on a desk and on a phone."""
+	images, bench = PROJECT / "docs" / "images", sandbox.bench
+	with sandbox.up(host.DESK_PROGRAMS | host.BROWSER_PROGRAMS), tempfile.TemporaryDirectory() as mails:
+		desk.need_programs(bench, browser=True)
+		# With the stylesheet that every mail gets on a real site.
+		desk.build_assets(bench)
+		sandbox.sites.fresh(DEMO_SITE, demonstration=today())
+		if bench.script("mail_pictures.py", DEMO_SITE, mails):
+			return 1
+		assets = PROJECT / "marketing_automation" / "public"
+		done = desk.browse(bench, desk.BROWSER / "mails.cjs", images, MAILS=mails, ASSETS=str(assets))
+		print(done.stdout, end="")
+		return done.returncode or bench.script("shrink_pictures.py", images)
+
+
 def benchmark(sandbox: Sandbox, arguments) -> int:
 	"""Measure, here or on the site of a real bench, beside what users have today."""
 	out, plot = PROJECT / "benchmark.json", PROJECT / "docs" / "images" / "growth.svg"
@@ -294,6 +311,7 @@ COMMANDS = {
 	"faults": faults,
 	"desk": open_desk,
 	"screenshots": screenshots,
+	"mail-pictures": mail_pictures,
 	"benchmark": benchmark,
 	"test-bench": test_bench,
 }

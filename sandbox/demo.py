@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import clock
 import frappe
 import workers
-from demo_data import RENEWED
+from demo_data import COMPLAINS, RENEWED
 from frappe.installer import update_site_config
 from frappe.utils import add_days, getdate
 
@@ -22,6 +22,7 @@ SENDER = "shop@company.example"
 NIGHT = "marketing_automation.tasks.check_expiring_subscriptions"
 SETTLE = "marketing_automation.tasks.settle_deliveries"
 GOAL_REACHED = "Goal reached"
+ON_HOLD = "On hold"
 FLUSH = "frappe.email.queue.flush"
 LOG = Path("..") / "logs" / "demo-worker.log"
 AT_NIGHT, IN_THE_MORNING = time(1), time(9, 5)
@@ -147,6 +148,11 @@ def show(rows: list, sink: smtp_sink.Sink) -> None:
 				f"\n{_name(row)} was not written to about {row.reference_name}: {row.evidence_doctype} "
 				f"{row.evidence_name} shows that it is renewed."
 			)
+		if row.reason == ON_HOLD:
+			print(
+				f"\n{_name(row)} is not written to about {row.reference_name} before {row.evidence_doctype} {row.evidence_name} is "
+				f"closed. It is asked again at {row.due_at}."
+			)
 	print(f"\n{len(sink.mails)} mails arrived. One of them, whole:\n")
 	spanish = [mail for mail in sink.messages() if "vence" in mail["Subject"]]
 	message = (spanish or sink.messages())[0]
@@ -196,6 +202,10 @@ def reconcile(
 				_name(row) for row in rows if row.reason == GOAL_REACHED
 			]
 			!= [RENEWED],
+			"who has a complaint does not wait, or somebody else does": [
+				_name(row) for row in rows if row.status == "Waiting"
+			]
+			!= [COMPLAINS],
 		}.items()
 		if wrong
 	]

@@ -28,6 +28,8 @@ RECIPES = {
 }
 # Who has bought the next pin already.
 RENEWED = "Carla Rivas"
+# Whose complaint is open, so that nothing is offered to them before it is settled.
+COMPLAINS = "Diego Ramos"
 # How many pins expire on the days that tonight's run looks for; the others lie anywhere around today.
 BUSY_DAYS = {30: 90, 7: 60}
 FIRST_DAY, LAST_DAY = -60, 90
@@ -84,7 +86,9 @@ def fill() -> None:
 	_sell(customers, items, chance)
 	_disable(customers)
 	_renew(items[0])
+	_complain(items[0])
 	_other_documents()
+	_settings()
 	_campaign()
 	for recipe, days in RECIPES.items():
 		_from_recipe(recipe, days)
@@ -137,6 +141,23 @@ def _renew(item: str) -> None:
 		# ERPNext would not sell what it had not received by then.
 		sale.db_set("posting_date", add_days(getdate(), sold_on), update_modified=False)
 		factories.expire(name, getdate(add_days(getdate(), day)))
+
+
+def _complain(item: str) -> None:
+	"""Sell a pin that ends in 7 days to somebody who has a complaint."""
+	customer = factories.customer(COMPLAINS, "diego.ramos@customers.example", language="es")
+	factories.received(item_code=item, names=["PIN-HELD"])
+	factories.sold(customer, ["PIN-HELD"], item_code=item)
+	factories.expire(["PIN-HELD"], factories.in_days(7))
+	factories.make("Issue", subject="It does not start", customer=customer, status="Open")
+
+
+def _settings() -> None:
+	"""Declare that the addresses were got lawfully, and let an open complaint hold back offers."""
+	settings = frappe.get_single("Marketing Automation Settings")
+	settings.addresses_lawful = 1
+	settings.append("holds", {"hold": "Open Issue"})
+	settings.save()
 
 
 def _other_documents() -> None:

@@ -33,18 +33,35 @@ from marketing_automation.api.messages import (
 	why_reference,
 )
 from marketing_automation.api.runs import due_next_week, last_run, run_now, run_preview, run_progress
-from marketing_automation.api.site import bind_site, country_profile, health, holds
+from marketing_automation.api.site import (
+	bind_site,
+	brand_preview,
+	country_profile,
+	deliverability,
+	health,
+	holds,
+)
+from marketing_automation.api.suppression import (
+	add_suppressions,
+	export_suppressions,
+	lift_suppression,
+	read_mailbox,
+)
 from marketing_automation.api.templates import release_template, template_rights
 
 __all__ = [
 	"activate",
 	"activation",
+	"add_suppressions",
 	"bind_site",
+	"brand_preview",
 	"campaign_states",
 	"coming",
 	"country_profile",
+	"deliverability",
 	"due_next_week",
 	"duplicate",
+	"export_suppressions",
 	"forecast",
 	"forget",
 	"goals",
@@ -52,12 +69,14 @@ __all__ = [
 	"holds",
 	"journey",
 	"last_run",
+	"lift_suppression",
 	"mail",
 	"make_from_recipe",
 	"may_open",
 	"offers",
 	"pause",
 	"preview",
+	"read_mailbox",
 	"recipes",
 	"release_template",
 	"retry",

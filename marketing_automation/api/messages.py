@@ -8,7 +8,7 @@ from marketing_automation.api.access import CAMPAIGN, campaigns_of, names_of, re
 from marketing_automation.channels.texts.templates import template_for
 from marketing_automation.desk import insight, sample
 from marketing_automation.engine import language as languages
-from marketing_automation.engine import ledger
+from marketing_automation.engine import ledger, suppression
 from marketing_automation.engine import retry as retrying
 from marketing_automation.engine.model import FAILED
 from marketing_automation.engine.visibility import Visibility
@@ -100,8 +100,10 @@ def send_skipped(names: str | list) -> dict:
 
 @frappe.whitelist(methods=["POST"])
 def forget(email: str) -> int:
-	"""Erase a person's address from the ledger; what was sent to it stays known. Returns how many rows had it."""
+	"""Erase a person's address from the ledger and from the suppression list, which goes on protecting it by its hash; what
+	was sent to it stays known. Returns how many rows of the ledger had it."""
 	require("Lifecycle Execution Log", "delete")
+	suppression.forget(email)
 	return ledger.forget(email)
 
 

@@ -7,6 +7,8 @@ service messages do not count. Days are calendar days in the site's time zone.
 Of what is due at one moment the campaign with the higher priority comes first, and of equal ones the name that sorts
 first. So a message also counts what is about to leave by those before it, and waits a moment instead of taking their place.
 
+Besides the site's own cap, the profile of the customer's country can have one, and so can the customer, who has asked for less.
+
 Right before messages leave the rows of their customers are locked. Two workers that write to one customer by two campaigns wait
 for each other there, and the second reads what the first has committed: a plain read would show both the same past.
 """
@@ -20,7 +22,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint
 
-from marketing_automation.engine import ledger, long_lists, schedule, settings
+from marketing_automation.engine import consent, ledger, long_lists, profiles, schedule, settings
 from marketing_automation.engine.channel import channel_for, is_served
 from marketing_automation.engine.gate import Answer, Asked, At, Check, Skip, Wait
 from marketing_automation.engine.model import (
@@ -95,15 +97,18 @@ class Cap(Check):
 		return _("Frequency cap", context="Lifecycle Check")
 
 	def lock(self, customers: set[str], at: At) -> None:
-		"""Lock what counts of these customers, in the order of their names, until the caller commits. At most 2 queries."""
-		if limits := _limits_of(customers):
-			_rows(customers, _since(limits, at.night), at, lock=True)
+		"""Lock what counts of these customers, in the order of their names, until the caller commits. At most 1 query.
+
+		Also on a site that has set no cap: a country can have one, and a customer. Older rows than today's do not change.
+		"""
+		if customers:
+			_rows(customers, datetime.combine(at.night, time()), at, lock=True)
 
 	def judge(self, asked: list[Asked], at: At) -> dict[int, Answer]:
 		"""Return {index: Wait, or Skip where its campaign says so} of the messages whose customer has had enough.
 
 		While it is only planned nothing is skipped: by the hour at which it may leave there can be room again. Queries: at
-		most 5.
+		most 5, and those of `_limits`.
 		"""
 		counted = [index for index, one in enumerate(asked) if _counts(one)]
 		limited = _limits([asked[index] for index in counted])
@@ -220,15 +225,24 @@ def site_limit() -> Limit | None:
 
 
 def _limits(asked: list[Asked]) -> list[tuple[Limit, ...]]:
-	"""Return the limits that hold for each message. 1 query."""
-	everybody = site_limit() if asked else None
-	return [(everybody,) if everybody else () for _one in asked]
-
-
-def _limits_of(customers: set[str]) -> list[tuple[Limit, ...]]:
-	"""Return the limits that can hold for any of these customers. 1 query."""
-	everybody = site_limit() if customers else None
-	return [(everybody,)] if everybody else []
+	"""Return the limits that hold for each message: the site's, the law's in the customer's country, and the customer's own
+	wish. At most 2 queries, and those of `profiles.profiles` and `consent.less_often`."""
+	if not asked:
+		return []
+	everybody = site_limit()
+	of_country = profiles.profiles([(one.recipient.customer, one.event.company) for one in asked])
+	wishes = consent.less_often({id(one.recipient): one.recipient for one in asked}.values())
+	found = []
+	for one, profile in zip(asked, of_country, strict=True):
+		wish = wishes.get(consent.normal(one.recipient.address)) or wishes.get(one.recipient.contact)
+		limits = (
+			everybody,
+			profile.per_day and Limit(profile.per_day, 1),
+			profile.per_week and Limit(profile.per_week, 7),
+			wish and Limit(*wish),
+		)
+		found.append(tuple(filter(None, limits)))
+	return found
 
 
 def _since(limits: Iterable[tuple[Limit, ...]], night: date) -> datetime:

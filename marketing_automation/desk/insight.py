@@ -42,7 +42,13 @@ from marketing_automation.engine.model import (
 from marketing_automation.engine.names import folded, same
 from marketing_automation.engine.schedule import ON, Window
 from marketing_automation.engine.settings import limit
-from marketing_automation.engine.source import all_sources, is_shown, source_for
+from marketing_automation.engine.source import (
+	all_sources,
+	hidden_doctypes,
+	hide_evidence,
+	is_shown,
+	source_for,
+)
 from marketing_automation.engine.visibility import Visibility
 
 MOST_ROWS = 100
@@ -321,7 +327,7 @@ def _looked_up(doctype: str, name: str, loaded: list[Rule]) -> list[tuple[DueEve
 
 
 def _history(filters: dict, visible: Visibility) -> list[dict]:
-	"""Return the latest rows of the ledger, the newest first, with the names of trigger and action. 1 query."""
+	"""Return the latest rows of the ledger, the newest first, with the names of trigger and action. 2 queries."""
 	log = frappe.qb.DocType(ledger.DOCTYPE)
 	trigger, action = frappe.qb.DocType("Lifecycle Trigger"), frappe.qb.DocType("Lifecycle Action")
 	query = (
@@ -356,8 +362,12 @@ def _history(filters: dict, visible: Visibility) -> list[dict]:
 	)
 	for field, value in filters.items():
 		query = query.where(log[field] == value)
+	if hidden := hidden_doctypes():
+		query = query.where(log.reference_doctype.notin(hidden))
 	query = visible.restrict_ledger(query, log).orderby(log.name, order=Order.desc).limit(MOST_ROWS)
-	return query.run(as_dict=True)
+	rows = query.run(as_dict=True)
+	hide_evidence(rows)
+	return rows
 
 
 def _steps(
@@ -426,6 +436,7 @@ def _steps(
 			if rule.trigger.name not in met
 			for action in rule.actions
 		]
+	hide_evidence(steps)
 	# Those of drafts and of paused campaigns come last: they are no answer to what will be sent.
 	return sorted(
 		steps,

@@ -187,17 +187,17 @@ def topics() -> dict[str, Topic]:
 class Known:
 	"""What people have said, read for all of them at once. 1 query for each of the four places, 2 for the topics.
 
-	Without anybody to ask about: only the topics.
+	Without anybody to ask about: only the topics. to_us: only what they have said to us, at most 2 queries, and no topics.
 	"""
 
-	def __init__(self, recipients: Iterable[Recipient]):
+	def __init__(self, recipients: Iterable[Recipient], to_us: bool = False):
 		recipients = list(recipients)
-		self.topics = topics()
+		self.topics = {} if to_us else topics()
 		self._addresses = {address for one in recipients if (address := normal(one.address))}
 		self._contacts = {one.contact for one in recipients if one.contact}
 		self._of_address, self._of_contact = defaultdict(list), defaultdict(list)
 		self._read_consents()
-		if self._addresses:
+		if self._addresses and not to_us:
 			self._read_unsubscribes()
 			self._read_members()
 
@@ -391,10 +391,10 @@ def less_often(recipients: Iterable[Recipient]) -> dict[str, tuple[int, int]]:
 	"""Return {address in lower case, or name of a Contact: (messages, days)} of those who want fewer messages.
 
 	Whoever has asked for it is found under their address and under their Contact, as far as they have them. For the frequency cap:
-	so many marketing messages in so many days at most, over all campaigns. Only reads; at most 6 queries.
+	so many marketing messages in so many days at most, over all campaigns. Only reads; at most 2 queries.
 	"""
 	recipients = list(recipients)
-	known, found = Known(recipients), {}
+	known, found = Known(recipients, to_us=True), {}
 	for recipient in recipients:
 		if wanted := wish(known.of(recipient)):
 			for name in filter(None, (normal(recipient.address), recipient.contact)):
@@ -538,7 +538,20 @@ def record(
 	doc.flags.said = True
 	# What it points at may be gone since.
 	doc.insert(ignore_permissions=True, ignore_links=True)
+	if kind in (WITHDRAWN, PAUSED):
+		take_back_soon(person)
 	return doc.name
+
+
+def take_back_soon(person: Person) -> None:
+	"""Have a job take back what is queued for somebody (engine/leaving.py), when what they said is committed."""
+	frappe.enqueue(
+		"marketing_automation.engine.leaving.take_back",
+		queue="short",
+		enqueue_after_commit=True,
+		address=person.address,
+		contact=person.contact,
+	)
 
 
 def withdraw(person: Person, topic: str | None, source: str, text: str) -> bool:
@@ -576,7 +589,7 @@ def withdraw_by_token(token: str | None, source: str = "mail", text: str = "") -
 	"""Unsubscribe whoever a link of ours is about from the topic of its mail; return whether the token was good.
 
 	For an unsubscribe that came by mail (`links.token_of_subject` finds the token in its subject) or by one click. Repeats do no harm.
-	The caller commits; what is queued for them is then taken back (`leaving.enqueue`). At most 16 queries.
+	The caller commits; what is queued for them is then taken back. At most 16 queries.
 	"""
 	person = person_of(token)
 	if not person:

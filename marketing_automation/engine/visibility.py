@@ -23,9 +23,9 @@ UNDIVIDED = {"customer", "item_code"}
 SHOWN = (DOCTYPE, "Serial No")
 
 
-def readable_levels(doctype: str) -> set[int]:
-	"""Return the permission levels of a DocType that the session's user may read by their roles. No query."""
-	roles = {*frappe.get_roles()}
+def readable_levels(doctype: str, user: str | None = None) -> set[int]:
+	"""Return the permission levels of a DocType that a user, or the session's, may read by their roles. No query."""
+	roles = {*frappe.get_roles(user)}
 	return {
 		cint(permission.permlevel)
 		for permission in frappe.get_meta(doctype).permissions
@@ -33,12 +33,12 @@ def readable_levels(doctype: str) -> set[int]:
 	}
 
 
-def may_read_all(doctype: str) -> bool:
-	"""Say whether the session's user may read the documents of a DocType by their roles, whoever owns them. No query.
+def may_read_all(doctype: str, user: str | None = None) -> bool:
+	"""Say whether a user, or the session's, may read the documents of a DocType by their roles, whoever owns them. No query.
 
 	To frappe.has_permission one document that was shared, or is their own, is enough, which says nothing about the others.
 	"""
-	return frappe.session.user == "Administrator" or 0 in readable_levels(doctype)
+	return (user or frappe.session.user) == "Administrator" or 0 in readable_levels(doctype, user)
 
 
 class Visibility:

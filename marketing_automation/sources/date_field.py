@@ -301,11 +301,12 @@ class DateSource(Source):
 		spec = self.spec_of(trigger)
 		known = {df.fieldname: df for df in self.date_fields(spec)}
 		if trigger.date_field not in known:
+			readable = self.readable_date_fields(trigger)
 			frappe.throw(
 				_("{0} is not a date field of {1}. Choose one of: {2}.").format(
 					frappe.bold(frappe.utils.escape_html(trigger.date_field or "")),
 					frappe.utils.escape_html(_(spec.dated)),
-					", ".join(f"{_(df.label)} ({name})" for name, df in known.items()),
+					", ".join(f"{_(df.label)} ({df.fieldname})" for df in readable) or "–",
 				),
 				title=_("Unknown Date Field"),
 			)

@@ -154,6 +154,7 @@ class TestRoles(MarketingTestCase):
 			"senders": [{}],
 			"goals": [{}],
 			"holds": [{}],
+			"country_profile": [{"country": "Spain"}],
 			"sources": [{}],
 			"variables": [action],
 			"offers": [{"source": "Serial No"}],

@@ -14,11 +14,14 @@ from urllib.parse import unquote
 # What stands where a tag of ours was: a letter that no text has.
 FILLED_IN = "\ue000"
 # Of many that do not end each is read to the next one, not to the end of the text.
-CONDITIONAL_COMMENT = re.compile(r"<!(?:--)?\[(?:if[^\]<]*|endif)\](?:--)?>", re.IGNORECASE)
-# In a style without blanks. What has no height is hidden where nothing flows out of it.
-HIDDEN = re.compile(
-	r"display:none|visibility:hidden|(?:font-size|opacity):0(?:\.0*)?(?:px|pt|em|%)?(?:[;!]|$)"
+CONDITIONAL_COMMENT = re.compile(
+	r"(?:<!--)?<!(?:--)?\[(?:if[^\]<]*|endif)\](?:--)?>(?:<!-->)?", re.IGNORECASE
 )
+# In a style without blanks. What has no height is hidden where nothing flows out of it.
+HIDDEN = re.compile(r"display:none|visibility:hidden|opacity:0(?:\.0*)?%?(?:[;!]|$)")
+# Letters of no size are not seen; what stands within can have a size of its own, as in mails made by MJML.
+SIZE = re.compile(r"(?:^|;)font-size:([^;!]*)")
+NO_SIZE = re.compile(r"0(?:\.0*)?(?:px|pt|em|rem|%)?")
 FLAT = re.compile(r"(?:^|;)(?:max-)?height:0(?:px|pt|em|%)?(?:[;!]|$)")
 MAY_HIDE = re.compile(
 	r"display\s*:\s*none|visibility\s*:\s*hidden|(?:font-size|opacity|height)\s*:\s*0|\bhidden\b"
@@ -119,8 +122,9 @@ class _Reader(HTMLParser):
 		super().__init__(convert_charrefs=True)
 		self.seen, self.values, self.addresses = [], [], []
 		self.pictures = 0
-		# The elements that are open, each with whether it is hidden; how many of each, and how many are hidden.
-		self.open, self.names, self.hidden = [], Counter(), 0
+		# The elements that are open, each with whether it is hidden, and whether letters had a size round it; how many of
+		# each, and how many are hidden; whether letters have a size here.
+		self.open, self.names, self.hidden, self.sized = [], Counter(), 0, True
 
 	def handle_starttag(self, tag, attrs):
 		values = {name: value or "" for name, value in attrs}
@@ -128,9 +132,11 @@ class _Reader(HTMLParser):
 		hidden = tag in NEVER_SHOWN or "hidden" in values or _hides(style)
 		self.part(tag)
 		if tag not in VOID:
-			self.open.append((tag, hidden))
+			self.open.append((tag, hidden, self.sized))
 			self.names[tag] += 1
 			self.hidden += hidden
+			if sizes := SIZE.findall(style):
+				self.sized = not NO_SIZE.fullmatch(sizes[-1])
 		for name, value in values.items():
 			if name in ADDRESSES:
 				self.addresses.append(value)
@@ -151,14 +157,14 @@ class _Reader(HTMLParser):
 	def handle_endtag(self, tag):
 		self.part(tag)
 		while self.names[tag]:
-			name, hidden = self.open.pop()
+			name, hidden, self.sized = self.open.pop()
 			self.names[name] -= 1
 			self.hidden -= hidden
 			if name == tag:
 				return
 
 	def handle_data(self, data):
-		if not self.hidden:
+		if not self.hidden and self.sized:
 			self.seen.append(data)
 
 
@@ -188,7 +194,7 @@ class _Looker(_Reader):
 			raise _Seen
 
 	def handle_data(self, data):
-		if not self.hidden and is_seen(data):
+		if not self.hidden and self.sized and is_seen(data):
 			raise _Seen
 
 

@@ -11,6 +11,8 @@ Object.assign(marketing_automation, {
 		Cancelled: "darkgrey",
 	},
 
+	SUPPRESSION_COLORS: { Counting: "orange", Suppressed: "red", Expired: "gray", Lifted: "blue" },
+
 	STATE_COLORS: {
 		Active: "green",
 		Failing: "red",
@@ -377,7 +379,9 @@ Object.assign(marketing_automation, {
 
 	// The document that shows why somebody is not written to, or by what right they are, if there is one.
 	evidence({ evidence_doctype, evidence_name }) {
-		if (!evidence_name) return "";
+		if (!evidence_doctype) return "";
+		// Not for whoever may not read such documents.
+		if (!evidence_name) return ` (${this.escape(__(evidence_doctype))})`;
 		const label = `${__(evidence_doctype)} ${evidence_name}`;
 		return ` (${this.link(evidence_doctype, evidence_name, label)})`;
 	},
