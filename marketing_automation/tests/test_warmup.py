@@ -93,9 +93,7 @@ class TestWarmup(WarmupTestCase):
 		self.mail_sent()
 		with self.at(f"{in_days(1)} 00:10"):
 			self.tick()
-			self.assertEqual(
-				self.statuses(), [("Completed", None), *[("Queued", None)] * 3, self.WAITS]
-			)
+			self.assertEqual(self.statuses(), [("Completed", None), *[("Queued", None)] * 3, self.WAITS])
 			self.mail_sent()
 		with self.at(f"{in_days(2)} 00:10"):
 			self.tick()
