@@ -11,7 +11,7 @@ from unittest.mock import patch
 import frappe
 from frappe.model.naming import is_autoincremented
 
-from marketing_automation.engine import dispatch, run
+from marketing_automation.engine import consent, dispatch, run
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import mail_account
 

@@ -22,6 +22,7 @@ from marketing_automation.api.campaigns import (
 	sources,
 	variables,
 )
+from marketing_automation.api.consent import ask_for_consent, topics, write_down_consent
 from marketing_automation.api.messages import (
 	forget,
 	mail,
@@ -39,6 +40,7 @@ from marketing_automation.api.templates import release_template, template_rights
 __all__ = [
 	"activate",
 	"activation",
+	"ask_for_consent",
 	"bind_site",
 	"campaign_states",
 	"coming",
@@ -70,7 +72,9 @@ __all__ = [
 	"senders",
 	"sources",
 	"template_rights",
+	"topics",
 	"variables",
 	"why_customer",
 	"why_reference",
+	"write_down_consent",
 ]

@@ -543,6 +543,24 @@ def record(
 	return doc.name
 
 
+def forget(address: str) -> int:
+	"""Erase an address, and the words that may hold it, from what was said; return from how many rows. 2 queries.
+
+	The key that stands for it stays, so that an opt-out goes on. The caller commits.
+	"""
+	names = frappe.get_all(
+		DOCTYPE,
+		filters={"address_key": key_of(normal(address) or ""), "address": ["is", "set"]},
+		pluck="name",
+		order_by="name asc",
+	)
+	if names:
+		frappe.db.set_value(
+			DOCTYPE, {"name": ["in", names]}, {"address": None, "text": None}, update_modified=False
+		)
+	return len(names)
+
+
 def take_back_soon(person: Person) -> None:
 	"""Have a job take back what is queued for somebody (engine/leaving.py), when what they said is committed."""
 	frappe.enqueue(
