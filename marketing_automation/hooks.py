@@ -220,6 +220,7 @@ extend_bootinfo = [
 ]
 
 doctype_js = {
+	"Contact": "public/js/contact.js",
 	"Customer": "public/js/customer.js",
 	"Email Template": "public/js/email_template.js",
 	**{
