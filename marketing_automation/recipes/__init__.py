@@ -95,7 +95,7 @@ def date_fields(recipe: dict) -> list[dict]:
 
 def may_cap() -> bool:
 	"""Say whether the session's user can set a frequency cap, and this site has none. 1 query."""
-	has_one = cint(frappe.db.get_single_value(SETTINGS, "cap_messages"))
+	has_one = cint(frappe.db.get_singles_dict(SETTINGS).get("cap_messages"))
 	return not has_one and bool(frappe.has_permission(SETTINGS, "write"))
 
 
