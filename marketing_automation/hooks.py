@@ -134,6 +134,7 @@ permission_query_conditions = {
 	"Lifecycle Action": "marketing_automation.permissions.actions",
 	"Lifecycle Run": "marketing_automation.permissions.runs",
 	"Lifecycle Execution Log": "marketing_automation.permissions.messages",
+	"Lifecycle Suppression": "marketing_automation.permissions.suppressions",
 }
 has_permission = {
 	"Lifecycle Campaign": "marketing_automation.permissions.of_campaign",
@@ -141,6 +142,7 @@ has_permission = {
 	"Lifecycle Action": "marketing_automation.permissions.has_permission",
 	"Lifecycle Run": "marketing_automation.permissions.has_permission",
 	"Lifecycle Execution Log": "marketing_automation.permissions.of_message",
+	"Lifecycle Suppression": "marketing_automation.permissions.of_suppression",
 	"Email Template": "marketing_automation.template_rights.has_permission",
 }
 
@@ -151,6 +153,7 @@ has_permission = {
 default_log_clearing_doctypes = {"Lifecycle Execution Log": 730, "Lifecycle Outbox": 30}
 
 user_data_fields = [
+	{"doctype": "Lifecycle Suppression", "filter_by": "address", "redact_fields": ["address", "words"]},
 	{"doctype": "Lifecycle Execution Log", "filter_by": "recipient", "redact_fields": ["recipient", "error"]},
 	# The key that stands for the address stays, so that who has unsubscribed stays unsubscribed.
 	{"doctype": "Lifecycle Consent", "filter_by": "address", "redact_fields": ["address", "text"]},
@@ -167,6 +170,30 @@ lifecycle_recipes = [
 	"recipes/batch_expiry",
 	"recipes/maintenance_visit",
 	"recipes/birthday",
+]
+
+# Folders of ready-made designs, relative to the app; the contract is in designs/gallery.py.
+lifecycle_gallery = [
+	"gallery/renewal",
+	"gallery/renewal_reminder",
+	"gallery/last_day",
+	"gallery/thanks_for_renewing",
+	"gallery/win_back",
+	"gallery/subscription_question",
+	"gallery/subscription_reminder",
+	"gallery/contract_offer",
+	"gallery/contract_reminder",
+	"gallery/quotation_question",
+	"gallery/quotation_last_days",
+	"gallery/payment_coming",
+	"gallery/payment_due",
+	"gallery/payment_reminder",
+	"gallery/payment_open",
+	"gallery/warranty_end",
+	"gallery/maintenance_visit",
+	"gallery/batch_expiry",
+	"gallery/review_request",
+	"gallery/birthday",
 ]
 
 # The Desk
@@ -193,6 +220,7 @@ extend_bootinfo = [
 ]
 
 doctype_js = {
+	"Contact": "public/js/contact.js",
 	"Customer": "public/js/customer.js",
 	"Email Template": "public/js/email_template.js",
 	**{
@@ -236,4 +264,7 @@ ignore_links_on_delete = [
 	"Lifecycle Template",
 	"Lifecycle Outbox",
 	"Lifecycle Consent",
+	"Lifecycle Message Design",
+	"Lifecycle Design Template",
+	"Lifecycle Design Version",
 ]

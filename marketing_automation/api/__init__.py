@@ -22,6 +22,7 @@ from marketing_automation.api.campaigns import (
 	sources,
 	variables,
 )
+from marketing_automation.api.consent import ask_for_consent, topics, write_down_consent
 from marketing_automation.api.messages import (
 	forget,
 	mail,
@@ -41,11 +42,19 @@ from marketing_automation.api.site import (
 	health,
 	holds,
 )
+from marketing_automation.api.suppression import (
+	add_suppressions,
+	export_suppressions,
+	lift_suppression,
+	read_mailbox,
+)
 from marketing_automation.api.templates import release_template, template_rights
 
 __all__ = [
 	"activate",
 	"activation",
+	"add_suppressions",
+	"ask_for_consent",
 	"bind_site",
 	"brand_preview",
 	"campaign_states",
@@ -54,6 +63,7 @@ __all__ = [
 	"deliverability",
 	"due_next_week",
 	"duplicate",
+	"export_suppressions",
 	"forecast",
 	"forget",
 	"goals",
@@ -61,12 +71,14 @@ __all__ = [
 	"holds",
 	"journey",
 	"last_run",
+	"lift_suppression",
 	"mail",
 	"make_from_recipe",
 	"may_open",
 	"offers",
 	"pause",
 	"preview",
+	"read_mailbox",
 	"recipes",
 	"release_template",
 	"retry",
@@ -79,7 +91,9 @@ __all__ = [
 	"senders",
 	"sources",
 	"template_rights",
+	"topics",
 	"variables",
 	"why_customer",
 	"why_reference",
+	"write_down_consent",
 ]

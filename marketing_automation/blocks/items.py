@@ -27,14 +27,14 @@ def row(pen, border: str) -> str:
 		left += f'<div class="ma-muted" style="{SMALL}">{pen.inline("note")}</div>'
 	right = ""
 	if pen.says("value"):
-		label = f'<div class="ma-muted" style="{SMALL}">{pen.inline("label")}</div>' if pen.says("label") else ""
+		label = (
+			f'<div class="ma-muted" style="{SMALL}">{pen.inline("label")}</div>' if pen.says("label") else ""
+		)
 		right = (
 			f'<td align="{pen.end}" class="ma-soft ma-line" style="{cell};text-align:{pen.end}">{label}'
 			f'<div style="{STRONG}">{pen.inline("value")}</div></td>'
 		)
-	return (
-		f'<tr>\n<td align="{pen.start}" class="ma-soft ma-line" style="{cell};text-align:{pen.start}">{left}</td>{right}\n</tr>'
-	)
+	return f'<tr>\n<td align="{pen.start}" class="ma-soft ma-line" style="{cell};text-align:{pen.start}">{left}</td>{right}\n</tr>'
 
 
 def line(pen) -> str:

@@ -34,14 +34,13 @@ class Holds(Check):
 	def judge(self, asked: list[Asked], at: At) -> dict[int, Answer]:
 		"""Return {index: Wait until the next day, or Skip} of the messages that are held.
 
-		Queries: 1, and where holds are on 2, and those of each hold (at most 2).
+		Queries: 1, those of each hold that is on (at most 2), and 2 where something is held.
 		"""
 		heeding = [index for index, one in enumerate(asked) if _heeds(one)]
 		on = switched_on() if heeding else []
 		if not on:
 			return {}
-		most_days, then = _patience()
-		today = max(at.night, at.now.date())
+		today = at.night
 		found: dict[int, Answer] = {}
 		for switch in on:
 			# The first that holds is reason enough.
@@ -51,6 +50,7 @@ class Holds(Check):
 			about = [_about(asked[index]) for index in still]
 			for place, evidence in switch.hold.held(about, switch.days, today).items():
 				found[still[place]] = Wait(_next_day(today), Reason.ON_HOLD, evidence)
+		most_days, then = _patience() if found else (0, None)
 		for index in [index for index in found if _has_waited(asked[index], today) >= most_days]:
 			held = found.pop(index)
 			if then != SEND:

@@ -568,6 +568,9 @@ def _by_the_gate(message: PlannedMessage, state: tuple[str, str, bool], today: d
 		return state
 	reason, night = words.of_reason(message.reason), message.event.night
 	if message.status == WAITING:
+		if night > today and message.due_at.date() < night:
+			on = frappe.format(message.due_at.date(), {"fieldtype": "Date"})
+			return COMING, _("Goes out on {0} already: on its own day it would be too late.").format(on), True
 		if night > today:
 			# What would hold it back today may be over by then.
 			return state

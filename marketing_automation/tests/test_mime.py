@@ -11,6 +11,7 @@ from frappe.utils import cstr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from marketing_automation import naming
 from marketing_automation.channels.email import mime
 from marketing_automation.channels.email import queue as email_queue
 from marketing_automation.channels.texts import templates
@@ -174,10 +175,14 @@ class TestFinished(MarketingTestCase):
 		for recipient in ("o'hara@customers.example", f"{'a' * 60}@{'b' * 60}.example"):
 			row = self.row(self.frame, "x", "text", "<p>x</p>", recipient)
 			self.assertIn(mime.RECIPIENT, row["message"])
+			message = message_from_string(self.sent(row).decode(), policy=policy.default)
+			self.assertEqual(message["To"].addresses[0].addr_spec, recipient)
+			uris = ",".join(f"<{uri}>" for uri in WAY_OUT.uris)
+			self.assertEqual("".join(message["List-Unsubscribe"].split()), uris)
 		# Then Frappe leaves the header out.
 		self.assertIn(mime.RECIPIENT, self.row(self.frame, "\u200b", "text", "<p>x</p>")["message"])
 		picture = self.row(self.frame, "x", "text", '<img embed="assets/frappe/images/x.png">')
-		self.assertIn(mime.RECIPIENT, picture["message"])
+		self.assertNotIn("Content-ID", picture["message"])
 
 	def test_a_boundary_in_a_text_does_not_end_it(self):
 		(boundary, *_others) = mime.BOUNDARY.findall(self.row(self.frame, "x", "text", "<p>x</p>")["message"])
@@ -206,8 +211,6 @@ class TestFinished(MarketingTestCase):
 			if hook == "make_email_body_message":
 				return ["marketing_automation.naming.nothing_for_test"]
 			return get_hooks(hook, *arguments, **options)
-
-		from marketing_automation import naming
 
 		with (
 			patch.object(frappe, "get_hooks", hooked),

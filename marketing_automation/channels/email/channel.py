@@ -24,6 +24,7 @@ from marketing_automation.channels.email import (
 	layout,
 	look,
 	mime,
+	own_frame,
 	reach,
 	refusals,
 	sender,
@@ -225,6 +226,10 @@ def send_test(prepared: Prepared, message: Message, mail: Rendered, address: str
 
 def _as_read(prepared: Prepared, message: Message, mail: Rendered, link: dict | None) -> tuple[str, str]:
 	template, language = of_action.template_of(prepared.texts, message)
+	if template.design:
+		return _own_frame(
+			template, message, language, templates.for_reader(of_action.values(message), language)
+		)
 	try:
 		preview = _preview(prepared, message, language)
 	except templates.TemplateInvalid as e:
@@ -312,6 +317,9 @@ def _parts(
 	if not template.says:
 		(body,) = templates.fill(template, [template.body], values)
 	templates.check_says(template, subject, body)
+	if template.design:
+		html, text = _own_frame(template, message, language, values)
+		return {"subject": subject, "html": html, "text_content": text}
 	preview, seen_as = _preview(prepared, message, language), _look(template, message, language)
 	with in_language(language):
 		made = _layout(template, account, seen_as, bool(preview))
@@ -332,6 +340,22 @@ def _parts(
 			link = get_unsubscribe_message(_("Unsubscribe"), None)
 			html = look.framed(seen_as, escape(subject), body, account, link, escape(preview))
 	return {"subject": subject, "html": html, "text_content": _text_of(text, seen_as)}
+
+
+def _own_frame(
+	template: templates.Template, message: Message, language: str, values: dict
+) -> tuple[str, str]:
+	"""Return HTML and text of a designed mail but for the link to unsubscribe. values: of `templates.for_reader`."""
+	brand = brand_of(message.company or message.campaign.get("company"))
+	with in_language(language):
+		made = _made_once(
+			("own frame", template.design, language, brand), lambda: own_frame.make(template.design, brand)
+		)
+	if made.text:
+		html, text = templates.fill(template, [made.html, made.text], values)
+		return html, own_frame.tidy(text)
+	(html,) = templates.fill(template, [made.html], values)
+	return html, own_frame.as_text(html)
 
 
 def _text_of(text: str, seen_as: look.Look) -> str:

@@ -92,7 +92,11 @@ marketing_automation.why = {
 						{ label: __("Status"), html: (r) => ma.status(r.status) },
 						{
 							label: __("Reason"),
-							html: (r) => ma.escape(ma.why_not(r)) + ma.evidence(r),
+							html: (r) => ma.escape(ma.why_not(r)) + (r.reason ? ma.evidence(r) : ""),
+						},
+						{
+							label: __("By What Right"),
+							html: (r) => ma.basis(r) + (r.reason ? "" : ma.evidence(r)),
 						},
 					],
 					rows
@@ -135,7 +139,11 @@ marketing_automation.why = {
 						},
 						{ label: __("About", null, "Lifecycle"), html: (r) => ma.reference(r) },
 						{ label: __("State"), html: (r) => ma.pill(__(r.state), colors[r.state]) },
-						{ label: __("Why"), html: (r) => ma.escape(r.why) + ma.evidence(r) },
+						{ label: __("Why"), html: (r) => ma.escape(r.why) + (r.basis ? "" : ma.evidence(r)) },
+						{
+							label: __("By What Right"),
+							html: (r) => ma.basis(r) + (r.basis ? ma.evidence(r) : ""),
+						},
 					],
 					rows
 			  )
