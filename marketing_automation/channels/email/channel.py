@@ -274,7 +274,7 @@ def _example(campaign: dict, action: dict, template: templates.Template, languag
 	for case, context in templates.examples(template.words):
 		(subject,) = templates.fill(template, [template.subject], templates.for_reader(context, language))
 		subjects[case] = templates.one_line(subject)
-	context = templates.for_reader(templates.example_context(1, words=template.words), language)
+	context = templates.for_reader(templates.example_context(1, 30, words=template.words), language)
 	subject, body = templates.fill(template, [template.subject, template.body], context)
 	subject = templates.one_line(subject)
 	seen_as = look.Look(
