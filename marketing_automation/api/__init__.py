@@ -22,6 +22,7 @@ from marketing_automation.api.campaigns import (
 	sources,
 	variables,
 )
+from marketing_automation.api.consent import ask_for_consent, topics, write_down_consent
 from marketing_automation.api.messages import (
 	forget,
 	mail,
@@ -53,6 +54,7 @@ __all__ = [
 	"activate",
 	"activation",
 	"add_suppressions",
+	"ask_for_consent",
 	"bind_site",
 	"brand_preview",
 	"campaign_states",
@@ -89,7 +91,9 @@ __all__ = [
 	"senders",
 	"sources",
 	"template_rights",
+	"topics",
 	"variables",
 	"why_customer",
 	"why_reference",
+	"write_down_consent",
 ]

@@ -64,12 +64,14 @@ def refuse(error: Exception) -> None:
 def refuse_missing() -> None:
 	"""Throw where this server cannot compile designs."""
 	if not compiler.is_able():
-		frappe.throw(
-			_(
-				"The editor needs the package mjml-python, which is not installed. Ask your administrator to run bench setup requirements. Until then Email Templates go on as they are."
-			),
-			title=_("Editor Not Installed"),
-		)
+		frappe.throw(what_is_missing(), title=_("Editor Not Installed"))
+
+
+def what_is_missing() -> str:
+	"""Say what a server needs that cannot compile designs."""
+	return _(
+		"The editor needs the package mjml-python, which is not installed. Ask your administrator to run bench setup requirements. Until then Email Templates go on as they are."
+	)
 
 
 def check(doc) -> None:
@@ -146,13 +148,18 @@ def make(doc, language: str, words: templates.Words | None = None) -> compiler.M
 		refuse(e)
 
 
-def publish(doc, overwrite: list[str] | None = None, origin: str = template_rights.MARKETER) -> dict:
+def publish(
+	doc,
+	overwrite: list[str] | None = None,
+	origin: str = template_rights.MARKETER,
+	words: templates.Words | None = None,
+) -> dict:
 	"""Write a design's mails into its Email Templates, and keep the version. The session's user needs the right to each.
 
 	Languages with texts missing are left as they are. overwrite: Email Templates that may be written over although they
-	were changed by hand; raises ChangedByHand for others. Returns {"written": [languages], "missing": {language: how many}}.
+	were changed by hand; raises ChangedByHand for others. words: of what it is about, where no action says it yet. Returns {"written": [languages], "missing": {language: how many}}.
 	"""
-	design, words = parsed(doc), words_of(doc)
+	design, words = parsed(doc), words or words_of(doc)
 	lacking = {code: missing for code in design.languages if (missing := designs.missing(design, code))}
 	ready = [code for code in design.languages if code not in lacking]
 	if not ready:
@@ -316,6 +323,12 @@ def new(
 	)
 	doc.insert()
 	return doc
+
+
+def belongs_to(doc, action: str) -> None:
+	"""Write down which action a design is for. 1 query."""
+	frappe.db.set_value(DOCTYPE, doc.name, "action", action, update_modified=False)
+	doc.action = action
 
 
 def take_over(by_language: dict[str, str], name: str, action: str | None = None, company: str | None = None):

@@ -23,8 +23,8 @@ class TestDesignStore(MarketingTestCase):
 			self.assertIn(word, template.response_html)
 			self.assertNotIn("\ue001", template.response_html)
 
-	def test_marketers_put_a_design_to_use_and_readers_do_not(self):
-		with examples.asked_by(factories.user("Marketing Manager")):
+	def test_marketers_put_a_design_to_use_and_others_do_not(self):
+		with examples.asked_by(factories.user("Marketing User")):
 			doc = examples.designed()
 			self.assertTrue(
 				frappe.db.exists("Lifecycle Template", {"email_template": examples.template_of(doc)})
@@ -33,7 +33,7 @@ class TestDesignStore(MarketingTestCase):
 			doc.save()
 			store.publish(doc)
 			self.assertEqual(doc.version, 2)
-		with examples.asked_by(factories.user("Marketing User")), self.assertRaises(frappe.PermissionError):
+		with examples.asked_by(factories.user("Sales User")), self.assertRaises(frappe.PermissionError):
 			examples.designed()
 
 	def test_a_language_that_lacks_texts_is_left_as_it_was(self):

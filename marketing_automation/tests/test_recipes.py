@@ -46,7 +46,7 @@ class TestRecipes(MarketingTestCase):
 		(first, second, last) = api.journey(self.make())
 		for trigger, english, spanish in (
 			(first, "Time to renew: TEST-PIN subscription", "Es hora de renovar: TEST-PIN subscription"),
-			(second, "TEST-PIN subscription ends in 7 days", "TEST-PIN subscription vence en 7 días"),
+			(second, "TEST-PIN subscription ends in 7 days", "TEST-PIN subscription vence dentro de 7 días"),
 			(last, "TEST-PIN subscription ends tomorrow", "TEST-PIN subscription vence mañana"),
 		):
 			action = trigger["actions"][0]["name"]

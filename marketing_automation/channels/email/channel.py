@@ -293,9 +293,18 @@ def _example(campaign: dict, action: dict, template: templates.Template, languag
 	)
 
 
-def address_of(sender: str | None) -> str:
-	"""Return the address of a campaign's sender, without the name; empty for none."""
-	return parseaddr(sender or "")[1]
+def sending(sender: str | None) -> dict[str, str | None]:
+	"""Return who sends by a campaign's sender: {"address", "login", "server"} of its Email Account; nothing without one. A few
+	queries."""
+	try:
+		account = email_queue.account_for(sender or None, REFERENCE_DOCTYPE)
+	except frappe.OutgoingEmailError:
+		return {}
+	return {
+		"address": parseaddr(sender or "")[1] or account.email_id,
+		"login": account.get("login_id") or account.email_id,
+		"server": account.get("smtp_server"),
+	}
 
 
 def _parts(

@@ -41,6 +41,7 @@ Object.assign(marketing_automation, {
 			Returned: __("Product returned"),
 			Missed: __("Night missed"),
 			Unsubscribed: __("Unsubscribed", null, "Lifecycle"),
+			Bounced: __("Bounced", null, "Lifecycle Execution Log"),
 		};
 		return words[reason] || __(reason);
 	},
