@@ -172,6 +172,30 @@ lifecycle_recipes = [
 	"recipes/birthday",
 ]
 
+# Folders of ready-made designs, relative to the app; the contract is in designs/gallery.py.
+lifecycle_gallery = [
+	"gallery/renewal",
+	"gallery/renewal_reminder",
+	"gallery/last_day",
+	"gallery/thanks_for_renewing",
+	"gallery/win_back",
+	"gallery/subscription_question",
+	"gallery/subscription_reminder",
+	"gallery/contract_offer",
+	"gallery/contract_reminder",
+	"gallery/quotation_question",
+	"gallery/quotation_last_days",
+	"gallery/payment_coming",
+	"gallery/payment_due",
+	"gallery/payment_reminder",
+	"gallery/payment_open",
+	"gallery/warranty_end",
+	"gallery/maintenance_visit",
+	"gallery/batch_expiry",
+	"gallery/review_request",
+	"gallery/birthday",
+]
+
 # The Desk
 # --------
 
@@ -196,6 +220,7 @@ extend_bootinfo = [
 ]
 
 doctype_js = {
+	"Contact": "public/js/contact.js",
 	"Customer": "public/js/customer.js",
 	"Email Template": "public/js/email_template.js",
 	**{
@@ -239,4 +264,7 @@ ignore_links_on_delete = [
 	"Lifecycle Template",
 	"Lifecycle Outbox",
 	"Lifecycle Consent",
+	"Lifecycle Message Design",
+	"Lifecycle Design Template",
+	"Lifecycle Design Version",
 ]

@@ -43,7 +43,9 @@ class Foot(Block):
 
 	def text(self, pen):
 		return (
-			f"--\n{pen.plain('text')}\n{pen.mark('foot')}" if pen.says("text") else f"--\n{pen.mark('foot')}"
+			f"--\n{pen.plain('text')}\n{pen.plain_mark('foot')}"
+			if pen.says("text")
+			else f"--\n{pen.plain_mark('foot')}"
 		)
 
 

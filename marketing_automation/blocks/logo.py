@@ -34,5 +34,8 @@ class Logo(Block):
 	def mjml(self, pen):
 		return f'<mj-text font-size="19px" font-weight="600">{pen.mark("logo")}</mj-text>'
 
+	def text(self, pen):
+		return pen.plain_mark("title")
+
 
 BLOCK = Logo()

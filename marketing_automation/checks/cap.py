@@ -22,7 +22,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint
 
-from marketing_automation.engine import consent, ledger, long_lists, profiles, schedule, settings
+from marketing_automation.engine import consent, ledger, long_lists, profiles, schedule
 from marketing_automation.engine.channel import channel_for, is_served
 from marketing_automation.engine.gate import Answer, Asked, At, Check, Skip, Wait
 from marketing_automation.engine.model import (
@@ -42,6 +42,8 @@ SERVICE = "Service"
 SKIP = "Skip"
 NORMAL = "Normal"
 PRIORITIES = ("High", NORMAL, "Low")
+# On a site whose settings are older than the cap.
+DAYS = 7
 # A message that gives way to another one looks again after this time: by then that one has left, or has not.
 A_MOMENT = timedelta(minutes=15)
 # What is Pending for longer than this is stuck, and nobody gives way to it any more.
@@ -219,9 +221,10 @@ def _rank(priority: str | None) -> int:
 
 
 def site_limit() -> Limit | None:
-	"""Return the limit of the settings; None where none is set. At most 2 queries."""
-	messages = cint(frappe.db.get_single_value(SETTINGS, "cap_messages"))
-	return Limit(messages, settings.limit("cap_days")) if messages > 0 else None
+	"""Return the limit of the settings; None where none is set. 1 query."""
+	kept = frappe.db.get_singles_dict(SETTINGS)
+	messages, days = cint(kept.get("cap_messages")), cint(kept.get("cap_days")) or DAYS
+	return Limit(messages, days) if messages > 0 else None
 
 
 def _limits(asked: list[Asked]) -> list[tuple[Limit, ...]]:

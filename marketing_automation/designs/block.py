@@ -74,6 +74,9 @@ class Pen(Protocol):
 	def mark(self, name: str) -> str:
 		"""Return what stands for something of the brand: see `channels/texts/designed.py`."""
 
+	def plain_mark(self, name: str) -> str:
+		"""Return the same for the text part."""
+
 	def source(self, field: str) -> str:
 		"""Return HTML and Jinja as they were written by hand."""
 

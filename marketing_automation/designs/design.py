@@ -16,9 +16,8 @@ from marketing_automation.designs import block as contract
 from marketing_automation.designs.block import Block, Field
 from marketing_automation.designs.text import SCHEME, clean
 
-SUBJECT, PREHEADER = "subject", "preheader"
-# They stand at the head of a message, not in a block.
-HEAD = (SUBJECT, PREHEADER)
+# They stand at the head of a message, not in a block. The second is a subject with tags of Jinja, taken over as it was.
+SUBJECT, SUBJECT_SOURCE, PREHEADER = "subject", "subject_source", "preheader"
 ID = re.compile(r"[A-Za-z0-9]{1,12}")
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,2}")
 MOST_BLOCKS, MOST_LANGUAGES, MOST_TEXT, MOST_LINE, MOST_SOURCE = 120, 40, 10_000, 1000, 120_000
@@ -186,6 +185,7 @@ def _texts(given, nodes: tuple[Node, ...]) -> dict[str, dict[str, str]]:
 	if not isinstance(given, dict):
 		raise DesignInvalid(_("The design cannot be read: it has no texts by language."))
 	fields = {key: field for key, field, _node in text_fields(nodes)}
+	fields[SUBJECT_SOURCE] = Field(SUBJECT_SOURCE, _("Subject"), contract.LINE, True)
 	found = {}
 	for language, texts in given.items():
 		if not LANGUAGE.fullmatch(str(language)) or not isinstance(texts, dict):
@@ -217,6 +217,7 @@ def missing(design: Design, language: str) -> list[str]:
 		key
 		for key, field, node in text_fields(design.blocks)
 		if not own.get(key)
+		and not (key == SUBJECT and own.get(SUBJECT_SOURCE))
 		and _is_shown(node, language)
 		and (
 			field.required or any(texts.get(key) for code, texts in design.texts.items() if code != language)

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 import frappe
 from frappe import _
-from frappe.email.doctype.email_account.email_account import EmailAccount
 
 from marketing_automation.channels.email import channel as email
 from marketing_automation.deliverability import dns
@@ -114,18 +113,15 @@ def _sorted(found: list[dict]) -> list[dict]:
 
 def _sender(sender: str | None) -> Sender:
 	"""Return who sends, by the sender of a campaign. A few queries."""
-	try:
-		account = EmailAccount.find_outgoing(match_by_email=sender, _raise_error=True)
-	except frappe.OutgoingEmailError:
-		# The bar says so.
-		return Sender("", "")
-	address = email.address_of(sender) or account.email_id or ""
+	# Without an account nothing is found out about a domain, and the bar says so.
+	sending = email.sending(sender)
+	address = sending.get("address") or ""
 	said = frappe.db.get_single_value(SETTINGS, "dkim_selectors") or ""
 	return Sender(
 		address=address,
 		domain=address.rpartition("@")[2].lower(),
-		login=account.get("login_id") or account.email_id,
-		server=account.get("smtp_server"),
+		login=sending.get("login"),
+		server=sending.get("server"),
 		selectors=tuple(said.replace(",", " ").split()),
 	)
 

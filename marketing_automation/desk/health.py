@@ -95,7 +95,11 @@ def _right(campaigns: list) -> list[dict]:
 			"Nobody has declared that the addresses were got lawfully: marketing messages have no existing customers to go to, only who has agreed. If it is so, declare it in the settings."
 		)
 		found.append(_problem("orange", text, f"Form/{SETTINGS}"))
-	homes = profiles.profiles((None, company) for company in {row.company for row in offering})
+	companies = {row.company for row in offering}
+	if None in companies:
+		# It sells for all of them.
+		companies = set(frappe.get_all("Company", pluck="name", order_by="name asc"))
+	homes = profiles.profiles((None, company) for company in companies)
 	unchecked = sorted(
 		{_(profile.country.name or "") for profile in homes if not profile.checked and not profile.changed}
 	)

@@ -25,6 +25,7 @@ from marketing_automation.engine import (
 	reached,
 	recipients,
 	rules,
+	suppression,
 	words,
 )
 from marketing_automation.engine.faults import Faults
@@ -160,10 +161,11 @@ def _counts(actions: list[str], visible: Visibility) -> Counter:
 def why_customer(customer: str, campaigns: list[str], visible: Visibility) -> dict:
 	"""Return a customer's messages: those of the ledger, and those to come from the campaigns.
 
-	{"customer", "customer_name", "email", "language", "reason" (why nothing can reach them now), "said" (what they have
+	{"customer", "customer_name", "email", "language", "reason" (why nothing can reach them now), "suppression" (the
+	entry of the suppression list, if that is why), "said" (what they have
 	said about our messages, in words), "history", "coming" (with what would not be sent as things
 	are), "withheld", "inactive" ([{"campaign", "state", "messages"}]: how many would be due by campaigns that are not
-	active)}. Queries: at most 31, for any number of references, and those of each source's
+	active)}. Queries: at most 32, for any number of references, and those of each source's
 	`owned_by` and `about`.
 	"""
 	history = _history({"customer": customer}, visible)
@@ -233,12 +235,14 @@ def _owned(loaded: list[Rule], customer: str, visible: Visibility) -> dict[str, 
 
 def _reach(customer: str) -> dict:
 	found = reach({customer}).get(customer) or Recipient(customer=customer)
+	held = suppression.suppressed({found.address or ""}, now_datetime()).get(found.address)
 	return {
 		"customer": customer,
 		"customer_name": found.customer_name,
 		"email": found.address,
 		"language": found.language,
-		"reason": found.reason,
+		"reason": found.reason or (Reason.SUPPRESSED if held else None),
+		"suppression": held.name if held else None,
 		"said": _said(found),
 	}
 

@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import frappe
+from frappe import client
 from frappe.utils import getdate
 
 from marketing_automation.checks.basis import CHECK
@@ -50,6 +51,9 @@ class BasisTestCase(MarketingTestCase):
 		return factories.quotation(self.customer, in_days(30), *items)
 
 	def about_quotations(self, **fields):
+		fields.setdefault(
+			"email_template", factories.template("Still interested?", "Dear {{ customer_name }}")
+		)
 		return self.campaign(
 			{"source": "Quotation", "date_field": "valid_till", "trigger_type": "Before", "days_offset": 30},
 			**fields,
@@ -209,9 +213,9 @@ class TestService(BasisTestCase):
 		frappe.db.commit()
 		frappe.set_user(user)
 		with self.refused("Only a Marketing Manager", error=frappe.PermissionError):
-			frappe.client.set_value("Lifecycle Campaign", campaign.name, "purpose", "Service")
+			client.set_value("Lifecycle Campaign", campaign.name, "purpose", "Service")
 		with self.refused("Only a Marketing Manager", error=frappe.PermissionError):
-			frappe.client.insert(
+			client.insert(
 				{
 					"doctype": "Lifecycle Campaign",
 					"campaign_name": factories.unique("Test"),
@@ -219,10 +223,10 @@ class TestService(BasisTestCase):
 				}
 			)
 		frappe.set_user(manager)
-		frappe.client.set_value("Lifecycle Campaign", campaign.name, "purpose", "Service")
+		client.set_value("Lifecycle Campaign", campaign.name, "purpose", "Service")
 		frappe.set_user(user)
 		# Whatever else there is to change in it, they may, and their copy offers something.
-		frappe.client.set_value("Lifecycle Campaign", campaign.name, "description", "Theirs")
+		client.set_value("Lifecycle Campaign", campaign.name, "description", "Theirs")
 		copy = frappe.get_doc("Lifecycle Campaign", campaign.name).duplicate(factories.unique("Test"))
 		self.assertEqual(copy.purpose, "Marketing")
 		frappe.set_user("Administrator")

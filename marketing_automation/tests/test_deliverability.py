@@ -390,6 +390,7 @@ class TestOfCampaigns(MarketingTestCase):
 		campaign = factories.campaign(active=False)
 		frappe.db.commit()
 		user = factories.user("Stock User")
+		self.addCleanup(frappe.set_user, "Administrator")
 		frappe.set_user(user)
 		for arguments in ({"campaign": campaign.name}, {}):
 			with self.assertRaises(frappe.PermissionError):

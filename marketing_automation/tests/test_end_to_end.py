@@ -143,7 +143,7 @@ class TestEndToEnd(MarketingTestCase):
 		link = re.search(r'href="([^"]+message-preferences[^"]+)"', html).group(1).replace("&amp;", "&")
 		parts = urlsplit(link)
 		forged = f"{parts.path}?{parts.query[:-1]}{'A' if parts.query[-1] != 'A' else 'B'}"
-		self.process("-c", BROWSER, frappe.local.site, forged, "Este enlace no funciona", "POST")
+		self.process("-c", BROWSER, frappe.local.site, forged, "This link does not work", "POST")
 		page = f"{parts.path}?{parts.query}"
 		self.process("-c", BROWSER, frappe.local.site, page, "Sus mensajes", "GET")
 		frappe.db.rollback()

@@ -113,6 +113,17 @@ def words_of_recipes() -> set[str]:
 	return found
 
 
+def words_of_profiles() -> set[str]:
+	"""Return what the country profiles say of themselves; what they put into mails has its own languages."""
+	found = set()
+	for path in (APP / "profiles").glob("*.json"):
+		if path.stem == "zones":
+			continue
+		profile = json.loads(path.read_text(encoding="utf-8"))
+		found |= {profile.get("note"), *(source["source"] for source in profile.get("sources", []))}
+	return {text for text in found if text}
+
+
 class TestSpanish(unittest.TestCase):
 	@classmethod
 	def setUpClass(cls):
@@ -125,6 +136,7 @@ class TestSpanish(unittest.TestCase):
 			| words_of_documents()
 			| words_of_pages()
 			| words_of_recipes()
+			| words_of_profiles()
 			| {insight.COMING, insight.STOPPED, insight.NOT_DUE, insight.WITHHELD}
 		)
 

@@ -89,9 +89,12 @@ class TestWarmup(WarmupTestCase):
 		self.due(5)
 		self.campaign()
 		self.run_night()
+		# What has not left by then is taken back, and handed over once more.
+		self.mail_sent()
 		with self.at(f"{in_days(1)} 00:10"):
 			self.tick()
-			self.assertEqual(self.statuses(), [("Queued", None)] * 4 + [self.WAITS])
+			self.assertEqual(self.statuses(), [("Completed", None), *[("Queued", None)] * 3, self.WAITS])
+			self.mail_sent()
 		with self.at(f"{in_days(2)} 00:10"):
 			self.tick()
 			self.assertNotIn("Waiting", [row.status for row in self.ledger()])

@@ -24,6 +24,7 @@ from marketing_automation.channels.email import (
 	layout,
 	look,
 	mime,
+	own_frame,
 	reach,
 	refusals,
 	sender,
@@ -211,13 +212,17 @@ def as_read(prepared: Prepared, message: Message, mail: Rendered) -> tuple[str, 
 def send_test(prepared: Prepared, message: Message, mail: Rendered, address: str) -> None:
 	"""Send a rendered mail as it reads to a colleague, now, without a link to unsubscribe. Raises Unsendable."""
 	html, text = _as_read(prepared, message, mail, None)
-	sender = message.campaign.sender or None
+	send_as_it_is(message.campaign.sender or None, mail.subject, html, text, address)
+
+
+def send_as_it_is(sender: str | None, subject: str, html: str, text: str, address: str) -> None:
+	"""Send a finished mail to a colleague, now, without a link to unsubscribe."""
 	email_queue.Mail(
 		email_queue.account_for(sender, REFERENCE_DOCTYPE),
 		email_queue.WayOut(""),
 		html,
 		sender=sender,
-		subject=mail.subject,
+		subject=subject,
 		recipients=[address],
 		text_content=text,
 	).process(send_now=True)
@@ -225,6 +230,10 @@ def send_test(prepared: Prepared, message: Message, mail: Rendered, address: str
 
 def _as_read(prepared: Prepared, message: Message, mail: Rendered, link: dict | None) -> tuple[str, str]:
 	template, language = of_action.template_of(prepared.texts, message)
+	if template.design:
+		return _own_frame(
+			template, message, language, templates.for_reader(of_action.values(message), language)
+		)
 	try:
 		preview = _preview(prepared, message, language)
 	except templates.TemplateInvalid as e:
@@ -265,7 +274,7 @@ def _example(campaign: dict, action: dict, template: templates.Template, languag
 	for case, context in templates.examples(template.words):
 		(subject,) = templates.fill(template, [template.subject], templates.for_reader(context, language))
 		subjects[case] = templates.one_line(subject)
-	context = templates.for_reader(templates.example_context(1, words=template.words), language)
+	context = templates.for_reader(templates.example_context(1, 30, words=template.words), language)
 	subject, body = templates.fill(template, [template.subject, template.body], context)
 	subject = templates.one_line(subject)
 	seen_as = look.Look(
@@ -288,9 +297,18 @@ def _example(campaign: dict, action: dict, template: templates.Template, languag
 	)
 
 
-def address_of(sender: str | None) -> str:
-	"""Return the address of a campaign's sender, without the name; empty for none."""
-	return parseaddr(sender or "")[1]
+def sending(sender: str | None) -> dict[str, str | None]:
+	"""Return who sends by a campaign's sender: {"address", "login", "server"} of its Email Account; nothing without one. A few
+	queries."""
+	try:
+		account = email_queue.account_for(sender or None, REFERENCE_DOCTYPE)
+	except frappe.OutgoingEmailError:
+		return {}
+	return {
+		"address": parseaddr(sender or "")[1] or account.email_id,
+		"login": account.get("login_id") or account.email_id,
+		"server": account.get("smtp_server"),
+	}
 
 
 def _parts(
@@ -303,6 +321,9 @@ def _parts(
 	if not template.says:
 		(body,) = templates.fill(template, [template.body], values)
 	templates.check_says(template, subject, body)
+	if template.design:
+		html, text = _own_frame(template, message, language, values)
+		return {"subject": subject, "html": html, "text_content": text}
 	preview, seen_as = _preview(prepared, message, language), _look(template, message, language)
 	with in_language(language):
 		made = _layout(template, account, seen_as, bool(preview))
@@ -323,6 +344,22 @@ def _parts(
 			link = get_unsubscribe_message(_("Unsubscribe"), None)
 			html = look.framed(seen_as, escape(subject), body, account, link, escape(preview))
 	return {"subject": subject, "html": html, "text_content": _text_of(text, seen_as)}
+
+
+def _own_frame(
+	template: templates.Template, message: Message, language: str, values: dict
+) -> tuple[str, str]:
+	"""Return HTML and text of a designed mail but for the link to unsubscribe. values: of `templates.for_reader`."""
+	brand = brand_of(message.company or message.campaign.get("company"))
+	with in_language(language):
+		made = _made_once(
+			("own frame", template.design, language, brand), lambda: own_frame.make(template.design, brand)
+		)
+	if made.text:
+		html, text = templates.fill(template, [made.html, made.text], values)
+		return html, own_frame.tidy(text)
+	(html,) = templates.fill(template, [made.html], values)
+	return html, own_frame.as_text(html)
 
 
 def _text_of(text: str, seen_as: look.Look) -> str:

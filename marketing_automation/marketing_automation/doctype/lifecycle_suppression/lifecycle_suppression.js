@@ -2,7 +2,7 @@ frappe.ui.form.on("Lifecycle Suppression", {
 	refresh(frm) {
 		const ma = marketing_automation;
 		frm.disable_save();
-		frm.page.set_indicator(__(frm.doc.status, null, "Lifecycle"), ma.SUPPRESSION_COLORS[frm.doc.status]);
+		frm.page.set_indicator(__(frm.doc.status, null, "Lifecycle Suppression"), ma.SUPPRESSION_COLORS[frm.doc.status]);
 		if (!["Suppressed", "Counting"].includes(frm.doc.status) || !frappe.model.can_write(frm.doctype)) {
 			return;
 		}

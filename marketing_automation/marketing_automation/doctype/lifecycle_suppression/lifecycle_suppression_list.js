@@ -3,7 +3,7 @@ frappe.listview_settings["Lifecycle Suppression"] = {
 
 	get_indicator(doc) {
 		return [
-			__(doc.status, null, "Lifecycle"),
+			__(doc.status, null, "Lifecycle Suppression"),
 			marketing_automation.SUPPRESSION_COLORS[doc.status],
 			`status,=,${doc.status}`,
 		];
@@ -41,7 +41,7 @@ frappe.listview_settings["Lifecycle Suppression"] = {
 				{
 					fieldname: "text",
 					fieldtype: "Long Text",
-					label: __("Addresses"),
+					label: __("Addresses, One a Line"),
 					description: __(
 						"One a line, or the file that another tool exports: its columns for address, reason and date are found by their names. They get nothing of ours from now on."
 					),
@@ -60,7 +60,7 @@ frappe.listview_settings["Lifecycle Suppression"] = {
 			const [file] = target.files;
 			if (file) file.text().then((text) => dialog.set_value("text", text));
 		});
-		dialog.set_primary_action(__("Add"), () => {
+		dialog.set_primary_action(__("Add Addresses"), () => {
 			const { text, from_another_tool } = dialog.get_values(true) || {};
 			if (!text) return;
 			dialog.hide();
