@@ -144,7 +144,7 @@ test("a test goes to a colleague in each language, and versions can be looked at
 			await openEditor(page, "Tested");
 			await page.locator(".page-head:visible .menu-btn-group button").click();
 			await page.locator(".page-head:visible").getByText("Send a Test").click();
-			await dialog(page).locator('[data-fieldname="language_es"] input').check();
+			await dialog(page).locator('[data-fieldname="language_es"] input').first().check();
 			await dialog(page).getByRole("button", { name: "Send", exact: true }).click();
 			await dialog(page).getByText("Tests are on their way to").waitFor();
 			await closeDialog(page);
@@ -174,7 +174,7 @@ test("on a phone one writes, and looks, in turn", async () => {
 			const wide = await page.evaluate(() => document.documentElement.scrollWidth);
 			assert.ok(wide <= 390, `the page is ${wide} pixels wide`);
 			await page.keyboard.press("Control+s");
-			await page.evaluate(() => (frappe.pages["lifecycle-message-editor"].lifecycle_editor ?? {}).save?.());
+			await page.locator(".me-said:visible").getByText("Saved").waitFor();
 		},
 		{ as: MARKETER, phone: true }
 	);

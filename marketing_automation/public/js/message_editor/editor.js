@@ -18,12 +18,16 @@ export class MessageEditor {
 		this.warn = (e) => {
 			if (this.state && !this.state.is_saved()) e.preventDefault();
 		};
+		this.on_key = (e) => this.key(e);
 		window.addEventListener("beforeunload", this.warn);
+		// Before Frappe, which would take Ctrl and S for the blue button.
+		document.addEventListener("keydown", this.on_key, true);
 		this.open();
 	}
 
 	close() {
 		window.removeEventListener("beforeunload", this.warn);
+		document.removeEventListener("keydown", this.on_key, true);
 		clearTimeout(this.waiting);
 		this.place.remove();
 	}
@@ -74,8 +78,9 @@ export class MessageEditor {
 
 	draw() {
 		const ma = marketing_automation;
-		this.page.set_title(this.name);
+		this.page.set_title(__("Message Editor"));
 		this.place.html(`
+			<h2 class="me-name-of-design">${ma.escape(this.name)}</h2>
 			<div class="me-bar" role="toolbar" aria-label="${__("Editor")}"></div>
 			<div class="me-said" aria-live="polite"></div>
 			<div class="me-columns">
@@ -97,7 +102,6 @@ export class MessageEditor {
 		this.draw_palette();
 		this.draw_blocks();
 		this.draw_show_bar();
-		this.keys();
 		this.buttons();
 		this.show();
 	}
@@ -235,9 +239,11 @@ export class MessageEditor {
 	}
 
 	redraw() {
+		const was = document.activeElement?.closest?.(".me-bar") && document.activeElement.getAttribute("aria-label");
 		this.draw_bar();
 		this.draw_head();
 		this.draw_blocks();
+		if (was) this.place.find(`.me-bar [aria-label="${CSS.escape(was)}"]`).trigger("focus");
 	}
 
 	// Subject and preview text.
@@ -384,9 +390,15 @@ export class MessageEditor {
 
 	remove(id) {
 		const { block } = this.state.find(id);
+		const index = this.place.find(".me-edit li[data-block]").index(
+			this.place.find(`li[data-block="${CSS.escape(id)}"]`)
+		);
 		if (!this.state.remove(id)) return;
 		if (this.opened === id) this.opened = null;
 		this.draw_blocks();
+		// The keyboard goes on with what stands there now.
+		const names = this.place.find(".me-edit .me-name");
+		names.eq(Math.min(index, names.length - 1)).trigger("focus");
 		this.say(__("Taken out: {0}. Undo brings it back.", [this.state.kinds[block.type].label]));
 	}
 
@@ -625,29 +637,26 @@ export class MessageEditor {
 
 	// -- keys ----------------------------------------------------------------------------------------------------
 
-	keys() {
-		this.place.off("keydown.editor").on("keydown.editor", (e) => {
-			const command = e.ctrlKey || e.metaKey;
-			const key = e.key.toLowerCase();
-			if (command && key === "z") {
-				e.preventDefault();
-				if (e.shiftKey) this.redo();
-				else this.undo();
-			} else if (command && key === "y") {
-				e.preventDefault();
-				this.redo();
-			} else if (command && key === "s") {
-				e.preventDefault();
-				e.stopPropagation();
-				if (this.may_write) this.save();
-			} else if (e.altKey && (e.key === "ArrowUp" || e.key === "ArrowDown")) {
-				const id = e.target.closest("li[data-block]")?.dataset.block;
-				if (id && this.may_write) {
-					e.preventDefault();
-					this.shift(id, e.key === "ArrowUp" ? -1 : 1);
-				}
-			}
-		});
+	// Wherever the keyboard is, as long as the editor is seen and no dialog is over it.
+	key(e) {
+		if (!this.state || !this.place.is(":visible") || document.querySelector(".modal.show")) return;
+		const command = e.ctrlKey || e.metaKey;
+		const key = e.key.toLowerCase();
+		const id = e.target.closest?.("li[data-block]")?.dataset.block;
+		const acts = {
+			z: () => (e.shiftKey ? this.redo() : this.undo()),
+			y: () => this.redo(),
+			s: () => this.may_write && this.save(),
+		};
+		let act = command && !e.altKey ? acts[key] : null;
+		if (e.altKey && id && this.may_write) {
+			if (e.key === "ArrowUp") act = () => this.shift(id, -1);
+			if (e.key === "ArrowDown") act = () => this.shift(id, 1);
+		}
+		if (!act) return;
+		e.preventDefault();
+		e.stopImmediatePropagation();
+		act();
 	}
 
 	// -- storing -------------------------------------------------------------------------------------------------
