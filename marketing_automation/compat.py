@@ -7,10 +7,11 @@ import contextlib
 from collections.abc import Iterator
 
 import frappe
-from frappe.email import queue
 from frappe.model.rename_doc import get_link_fields
+from frappe.sessions import get_csrf_token
 from frappe.translate import get_translation_dict_from_file
 from frappe.utils.jinja import get_jenv
+from frappe.utils.verified_command import verify_request
 
 
 def extend_bootinfo(bootinfo: dict) -> None:
@@ -40,9 +41,35 @@ def template_environment():
 	return get_jenv()
 
 
-def unsubscribe(doctype: str, name: str, email: str) -> None:
-	"""Write an Email Unsubscribe for what a signed link names, once, and commit it."""
-	queue.unsubscribe(doctype, name, email)
+def request_ip() -> str | None:
+	"""Return the address that the request comes from, None where there is no request."""
+	return frappe.local.request_ip
+
+
+def csrf_token() -> str | None:
+	"""Return what a form has to carry, as `csrf_token`, for whoever is logged in; None for guests, of whom nothing is asked."""
+	return None if frappe.session.user == "Guest" else get_csrf_token()
+
+
+def is_signed() -> bool:
+	"""Say whether the request is a GET with a signature of this site; if not, the answer is Frappe's page for such links.
+
+	A signature that stands there twice, or has letters that none has, Frappe takes for an error of its own.
+	"""
+	try:
+		return bool(verify_request())
+	except (TypeError, ValueError):
+		frappe.respond_as_web_page(
+			frappe._("Invalid Link"),
+			frappe._("This link is invalid or expired. Please make sure you have pasted correctly."),
+		)
+		return False
+
+
+def redirect(location: str) -> None:
+	"""Have the answer to the request of a whitelisted method lead somewhere else on this site."""
+	frappe.local.response["type"] = "redirect"
+	frappe.local.response["location"] = location
 
 
 @contextlib.contextmanager

@@ -39,7 +39,7 @@ NEEDED = {
 	),
 	"Item": ("item_name", "item_group"),
 	"Item Group": ("lft", "rgt"),
-	"Company": (),
+	"Company": ("country",),
 }
 # These are used where they are; the functions below say what happens without.
 OPTIONAL = {

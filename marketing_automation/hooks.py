@@ -27,8 +27,10 @@ before_uninstall = "marketing_automation.install.before_uninstall"
 scheduler_events = {
 	"cron": {
 		"0 1 * * *": ["marketing_automation.tasks.check_expiring_subscriptions"],
+		"*/10 * * * *": ["marketing_automation.tasks.read_bounces"],
 	},
 	"all": ["marketing_automation.tasks.settle_deliveries"],
+	"daily": ["marketing_automation.tasks.clear_suppressions"],
 }
 
 # {what a trigger can be about: object that yields due events}; the contract is in engine/source.py.
@@ -80,8 +82,31 @@ lifecycle_blocks = {
 
 # {key: dotted path of an object that keeps engine.gate.Check}: whether a message may go now, asked in the checks' own order.
 lifecycle_checks = {
+	"Suppression List": "marketing_automation.checks.suppression.CHECK",
+	"Consent": "marketing_automation.checks.consent.CHECK",
+	"Basis": "marketing_automation.checks.basis.CHECK",
 	"Holds": "marketing_automation.checks.holds.CHECK",
+	"Send window": "marketing_automation.checks.window.CHECK",
 	"Frequency cap": "marketing_automation.checks.cap.CHECK",
+	"Warm-up": "marketing_automation.checks.warmup.CHECK",
+}
+
+# {key: dotted path of a check}, whether mails arrive and can be read; the contract is in engine/deliverability.py.
+lifecycle_deliverability = {
+	"SPF": "marketing_automation.deliverability.spf.CHECK",
+	"DKIM": "marketing_automation.deliverability.dkim.CHECK",
+	"DMARC": "marketing_automation.deliverability.dmarc.CHECK",
+	"Alignment": "marketing_automation.deliverability.alignment.CHECK",
+	"PTR": "marketing_automation.deliverability.ptr.CHECK",
+	"One click": "marketing_automation.deliverability.one_click.CHECK",
+	"Postal address": "marketing_automation.deliverability.postal_address.CHECK",
+	"Text part": "marketing_automation.deliverability.text_part.CHECK",
+	"Size": "marketing_automation.deliverability.size.CHECK",
+	"Links": "marketing_automation.deliverability.links.CHECK",
+	"Pictures": "marketing_automation.deliverability.images.CHECK",
+	"Subject": "marketing_automation.deliverability.subjects.CHECK",
+	"Braces": "marketing_automation.deliverability.leftovers.CHECK",
+	"Spam": "marketing_automation.deliverability.spam.CHECK",
 }
 
 # {key: dotted path of a hold}, which a site switches on in the settings; the contract is in engine/holds.py.
@@ -98,6 +123,9 @@ lifecycle_holds = {
 # Older versions of Frappe do not keep what a mail server said.
 after_job = ["marketing_automation.channels.email.kept_errors.remember_mail_error"]
 
+# The page on which customers say what they want, for everybody.
+page_renderer = ["marketing_automation.pages.preferences.PreferencePage"]
+
 # Permissions
 # -----------
 
@@ -105,12 +133,16 @@ permission_query_conditions = {
 	"Lifecycle Trigger": "marketing_automation.permissions.triggers",
 	"Lifecycle Action": "marketing_automation.permissions.actions",
 	"Lifecycle Run": "marketing_automation.permissions.runs",
+	"Lifecycle Execution Log": "marketing_automation.permissions.messages",
+	"Lifecycle Suppression": "marketing_automation.permissions.suppressions",
 }
 has_permission = {
 	"Lifecycle Campaign": "marketing_automation.permissions.of_campaign",
 	"Lifecycle Trigger": "marketing_automation.permissions.has_permission",
 	"Lifecycle Action": "marketing_automation.permissions.has_permission",
 	"Lifecycle Run": "marketing_automation.permissions.has_permission",
+	"Lifecycle Execution Log": "marketing_automation.permissions.of_message",
+	"Lifecycle Suppression": "marketing_automation.permissions.of_suppression",
 	"Email Template": "marketing_automation.template_rights.has_permission",
 }
 
@@ -121,6 +153,7 @@ has_permission = {
 default_log_clearing_doctypes = {"Lifecycle Execution Log": 730, "Lifecycle Outbox": 30}
 
 user_data_fields = [
+	{"doctype": "Lifecycle Suppression", "filter_by": "address", "redact_fields": ["address", "words"]},
 	{"doctype": "Lifecycle Execution Log", "filter_by": "recipient", "redact_fields": ["recipient", "error"]},
 	# The key that stands for the address stays, so that who has unsubscribed stays unsubscribed.
 	{"doctype": "Lifecycle Consent", "filter_by": "address", "redact_fields": ["address", "text"]},
@@ -187,6 +220,7 @@ extend_bootinfo = [
 ]
 
 doctype_js = {
+	"Contact": "public/js/contact.js",
 	"Customer": "public/js/customer.js",
 	"Email Template": "public/js/email_template.js",
 	**{
@@ -210,6 +244,9 @@ doc_events = {
 		"before_rename": "marketing_automation.template_rights.before_rename",
 		"after_rename": "marketing_automation.template_rights.after_rename",
 		"on_trash": "marketing_automation.template_rights.on_trash",
+	},
+	"Email Queue": {
+		"before_insert": "marketing_automation.channels.email.mailings.before_insert",
 	},
 	"Customer": {
 		"after_rename": "marketing_automation.events.after_rename",

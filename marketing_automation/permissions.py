@@ -1,12 +1,15 @@
-"""Triggers, actions and runs belong to their campaign: who may not see its company sees nothing of them.
+"""Triggers, actions and runs belong to their campaign: who may not see its company sees nothing of them. A message belongs to
+what it is about: who may not read that DocType does not see it.
 
 Frappe applies a user permission only to documents that name the company themselves.
 """
 
 import frappe
 from frappe.permissions import get_role_permissions
+from pypika import Criterion
 
 from marketing_automation.engine.ledger import DOCTYPE
+from marketing_automation.engine.source import all_sources, hidden_doctypes, may_see_message, of_writers
 from marketing_automation.engine.visibility import Visibility
 
 CAMPAIGN = "Lifecycle Campaign"
@@ -24,30 +27,41 @@ def by_role(doctype: str, right: str) -> bool:
 
 
 def of_campaign(doc, user: str, ptype: str | None = None) -> bool:
-	"""Say whether a user may do this with a campaign (hook has_permission). 0 or 1 query.
+	"""Say whether a user may do this with a campaign (hook has_permission). At most 2 queries.
 
 	Judged by the company that it had before the request: the one that the request gives it is judged by Frappe.
 	"""
-	visible = _visibility(user, ptype)
+	visible = _visibility(user, ptype, [doc.name])
 	return not visible.allowed or doc.is_new() or _may(visible, ptype, [doc.name])
 
 
 def has_permission(doc, user: str, ptype: str | None = None) -> bool:
 	"""Say whether a user may do this with the campaign of a document, if it has one (hook has_permission). At most
-	2 queries.
+	3 queries.
 
 	Judged by the campaign that the request gives it, and by the one that it had before.
 	"""
-	visible = _visibility(user, ptype)
+	visible = _visibility(user, ptype, [doc.campaign], *_about(doc))
 	if not visible.allowed:
 		return True
 	before = None if doc.is_new() else frappe.db.get_value(doc.doctype, doc.name, "campaign")
 	return _may(visible, ptype, [name for name in (doc.campaign, before) if name])
 
 
-def _visibility(user: str, ptype: str | None) -> Visibility:
-	"""Return what binds a user: to change a campaign is to write to whoever owns what it is about."""
-	return Visibility(user) if ptype in CHANGES else Visibility(user, READ)
+def _visibility(user: str, ptype: str | None, campaigns: list[str | None], *about: str | None) -> Visibility:
+	"""Return what binds a user: to change a campaign is to write to whoever owns what it is about. At most 1 query.
+
+	about: further DocTypes that its messages are about with this change.
+	"""
+	if ptype not in CHANGES:
+		return Visibility(user, READ)
+	return of_writers([name for name in campaigns if name], user, *about)
+
+
+def _about(doc) -> list[str | None]:
+	"""Return what the messages of a trigger are about."""
+	source = all_sources().get(doc.get("source")) if doc.doctype == "Lifecycle Trigger" else None
+	return [source.reference_doctype(doc)] if source else []
 
 
 def _may(visible: Visibility, ptype: str | None, campaigns: list[str]) -> bool:
@@ -81,6 +95,35 @@ def runs(user: str) -> str:
 	"""Return the condition on the runs that a user may see (hook permission_query_conditions): those of all campaigns
 	among them."""
 	return _condition("Lifecycle Run", user)
+
+
+def messages(user: str) -> str:
+	"""Return the condition on the rows of the ledger that a user may see (hook permission_query_conditions).
+
+	None about a DocType that they may not read; and what user permissions for one DocType alone leave out. 1 query.
+	"""
+	log = frappe.qb.DocType(DOCTYPE)
+	visible = Visibility(user, READ)
+	conditions = visible.of_ledger(log) if visible.alone else []
+	if hidden := hidden_doctypes(user):
+		conditions.append(log.reference_doctype.notin(hidden))
+	return Criterion.all(conditions).get_sql(with_namespace=True, quote_char="`") if conditions else ""
+
+
+def of_message(doc, user: str, ptype: str | None = None) -> bool:
+	"""Say whether a user may see a row of the ledger by what it is about (hook has_permission). No query."""
+	return may_see_message(Visibility(user, READ), doc, user)
+
+
+def suppressions(user: str) -> str:
+	"""Return the condition on the entries of the suppression list that a user may see (hook permission_query_conditions):
+	none for who sees some customers only, for an address is nobody's."""
+	return "" if Visibility(user).reaches_all else "1 = 0"
+
+
+def of_suppression(doc, user: str, ptype: str | None = None) -> bool:
+	"""Say whether a user may do this with an entry of the suppression list (hook has_permission)."""
+	return Visibility(user).reaches_all
 
 
 def _condition(doctype: str, user: str) -> str:

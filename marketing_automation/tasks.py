@@ -1,6 +1,8 @@
 """The scheduler's entry points (see `scheduler_events` in hooks.py). They start the engine and nothing else."""
 
-from marketing_automation.engine import run, settle
+from marketing_automation.channels.email import bounces
+from marketing_automation.engine import run, settle, suppression
+from marketing_automation.engine.transaction import committed
 
 
 def check_expiring_subscriptions() -> str:
@@ -11,3 +13,13 @@ def check_expiring_subscriptions() -> str:
 def settle_deliveries() -> None:
 	"""Read what became of the messages on their way, and take up what was interrupted. Every few minutes."""
 	settle.settle()
+
+
+def read_bounces() -> None:
+	"""Read what has come back to the bounce mailbox, where the settings name one. Every few minutes."""
+	bounces.read()
+
+
+def clear_suppressions() -> None:
+	"""Forget addresses and soft bounces whose time is over. Every day."""
+	committed(suppression.clear)

@@ -1,26 +1,19 @@
-"""What a customer's click on the link to unsubscribe leads to: the only thing here that guests reach, by a signed link."""
+"""Where the links to unsubscribe of version 0.1 lead. Mails that were sent carry this module's path, so it keeps it.
+
+They acted on GET, and mail scanners follow every link. Now they lead to the page on which one says what one wants.
+"""
 
 import frappe
-from frappe import _
-from frappe.utils import escape_html
-from frappe.utils.verified_command import verify_request
 
 from marketing_automation import compat
-
-METHOD = "/api/method/marketing_automation.unsubscribe.unsubscribe"
+from marketing_automation.engine import links
 
 
 @frappe.whitelist(allow_guest=True, methods=["GET"])
-def unsubscribe(doctype: str, name: str, email: str) -> None:
-	"""Write an Email Unsubscribe as Frappe's own link does, and say so in words for customers.
+def unsubscribe(doctype: str = "", name: str = "", email: str = "") -> None:
+	"""Lead to the preference page of whoever a signed link was sent to. Changes nothing.
 
-	Frappe's page names the document type and the document, which are the shop's own affair.
+	doctype, name: the campaign of the mail. What is not signed by this site gets Frappe's own page for such links.
 	"""
-	if not verify_request():
-		return
-	compat.unsubscribe(doctype, name, email)
-	frappe.respond_as_web_page(
-		_("Unsubscribed"),
-		_("{0} will get no more of these messages.").format(escape_html(email)),
-		indicator_color="green",
-	)
+	if compat.is_signed():
+		compat.redirect(f"/{links.PAGE}?t={links.token(links.OF_CAMPAIGN, name, email)}")

@@ -8,8 +8,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
 from pathlib import Path
 
 import desk
@@ -17,7 +19,7 @@ import host
 from bench import HERE, PROJECT, Bench
 from report import Failed, fail, step
 from services import MariaDB, Redis, end_marked
-from sites import ADMIN_PASSWORD, Sites
+from sites import ADMIN_PASSWORD, Sites, today
 
 FOLDER = PROJECT / ".sandbox"
 TEST_SITE = "test.localhost"
@@ -159,11 +161,18 @@ def test_sites(sandbox: Sandbox, names: list[str]):
 			service.stop()
 
 
+def next_wednesday() -> date:
+	"""Return the next Wednesday, or today if it is one: the night before a day on which the shop writes."""
+	wednesday = 2
+	return today() + timedelta(days=(wednesday - today().weekday()) % 7)
+
+
 def demo(sandbox: Sandbox, _arguments) -> int:
-	"""Run a night on demonstration data."""
+	"""Play a night and the morning after it on demonstration data: those of the next Wednesday, whatever day it is."""
 	with sandbox.up():
-		sandbox.sites.fresh(DEMO_SITE, demonstration=True)
-		return sandbox.bench.script("demo.py", DEMO_SITE)
+		day = next_wednesday()
+		sandbox.sites.fresh(DEMO_SITE, demonstration=day)
+		return sandbox.bench.script("demo.py", DEMO_SITE, day)
 
 
 def faults(sandbox: Sandbox, arguments) -> int:
@@ -191,7 +200,7 @@ def demo_desk(sandbox: Sandbox, night: bool, browser: bool = False):
 	bench = sandbox.bench
 	desk.need_programs(bench, browser)
 	desk.build_assets(bench)
-	sandbox.sites.fresh(DEMO_SITE, demonstration=True)
+	sandbox.sites.fresh(DEMO_SITE, demonstration=today())
 	if night:
 		with step("A night"):
 			bench.script("night.py", DEMO_SITE, log="night.log")
@@ -236,6 +245,28 @@ def screenshots(sandbox: Sandbox, _arguments) -> int:
 			print(done.stdout, end="")
 			if done.returncode or sandbox.bench.script("shrink_pictures.py", folder):
 				return 1
+	return 0
+
+
+def mail_pictures(sandbox: Sandbox, _arguments) -> int:
+	"""Take the documentation's pictures of mails: light and dark, on a desk and on a phone."""
+	images, bench = PROJECT / "docs" / "images", sandbox.bench
+	with sandbox.up(host.DESK_PROGRAMS | host.BROWSER_PROGRAMS), tempfile.TemporaryDirectory() as mails:
+		desk.need_programs(bench, browser=True)
+		# With the stylesheet that every mail gets on a real site.
+		desk.build_assets(bench)
+		sandbox.sites.fresh(TEST_SITE)
+		if bench.script("mail_pictures.py", TEST_SITE, mails):
+			return 1
+		assets = PROJECT / "marketing_automation" / "public"
+		for language, folder in (("en", images), ("es", images / "es")):
+			taken = Path(mails) / language
+			done = desk.browse(bench, desk.BROWSER / "mails.cjs", taken, MAILS=mails, ASSETS=str(assets))
+			print(done.stdout, end="")
+			if done.returncode or bench.script("shrink_pictures.py", taken):
+				return 1
+			for picture in taken.glob("*.png"):
+				shutil.copy(picture, folder)
 	return 0
 
 
@@ -301,6 +332,7 @@ COMMANDS = {
 	"faults": faults,
 	"desk": open_desk,
 	"screenshots": screenshots,
+	"mail-pictures": mail_pictures,
 	"gallery": gallery,
 	"benchmark": benchmark,
 	"test-bench": test_bench,

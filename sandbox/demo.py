@@ -1,15 +1,18 @@
-"""One night on demonstration data, through the scheduler's queue, a worker and a real SMTP conversation.
+"""One night and the morning after it on demonstration data, through the scheduler's queue, a worker and a real SMTP conversation.
 
-Run inside the bench: demo.py SITE. Ends with 0 only if the sums reconcile; its last line is for machines.
+Run inside the bench: demo.py SITE DAY. Ends with 0 only if the sums reconcile; its last line is for machines.
 """
 
 import sys
 from collections import Counter
+from datetime import date, datetime, time
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+import clock
 import frappe
 import workers
-from demo_data import RENEWED
+from demo_data import COMPLAINS, RENEWED
 from frappe.installer import update_site_config
 from frappe.utils import add_days, getdate
 
@@ -19,23 +22,38 @@ SENDER = "shop@company.example"
 NIGHT = "marketing_automation.tasks.check_expiring_subscriptions"
 SETTLE = "marketing_automation.tasks.settle_deliveries"
 GOAL_REACHED = "Goal reached"
+ON_HOLD = "On hold"
 FLUSH = "frappe.email.queue.flush"
 LOG = Path("..") / "logs" / "demo-worker.log"
+AT_NIGHT, IN_THE_MORNING = time(1), time(9, 5)
 
 
-def main(site: str) -> int:
-	"""Run the night twice and compare what was due, what the ledger says and what arrived."""
+def main(site: str, day: date) -> int:
+	"""Play the night of a day and its morning, the night once more, and compare what was due, what the ledger says and what arrived."""
 	sink = smtp_sink.Sink()
 	with smtp_sink.listening(sink) as port:
 		connect(site)
 		for key, value in {"mail_server": "127.0.0.1", "mail_port": port, "auto_email_id": SENDER}.items():
 			update_site_config(key, value)
+		go_to(day, AT_NIGHT)
 		expected = count_due()
-		print(f"\n{expected} messages are due on {getdate()} ({time_zone()}).")
+		print(
+			f"\n{expected} messages are due on {day:%A} {day} ({time_zone()}). It is one o'clock in the morning."
+		)
 		work(NIGHT)
 		deliver_mail()
 		work(SETTLE)
+		at_night = Counter(row.status for row in ledger())
+		print(
+			f"{at_night['Waiting']} wait for the hours in which the shop writes; {len(sink.mails)} mails have left."
+		)
+		by_night = len(sink.mails)
+		go_to(day, IN_THE_MORNING)
+		work(SETTLE)
+		deliver_mail()
+		work(SETTLE)
 		rows = ledger()
+		print(f"\nIt is five past nine, and {len(sink.mails)} mails have left.")
 		show(rows, sink)
 		before = len(rows)
 		work(NIGHT)
@@ -49,7 +67,12 @@ def main(site: str) -> int:
 			f"  {run.name}  {run.status:<10} due {run.due:>4}  already known {run.known:>4}  completed {run.completed:>4}  "
 			f"skipped {run.skipped:>3}  failed {run.failed:>2}  {run.duration:.1f} s"
 		)
-	return reconcile(expected, again, runs, sink, second_run_new=len(again) - before)
+	return reconcile(expected, again, runs, sink, second_run_new=len(again) - before, by_night=by_night)
+
+
+def go_to(day: date, hour: time) -> None:
+	"""Make it an hour of a day in the site's time zone, here and for the workers."""
+	clock.go_to(datetime.combine(day, hour, ZoneInfo(time_zone())))
 
 
 def connect(site: str) -> None:
@@ -125,6 +148,11 @@ def show(rows: list, sink: smtp_sink.Sink) -> None:
 				f"\n{_name(row)} was not written to about {row.reference_name}: {row.evidence_doctype} "
 				f"{row.evidence_name} shows that it is renewed."
 			)
+		if row.reason == ON_HOLD:
+			print(
+				f"\n{_name(row)} is not written to about {row.reference_name} before {row.evidence_doctype} {row.evidence_name} is "
+				f"closed. It is asked again at {row.due_at}."
+			)
 	print(f"\n{len(sink.mails)} mails arrived. One of them, whole:\n")
 	spanish = [mail for mail in sink.messages() if "vence" in mail["Subject"]]
 	message = (spanish or sink.messages())[0]
@@ -140,7 +168,9 @@ def _name(row) -> str:
 	return frappe.db.get_value("Customer", row.customer, "customer_name")
 
 
-def reconcile(expected: int, rows: list, runs: list, sink: smtp_sink.Sink, second_run_new: int) -> int:
+def reconcile(
+	expected: int, rows: list, runs: list, sink: smtp_sink.Sink, second_run_new: int, by_night: int
+) -> int:
 	"""Print what does not add up, and the last line; return the exit code."""
 	count = Counter(row.status for row in rows)
 	mails = {row.handle for row in rows if row.status == "Completed"}
@@ -152,16 +182,18 @@ def reconcile(expected: int, rows: list, runs: list, sink: smtp_sink.Sink, secon
 		for text, wrong in {
 			"not all that is due has a ledger row": expected != len(rows),
 			"rows are left without an outcome": len(rows)
-			!= count["Completed"] + count["Skipped"] + count["Failed"],
+			!= count["Completed"] + count["Waiting"] + count["Skipped"] + count["Failed"],
+			"something left by night": by_night != 0,
 			"mails that arrived are not those of the completed rows": len(sink.mails) != len(mails),
 			"mails did not go to the recipients of the ledger": arrived != Counter(written.values()),
 			"the run's counts are not those of the ledger": (
 				first.due,
 				first.completed,
+				first.waiting,
 				first.skipped,
 				first.failed,
 			)
-			!= (len(rows), count["Completed"], count["Skipped"], count["Failed"]),
+			!= (len(rows), count["Completed"], count["Waiting"], count["Skipped"], count["Failed"]),
 			"the second run wrote to somebody again": second_run_new != 0,
 			"nobody was sent anything": not count["Completed"],
 			"a campaign was sent to nobody": {row.campaign for row in rows if row.status == "Completed"}
@@ -170,17 +202,24 @@ def reconcile(expected: int, rows: list, runs: list, sink: smtp_sink.Sink, secon
 				_name(row) for row in rows if row.reason == GOAL_REACHED
 			]
 			!= [RENEWED],
+			"who has a complaint does not wait, or somebody else does": [
+				_name(row) for row in rows if row.reason == ON_HOLD
+			]
+			!= [COMPLAINS],
+			"something waits for nothing": {row.reason for row in rows if row.status == "Waiting"}
+			- {ON_HOLD, "Frequency cap"},
+			"somebody had two mails in one morning": max(arrived.values()) > 1,
 		}.items()
 		if wrong
 	]
 	for problem in problems:
 		print(f"\nWRONG: {problem}.")
 	print(
-		f"\ndemo: due={expected} completed={count['Completed']} skipped={count['Skipped']} failed={count['Failed']} "
-		f"mails={len(sink.mails)} second_run_new={second_run_new}"
+		f"\ndemo: due={expected} completed={count['Completed']} waiting={count['Waiting']} "
+		f"skipped={count['Skipped']} failed={count['Failed']} mails={len(sink.mails)} second_run_new={second_run_new}"
 	)
 	return int(bool(problems))
 
 
 if __name__ == "__main__":
-	sys.exit(main(sys.argv[1]))
+	sys.exit(main(sys.argv[1], date.fromisoformat(sys.argv[2])))

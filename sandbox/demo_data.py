@@ -2,16 +2,18 @@
 
 Besides the renewal of pins it has three from recipes: a quotation, an invoice and a batch are due tonight, too.
 
-Run inside the bench. The same on every run, but for the dates, which lie around today.
+Run inside the bench. The same on every run, but for the dates, which lie around the day that it is.
 """
 
 import random
 import sys
 from collections import defaultdict
 
+import clock
 import frappe
 from frappe.utils import add_days, getdate
 
+from marketing_automation.engine import consent
 from marketing_automation.recipes import all_recipes, cook
 from marketing_automation.tests import factories
 
@@ -27,6 +29,8 @@ RECIPES = {
 }
 # Who has bought the next pin already.
 RENEWED = "Carla Rivas"
+# Whose complaint is open, so that nothing is offered to them before it is settled.
+COMPLAINS = "Diego Ramos"
 # How many pins expire on the days that tonight's run looks for; the others lie anywhere around today.
 BUSY_DAYS = {30: 90, 7: 60}
 FIRST_DAY, LAST_DAY = -60, 90
@@ -58,17 +62,17 @@ ITEMS = (
 EN = {
 	"subject": "{{ customer_name }}, {{ item_name }} ends on {{ expiry_date }}",
 	"response": """<p>Dear {{ customer_name }},</p>
-<p>your subscription <strong>{{ item_name }}</strong> (pin {{ serial_no }}) ends on {{ expiry_date }},
-in {{ days_left }} days.</p>
+<p>in {{ days_left }} days, on {{ expiry_date }}, this ends:</p>
+<ul>{% for pin in pins %}<li><strong>{{ pin.item_name }}</strong> (pin {{ pin.serial_no }})</li>{% endfor %}</ul>
 <p>Renew it now and keep your pin: answer this mail, and we do the rest.</p>
 <p>{{ company }}</p>""",
 }
 ES = {
 	"subject": "{{ customer_name }}, {{ item_name }} vence el {{ expiry_date }}",
 	"response": """<p>Hola, {{ customer_name }}:</p>
-<p>tu suscripción <strong>{{ item_name }}</strong> (pin {{ serial_no }}) vence el {{ expiry_date }},
-dentro de {{ days_left }} días.</p>
-<p>Renuévala ahora y conserva tu pin: responde a este correo y nosotros hacemos el resto.</p>
+<p>dentro de {{ days_left }} días, el {{ expiry_date }}, vence esto:</p>
+<ul>{% for pin in pins %}<li><strong>{{ pin.item_name }}</strong> (pin {{ pin.serial_no }})</li>{% endfor %}</ul>
+<p>Renueva ahora y conserva tu pin: responde a este correo y nosotros hacemos el resto.</p>
 <p>{{ company }}</p>""",
 }
 
@@ -83,7 +87,9 @@ def fill() -> None:
 	_sell(customers, items, chance)
 	_disable(customers)
 	_renew(items[0])
+	_complain(items[0])
 	_other_documents()
+	_settings()
 	_campaign()
 	for recipe, days in RECIPES.items():
 		_from_recipe(recipe, days)
@@ -138,10 +144,36 @@ def _renew(item: str) -> None:
 		factories.expire(name, getdate(add_days(getdate(), day)))
 
 
+def _agree(customer: str) -> None:
+	"""Have a customer who has bought nothing yet agree to offers: there is a quotation only."""
+	address = factories.address(customer)
+	contact = frappe.db.get_value("Contact Email", {"email_id": address}, "parent")
+	person = consent.Person(address, contact, customer)
+	consent.record(consent.GIVEN, person, "Offers", "hand", "Write to me about offers.")
+
+
+def _complain(item: str) -> None:
+	"""Sell a pin that ends in 7 days to somebody who has a complaint."""
+	customer = factories.customer(COMPLAINS, "diego.ramos@customers.example", language="es")
+	factories.received(item_code=item, names=["PIN-HELD"])
+	factories.sold(customer, ["PIN-HELD"], item_code=item)
+	factories.expire(["PIN-HELD"], factories.in_days(7))
+	factories.make("Issue", subject="It does not start", customer=customer, status="Open")
+
+
+def _settings() -> None:
+	"""Declare that the addresses were got lawfully, and let an open complaint hold back offers."""
+	settings = frappe.get_single("Marketing Automation Settings")
+	settings.addresses_lawful = 1
+	settings.append("holds", {"hold": "Open Issue"})
+	settings.save()
+
+
 def _other_documents() -> None:
 	"""Make what is due tonight besides the pins, and next to each what is not: it was ordered, or paid."""
 	names = {"Rosa Díaz": "es", "Tom Baker": "en", "Eva Luna": "es", "Amy Stone": "en"}
 	rosa, tom, eva, amy = [factories.customer(name, language=code) for name, code in names.items()]
+	_agree(rosa)
 	factories.quotation(rosa, factories.in_days(2))
 	ordered = factories.quotation(tom, factories.in_days(2))
 	factories.sales_order(tom, factories.in_days(9), ordered=ordered.items)
@@ -166,6 +198,8 @@ def _campaign() -> None:
 		campaign_name=CAMPAIGN,
 		description="Offers the renewal 30 and 7 days before a subscription pin expires.",
 		goal="Renewed",
+		combine_messages=1,
+		topic="Renewals",
 	)
 	for days in BUSY_DAYS:
 		trigger = factories.trigger(campaign.name, trigger_name=f"{days} days before", days_offset=days)
@@ -180,6 +214,7 @@ def _campaign() -> None:
 
 
 if __name__ == "__main__":
+	clock.start()
 	frappe.init(site=sys.argv[1], sites_path=".")
 	frappe.connect()
 	frappe.set_user("Administrator")

@@ -4,10 +4,11 @@ import hashlib
 import json
 import shutil
 import subprocess
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
 
 from bench import HERE, PROJECT, SOURCES, Bench
+from clock import AHEAD
 from report import Failed, step
 from services import MariaDB, Redis
 
@@ -16,6 +17,11 @@ BASE = "base.localhost"
 APP = PROJECT / "marketing_automation"
 # That of the sites: America/Bogota (prepare_site.py), which knows no daylight saving.
 TIME_ZONE = timezone(timedelta(hours=-5))
+
+
+def today() -> date:
+	"""Return what day it is on the sites."""
+	return datetime.now(TIME_ZONE).date()
 
 
 class Sites:
@@ -35,9 +41,9 @@ class Sites:
 		"""Make what sites with the app are restored from."""
 		self._dump_with_app()
 
-	def fresh(self, site: str, demonstration: bool = False) -> None:
-		"""Make `site` a site on which the app has just been installed, with the demonstration's data if wanted."""
-		dump = self._dump_of_demonstration() if demonstration else self._dump_with_app()
+	def fresh(self, site: str, demonstration: date | None = None) -> None:
+		"""Make `site` a site on which the app has just been installed, with the demonstration's data of a day if wanted."""
+		dump = self._dump_of_demonstration(demonstration) if demonstration else self._dump_with_app()
 		with step(f"Site {site}"):
 			self._restore(site, dump)
 			# A restored site is a copy, and sends nothing before somebody says that it is the real one.
@@ -92,15 +98,18 @@ class Sites:
 			raise Failed(f"MariaDB refused: {done.stderr.strip()}")
 		return done.stdout.splitlines()
 
-	def _dump_of_demonstration(self) -> Path:
-		# The dates of the data lie around today, which is a day in the site's time zone.
+	def _dump_of_demonstration(self, day: date) -> Path:
+		# The dates of the data lie around that day.
 		key = _hash([HERE / "demo_data.py", APP / "tests" / "factories.py"])
 		app = self._dump_with_app()
-		dump = self.dumps / f"demo-{app.stem}-{key}-{datetime.now(TIME_ZONE).date()}.sql"
+		dump = self.dumps / f"demo-{app.stem}-{key}-{day}.sql"
 		if not dump.exists():
 			with step("Demonstration data (300 customers, 1,000 pins)"):
 				self._restore(BASE, app)
-				self.bench.script("demo_data.py", BASE, log="demo-data.log")
+				ahead = datetime.combine(day, time(12), TIME_ZONE) - datetime.now(TIME_ZONE)
+				self.bench.script(
+					"demo_data.py", BASE, log="demo-data.log", **{AHEAD: str(ahead.total_seconds())}
+				)
 				self._keep(BASE, dump)
 		return dump
 

@@ -19,7 +19,7 @@ from marketing_automation.engine import ledger, overlap, rules
 from marketing_automation.engine.goals import all_goals
 from marketing_automation.engine.model import PENDING, QUEUED
 from marketing_automation.engine.schedule import AFTER, BEFORE
-from marketing_automation.engine.source import all_sources, source_for
+from marketing_automation.engine.source import all_sources, is_shown, source_for
 from marketing_automation.engine.visibility import Visibility
 
 FARTHEST = 366
@@ -272,14 +272,20 @@ def offers(source: str, reference_doctype: str | None = None) -> dict:
 
 @frappe.whitelist(methods=["GET", "POST"])
 def variables(action: str | None = None, trigger: str | None = None) -> list[dict]:
-	"""Return what templates of an action, or of a trigger's actions, can say: [{"name", "label", "example"}]."""
+	"""Return what templates of an action, or of a trigger's actions, can say: [{"name", "label", "example"}].
+
+	Of a DocType that the user may not read its date alone.
+	"""
 	require(CAMPAIGN, "read")
 	if action:
 		trigger = frappe.db.get_value("Lifecycle Action", action, "trigger")
 	fields = frappe.db.get_value("Lifecycle Trigger", trigger, rules.TRIGGER_FIELDS, as_dict=True)
 	if not fields:
 		return []
+	source = source_for(fields)
+	may_know = is_shown(source.reference_doctype(fields))
 	return [
 		{"name": variable.name, "label": variable.label, "example": variable.example}
-		for variable in source_for(fields).describe(fields)
+		for variable in source.describe(fields)
+		if may_know or variable.name == "date"
 	]

@@ -7,6 +7,8 @@ service messages do not count. Days are calendar days in the site's time zone.
 Of what is due at one moment the campaign with the higher priority comes first, and of equal ones the name that sorts
 first. So a message also counts what is about to leave by those before it, and waits a moment instead of taking their place.
 
+Besides the site's own cap, the profile of the customer's country can have one, and so can the customer, who has asked for less.
+
 Right before messages leave the rows of their customers are locked. Two workers that write to one customer by two campaigns wait
 for each other there, and the second reads what the first has committed: a plain read would show both the same past.
 """
@@ -20,7 +22,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint
 
-from marketing_automation.engine import ledger, schedule, settings
+from marketing_automation.engine import consent, ledger, long_lists, profiles, schedule
 from marketing_automation.engine.channel import channel_for, is_served
 from marketing_automation.engine.gate import Answer, Asked, At, Check, Skip, Wait
 from marketing_automation.engine.model import (
@@ -31,6 +33,7 @@ from marketing_automation.engine.model import (
 	WAITING,
 	Basis,
 	Reason,
+	message_key,
 )
 from marketing_automation.engine.names import folded
 from marketing_automation.engine.settings import SETTINGS
@@ -39,6 +42,8 @@ SERVICE = "Service"
 SKIP = "Skip"
 NORMAL = "Normal"
 PRIORITIES = ("High", NORMAL, "Low")
+# On a site whose settings are older than the cap.
+DAYS = 7
 # A message that gives way to another one looks again after this time: by then that one has left, or has not.
 A_MOMENT = timedelta(minutes=15)
 # What is Pending for longer than this is stuck, and nobody gives way to it any more.
@@ -94,15 +99,18 @@ class Cap(Check):
 		return _("Frequency cap", context="Lifecycle Check")
 
 	def lock(self, customers: set[str], at: At) -> None:
-		"""Lock what counts of these customers, in the order of their names, until the caller commits. At most 2 queries."""
-		if limits := _limits_of(customers):
-			_rows(customers, _since(limits, at.night), at, lock=True)
+		"""Lock what counts of these customers, in the order of their names, until the caller commits. At most 1 query.
+
+		Also on a site that has set no cap: a country can have one, and a customer. Older rows than today's do not change.
+		"""
+		if customers:
+			_rows(customers, datetime.combine(at.night, time()), at, lock=True)
 
 	def judge(self, asked: list[Asked], at: At) -> dict[int, Answer]:
 		"""Return {index: Wait, or Skip where its campaign says so} of the messages whose customer has had enough.
 
 		While it is only planned nothing is skipped: by the hour at which it may leave there can be room again. Queries: at
-		most 3.
+		most 5, and those of `_limits`.
 		"""
 		counted = [index for index, one in enumerate(asked) if _counts(one)]
 		limited = _limits([asked[index] for index in counted])
@@ -113,6 +121,8 @@ class Cap(Check):
 				limits[index] = of_one
 		if not limits:
 			return {}
+		for index in _written([(index, asked[index]) for index in limits if not asked[index].row]):
+			by_customer[folded(asked[index].recipient.customer)].remove(index)
 		customers = {asked[index].recipient.customer for index in limits}
 		pasts = _pasts(customers, _since(limits.values(), at.night), at)
 		found: dict[int, Answer] = {}
@@ -211,21 +221,31 @@ def _rank(priority: str | None) -> int:
 
 
 def site_limit() -> Limit | None:
-	"""Return the limit of the settings; None where none is set. At most 2 queries."""
-	messages = cint(frappe.db.get_single_value(SETTINGS, "cap_messages"))
-	return Limit(messages, settings.limit("cap_days")) if messages > 0 else None
+	"""Return the limit of the settings; None where none is set. 1 query."""
+	kept = frappe.db.get_singles_dict(SETTINGS)
+	messages, days = cint(kept.get("cap_messages")), cint(kept.get("cap_days")) or DAYS
+	return Limit(messages, days) if messages > 0 else None
 
 
 def _limits(asked: list[Asked]) -> list[tuple[Limit, ...]]:
-	"""Return the limits that hold for each message. 1 query."""
-	everybody = site_limit() if asked else None
-	return [(everybody,) if everybody else () for _one in asked]
-
-
-def _limits_of(customers: set[str]) -> list[tuple[Limit, ...]]:
-	"""Return the limits that can hold for any of these customers. 1 query."""
-	everybody = site_limit() if customers else None
-	return [(everybody,)] if everybody else []
+	"""Return the limits that hold for each message: the site's, the law's in the customer's country, and the customer's own
+	wish. At most 2 queries, and those of `profiles.profiles` and `consent.less_often`."""
+	if not asked:
+		return []
+	everybody = site_limit()
+	of_country = profiles.profiles([(one.recipient.customer, one.event.company) for one in asked])
+	wishes = consent.less_often({id(one.recipient): one.recipient for one in asked}.values())
+	found = []
+	for one, profile in zip(asked, of_country, strict=True):
+		wish = wishes.get(consent.normal(one.recipient.address)) or wishes.get(one.recipient.contact)
+		limits = (
+			everybody,
+			profile.per_day and Limit(profile.per_day, 1),
+			profile.per_week and Limit(profile.per_week, 7),
+			wish and Limit(*wish),
+		)
+		found.append(tuple(filter(None, limits)))
+	return found
 
 
 def _since(limits: Iterable[tuple[Limit, ...]], night: date) -> datetime:
@@ -296,6 +316,28 @@ def _rows(customers: set[str], since: datetime, at: At, lock: bool) -> list[dict
 		{"customers": tuple(sorted(customers)), "now": at.now, "since": since},
 		as_dict=True,
 	)
+
+
+def _written(planned: list[tuple[int, Asked]]) -> list[int]:
+	"""Return the indexes of planned messages that the ledger has: a plan takes the last night once more, and what became of
+	its messages is known. At most 1 query."""
+	keys = {
+		message_key(
+			one.action["name"],
+			one.event.reference_doctype,
+			one.event.reference_name,
+			one.event.occurrence,
+			one.recipient.customer,
+		): index
+		for index, one in planned
+	}
+	if not keys:
+		return []
+	table = frappe.qb.DocType(ledger.DOCTYPE)
+	query = (
+		frappe.qb.from_(table).select(table.message_key).where(long_lists.among(table.message_key, "keys"))
+	)
+	return [keys[key] for (key,) in long_lists.run(query, keys=keys)]
 
 
 def _campaigns(names: set[str]) -> dict[str, dict]:

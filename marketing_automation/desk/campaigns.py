@@ -100,7 +100,7 @@ def _counts(campaigns: list[str], visible: Visibility) -> Counter:
 			.where(log.action.isin(list(campaign_of)))
 			.groupby(log.action, log.status)
 		)
-		for action, status, count in visible.restrict(query, log).run():
+		for action, status, count in visible.restrict_ledger(query, log).run():
 			counts[campaign_of[action], status] += count
 	return counts
 

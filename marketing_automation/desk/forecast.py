@@ -15,6 +15,7 @@ from marketing_automation.engine import faults, ledger, plan, rules, schedule
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.model import Rule
 from marketing_automation.engine.schedule import Window
+from marketing_automation.engine.source import is_shown, source_for
 from marketing_automation.engine.visibility import Visibility
 
 
@@ -25,12 +26,13 @@ def of_campaigns(
 
 	actions: campaign, trigger, trigger_name, action, action_name, total and days ({date: count}), in the order of the
 	journey. active_only: without it, as if the campaigns were active. broken: the rules that were left out, see
-	`faults.Fault.as_dict`.
+	`faults.Fault.as_dict`. Of what is about a DocType that the user may not read nothing is counted.
 	Queries: 7, one for each rule with filters, and those of the source's `counts`, for any number of days.
 	"""
 	last, broken = schedule.shifted(first, days - 1) or date.max, Faults()
 	loaded = faults.sound(rules.load(campaigns) if active_only else enabled_rules(campaigns), broken)
-	due = _due([(rule, plan.within(rule, first, last)) for rule in loaded], visible, broken)
+	seen = [rule for rule in loaded if is_shown(source_for(rule.trigger).reference_doctype(rule.trigger))]
+	due = _due([(rule, plan.within(rule, first, last)) for rule in seen], visible, broken)
 	known = _known([action.name for rule in loaded for action in rule.actions], first, visible)
 	actions, per_day = [], defaultdict(int)
 	for rule in loaded:
@@ -74,7 +76,7 @@ def _known(actions: list[str], night: date, visible: Visibility) -> dict[str, in
 		.where(log.action.isin(actions))
 		.groupby(log.action)
 	)
-	return dict(visible.restrict(query, log).run())
+	return dict(visible.restrict_ledger(query, log).run())
 
 
 def _due(

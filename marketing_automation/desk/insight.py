@@ -9,7 +9,7 @@ from datetime import date
 import frappe
 from frappe import _
 from frappe.query_builder.functions import Count
-from frappe.utils import getdate
+from frappe.utils import getdate, now_datetime
 from pypika import Order
 
 from marketing_automation.channels.email.reach import reach
@@ -25,6 +25,7 @@ from marketing_automation.engine import (
 	reached,
 	recipients,
 	rules,
+	suppression,
 	words,
 )
 from marketing_automation.engine.faults import Faults
@@ -42,7 +43,13 @@ from marketing_automation.engine.model import (
 from marketing_automation.engine.names import folded, same
 from marketing_automation.engine.schedule import ON, Window
 from marketing_automation.engine.settings import limit
-from marketing_automation.engine.source import all_sources, is_shown, source_for
+from marketing_automation.engine.source import (
+	all_sources,
+	hidden_doctypes,
+	hide_evidence,
+	is_shown,
+	source_for,
+)
 from marketing_automation.engine.visibility import Visibility
 
 MOST_ROWS = 100
@@ -145,17 +152,18 @@ def _counts(actions: list[str], visible: Visibility) -> Counter:
 		.groupby(table.action, table.status)
 	)
 	return Counter(
-		{(action, status): count for action, status, count in visible.restrict(query, table).run()}
+		{(action, status): count for action, status, count in visible.restrict_ledger(query, table).run()}
 	)
 
 
 def why_customer(customer: str, campaigns: list[str], visible: Visibility) -> dict:
 	"""Return a customer's messages: those of the ledger, and those to come from the campaigns.
 
-	{"customer", "customer_name", "email", "language", "reason" (why nothing can reach them now), "left" (campaigns
-	that they have unsubscribed from; None stands for all mail), "history", "coming" (with what would not be sent as things
+	{"customer", "customer_name", "email", "language", "reason" (why nothing can reach them now), "suppression" (the
+	entry of the suppression list, if that is why), "said" (what they have
+	said about our messages, in words), "history", "coming" (with what would not be sent as things
 	are), "withheld", "inactive" ([{"campaign", "state", "messages"}]: how many would be due by campaigns that are not
-	active)}. Queries: at most 31, for any number of references, and those of each source's
+	active)}. Queries: at most 32, for any number of references, and those of each source's
 	`owned_by` and `about`.
 	"""
 	history = _history({"customer": customer}, visible)
@@ -225,15 +233,41 @@ def _owned(loaded: list[Rule], customer: str, visible: Visibility) -> dict[str, 
 
 def _reach(customer: str) -> dict:
 	found = reach({customer}).get(customer) or Recipient(customer=customer)
-	left = consent.unsubscribes({found.address} if found.address else set())
+	held = suppression.suppressed({found.address or ""}, now_datetime()).get(found.address)
 	return {
 		"customer": customer,
 		"customer_name": found.customer_name,
 		"email": found.address,
 		"language": found.language,
-		"reason": found.reason,
-		"left": sorted(left.get((found.address or "").lower(), ()), key=str),
+		"reason": found.reason or (Reason.SUPPRESSED if held else None),
+		"suppression": held.name if held else None,
+		"said": _said(found),
 	}
+
+
+def _said(recipient: Recipient) -> list[str]:
+	"""Return in words what a customer has said about our messages and what holds by now. At most 6 queries."""
+	known, now = consent.Known([recipient]), now_datetime()
+	said = known.of(recipient)
+	if any(one.everything for one in said):
+		return [_("Has unsubscribed from all mail.")]
+	texts = []
+	if known.has_left_all(recipient):
+		texts.append(_("Wants no marketing."))
+	for topic in known.topics.values():
+		no = consent.refusal(said, topic.name, {"purpose": consent.SERVICE} if topic.is_service else {}, now)
+		if no and not no.until and (topic.is_service or not texts):
+			texts.append(_("Has unsubscribed from {0}.").format(_(topic.name)))
+	for campaign in sorted({one.campaign for one in said if one.campaign}):
+		if consent.refusal(
+			[one for one in said if one.campaign or one.kind == consent.GIVEN], None, {"name": campaign}, now
+		):
+			texts.append(_("Has unsubscribed from {0}.").format(campaign))
+	if until := consent.paused_until(said, now):
+		texts.append(_("Wants a pause until {0}.").format(frappe.format(until, {"fieldtype": "Datetime"})))
+	if wish := consent.wish(said):
+		texts.append(_("Wants at most {0} messages in {1} days.").format(*wish))
+	return texts
 
 
 def why_reference(doctype: str, name: str, campaigns: list[str], visible: Visibility) -> dict:
@@ -246,7 +280,7 @@ def why_reference(doctype: str, name: str, campaigns: list[str], visible: Visibi
 	loaded = [rule for rule in rules.load(campaigns, active_only=False) if _is_about(rule, doctype)]
 	found = _looked_up(doctype, name, loaded)
 	if not found or not any(
-		visible.sees(company=event.company, customer=customer, item_code=event.item_code)
+		visible.about(doctype).sees(company=event.company, customer=customer, item_code=event.item_code)
 		for event, customer in found
 	):
 		frappe.throw(
@@ -297,7 +331,7 @@ def _looked_up(doctype: str, name: str, loaded: list[Rule]) -> list[tuple[DueEve
 
 
 def _history(filters: dict, visible: Visibility) -> list[dict]:
-	"""Return the latest rows of the ledger, the newest first, with the names of trigger and action. 1 query."""
+	"""Return the latest rows of the ledger, the newest first, with the names of trigger and action. 2 queries."""
 	log = frappe.qb.DocType(ledger.DOCTYPE)
 	trigger, action = frappe.qb.DocType("Lifecycle Trigger"), frappe.qb.DocType("Lifecycle Action")
 	query = (
@@ -332,8 +366,12 @@ def _history(filters: dict, visible: Visibility) -> list[dict]:
 	)
 	for field, value in filters.items():
 		query = query.where(log[field] == value)
-	query = visible.restrict(query, log).orderby(log.name, order=Order.desc).limit(MOST_ROWS)
-	return query.run(as_dict=True)
+	if hidden := hidden_doctypes():
+		query = query.where(log.reference_doctype.notin(hidden))
+	query = visible.restrict_ledger(query, log).orderby(log.name, order=Order.desc).limit(MOST_ROWS)
+	rows = query.run(as_dict=True)
+	hide_evidence(rows)
+	return rows
 
 
 def _steps(
@@ -369,7 +407,9 @@ def _steps(
 		for (_event, action), event, recipient in zip(pairs, marked, to, strict=True)
 		if event
 		and shown(event.reference_doctype)
-		and visible.sees(company=event.company, customer=recipient.customer, item_code=event.item_code)
+		and visible.about(event.reference_doctype).sees(
+			company=event.company, customer=recipient.customer, item_code=event.item_code
+		)
 	]
 	taken = ledger.held({key for message in messages if (key := message.suppression_key)})
 	judged = []
@@ -400,6 +440,7 @@ def _steps(
 			if rule.trigger.name not in met
 			for action in rule.actions
 		]
+	hide_evidence(steps)
 	# Those of drafts and of paused campaigns come last: they are no answer to what will be sent.
 	return sorted(
 		steps,
@@ -531,6 +572,9 @@ def _by_the_gate(message: PlannedMessage, state: tuple[str, str, bool], today: d
 		return state
 	reason, night = words.of_reason(message.reason), message.event.night
 	if message.status == WAITING:
+		if night > today and message.due_at.date() < night:
+			on = frappe.format(message.due_at.date(), {"fieldtype": "Date"})
+			return COMING, _("Goes out on {0} already: on its own day it would be too late.").format(on), True
 		if night > today:
 			# What would hold it back today may be over by then.
 			return state

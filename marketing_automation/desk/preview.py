@@ -39,7 +39,7 @@ from marketing_automation.engine.model import (
 )
 from marketing_automation.engine.schedule import Window
 from marketing_automation.engine.settings import limit
-from marketing_automation.engine.source import is_shown
+from marketing_automation.engine.source import hide_evidence, is_shown
 from marketing_automation.engine.visibility import Visibility
 
 # More rows than anyone reads; the counts are of all, and so is the export.
@@ -122,6 +122,7 @@ def of_days(loaded: list[Rule], first: date, days: int, visible: Visibility) -> 
 	)
 	rows = [_row(message, None, "send") for message in coming]
 	_add_item_names(rows)
+	hide_evidence(rows)
 	return {"actions": actions, "next": rows}
 
 
@@ -186,6 +187,7 @@ def _looked_at(
 		overlaps, complete = overlap.find(written_to, night, began + patience)
 	rows = [row for rows in by_outcome.values() for row in rows][:most]
 	_add_item_names(rows)
+	hide_evidence(rows)
 	mails = len(sends.pop(EMAIL, ()))
 	others = {action_type: len(found) for action_type, found in sorted(sends.items())}
 	return {
@@ -221,7 +223,7 @@ def _judged(
 			message.message_key: (message, log)
 			for message, log in page
 			if shown(message.event.reference_doctype)
-			and visible.sees(
+			and visible.about(message.event.reference_doctype).sees(
 				company=message.event.company,
 				customer=message.recipient.customer,
 				item_code=message.event.item_code,

@@ -12,7 +12,7 @@ from frappe.utils import getdate, validate_email_address
 from marketing_automation import recipes as cookbook
 from marketing_automation.channels.email import channel as email
 from marketing_automation.channels.texts import templates
-from marketing_automation.engine import faults, recipients, rules
+from marketing_automation.engine import faults, profiles, recipients, rules
 from marketing_automation.engine.channel import Message, Rendered, Unsendable, channel_for
 from marketing_automation.engine.language import in_language, of_the_site
 from marketing_automation.engine.model import DueEvent, Recipient, Rule
@@ -82,7 +82,7 @@ def render(action: str, reference_name: str, visible: Visibility, language: str 
 def message_about(
 	rule: Rule, action: dict, reference_name: str, visible: Visibility, language: str | None = None
 ) -> Message:
-	"""Return what a rule would tell about a reference. Throws when it may not be seen. At most 15 queries."""
+	"""Return what a rule would say about a reference. Throws when it may not be seen. At most 15 queries."""
 	event, recipient = _addressed(rule, action, reference_name, visible)
 	if language:
 		recipient = replace(recipient, language=language)
@@ -95,6 +95,9 @@ def message_about(
 		items=source_for(rule.trigger).values([event]),
 		# As it reads on the day that it is due.
 		today=event.night,
+		profile=profiles.of_advertisements([(rule.campaign, recipient.customer, event.company)]).get(
+			(recipient.customer, event.company)
+		),
 	)
 
 
@@ -109,7 +112,9 @@ def _addressed(
 	if (
 		not event
 		or not is_shown(event.reference_doctype)
-		or not visible.sees(company=event.company, customer=recipient.customer, item_code=event.item_code)
+		or not visible.about(event.reference_doctype).sees(
+			company=event.company, customer=recipient.customer, item_code=event.item_code
+		)
 	):
 		frappe.throw(
 			_("There is no {0} {1} that you may see.").format(

@@ -20,6 +20,7 @@ from rq.timeouts import BaseTimeoutException
 from marketing_automation.engine.customers import as_they_are
 from marketing_automation.engine.model import Recipient
 from marketing_automation.engine.names import ByName
+from marketing_automation.engine.profiles import Profile
 from marketing_automation.engine.transaction import log_once
 
 
@@ -38,7 +39,8 @@ class Message:
 	items: what it is about, dicts of the source's variables (`Source.values`), the most urgent first. key: a text that is the
 	same for every attempt at this message and no other: that of its ledger row, or one made of those of all its rows.
 	rows: the names of its ledger rows, none while it is only looked at; row_keys: the message keys of these, in the same
-	order. repeats: whether an earlier attempt at it may have been taken (`Channel.repeated`).
+	order. repeats: whether an earlier attempt at it may have been taken (`Channel.repeated`). profile: the rules of the
+	reader's country for what offers something; None for what offers nothing.
 	"""
 
 	key: str
@@ -51,6 +53,7 @@ class Message:
 	rows: tuple[str, ...] = ()
 	row_keys: tuple[str, ...] = ()
 	repeats: bool = False
+	profile: Profile | None = None
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,8 @@ class Channel(Protocol):
 		"""Return {name: fields} of the Queued rows that have ended.
 
 		`temporary: True` among the fields of one that failed has it tried again, after `retry_after` seconds if that is
-		longer than the engine would wait. Default: none has.
+		longer than the engine would wait. `finding`, a suppression.Finding, is what a final failure says of the address.
+		Default: none has.
 		"""
 		return {}
 

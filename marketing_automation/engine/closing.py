@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import frappe
 from frappe.utils import now_datetime
 
-from marketing_automation.engine import ledger, withdrawal
+from marketing_automation.engine import ledger, suppression, withdrawal
 from marketing_automation.engine.channel import action_types, by_channel, by_itself
 from marketing_automation.engine.model import QUEUED
 from marketing_automation.engine.settings import limit
@@ -75,10 +75,10 @@ def _close(found: list[dict], takes_back: bool) -> tuple[dict[str, str], dict[st
 	rows = frappe.get_all(
 		ledger.DOCTYPE,
 		filters={"status": QUEUED, "name": ["in", [row.name for row in found]]},
-		fields=[*withdrawal.FIELDS, "error"],
+		fields=[*withdrawal.FIELDS, "error", "recipient", "message_key"],
 		order_by="name asc",
 	)
-	changes = {}
+	changes, findings = {}, {}
 	for channel, of_channel in by_channel(rows):
 		changes |= channel.outcomes(of_channel)
 	for row in rows:
@@ -86,6 +86,14 @@ def _close(found: list[dict], takes_back: bool) -> tuple[dict[str, str], dict[st
 			after = changes[row.name].pop("retry_after", None)
 			if changes[row.name].pop("temporary", False):
 				changes[row.name]["next_attempt_at"] = next_attempt(row.attempts, now_datetime(), after)
+			finding = changes[row.name].pop("finding", None)
+			# What is tried again may yet be taken, as by a server that lets strangers wait at first.
+			if finding and not changes[row.name].get("next_attempt_at"):
+				findings[row.name] = finding
+	# In this transaction: what is closed once is counted once.
+	for name, entry in zip(findings, suppression.record(list(findings.values())), strict=True):
+		if entry:
+			changes[name] |= dict(zip(ledger.EVIDENCE, (suppression.DOCTYPE, entry), strict=True))
 	ledger.update(changes, was=QUEUED)
 	left = withdrawal.left_behind([row for row in rows if row.name not in changes]) if takes_back else {}
 	return {row.name: row.run for row in rows if row.name in changes}, left

@@ -127,6 +127,18 @@ def _last(said: Iterable[Said], kind: str) -> Said | None:
 	return max((one for one in said if one.kind == kind), key=lambda one: (one.at, one.name), default=None)
 
 
+def paused_until(said: Iterable[Said], now: datetime) -> datetime | None:
+	"""Return until when somebody wants no marketing, or None where that is over. Pure."""
+	last = _last((one for one in said if not one.topic), PAUSED)
+	return last.until if last and last.until and last.until > now else None
+
+
+def wish(said: Iterable[Said]) -> tuple[int, int] | None:
+	"""Return how many messages in how many days somebody wants at most, or None where they have not said so. Pure."""
+	last = _last(said, LESS_OFTEN)
+	return (last.messages, last.days) if last and last.messages > 0 and last.days > 0 else None
+
+
 def default_topic(topics: dict[str, Topic]) -> str | None:
 	"""Return the topic of campaigns that have none of their own."""
 	return next((name for name, topic in topics.items() if topic.is_default), None)
@@ -175,17 +187,17 @@ def topics() -> dict[str, Topic]:
 class Known:
 	"""What people have said, read for all of them at once. 1 query for each of the four places, 2 for the topics.
 
-	Without anybody to ask about: only the topics.
+	Without anybody to ask about: only the topics. to_us: only what they have said to us, at most 2 queries, and no topics.
 	"""
 
-	def __init__(self, recipients: Iterable[Recipient]):
+	def __init__(self, recipients: Iterable[Recipient], to_us: bool = False):
 		recipients = list(recipients)
-		self.topics = topics()
+		self.topics = {} if to_us else topics()
 		self._addresses = {address for one in recipients if (address := normal(one.address))}
 		self._contacts = {one.contact for one in recipients if one.contact}
 		self._of_address, self._of_contact = defaultdict(list), defaultdict(list)
 		self._read_consents()
-		if self._addresses:
+		if self._addresses and not to_us:
 			self._read_unsubscribes()
 			self._read_members()
 
@@ -200,6 +212,14 @@ class Known:
 		said = self.of(recipient)
 		topic = topic_of(campaign, self.topics)
 		return refusal(said, topic, campaign, now or now_datetime()) if said else None
+
+	def has_left_all(self, recipient: Recipient) -> bool:
+		"""Say whether a recipient wants no marketing at all, or no mail at all. No query."""
+		said = self.of(recipient)
+		no = refusal(said, None, {}, now_datetime())
+		since = next((one.at for one in said if no and one.evidence == no.evidence), None)
+		came_back = any(one.kind == GIVEN and one.topic and since and one.at > since for one in said)
+		return bool(no) and not no.until and not came_back
 
 	def _read_consents(self) -> None:
 		by_key = {key_of(address): address for address in self._addresses}
@@ -282,14 +302,14 @@ def members(addresses: Iterable[str], groups: Iterable[str], unsubscribed: int) 
 	return long_lists.run(query, as_dict=True, emails=addresses, groups=groups)
 
 
-def normal(address: str | None) -> str | None:
-	"""Return an address as consents are kept and looked up by it."""
-	return (address or "").strip().lower() or None
-
-
 def key_of(address: str) -> str:
 	"""Return what stands for an address (`normal`) where that was erased: 32 hex digits, nothing to anybody else."""
 	return hmac.new(secrets.key(), b"consent" + address.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def normal(address: str | None) -> str | None:
+	"""Return an address as consents are kept and looked up by it."""
+	return (address or "").strip().lower() or None
 
 
 # -- what others ask -----------------------------------------------------------------------------------------------
@@ -371,15 +391,14 @@ def less_often(recipients: Iterable[Recipient]) -> dict[str, tuple[int, int]]:
 	"""Return {address in lower case, or name of a Contact: (messages, days)} of those who want fewer messages.
 
 	Whoever has asked for it is found under their address and under their Contact, as far as they have them. For the frequency cap:
-	so many marketing messages in so many days at most, over all campaigns. Only reads; at most 6 queries.
+	so many marketing messages in so many days at most, over all campaigns. Only reads; at most 2 queries.
 	"""
 	recipients = list(recipients)
-	known, found = Known(recipients), {}
+	known, found = Known(recipients, to_us=True), {}
 	for recipient in recipients:
-		last = _last(known.of(recipient), LESS_OFTEN)
-		if last and last.messages > 0 and last.days > 0:
+		if wanted := wish(known.of(recipient)):
 			for name in filter(None, (normal(recipient.address), recipient.contact)):
-				found[name] = (last.messages, last.days)
+				found[name] = wanted
 	return found
 
 
@@ -405,7 +424,7 @@ class Person(NamedTuple):
 
 
 def person_of(token: str | None) -> Person | None:
-	"""Return whom a token is about; None for one that is not ours, or whose message nobody remembers. At most 6 queries."""
+	"""Return whom a token is about; None for one that is not ours, or whose message nobody remembers. At most 8 queries."""
 	about = links.read(token)
 	if not about:
 		return None
@@ -443,6 +462,7 @@ def _person(
 	message: str | None = None,
 ) -> Person:
 	contact = contact or _contact_of(address, customer)
+	customer = customer or (contact and _customer_of(contact))
 	language = customer and frappe.db.get_value("Customer", customer, "language")
 	of_campaign = campaign and frappe.db.get_value(CAMPAIGN, campaign, ["topic", "company"], as_dict=True)
 	return Person(
@@ -455,6 +475,17 @@ def _person(
 		(of_campaign.topic if of_campaign else None) or default_topic(topics()),
 		message,
 	)
+
+
+def _customer_of(contact: str) -> str | None:
+	"""Return the customer of a Contact; None if there is not just one. 1 query."""
+	names = frappe.get_all(
+		"Dynamic Link",
+		filters={"parenttype": "Contact", "parent": contact, "link_doctype": "Customer"},
+		pluck="link_name",
+		order_by="idx asc",
+	)
+	return names[0] if len(names) == 1 else None
 
 
 def _contact_of(address: str, customer: str | None) -> str | None:
@@ -519,7 +550,38 @@ def record(
 	doc.flags.said = True
 	# What it points at may be gone since.
 	doc.insert(ignore_permissions=True, ignore_links=True)
+	if kind in (WITHDRAWN, PAUSED):
+		take_back_soon(person)
 	return doc.name
+
+
+def forget(address: str) -> int:
+	"""Erase an address, and the words that may hold it, from what was said; return from how many rows. 2 queries.
+
+	The key that stands for it stays, so that an opt-out goes on. The caller commits.
+	"""
+	names = frappe.get_all(
+		DOCTYPE,
+		filters={"address_key": key_of(normal(address) or ""), "address": ["is", "set"]},
+		pluck="name",
+		order_by="name asc",
+	)
+	if names:
+		frappe.db.set_value(
+			DOCTYPE, {"name": ["in", names]}, {"address": None, "text": None}, update_modified=False
+		)
+	return len(names)
+
+
+def take_back_soon(person: Person) -> None:
+	"""Have a job take back what is queued for somebody (engine/leaving.py), when what they said is committed."""
+	frappe.enqueue(
+		"marketing_automation.engine.leaving.take_back",
+		queue="short",
+		enqueue_after_commit=True,
+		address=person.address,
+		contact=person.contact,
+	)
 
 
 def withdraw(person: Person, topic: str | None, source: str, text: str) -> bool:
@@ -557,39 +619,10 @@ def withdraw_by_token(token: str | None, source: str = "mail", text: str = "") -
 	"""Unsubscribe whoever a link of ours is about from the topic of its mail; return whether the token was good.
 
 	For an unsubscribe that came by mail (`links.token_of_subject` finds the token in its subject) or by one click. Repeats do no harm.
-	The caller commits; what is queued for them is then taken back (`leaving.enqueue`). At most 16 queries.
+	The caller commits; what is queued for them is then taken back. At most 18 queries.
 	"""
 	person = person_of(token)
 	if not person:
 		return False
 	withdraw(person, person.topic, source, text)
 	return True
-
-
-# -- of version 0.1, until the gate asks --------------------------------------------------------------------------
-
-
-def unsubscribes(emails: set[str]) -> dict[str, set[str | None]]:
-	"""Return, for each address (lower case), the campaigns that it has left; None stands for all mail. 1 query."""
-	if not emails:
-		return {}
-	table = frappe.qb.DocType("Email Unsubscribe")
-	query = (
-		frappe.qb.from_(table)
-		.select(table.email, table.reference_name, table.global_unsubscribe)
-		.where(long_lists.among(table.email, "emails"))
-		.where((table.global_unsubscribe == 1) | (table.reference_doctype == "Lifecycle Campaign"))
-	)
-	left = defaultdict(set)
-	for email, campaign, everything in long_lists.run(query, emails=emails):
-		left[email.strip().lower()].add(None if everything else campaign)
-	return left
-
-
-def has_left(left: set[str | None] | None, campaign: dict) -> bool:
-	"""Say whether an address that has left these (`unsubscribes`) has left a campaign, its originals included."""
-	if not left:
-		return False
-	# Who has left a campaign has left its copies, too.
-	own = (campaign.name, *campaign.get("originals", ()))
-	return any(one is None or any(same(one, name) for name in own) for one in left)

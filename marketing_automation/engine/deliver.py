@@ -25,6 +25,7 @@ from marketing_automation.engine import (
 	identity,
 	ledger,
 	plan,
+	profiles,
 	protection,
 	reached,
 	recipients,
@@ -240,6 +241,7 @@ def _give_up(batch: list[dict], fields: dict) -> None:
 	committed(protection.pause_failing, {row.run for row in batch})
 
 
+@profiles.looked_up_once()
 def _deliver_batch(
 	names: list[str],
 	campaign: str,
@@ -520,6 +522,10 @@ def _messages(sendable: list[tuple], repeated: dict[str, str], today) -> Iterato
 		key = (action.name, row.customer) if combined else row.name
 		groups[repeated.get(row.name) or key].append(entry)
 	described = _described([entry[3] for entry in sendable])
+	of_country = profiles.of_advertisements(
+		(rule.campaign, recipient.customer, event.company)
+		for _row, rule, _action, event, recipient in sendable
+	)
 	for entries in groups.values():
 		# By what they are about, so that the message is the same one on a site that was restored from a backup.
 		entries.sort(key=lambda entry: (entry[3].occurrence, entry[3].reference_name))
@@ -540,6 +546,9 @@ def _messages(sendable: list[tuple], repeated: dict[str, str], today) -> Iterato
 			rows=tuple(entry[0].name for entry in entries),
 			row_keys=row_keys,
 			repeats=row.name in repeated,
+			profile=of_country.get((recipient.customer, event.company))
+			if profiles.offers(rule.campaign)
+			else None,
 		)
 
 

@@ -4,7 +4,7 @@ The plan asks it, and delivery asks again right before a message leaves. It asks
 hook `lifecycle_checks` (of this app or any other): {key: dotted path of an object that keeps `Check`}. It writes nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -13,6 +13,7 @@ from frappe import _
 from frappe.utils import getdate, now_datetime
 from rq.timeouts import BaseTimeoutException
 
+from marketing_automation.engine import profiles
 from marketing_automation.engine.channel import channel_for, is_served
 from marketing_automation.engine.model import (
 	PENDING,
@@ -22,6 +23,7 @@ from marketing_automation.engine.model import (
 	PlannedMessage,
 	Reason,
 	Recipient,
+	Rule,
 )
 
 # When the nightly run begins, as in hooks.scheduler_events.
@@ -76,11 +78,13 @@ class Send(NamedTuple):
 
 
 class Wait(NamedTuple):
-	"""It may not go before `until` (site's time zone), and is asked again then. reason: one of model.Reason."""
+	"""It may not go before `until` (site's time zone), and is asked again then. reason: one of model.Reason; basis: as known by
+	now, which the gate fills in."""
 
 	until: datetime
 	reason: str
 	evidence: tuple[str, str] | None = None
+	basis: str | None = None
 
 
 class Skip(NamedTuple):
@@ -116,6 +120,19 @@ class Check(Protocol):
 
 	def lock(self, customers: set[str], at: At) -> None:
 		"""Lock what `judge` counts, inside the transaction that queues, before it locks rows of its own. Default: nothing."""
+
+
+@runtime_checkable
+class LooksAhead(Protocol):
+	"""A check for which messages of nights to come may have to leave earlier. Reads only, a fixed number of queries."""
+
+	def nights_ahead(self, rules: list[Rule], night: date) -> dict[str, date]:
+		"""Return {trigger: last night} of the rules of which a run on `night` has to look at the nights after it, up to that."""
+		...
+
+	def early(self, asked: list[Asked], at: At) -> set[int]:
+		"""Return the indexes of those messages of later nights that have to leave on `at.night`."""
+		...
 
 
 class Verdict(NamedTuple):
@@ -178,6 +195,40 @@ def verdicts(asked: list[Asked], first: Iterable[tuple[str, str | None]], at: At
 	return found
 
 
+def nights_ahead(rules: list[Rule], night: date) -> dict[str, date]:
+	"""Return {trigger: last night} of the rules of which a run on `night` also has to look at later nights, up to that one."""
+	found: dict[str, date] = {}
+	for key, check in checks().items():
+		if isinstance(check, LooksAhead):
+			for trigger, last in _ahead(
+				key, lambda check=check: check.nights_ahead(rules, night), {}
+			).items():
+				found[trigger] = max(last, found.get(trigger, last))
+	return found
+
+
+def early(asked: list[Asked], at: At) -> set[int]:
+	"""Return the indexes of those messages of later nights that have to leave on `at.night`, for they could not on their own."""
+	reaching = [index for index, one in enumerate(asked) if _reaches(one.action["action_type"])]
+	some, found = [asked[index] for index in reaching], set()
+	for key, check in checks().items() if some else ():
+		if isinstance(check, LooksAhead):
+			places = _ahead(key, lambda check=check: check.early(some, at), set())
+			found |= {reaching[place] for place in places}
+	return found
+
+
+def _ahead(key: str, ask: Callable, nothing):
+	"""Return what a check says of later nights, or `nothing` where it raises: their own runs ask again."""
+	try:
+		return ask()
+	except INTERRUPTIONS:
+		raise
+	except Exception:
+		note_failure(key)
+		return nothing
+
+
 def pass_through(messages: list[PlannedMessage], at: At) -> None:
 	"""Have the checks judge those of the planned messages that are Pending, and write their verdicts into them."""
 	pending = [message for message in messages if message.status == PENDING]
@@ -193,6 +244,11 @@ def judge(asked: list[Asked], at: At) -> list[Answer]:
 
 	What does not reach a customer may go. A check that raises has its messages wait AFTER_A_FAILURE; it stops no other.
 	"""
+	with profiles.looked_up_once():
+		return _judge(asked, at)
+
+
+def _judge(asked: list[Asked], at: At) -> list[Answer]:
 	undecided = [index for index, one in enumerate(asked) if _reaches(one.action["action_type"])]
 	skipped: dict[int, Skip] = {}
 	waiting: dict[int, Wait] = {}
@@ -211,6 +267,9 @@ def judge(asked: list[Asked], at: At) -> list[Answer]:
 			elif index not in waiting or waiting[index].until < answer.until:
 				waiting[index] = answer
 		undecided = [index for index in undecided if index not in skipped]
+	for index, wait in waiting.items():
+		if index in sent and not wait.basis:
+			waiting[index] = wait._replace(basis=sent[index].basis)
 	return [
 		skipped.get(index) or waiting.get(index) or sent.get(index) or Send() for index in range(len(asked))
 	]
@@ -253,8 +312,8 @@ def _of_answer(answer: Answer) -> Verdict:
 	match answer:
 		case Skip(reason, evidence):
 			return Verdict(SKIPPED, reason, evidence=evidence)
-		case Wait(until, reason, evidence):
-			return Verdict(WAITING, reason, due_at=until, evidence=evidence)
+		case Wait(until, reason, evidence, basis):
+			return Verdict(WAITING, reason, due_at=until, basis=basis, evidence=evidence)
 		case Send(basis, evidence):
 			return Verdict(PENDING, basis=basis, evidence=evidence)
 

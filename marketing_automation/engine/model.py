@@ -60,6 +60,10 @@ class Reason:
 	PAUSED = "Paused by recipient"
 	WARM_UP = "Warm-up"
 	CHECK_FAILED = "Check failed"
+	# What came back of a message that had left: it stays Completed.
+	BOUNCED = "Bounced"
+	COMPLAINED = "Complained"
+	SENDER_REFUSED = "Sender refused"
 
 
 class Basis:

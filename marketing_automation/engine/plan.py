@@ -3,7 +3,7 @@
 The nightly run, the preview of any day and the check before a message goes out are this one path.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 
 import frappe
@@ -16,6 +16,7 @@ from marketing_automation.engine.model import (
 	FAILED,
 	PENDING,
 	SKIPPED,
+	WAITING,
 	DueEvent,
 	PlannedMessage,
 	Reason,
@@ -35,15 +36,67 @@ def plan(
 	broken: takes the rules that raise; nothing else stops for them. Without it a RuntimeError says so at the end.
 	Queries: a fixed number for each list, whatever its length (see the source, `recipients.recipients` and the gate's checks).
 	"""
-	found, of_goals = Faults() if broken is None else broken, Faults()
-	at = gate.when(night)
-	for events in faults.stream(windows, found):
-		if events:
-			yield planned(events, at, of_goals)
-			for fault in of_goals.values():
-				found.setdefault(fault.rule.trigger.name, fault)
+	found = Faults() if broken is None else broken
+	yield from _streamed(windows, night, found, planned)
 	if broken is None and found:
 		raise RuntimeError("\n".join(found.texts()))
+
+
+def early(rules: list[Rule], night: date, broken: Faults) -> Iterator[list[PlannedMessage]]:
+	"""Yield what is due on later nights and has to leave on this one, for on its own day it could not any more: the send
+	window does not open again before the date that it is about has passed. Each as if it were due on `night`; its own night
+	finds it in the ledger. What could not go anyway is left to that night.
+
+	broken: as in `plan`. Queries: those of `gate.nights_ahead`; where there are such nights those of `plan`, and of `gate.early`.
+	"""
+	tomorrow = schedule.shifted(night, 1)
+	able = [rule for rule in rules if rule.sends_on(night)]
+	if not able or not tomorrow:
+		return
+	ahead = gate.nights_ahead(able, night)
+	windows = [
+		(rule, window)
+		for rule in able
+		if (last := ahead.get(rule.trigger.name)) and (window := within(rule, tomorrow, last))
+	]
+	if windows:
+		yield from _streamed(windows, night, broken, _planned_early)
+
+
+def _streamed(
+	windows: list[tuple[Rule, Window]], night: date, broken: Faults, judged: Callable
+) -> Iterator[list[PlannedMessage]]:
+	"""Yield what `judged` makes of each list of the windows' events. What goals raise goes into `broken`, too."""
+	of_goals, at = Faults(), gate.when(night)
+	for events in faults.stream(windows, broken):
+		if events:
+			yield judged(events, at, of_goals)
+			for fault in of_goals.values():
+				broken.setdefault(fault.rule.trigger.name, fault)
+
+
+def _planned_early(events: list[DueEvent], at: At, broken: Faults) -> list[PlannedMessage]:
+	"""Return those messages of later nights that have to leave now, see `early`."""
+	due = [
+		(event, action)
+		for event in events
+		for action in event.rule.actions
+		if is_on(action, at.night, at.night)
+	]
+	to = recipients.recipients(due)
+	asked = [
+		gate.Asked(action, event, recipient)
+		for (event, action), recipient in zip(due, to, strict=True)
+		if verdict(event, recipient, at.night)[0] == PENDING
+	]
+	chosen = gate.early(asked, at)
+	tonight = {id(asked[index].event): asked[index].event._replace(night=at.night) for index in chosen}
+	wanted = {(id(tonight[id(asked[index].event)]), asked[index].action["name"]) for index in chosen}
+	return [
+		message
+		for message in planned(list(tonight.values()), at, broken)
+		if message.status in (PENDING, WAITING) and (id(message.event), message.action["name"]) in wanted
+	]
 
 
 def planned(events: list[DueEvent], at: At, broken: Faults) -> list[PlannedMessage]:

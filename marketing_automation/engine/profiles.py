@@ -27,6 +27,9 @@ DOCTYPE = "Lifecycle Country Profile"
 DEFAULT = "default"
 ZONES = "zones"
 
+# The purpose of a campaign that offers nothing.
+SERVICE = "Service"
+
 # Which sale lets us write to a customer without their consent.
 NO_SALE = "No"
 SAME_GROUP = "Same item group"
@@ -287,6 +290,8 @@ def countries(pairs: Iterable[tuple[str | None, str | None]]) -> list[Country]:
 	the site's default company or of its settings. At most 5 queries.
 	"""
 	pairs = list(pairs)
+	if not pairs:
+		return []
 	memo = getattr(frappe.local, MEMO, None)
 	memo = {} if memo is None else memo
 	of_customers, of_companies = memo.setdefault("customers", {}), memo.setdefault("companies", {})
@@ -311,6 +316,24 @@ def profiles(pairs: Iterable[tuple[str | None, str | None]]) -> list[Profile]:
 	found = countries(pairs)
 	by_country = profiles_of(found)
 	return [by_country[country] for country in found]
+
+
+def offers(campaign: dict) -> bool:
+	"""Say whether a campaign offers something, so that the law of advertising binds it. No query."""
+	return campaign.get("purpose") != SERVICE
+
+
+def of_advertisements(
+	messages: Iterable[tuple[dict, str | None, str | None]],
+) -> dict[tuple[str | None, str | None], Profile]:
+	"""Return {(customer, company): profile} of those messages (campaign, customer, company) whose campaign offers something.
+
+	The queries of `profiles`; none where there is no such message.
+	"""
+	pairs = list(
+		dict.fromkeys((customer, company) for campaign, customer, company in messages if offers(campaign))
+	)
+	return dict(zip(pairs, profiles(pairs), strict=True)) if pairs else {}
 
 
 def _of_customers(customers: set[str]) -> ByName[Country]:

@@ -1,17 +1,21 @@
 """Self-protection: a campaign whose messages keep failing pauses itself, and the managers are warned once."""
 
 from collections import Counter
+from collections.abc import Callable
 
 import frappe
 from frappe import _
-from frappe.query_builder.functions import Count
-from frappe.utils import now_datetime
+from frappe.query_builder.functions import Count, Sum
+from frappe.utils import add_to_date, now_datetime
+from pypika import Case
 
 from marketing_automation.engine import ledger, notify
 from marketing_automation.engine.model import COMPLETED, FAILED, QUEUED, Reason
 from marketing_automation.engine.settings import limit
 
 CAMPAIGN = "Lifecycle Campaign"
+# So far back what came back is counted: servers may take days to say so.
+REFUSED_DAYS = 7
 # What speaks against the campaign. An invalid address speaks against one customer.
 COUNTED = (Reason.TEMPLATE_ERROR, Reason.SENDING_FAILED)
 
@@ -34,7 +38,10 @@ def pause_failing(runs: set[str]) -> None:
 	share, count = limit("pause_share"), limit("pause_count")
 	for (run, campaign), failures in sorted(failed.items()):
 		if exceeded(failures, tried[run, campaign], share, count):
-			_pause(campaign, run, failures, tried[run, campaign])
+			_pause(
+				campaign,
+				lambda failures=failures, tried=tried[run, campaign], run=run: _failure(failures, tried, run),
+			)
 
 
 def _counts(runs: set[str]) -> tuple[Counter, Counter]:
@@ -61,15 +68,53 @@ def _counts(runs: set[str]) -> tuple[Counter, Counter]:
 	)
 
 
-def _pause(campaign: str, run: str, failed: int, tried: int) -> None:
+def pause_refused(campaigns: set[str]) -> None:
+	"""Pause the active campaigns of which too many messages came back because of the sender or of what they say. The caller
+	commits.
+
+	Counted are those of the last REFUSED_DAYS that left since the campaign was last switched on. 1 query, and some for each
+	campaign that pauses.
+	"""
+	if not campaigns:
+		return
+	row, campaign = frappe.qb.DocType(ledger.DOCTYPE), frappe.qb.DocType(CAMPAIGN)
+	is_refused = Case().when(row.reason == Reason.SENDER_REFUSED, 1).else_(0)
+	counts = (
+		frappe.qb.from_(row)
+		.join(campaign)
+		.on(row.campaign == campaign.name)
+		.select(row.campaign, Sum(is_refused), Count(row.name))
+		.where(campaign.is_active == 1)
+		.where(row.campaign.isin(sorted(campaigns)))
+		.where(row.status == COMPLETED)
+		.where(row.executed_at >= add_to_date(now_datetime(), days=-REFUSED_DAYS))
+		.where(campaign.active_since.isnull() | (row.executed_at >= campaign.active_since))
+		.groupby(row.campaign)
+		.orderby(row.campaign)
+	).run()
+	share, count = limit("pause_share"), limit("pause_count")
+	for name, refused, sent in counts:
+		if exceeded(int(refused), sent, share, count):
+			_pause(name, lambda refused=refused, sent=sent: _refusal(int(refused), sent))
+
+
+def _refusal(refused: int, sent: int) -> str:
+	return _(
+		"{0} of {1} messages of the last days came back because of their sender or their content (policy, spam, authentication), not because of their addresses. See what the servers say in the message log, put SPF, DKIM, DMARC or the text right, and switch the campaign on again."
+	).format(refused, sent)
+
+
+def _failure(failed: int, tried: int, run: str) -> str:
+	return _(
+		"{0} of {1} messages failed in the run {2}. See why in the message log, correct it, switch the campaign on again and retry what failed."
+	).format(failed, tried, run)
+
+
+def _pause(campaign: str, reason: Callable[[], str]) -> None:
+	"""Pause a campaign and tell the managers. reason: the text, in whoever's language it is asked for."""
 	# Locked, so that of several workers one pauses it and warns of it.
 	if not frappe.db.get_value(CAMPAIGN, campaign, "is_active", for_update=True):
 		return
-
-	def reason() -> str:
-		return _(
-			"{0} of {1} messages failed in the run {2}. See why in the message log, correct it, switch the campaign on again and retry what failed."
-		).format(failed, tried, run)
 
 	frappe.db.set_value(
 		CAMPAIGN,

@@ -4,8 +4,9 @@ The source of an event says whose it is, the channel of an action how they are r
 """
 
 from collections import defaultdict
+from dataclasses import replace
 
-from marketing_automation.engine import consent, faults
+from marketing_automation.engine import faults
 from marketing_automation.engine.channel import channel_for, is_served
 from marketing_automation.engine.customers import as_they_are
 from marketing_automation.engine.faults import Faults
@@ -17,7 +18,8 @@ def recipients(messages: list[tuple[DueEvent, dict]]) -> list[Recipient]:
 	"""Return the recipient of each (event, action), in the same order; one who cannot be reached has a `reason`.
 
 	An action whose channel no installed app has, has the customer without an address.
-	Queries: those of `owners`, and of each channel's `addresses`; 1 where a channel reaches customers.
+	What they have said about our messages is the gate's (checks/consent.py). Queries: those of `owners`, and of each channel's
+	`addresses`.
 	"""
 	owned = _owners([event for event, _action in messages])
 	by_type = defaultdict(list)
@@ -28,12 +30,9 @@ def recipients(messages: list[tuple[DueEvent, dict]]) -> list[Recipient]:
 		channel = channel_for(action_type) if is_served(action_type) else None
 		customers = {owned[index][0] for index in indexes if owned[index][0]}
 		reached = channel.addresses(customers) if channel else as_they_are(customers)
-		left = {}
-		if channel and channel.REACHES_CUSTOMER:
-			left = consent.unsubscribes({one.address for one in reached.values() if one.address})
 		for index in indexes:
-			event, action = messages[index]
-			recipient = _recipient(*owned[index], reached, left, event.rule.campaign)
+			_event, action = messages[index]
+			recipient = _recipient(*owned[index], reached)
 			if channel and not recipient.reason:
 				recipient.reason = channel.refusal(action, recipient)
 			found[index] = recipient
@@ -45,18 +44,14 @@ def _recipient(
 	reason: str | None,
 	error: str | None,
 	reached: ByName,
-	left: dict,
-	campaign: dict,
 ) -> Recipient:
 	if not customer:
 		return Recipient(reason=reason, error=error)
 	found = reached.get(customer)
 	if not found:
 		return Recipient(customer=customer, reason=Reason.CUSTOMER_NOT_FOUND)
-	reason = found.reason
-	if not reason and found.address and consent.has_left(left.get(found.address.lower()), campaign):
-		reason = Reason.UNSUBSCRIBED
-	return Recipient(found.customer, found.customer_name, found.address, found.language, reason, found.error)
+	# One of its own: the channel may refuse this action and not the next.
+	return replace(found)
 
 
 def owners(events: list[DueEvent]) -> list[tuple[str | None, str | None]]:

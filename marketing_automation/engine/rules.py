@@ -25,6 +25,7 @@ CAMPAIGN_FIELDS = [
 	"renewal_window",
 	"renews_in_group",
 	"purpose",
+	"topic",
 	"priority",
 	"when_capped",
 	"heeds_holds",
@@ -105,6 +106,18 @@ def load(campaigns: Iterable[str] | None = None, active_only: bool = True) -> li
 		Rule(found[trigger.campaign], trigger, tuple(actions.get(trigger.name, ()))) for trigger in triggers
 	]
 	return [rule for rule in rules if rule.actions] if active_only else rules
+
+
+def campaigns(names: Iterable[str]) -> dict[str, dict]:
+	"""Return {name: campaign} as `load` has them, without what is worked out from their triggers. At most 2 queries."""
+	found = frappe.get_all(
+		"Lifecycle Campaign",
+		filters={"name": ["in", list(names)]},
+		fields=CAMPAIGN_FIELDS,
+		order_by="name asc",
+	)
+	_add_originals(found)
+	return {campaign.name: campaign for campaign in found}
 
 
 def _add_originals(campaigns: list[dict]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 
 import frappe
 from frappe import _
@@ -104,7 +105,8 @@ def _execute(run: str) -> None:
 	# First, so that what has found its owner is known when that owner's messages are claimed.
 	reopened, touched, new = _look_again(able, night, run, broken)
 	due = new
-	for messages in plan.plan(plan.windows_for_run(able, night), night, broken):
+	planned = plan.plan(plan.windows_for_run(able, night), night, broken)
+	for messages in chain(planned, plan.early(able, night, broken)):
 		due += len(messages)
 		new += committed(_claim, messages, run)
 	counts = {"due": due, "known": due - new, "reopened": len(reopened)}

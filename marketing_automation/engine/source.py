@@ -4,6 +4,7 @@ which is what `source` of a Lifecycle Trigger holds: `{"Serial No": "marketing_a
 An app adds a source by a line in its hooks and an object that keeps `Source`.
 """
 
+import functools
 from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple, Protocol
@@ -11,9 +12,10 @@ from typing import NamedTuple, Protocol
 import frappe
 from frappe import _
 
+from marketing_automation import erpnext_schema
 from marketing_automation.engine.model import DueEvent, Rule
 from marketing_automation.engine.schedule import AFTER, BEFORE, ON, Window
-from marketing_automation.engine.visibility import Visibility, may_read_all
+from marketing_automation.engine.visibility import SHOWN, Visibility, may_read_all
 
 # What every template has, whatever its message is about; a source has no variable of these names.
 COMMON = ("customer_name", "customer", "company", "campaign", "items", "pins", "days_left", "days_since")
@@ -100,6 +102,11 @@ class Source(Protocol):
 		"""Say in words which references a rule takes."""
 		return ""
 
+	def is_sale(self, event: DueEvent) -> bool:
+		"""Say whether what an event is about shows by itself that its customer has bought something and has it still, or has a
+		contract that runs. No query. Default: it does not, and a sale is looked for."""
+		return False
+
 	def validate(self, trigger) -> None:
 		"""Throw a translated error when a trigger (document, or its fields as `rules.load` reads them) cannot work.
 
@@ -138,12 +145,56 @@ def all_sources() -> dict[str, Source]:
 	return {key: frappe.get_attr(paths[-1]) for key, paths in _served().items()}
 
 
-def is_shown(doctype: str) -> bool:
-	"""Say whether the session's user may see what is of a DocType: of those that a source is always about every marketer,
-	of any other whoever may read all of it."""
-	return any(doctype in source.reference_doctypes() for source in all_sources().values()) or may_read_all(
-		doctype
+def is_shown(doctype: str | None, user: str | None = None) -> bool:
+	"""Say whether a user, or the session's, may see what is of a DocType: of those that a source is always about every
+	marketer, of any other whoever may read all of it; of one that is gone Administrator alone. No query."""
+	if any(doctype in source.reference_doctypes() for source in all_sources().values()):
+		return True
+	return (user or frappe.session.user) == "Administrator" or (
+		erpnext_schema.has(doctype) and may_read_all(doctype, user)
 	)
+
+
+def chosen_doctypes() -> list[str]:
+	"""Return the DocTypes of the site's own, chosen in triggers, that the session's user may see. 1 query."""
+	fixed = {doctype for source in all_sources().values() for doctype in source.reference_doctypes()}
+	return [doctype for doctype in _chosen() if doctype not in fixed and is_shown(doctype)]
+
+
+def hidden_doctypes(user: str | None = None) -> list[str]:
+	"""Return the DocTypes that triggers are about and that a user, or the session's, may not see. 1 query."""
+	if (user or frappe.session.user) == "Administrator":
+		return []
+	return [doctype for doctype in _chosen() if not is_shown(doctype, user)]
+
+
+def _chosen() -> list[str]:
+	return frappe.get_all(
+		"Lifecycle Trigger",
+		filters={"reference_doctype": ["is", "set"]},
+		pluck="reference_doctype",
+		distinct=True,
+		order_by="reference_doctype asc",
+	)
+
+
+def may_see_message(visible: Visibility, row, user: str | None = None) -> bool:
+	"""Say whether a user, or the session's, may see a row of the ledger (document or dict) by what it is about. No query."""
+	return not row.reference_doctype or (
+		is_shown(row.reference_doctype, user)
+		and visible.about(row.reference_doctype).sees(
+			company=row.company, customer=row.customer, item_code=row.item_code
+		)
+	)
+
+
+def hide_evidence(rows: list[dict]) -> None:
+	"""Take the name of the document that shows why out of rows (`evidence_doctype`, `evidence_name`) where the session's user
+	may not see what is of its DocType. No query."""
+	shown = functools.lru_cache(is_shown)
+	for row in rows:
+		if row["evidence_doctype"] and not shown(row["evidence_doctype"]):
+			row["evidence_name"] = None
 
 
 def source_for(trigger) -> Source:
@@ -157,6 +208,34 @@ def source_for(trigger) -> Source:
 			title=_("Unknown Source"),
 		)
 	return frappe.get_attr(paths[-1])
+
+
+def of_writers(campaigns: list[str], user: str | None = None, *more: str | None) -> Visibility:
+	"""Return what binds a user who has campaigns write to customers: also what binds them in one of the DocTypes that the
+	messages are about. more: further ones of these. At most 1 query."""
+	visible = Visibility(user)
+	if not visible.alone:
+		return visible
+	return Visibility(user, (*SHOWN, *sorted(_doctypes_of(campaigns) | {*more} - {None, ""})))
+
+
+def _doctypes_of(campaigns: list[str]) -> set[str]:
+	"""Return the DocTypes that the messages of campaigns are about, by their triggers; without those whose source no app has.
+	1 query."""
+	sources = all_sources()
+	triggers = frappe.get_all(
+		"Lifecycle Trigger",
+		filters={"campaign": ["in", campaigns]},
+		fields=["source", "reference_doctype"],
+		distinct=True,
+		order_by="source asc",
+	)
+	found = {
+		sources[trigger.source].reference_doctype(trigger)
+		for trigger in triggers
+		if trigger.source in sources
+	}
+	return found - {None, ""}
 
 
 def _served() -> dict[str, list[str]]:

@@ -4,7 +4,7 @@ Moments are naive datetimes in UTC, so that neither daylight saving nor the orde
 comes in from a site or goes back to it passes `to_utc` and `from_utc`.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta, timezone
 from functools import lru_cache
@@ -18,8 +18,9 @@ DAY = 24 * 60
 WEEK = 7
 # So many days ahead an open hour is looked for. What is closed for longer is closed for good.
 MOST_DAYS = 62
-# Of an open span the last part is left free, for what comes late.
+# Of an open span the last part is left free, for what comes late; of one that is open for days, all but the first hours.
 SPREAD_OVER = 0.9
+MOST_SPREAD = timedelta(hours=12)
 
 
 class Hours(NamedTuple):
@@ -104,14 +105,15 @@ def from_utc(moment: datetime, zone: str) -> datetime:
 	return moment.replace(tzinfo=timezone.utc).astimezone(there).replace(tzinfo=None, fold=0)
 
 
-def _instant(wall: datetime, zone) -> datetime:
+def _instant(wall: datetime, zone, fold: int = 0) -> datetime:
+	"""Return the moment at which a clock shows this, the first or (fold 1) the second; that of the jump where it never does."""
 	try:
-		found = _utc(wall, zone, fold=0)
+		found = _utc(wall, zone, fold)
 		if _wall(found, zone) == wall:
 			return found
-		# The clock jumps over it: as many minutes as it jumps, the other reading is too early.
-		early = _utc(wall, zone, fold=1)
-		return _jump(early, found, zone)
+		# Of what the clock jumps over the one reading is as many minutes too early as the other is too late.
+		early, late = sorted(_utc(wall, zone, reading) for reading in (0, 1))
+		return _jump(early, late, zone)
 	except (OverflowError, ValueError):
 		# At the ends of the calendar.
 		return datetime.min if wall.year == 1 else datetime.max
@@ -149,8 +151,13 @@ def _span_on(span: tuple[int, int], day: date, zone: str) -> Span | None:
 		start, until = (midnight + timedelta(minutes=minute) for minute in span)
 	except OverflowError:
 		return None
-	found = Span(_instant(start, there), _instant(until, there))
-	return found if found.start < found.until else None
+	# Of an hour that comes twice they begin in the second and end in the first, so that by the clock they are never open when
+	# they are not; what lies within such an hour is open the first time.
+	ends = _instant(until, there)
+	for begins in (_instant(start, there, fold=1), _instant(start, there)):
+		if begins < ends:
+			return Span(begins, ends)
+	return None
 
 
 def _spans(hours: Hours, zone: str, first: date, days: int) -> list[Span]:
@@ -213,10 +220,21 @@ def next_open(window: Window, at: datetime) -> Span | None:
 	return found[place] if place < len(found) else None
 
 
+def last_open(window: Window, since: datetime, before: datetime) -> Span | None:
+	"""Return the last span that is open between two moments, cut at them; None where it is not open between them."""
+	if before - since > timedelta(days=MOST_DAYS):
+		since = before - timedelta(days=MOST_DAYS)
+	found = spans(window, since.date())
+	place = bisect_left(found, before, key=lambda span: span.start) - 1
+	if place < 0 or found[place].until <= since:
+		return None
+	return Span(max(found[place].start, since), min(found[place].until, before))
+
+
 def moment_in(span: Span, at: datetime, key: str | None = None) -> datetime:
 	"""Return when in a span something leaves that has come at a moment: at once; with a key at the moment of that key, so
 	that what has many keys is spread over the span, each at the same moment whenever it is asked for."""
 	if key is None:
 		return max(at, span.start)
 	share = int(sha256(key.encode()).hexdigest()[:8], 16) / 0x1_0000_0000
-	return max(at, span.start + (span.until - span.start) * share * SPREAD_OVER)
+	return max(at, span.start + min(span.until - span.start, MOST_SPREAD) * share * SPREAD_OVER)

@@ -89,7 +89,18 @@ def left_behind(rows: list[dict]) -> dict[str, str]:
 
 	Such a handing over was no attempt. The caller commits.
 	"""
-	withdrawn = take_out(rows, only_left_behind=True)
+	return _pending_again(take_out(rows, only_left_behind=True))
+
+
+def back(rows: list[dict]) -> dict[str, str]:
+	"""Make those of the Queued rows (with FIELDS) Pending again that have not begun to leave; return {name: run}.
+
+	For those of people who want no more: delivery judges them anew. The caller commits.
+	"""
+	return _pending_again(take_out(rows))
+
+
+def _pending_again(withdrawn: list[dict]) -> dict[str, str]:
 	ledger.update(
 		{
 			row.name: {"status": PENDING, "handle": row.handle, "attempts": max(row.attempts - 1, 0)}

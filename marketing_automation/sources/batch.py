@@ -28,6 +28,7 @@ SPEC = Spec(
 	customer="",
 	company=None,
 	item="item",
+	is_sale=True,
 )
 
 

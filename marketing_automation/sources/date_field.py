@@ -62,6 +62,7 @@ class Spec:
 	of_child: the fields that are that table's. always: conditions on every row. open: conditions that a filter on the
 	same field takes the place of; ahead: the same, before the date and on it. variables: what templates have besides the
 	name, the dates and the item: (field, label or None for its own, example, kind). yearly: whether a date can come each year again.
+	is_sale: whether one of a customer shows that they have bought something, see `Source.is_sale`.
 	"""
 
 	doctype: str
@@ -79,6 +80,7 @@ class Spec:
 	ahead: tuple[Condition, ...] = ()
 	variables: Callable[[], tuple[tuple, ...]] = tuple
 	yearly: bool = False
+	is_sale: bool = False
 
 	@property
 	def reference(self) -> str:
@@ -222,6 +224,9 @@ class DateSource(Source):
 	def reference_doctypes(self) -> list[str]:
 		return [self.spec.doctype]
 
+	def is_sale(self, event: DueEvent) -> bool:
+		return self.spec_of(event.rule.trigger).is_sale
+
 	def date_fields(self, spec: Spec) -> list:
 		"""Return the DocFields of the dates that triggers can go by, the site's own included where the Spec names none."""
 		fields = [df for df in frappe.get_meta(spec.dated).fields if df.fieldtype in DATES]
@@ -296,11 +301,12 @@ class DateSource(Source):
 		spec = self.spec_of(trigger)
 		known = {df.fieldname: df for df in self.date_fields(spec)}
 		if trigger.date_field not in known:
+			readable = self.readable_date_fields(trigger)
 			frappe.throw(
 				_("{0} is not a date field of {1}. Choose one of: {2}.").format(
 					frappe.bold(frappe.utils.escape_html(trigger.date_field or "")),
 					frappe.utils.escape_html(_(spec.dated)),
-					", ".join(f"{_(df.label)} ({name})" for name, df in known.items()),
+					", ".join(f"{_(df.label)} ({df.fieldname})" for df in readable) or "–",
 				),
 				title=_("Unknown Date Field"),
 			)
@@ -597,6 +603,7 @@ class DateSource(Source):
 	def owned_by(self, trigger, customer: str, visible: Visibility, most: int) -> list[str]:
 		"""Return the names of the references that are a customer's, the last `most` that were made. 1 query for each hop."""
 		spec = self.spec_of(trigger)
+		visible = visible.about(spec.doctype)
 		names, doctypes = [customer], [spec.doctype]
 		for hop in spec.hops[:-1]:
 			doctypes.append(frappe.get_meta(doctypes[-1]).get_field(hop).options)
@@ -638,13 +645,13 @@ class DateSource(Source):
 			if not window:
 				continue
 			spec = self.spec_of(rule.trigger)
-			if self._is_counted(spec, rule, visible):
+			if self._is_counted(spec, rule, visible.about(spec.doctype)):
 				asked = tuple(self.conditions(spec, rule.trigger))
 				counted[spec, rule.trigger.date_field, asked].append((rule, window))
 			else:
 				to_read.append((rule, window))
 		grouped = {
-			key: self._counted(*key, of_field, visible)
+			key: self._counted(*key, of_field, visible.about(key[0].doctype))
 			for key, of_field in sorted(counted.items(), key=lambda entry: str(entry[0][1:]))
 		}
 		item_groups = groups.of_items(
@@ -664,7 +671,8 @@ class DateSource(Source):
 		for (spec, date_field), of_field in self._by_field(to_read):
 			calendar = _Spans([(rule, window, self._span(rule, window)) for rule, window in of_field])
 			for rows in self._pages(spec, date_field, calendar, [rule for rule, _window in of_field]):
-				for event in self._seen(self._events(spec, rows, calendar, groups), visible):
+				events = self._events(spec, rows, calendar, groups)
+				for event in self._seen(events, visible.about(spec.doctype)):
 					found[event.rule.trigger.name, event.night] += 1
 		return dict(found)
 
@@ -848,6 +856,7 @@ class DateSource(Source):
 		At most 4 queries, and as often those of `about` and `owners`.
 		"""
 		spec, trigger = self.spec_of(rule.trigger), rule.trigger
+		visible = visible.about(spec.doctype)
 		filters = self.for_database(self.parse_filters(trigger))
 		filters += [
 			[spec.dated if field in spec.of_child else spec.doctype, field, operator, value]
@@ -894,6 +903,7 @@ class DateSource(Source):
 		those of `completed`.
 		"""
 		spec = self.spec_of(trigger)
+		visible = visible.about(spec.doctype)
 		query, tables = self._query(spec, [date_field])
 		query = query.where(between(tables[date_field], first, last))
 		ours = frappe._dict(trigger, trigger_type=AFTER, filters=None)

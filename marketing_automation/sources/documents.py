@@ -23,6 +23,7 @@ CONTRACT = DateSource(
 		# Nobody has signed it: it has not begun.
 		open=(("status", "not in", ("Unsigned",)),),
 		variables=lambda: (("start_date", None, None, "date"),),
+		is_sale=True,
 	)
 )
 
@@ -49,6 +50,7 @@ SALES_INVOICE = DateSource(
 		lines="Sales Invoice Item",
 		open=(("outstanding_amount", ">", 0),),
 		variables=lambda: _amounts("outstanding_amount", "grand_total"),
+		is_sale=True,
 	)
 )
 
@@ -63,6 +65,7 @@ SALES_ORDER = DateSource(
 		# What has been delivered already does not come any more, whether it is paid for or not.
 		ahead=(("status", "!=", "Completed"), ("delivery_status", "!=", "Fully Delivered")),
 		variables=lambda: _amounts("grand_total"),
+		is_sale=True,
 	)
 )
 

@@ -27,9 +27,9 @@ def _timing() -> tuple[str, str, str]:
 	return _("Before expiration"), _("On expiration"), _("After expiration")
 
 
-SPEC = Spec(REFERENCE_DOCTYPE, _title, _timing, item="item_code")
+SPEC = Spec(REFERENCE_DOCTYPE, _title, _timing, item="item_code", is_sale=True)
 # Where Serial No has no customer, the sales say whose it is.
-SPEC_WITHOUT_OWNER = Spec(REFERENCE_DOCTYPE, _title, _timing, customer="", item="item_code")
+SPEC_WITHOUT_OWNER = Spec(REFERENCE_DOCTYPE, _title, _timing, customer="", item="item_code", is_sale=True)
 
 
 class SerialNumbers(DateSource):

@@ -20,6 +20,7 @@ SPEC = Spec(
 	open=(("status", "!=", "Cancelled"),),
 	# It ends when its end date has come.
 	ahead=(("status", "!=", "Completed"),),
+	is_sale=True,
 )
 
 

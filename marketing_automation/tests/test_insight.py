@@ -214,7 +214,7 @@ class TestWhy(MarketingTestCase):
 		self.assertEqual(api.why_customer(mute)["reason"], Reason.NO_ADDRESS)
 		gone = factories.customer(email="gone@customers.example")
 		factories.make("Email Unsubscribe", email="gone@customers.example", global_unsubscribe=1)
-		self.assertEqual(api.why_customer(gone)["left"], [None])
+		self.assertEqual(api.why_customer(gone)["said"], ["Has unsubscribed from all mail."])
 
 	def test_the_triggers_that_a_pin_will_meet_and_why_not(self):
 		pin = factories.pin(factories.customer(), in_days(10))

@@ -2,11 +2,12 @@
 
 import frappe
 
-from marketing_automation import api
+from marketing_automation import api, boot
 from marketing_automation.engine import rules
 from marketing_automation.engine.schedule import Window
 from marketing_automation.engine.source import source_for
 from marketing_automation.engine.visibility import Visibility
+from marketing_automation.marketing_automation.report.expiring_pins import expiring_pins
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, caches_kept, mail_parts
 from marketing_automation.tests.factories import in_days
@@ -195,6 +196,112 @@ class TestOtherDocTypes(MarketingTestCase):
 		frappe.set_user(stranger)
 		self.assertEqual(api.preview(campaign.name)["rows"], [])
 		self.assertEqual(api.offers("Other DocType", TICKET)["date_fields"], [])
+
+	def sent(self) -> tuple:
+		"""Return a campaign about tickets, and the ticket and the pin about which Ana has been written to."""
+		text = factories.template("Visit", "<p>{{ customer_name }}: {{ topic }}</p>")
+		campaign, ticket = (
+			factories.campaign(self.trigger(), email_template=text),
+			self.ticket(customer=self.ana),
+		)
+		pin = factories.pin(self.ana, in_days(30))
+		factories.campaign()
+		self.run_night()
+		return campaign, ticket, pin
+
+	def test_who_may_not_read_it_learns_of_no_document_from_the_message_log(self):
+		_campaign, ticket, pin = self.sent()
+		(row,) = self.ledger(reference_name=ticket)
+		for user, seen in ((self.marketer, {ticket, pin}), (factories.user("Marketing Manager"), {pin})):
+			with self.subTest(user):
+				frappe.set_user(user)
+				listed = frappe.get_list("Lifecycle Execution Log", pluck="reference_name")
+				self.assertEqual(set(listed), seen)
+				doc = frappe.get_doc("Lifecycle Execution Log", row.name)
+				self.assertEqual(doc.has_permission("read"), ticket in seen)
+				history = api.why_customer(self.ana)["history"]
+				self.assertEqual({one["reference_name"] for one in history}, seen)
+				frappe.set_user("Administrator")
+
+	def test_who_may_not_read_it_is_told_of_no_number_and_no_field_of_it(self):
+		campaign = self.sent()[0]
+		self.ticket(customer=self.ana, visit_on=in_days(9))
+		trigger = frappe.db.get_value("Lifecycle Trigger", {"campaign": campaign.name})
+		stranger = factories.user("Marketing Manager")
+		for user, total, names in ((self.marketer, 1, {"topic"}), (stranger, 0, set())):
+			with self.subTest(user):
+				frappe.set_user(user)
+				self.assertEqual(api.forecast(campaign.name)["total"], total)
+				told = {variable["name"] for variable in api.variables(trigger=trigger)}
+				self.assertIn("date", told)
+				self.assertEqual(told & {"topic"}, names)
+				doc = frappe.get_doc("Lifecycle Trigger", trigger)
+				doc.date_field = "topic"
+				with self.assertRaisesRegex(frappe.ValidationError, "is not a date field") as refused:
+					doc.save()
+				self.assertEqual("visit_on" in str(refused.exception), bool(names))
+				frappe.set_user("Administrator")
+
+	def test_the_desk_puts_the_button_on_the_forms_of_those_who_may_read_it(self):
+		self.sent()
+		ordered = self.trigger(reference_doctype="Sales Order", date_field="delivery_date")
+		factories.trigger(factories.campaign(active=False).name, **ordered)
+		frappe.db.commit()
+		for user, doctypes in ((self.marketer, [TICKET]), (factories.user("Marketing Manager"), [])):
+			with self.subTest(user):
+				frappe.set_user(user)
+				bootinfo = frappe._dict()
+				boot.extend_bootinfo(bootinfo)
+				self.assertEqual(bootinfo.lifecycle_references, doctypes)
+				frappe.set_user("Administrator")
+
+	def test_the_report_names_those_that_no_trigger_catches(self):
+		text = factories.template("Visit", "<p>{{ customer_name }}: {{ topic }}</p>")
+		factories.campaign(self.trigger(), email_template=text)
+		caught = self.ticket(customer=self.ana, visit_on=in_days(9))
+		missed = self.ticket(customer=self.ana, visit_on=in_days(5))
+		self.ticket(customer=self.ana, visit_on=in_days(90))
+		filters = {
+			**{"source": "Other DocType", "reference_doctype": TICKET, "customer_field": "customer"},
+			**{"date_field": "visit_on", "show_all": 1},
+		}
+		frappe.db.commit()
+		frappe.set_user(self.marketer)
+		columns, rows, *_rest = expiring_pins.execute(filters)
+		self.assertEqual((columns[0]["options"], columns[0]["fieldname"]), (TICKET, "reference_name"))
+		self.assertEqual(
+			[(row["reference_name"], row["customer"], row["problem"]) for row in rows],
+			[(missed, self.ana, "No trigger catches it"), (caught, self.ana, None)],
+		)
+		# The first way to a customer, where none is chosen.
+		self.assertEqual(len(expiring_pins.execute({**filters, "customer_field": None})[1]), 2)
+		for wrong in (
+			{"date_field": "secret_day"},
+			{"customer_field": "topic"},
+			{"reference_doctype": "Sales Partner"},
+			{"reference_doctype": None},
+		):
+			with self.subTest(wrong), self.refused():
+				expiring_pins.execute({**filters, **wrong})
+		frappe.set_user(factories.user("Marketing Manager"))
+		with self.refused("may not read", error=frappe.PermissionError):
+			expiring_pins.execute(filters)
+
+	def test_the_document_that_shows_why_is_named_to_those_who_may_read_it(self):
+		ticket = self.sent()[1]
+		pin = self.ledger(reference_doctype="Serial No")[0]
+		evidence = {"evidence_doctype": TICKET, "evidence_name": ticket}
+		frappe.db.set_value("Lifecycle Execution Log", pin.name, evidence)
+		frappe.db.commit()
+		for user, name in ((self.marketer, ticket), (factories.user("Marketing Manager"), None)):
+			with self.subTest(user):
+				frappe.set_user(user)
+				for found in (api.why_customer(self.ana), api.why_reference("Serial No", pin.reference_name)):
+					(row,) = (one for one in found["history"] if one["name"] == pin.name)
+					self.assertEqual((row["evidence_doctype"], row["evidence_name"]), (TICKET, name))
+				(row,) = (one for one in api.preview()["rows"] if one["log"] == pin.name)
+				self.assertEqual((row["evidence_doctype"], row["evidence_name"]), (TICKET, name))
+				frappe.set_user("Administrator")
 
 	def test_a_doctype_that_is_gone_breaks_its_trigger_and_no_other(self):
 		text = factories.template("Visit", "<p>{{ customer_name }}: {{ topic }}</p>")

@@ -6,7 +6,7 @@ together or not at all. The mails are sent when that is committed (sender.py).
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from email.utils import getaddresses, parseaddr
 from html import escape
@@ -16,7 +16,7 @@ from frappe import _
 from frappe.core.utils import html2text
 from frappe.email.doctype.email_account.email_account import EmailAccount
 from frappe.email.queue import get_unsubscribe_message
-from frappe.utils import now_datetime
+from frappe.utils import getdate, now_datetime
 
 from marketing_automation.channels.email import address as mailboxes
 from marketing_automation.channels.email import (
@@ -26,15 +26,17 @@ from marketing_automation.channels.email import (
 	mime,
 	own_frame,
 	reach,
+	refusals,
 	sender,
 	smtp_errors,
 )
 from marketing_automation.channels.email import queue as email_queue
 from marketing_automation.channels.texts import of_action, templates
-from marketing_automation.engine import consent, links
+from marketing_automation.engine import consent, links, suppression, warmup
 from marketing_automation.engine.brand import brand_of
 from marketing_automation.engine.channel import Message, Rendered, Unsendable
-from marketing_automation.engine.language import in_language
+from marketing_automation.engine.deliverability import Mail
+from marketing_automation.engine.language import in_language, of_the_site
 from marketing_automation.engine.model import COMPLETED, FAILED, QUEUED, Reason, Recipient
 from marketing_automation.engine.names import ByName
 
@@ -242,6 +244,73 @@ def _as_read(prepared: Prepared, message: Message, mail: Rendered, link: dict | 
 	return html, email_queue.without_table_lines(_text_of(html2text(mail.body), seen_as))
 
 
+def examples(campaign: dict, action: dict) -> Iterator[Mail]:
+	"""Yield the mail of each template of an action, as a customer of an example reads it, for the checks of deliverability.
+
+	A template that cannot be filled in is left out: the bar says what is wrong with it. At most 10 queries.
+	"""
+	prepared = prepare([action])
+	words = prepared.texts.words[action.name]
+	for name, language in _texts_of(action).items():
+		template = prepared.texts.templates.get((name, words))
+		if not isinstance(template, templates.Template):
+			continue
+		try:
+			yield _example(campaign, action, template, language)
+		except templates.TemplateInvalid:
+			continue
+
+
+def _texts_of(action: dict) -> dict[str, str]:
+	"""Return {Email Template: the language that it is in}, that of the action first."""
+	found = {action.email_template: action.language or of_the_site()} if action.email_template else {}
+	for language, name in action.templates.items():
+		found.setdefault(name, language)
+	return found
+
+
+def _example(campaign: dict, action: dict, template: templates.Template, language: str) -> Mail:
+	subjects = {}
+	for case, context in templates.examples(template.words):
+		(subject,) = templates.fill(template, [template.subject], templates.for_reader(context, language))
+		subjects[case] = templates.one_line(subject)
+	context = templates.for_reader(templates.example_context(1, 30, words=template.words), language)
+	subject, body = templates.fill(template, [template.subject, template.body], context)
+	subject = templates.one_line(subject)
+	seen_as = look.Look(
+		brand_of(campaign.get("company")),
+		language,
+		templates.reads_from_the_right(template, action, language),
+		look.has_no_own_colors(template.source),
+	)
+	with in_language(language):
+		link = get_unsubscribe_message(_("Unsubscribe"), None)
+		html = look.framed(seen_as, escape(subject), body, None, link)
+	return Mail(
+		label=f"{action.action_name} ({language})",
+		subject=subject,
+		html=html,
+		body=body,
+		body_text=html2text(body),
+		subjects=subjects,
+		names=frozenset((*templates.names_of(template.words), "item", "pin")),
+	)
+
+
+def sending(sender: str | None) -> dict[str, str | None]:
+	"""Return who sends by a campaign's sender: {"address", "login", "server"} of its Email Account; nothing without one. A few
+	queries."""
+	try:
+		account = email_queue.account_for(sender or None, REFERENCE_DOCTYPE)
+	except frappe.OutgoingEmailError:
+		return {}
+	return {
+		"address": parseaddr(sender or "")[1] or account.email_id,
+		"login": account.get("login_id") or account.email_id,
+		"server": account.get("smtp_server"),
+	}
+
+
 def _parts(
 	prepared: Prepared, template: templates.Template, account, message: Message, language: str
 ) -> dict:
@@ -381,6 +450,8 @@ def hand_over(composed: list[dict]) -> list[dict]:
 	"""Write the Email Queue rows of a batch and return {"handle": name} of each. See email_queue.insert."""
 	if sender.throttle():
 		sender.take_room([mail["email_account"] or "" for mail in composed])
+	domains = [parseaddr(mail["sender"])[1].rpartition("@")[2] for mail in composed]
+	warmup.take(domains, getdate())
 	names = email_queue.insert([{**mail, "send_after": sender.OUT_OF_REACH} for mail in composed])
 	return [{"handle": name} for name in names]
 
@@ -511,6 +582,7 @@ def outcomes(rows: list[dict]) -> dict[str, dict]:
 				"error": smtp_errors.summary(error)
 				or _("Email Queue could not send this mail, and has not written down why."),
 				"temporary": smtp_errors.is_temporary(error),
+				"finding": _finding(row, error, mail.modified),
 				"executed_at": mail.modified,
 			}
 		elif row.handle in unknown:
@@ -535,6 +607,23 @@ def _is_being_sent(mail: dict) -> bool:
 def _is_long_ago(moment: datetime) -> bool:
 	"""Say whether a job of that time has ended by now, also where the clock was set back since."""
 	return abs(now_datetime() - moment) > timedelta(minutes=SENDING_MINUTES)
+
+
+def _finding(row: dict, error: str, at: datetime) -> suppression.Finding | None:
+	"""Return what a refusal while sending says of a row's address, or None if it says nothing of it."""
+	meaning = refusals.of_sending(error)
+	if not meaning or meaning.verdict == refusals.SENDER or not row.recipient:
+		return None
+	return suppression.Finding(
+		row.recipient,
+		meaning.verdict,
+		at,
+		source="Sending",
+		code=meaning.code,
+		words=smtp_errors.summary(error).partition("\n\n")[0],
+		message_id=row.message_key,
+		message=row.name,
+	)
 
 
 def _accepted(names: set[str]) -> set[str]:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from typing import NamedTuple
 
+from frappe import _
+
 # Seconds in which the server has to answer.
 PATIENCE = 30
 # Of one message so much is read: what a server says comes first in a bounce, and what it returns comes last.
@@ -79,7 +81,9 @@ class Session:
 				(validity,) = self._imap.response("UIDVALIDITY")[1] or [None]
 				found = UIDVALIDITY.search(validity or b"")
 				if not found:
-					raise Unreadable("The server does not number the messages of the folder (UIDVALIDITY).")
+					raise Unreadable(
+						_("The server does not number the messages of the folder (UIDVALIDITY).")
+					)
 				self.uidvalidity = int(found.group())
 		except BaseException:
 			self.close()

@@ -28,7 +28,8 @@ OWN = ("message", "message_id", "reference_name", "send_after")
 # Of one INSERT: MariaDB takes 16 MB as it is delivered, and some hosts set less.
 BYTES_AT_ONCE = 2_000_000
 # The events on every document of these apps have nothing to do with mail: ours follows what is renamed.
-CORE = ("frappe.", "erpnext.", "marketing_automation.")
+OURS = "marketing_automation."
+CORE = ("frappe.", "erpnext.", OURS)
 # Whatever a site's users have bound to documents, by the field that names the DocType.
 BOUND = {"Notification": "document_type", "Webhook": "webhook_doctype", "Server Script": "reference_doctype"}
 
@@ -254,7 +255,10 @@ def _is_watched() -> bool:
 	"""Say whether something happens when a document of Email Queue is inserted. 3 queries."""
 	hooks = frappe.get_hooks("doc_events")
 	own, every = hooks.get(DOCTYPE, {}), hooks.get("*", {})
-	if own or any(not path.startswith(CORE) for paths in every.values() for path in paths):
+	# Our own (mailings.py) is about other mails than these.
+	if any(not path.startswith(OURS) for paths in own.values() for path in paths):
+		return True
+	if any(not path.startswith(CORE) for paths in every.values() for path in paths):
 		return True
 	if any(DOCTYPE in frappe.get_hooks(hook) for hook in ("override_doctype_class", "extend_doctype_class")):
 		return True

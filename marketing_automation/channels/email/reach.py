@@ -13,7 +13,7 @@ from marketing_automation.engine.names import BLANKS, ByName, same
 
 
 def reach(customers: set[str]) -> ByName[Recipient]:
-	"""Return how each customer that exists is reached, without regard to unsubscribes. 1 query.
+	"""Return how each customer that exists is reached, without regard to what they have said about our messages. 1 query.
 
 	Each is named as their record is, and found however else their name is written.
 
@@ -35,7 +35,8 @@ def _reached(row: "_Row") -> Recipient:
 	reason, error = _unreachable(row, email), None
 	if reason == Reason.INVALID_ADDRESS:
 		error = addresses.problem(email)
-	return Recipient(row.customer, row.customer_name, email, row.language, reason, error)
+	contact = row.contact if row.email else None
+	return Recipient(row.customer, row.customer_name, email, row.language, reason, error, contact)
 
 
 class _Row(NamedTuple):

@@ -7,6 +7,7 @@ of the message never is. What could be either is counted, and expires.
 import re
 from typing import NamedTuple
 
+from marketing_automation.channels.email import smtp_errors
 from marketing_automation.engine.suppression import HARD, SOFT
 
 # The sender's fault, or the message's.
@@ -122,3 +123,21 @@ def _of_words(words: str) -> str | None:
 	if WORDS_OF_NO_MAILBOX.search(words):
 		return HARD
 	return None
+
+
+def of_sending(error: str) -> Meaning | None:
+	"""Return what a refusal in an SMTP session says, by the traceback that it left; None where it is about no recipient.
+
+	>>> of_sending("smtplib.SMTPRecipientsRefused: {'a@b.c': (550, b'5.1.1 no such user')}").verdict
+	'hard'
+	"""
+	after_data = "SMTPDataError" in error
+	found = smtp_errors.replies(error)
+	if not found or not (after_data or "SMTPRecipientsRefused" in error):
+		return None
+	reply, words = found[-1]
+	said = meaning(None, words, reply)
+	if after_data and said and said.verdict != SENDER and not enhanced(words):
+		# The whole message had come, so it may as well be what the server does not like.
+		return None
+	return said

@@ -10,6 +10,7 @@ import importlib
 import re
 from collections.abc import Iterator
 from email import message_from_bytes, policy
+from email.errors import MessageError
 from email.header import decode_header
 from email.message import Message
 from email.utils import getaddresses, parseaddr
@@ -53,6 +54,8 @@ MESSAGE_ID_LINE = re.compile(r"^[>\s]*message-id:\s*(<[^<>\s]+>)", re.IGNORECASE
 FIELD = re.compile(r"^([A-Za-z][A-Za-z0-9-]*)[ \t]*:[ \t]*(.*)$")
 # RFC 6533: a character by its number.
 BY_NUMBER = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
+# Where a letter begins to quote the message.
+QUOTED = re.compile(r"\n-{2,}.*(?:copy|original|message|headers|mensaje|mensagem)", re.IGNORECASE)
 QMAIL = re.compile(r"^Hi\. This is the ", re.MULTILINE)
 QMAIL_RECIPIENT = re.compile(r"^<([^<>\s]+@[^<>\s]+)>:\s*$", re.MULTILINE)
 QMAIL_ORIGINAL = re.compile(r"^--- (?:Below this line|Enclosed) ", re.MULTILINE)
@@ -216,7 +219,9 @@ def _failed_recipients(message: Message, parts: list[Message]) -> list[Outcome]:
 	value = ", ".join(str(one) for one in message.get_all("X-Failed-Recipients", []))
 	addresses = [address for part in re.split(r"[,\s]+", value[:5000]) if part and (address := _one(part))]
 	text = _first_text(parts)
-	return [Outcome(address, None, FAILED, None, _words_about(address, text)) for address in addresses]
+	return [
+		Outcome(address, None, FAILED, None, _words_about(address, text, addresses)) for address in addresses
+	]
 
 
 def _of_qmail(parts: list[Message]) -> list[Outcome]:
@@ -249,10 +254,9 @@ def _of_flufl(message: Message, parts: list[Message]) -> list[Outcome]:
 	text = _first_text(parts)
 	found = []
 	for action, addresses in (("delayed", temporary), (FAILED, permanent)):
-		for one in sorted(addresses):
-			name = one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one)
-			if address := _one(name):
-				found.append(Outcome(address, None, action, None, _words_about(address, text)))
+		names = [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in addresses]
+		good = [address for name in sorted(names) if (address := _one(name))]
+		found += [Outcome(address, None, action, None, _words_about(address, text, good)) for address in good]
 	return found
 
 
@@ -263,13 +267,15 @@ def flufl():
 	return None
 
 
-def _words_about(address: str, text: str) -> str:
-	"""Return what a letter says of an address: the lines after it, up to where the message itself is quoted."""
+def _words_about(address: str, text: str, addresses: list[str]) -> str:
+	"""Return what a letter says of an address: what follows it, up to the next of those that it names (`addresses`), or to
+	where the message itself is quoted."""
 	at = text.lower().find(address.lower())
 	said = text[at + len(address) : at + len(address) + 1000] if at >= 0 else text[:1000]
-	said = re.split(
-		r"\n-{2,}.*(?:copy|original|message|headers|mensaje|mensagem)", said, maxsplit=1, flags=re.IGNORECASE
-	)[0]
+	said = QUOTED.split(said, maxsplit=1)[0]
+	for other in addresses:
+		if other != address and (end := said.lower().find(other.lower())) >= 0:
+			said = said[:end]
 	return " ".join(said.strip(" >:\n\t").split())[:600]
 
 
@@ -321,8 +327,8 @@ def _raw_text(part: Message) -> str:
 	blocks = []
 	for block in payload:
 		lines = [f"{name}: {_plain(value)}" for name, value in block.raw_items()]
-		rest = block.get_payload()
-		blocks.append("\n".join(lines) + (f"\n\n{_plain(rest)}" if isinstance(rest, str) and rest else ""))
+		rest = _decoded(block)
+		blocks.append("\n".join(lines) + (f"\n\n{rest}" if rest else ""))
 	text = "\n\n".join(blocks)
 	encoding = _header(part, "Content-Transfer-Encoding").strip().lower()
 	if encoding in ("base64", "quoted-printable") and ":" not in text.split("\n")[0]:
@@ -359,17 +365,13 @@ def _plain(value) -> str:
 
 def _header(message: Message, name: str) -> str:
 	"""Return a header, decoded, in one line; empty where there is none."""
-	for key, value in message.raw_items():
-		if key.lower() == name.lower():
-			break
-	else:
-		return ""
-	text = _plain(value)[:5000]
+	values = (value for key, value in message.raw_items() if key.lower() == name.lower())
+	text = _plain(next(values, ""))[:5000]
 	pieces = []
 	try:
 		for piece, charset in decode_header(text):
 			pieces.append(piece.decode(charset or "utf-8", "replace") if isinstance(piece, bytes) else piece)
-	except (ValueError, LookupError):
+	except (ValueError, LookupError, MessageError):
 		pieces = [text]
 	return " ".join("".join(pieces).split())
 

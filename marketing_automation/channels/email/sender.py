@@ -22,7 +22,8 @@ from rq.timeouts import BaseTimeoutException
 
 from marketing_automation import compat
 from marketing_automation.channels.email import kept_errors, mime, smtp_errors
-from marketing_automation.engine import consent, identity, ledger
+from marketing_automation.engine import consent, identity, ledger, rules, suppression
+from marketing_automation.engine.model import Recipient
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.transaction import committed
 
@@ -121,7 +122,8 @@ def _ours(names: list[str]) -> dict[str, dict | None]:
 	"""Return each of the rows with its `recipients`, or None if it is not ours to send.
 
 	Those of paused campaigns are not: their batch was under way when what was Queued was taken back. Nor are those of
-	people who have unsubscribed since. Both are taken back by `settle`. 4 queries.
+	people who have unsubscribed since, or want a pause, or whose address has come on the suppression list. All are taken
+	back by `settle`. At most 12 queries.
 	"""
 	now = now_datetime()
 	rows = frappe.get_all(
@@ -151,15 +153,15 @@ def _ours(names: list[str]) -> dict[str, dict | None]:
 		order_by="name asc",
 	):
 		recipients[str(recipient.parent)].append(recipient)
-	unsubscribes = consent.unsubscribes(
-		{each.recipient for of_mail in recipients.values() for each in of_mail}
-	)
+	to = {name: Recipient(address=each.recipient) for name in found for each in recipients[name]}
+	known = consent.Known(to.values())
+	held = suppression.suppressed({recipient.address for recipient in to.values()}, now)
+	campaigns = rules.campaigns({row.reference_name for row in found.values()})
 	for name, row in list(found.items()):
 		row.recipients = recipients[name]
-		if any(
-			unsubscribes.get(each.recipient.lower(), set()) & {None, row.reference_name}
-			for each in row.recipients
-		):
+		campaign, recipient = campaigns.get(row.reference_name), to.get(name)
+		refused = campaign and recipient and known.refusal(recipient, campaign, now)
+		if refused or (recipient and recipient.address in held):
 			del found[name]
 	return {name: found.get(name) for name in names}
 

@@ -10,6 +10,7 @@ from frappe.utils import cint
 from marketing_automation.channels.texts import templates
 from marketing_automation.engine.channel import Message, Rendered, Unsendable
 from marketing_automation.engine.model import Reason
+from marketing_automation.engine.profiles import required_texts
 from marketing_automation.engine.rules import TRIGGER_FIELDS
 from marketing_automation.engine.schedule import AFTER
 
@@ -163,7 +164,10 @@ def template_of(texts: Texts, message: Message) -> tuple[templates.Template, str
 	template = texts.templates.get((name, texts.words[message.action.name]))
 	if not isinstance(template, templates.Template):
 		raise Unsendable(Reason.TEMPLATE_ERROR, template or _("The action has no Email Template."))
-	return template, templates.language_of(message.action, message.recipient.language)
+	language = templates.language_of(message.action, message.recipient.language)
+	if message.profile:
+		template = templates.with_required(template, *required_texts(message.profile, language))
+	return template, language
 
 
 def render(texts: Texts, message: Message) -> tuple[Rendered, str]:

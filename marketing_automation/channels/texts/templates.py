@@ -10,7 +10,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import frappe
@@ -296,6 +296,26 @@ def _compiled(
 		words=words,
 		design=Designed(*whole) if whole else None,
 	)
+
+
+def with_required(template: Template, subject: str, foot: str) -> Template:
+	"""Return a template with what the law of a country asks for: a word that its subjects begin with, unless they have it
+	already, and a text under its bodies. Both are plain texts, and may be empty."""
+	made = template
+	if foot:
+		# Jinja's signs would be tags of the template.
+		text = html.escape(foot).replace("{", "&#123;").replace("}", "&#125;").replace("\n", "<br>")
+		body = f'{template.source}<p style="font-size: 12px">{text}</p>'
+		compiled = _compiled(template.name, "", body, template.words)
+		made = replace(template, source=compiled.source, body=compiled.body, steps=template.steps)
+	if subject:
+		made = replace(made, subject=functools.partial(_begun, made.subject, subject))
+	return made
+
+
+def _begun(written: Callable, word: str, values: dict) -> str:
+	text = written(values)
+	return text if word.casefold() in text.casefold() else f"{word}: {text}"
 
 
 def compile_preview(text: str, words: Words = PINS) -> Template:

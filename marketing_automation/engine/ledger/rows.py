@@ -535,6 +535,18 @@ def pending(filters: dict) -> list[dict]:
 	return sorted(rows, key=lambda row: (sizes[row.campaign], row.campaign))
 
 
+def queued_for(addresses: set[str]) -> list[dict]:
+	"""Return the Queued rows to these addresses, with what it takes to take them back. 1 query, none without addresses."""
+	if not addresses:
+		return []
+	return frappe.get_all(
+		DOCTYPE,
+		filters={"status": QUEUED, "recipient": ["in", list(addresses)]},
+		fields=["name", "campaign", "action", "channel", "handle", "run", "attempts", "recipient"],
+		order_by="name asc",
+	)
+
+
 def pending_of_run(run: str) -> Iterator[dict]:
 	"""Yield name, campaign, customer and run of what is Pending of a run of any size, in the order of `pending`.
 

@@ -10,7 +10,8 @@ from marketing_automation.channels.email import channel as email
 from marketing_automation.desk import campaigns
 from marketing_automation.engine import faults, goals, ledger, overlap, rules, withdrawal
 from marketing_automation.engine.channel import channel_for
-from marketing_automation.engine.visibility import Visibility
+from marketing_automation.engine.source import of_writers
+from marketing_automation.engine.windows import minutes
 from marketing_automation.lifecycle import (
 	read_numbers,
 	refuse_deletion_if_used,
@@ -19,6 +20,8 @@ from marketing_automation.lifecycle import (
 )
 from marketing_automation.naming import free_name
 
+MARKETING, SERVICE = "Marketing", "Service"
+AS_IN_SETTINGS, OWN_HOURS = "As in the settings", "Own hours"
 GOAL_FIELDS = ("goal", "goal_item", "goal_item_group", "renewal_window", "renews_in_group")
 
 
@@ -58,13 +61,15 @@ class LifecycleCampaign(Document):
 		send_window: DF.Literal["As in the settings", "Own hours", "Any time"]
 		sender: DF.Data | None
 		start_date: DF.Date | None
+		topic: DF.Link | None
 		when_capped: DF.Literal["Wait", "Skip"]
 	# end: auto-generated types
 
 	def __init__(self, *args, **kwargs):
 		super().__init__(*args, **kwargs)
-		# Empty stands for all companies. Frappe would fill in that of the user or of the site.
-		self.dont_update_if_missing = ["company"]
+		# Empty stands for all companies, and for hours that are not given. Frappe would fill in the company of the user or of
+		# the site, and the time of day.
+		self.dont_update_if_missing = ["company", "send_from", "send_until"]
 
 	def onload(self):
 		"""Tell the form the campaign's state, which nobody stores."""
@@ -78,6 +83,9 @@ class LifecycleCampaign(Document):
 		email.validate_sender(self.sender)
 		self.validate_policy()
 		self.validate_goal()
+		self.validate_topic()
+		self.validate_purpose()
+		self.validate_window()
 		if self.is_active and (
 			self.is_new()
 			or self.has_value_changed("is_active")
@@ -102,7 +110,7 @@ class LifecycleCampaign(Document):
 
 	def validate_company(self):
 		"""Refuse to write to the customers of companies that the user may not see."""
-		allowed = Visibility().allowed.get("company")
+		allowed = of_writers([self.name]).allowed.get("company")
 		if allowed and not self.company and not self.flags.ignore_permissions:
 			frappe.throw(
 				_(
@@ -114,7 +122,7 @@ class LifecycleCampaign(Document):
 
 	def validate_reach(self):
 		"""Refuse to write to customers, or about items, that the user may not see."""
-		if self.is_active and not self.flags.ignore_permissions and not Visibility().reaches_all:
+		if self.is_active and not self.flags.ignore_permissions and not of_writers([self.name]).reaches_all:
 			frappe.throw(
 				_(
 					"An active campaign writes to all customers, and you may see only some of them. Ask somebody who sees all to activate it."
@@ -154,6 +162,54 @@ class LifecycleCampaign(Document):
 		if self.goal and not self.is_new():
 			loaded = rules.load([self.name], active_only=False)
 			goals.refuse_misfit(self, {rule.source for rule in loaded})
+
+	def validate_topic(self):
+		"""Give a new campaign its topic, and refuse one that nobody can choose any more. At most 1 query."""
+		if self.is_new() and not self.topic:
+			self.topic = frappe.db.get_value("Lifecycle Topic", {"is_default": 1})
+		if (
+			self.topic
+			and self.has_value_changed("topic")
+			and frappe.db.get_value("Lifecycle Topic", self.topic, "disabled")
+		):
+			frappe.throw(
+				_("The topic {0} is disabled. Choose another one, or enable it.").format(
+					frappe.bold(frappe.utils.escape_html(self.topic))
+				),
+				title=_("Topic Disabled"),
+			)
+
+	def validate_purpose(self):
+		"""Let only a Marketing Manager say that a campaign offers nothing: it needs no consent then."""
+		self.purpose = self.purpose or MARKETING
+		if self.purpose == SERVICE and self.has_value_changed("purpose") and not self.may_be_service():
+			frappe.throw(
+				_(
+					"Only a Marketing Manager can make a campaign Service. Its messages go to customers who have agreed to nothing, so they may offer nothing."
+				),
+				frappe.PermissionError,
+				title=_("Not Yours To Choose"),
+			)
+
+	def may_be_service(self) -> bool:
+		return bool(self.flags.ignore_permissions) or "Marketing Manager" in frappe.get_roles()
+
+	def validate_window(self):
+		"""Refuse hours of its own that are none, and forget those that count for nothing."""
+		self.send_window = self.send_window or AS_IN_SETTINGS
+		if self.send_window != OWN_HOURS:
+			# Frappe fills the time of day into those of a new document.
+			self.send_from = self.send_until = None
+			return
+		first, until = minutes(self.send_from), minutes(self.send_until)
+		if first is None or until is None or first == until:
+			frappe.throw(
+				_("Give the hours in which messages leave: {0} and {1}, two different times.").format(
+					frappe.bold(_(self.meta.get_label("send_from"))),
+					frappe.bold(_(self.meta.get_label("send_until"))),
+				),
+				title=_("No Hours"),
+			)
 
 	def validate_readiness(self):
 		"""Refuse to activate what would send nothing, or could not send."""
@@ -197,6 +253,8 @@ class LifecycleCampaign(Document):
 		copy = frappe.copy_doc(self, ignore_no_copy=False)
 		copy.campaign_name = campaign_name
 		copy.duplicated_from = self.name
+		if not copy.may_be_service():
+			copy.purpose = MARKETING
 		copy.insert()
 		templates = {}
 		for trigger in _documents("Lifecycle Trigger", {"campaign": self.name}):

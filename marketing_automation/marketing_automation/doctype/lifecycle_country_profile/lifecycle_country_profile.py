@@ -38,6 +38,11 @@ class LifecycleCountryProfile(Document):
 		weekdays_until: DF.Time | None
 	# end: auto-generated types
 
+	def __init__(self, *args, **kwargs):
+		super().__init__(*args, **kwargs)
+		# Empty stands for closed. Frappe would fill in the time of day.
+		self.dont_update_if_missing = [f"{day}_{end}" for day in profiles.DAYS for end in ("from", "until")]
+
 	def validate(self):
 		read_numbers(self, "sale_days", "per_week")
 		self.validate_numbers()

@@ -69,6 +69,9 @@ class LifecycleExecutionLog(Document):
 			"Paused by recipient",
 			"Warm-up",
 			"Check failed",
+			"Bounced",
+			"Complained",
+			"Sender refused",
 		]
 		recipient: DF.Data | None
 		reference_doctype: DF.Link | None

@@ -1,3 +1,5 @@
+import re
+
 import frappe
 from frappe import _
 from frappe.model.document import Document
@@ -8,7 +10,10 @@ from marketing_automation.engine import holds, links
 from marketing_automation.engine.windows import minutes
 
 # What the engine itself keeps here. It writes them one by one, and no form or request changes them.
-KEPT = ("overdue_told_at", "cleared_until", "sent_lately", "bound_to")
+KEPT = (
+	*("overdue_told_at", "cleared_until", "sent_lately", "bound_to"),
+	*("mailbox_read_at", "mailbox_error", "mailbox_state", "warmup_counted"),
+)
 LIMITS = {
 	"catch_up_nights": (0, 365),
 	"chunk_size": (1, 5000),
@@ -18,15 +23,30 @@ LIMITS = {
 	"pause_share": (1, 100),
 	"pause_count": (1, 1_000_000),
 	"mails_per_minute": (0, 100_000),
+	"soft_bounces": (1, 20),
+	"soft_bounce_days": (1, 365),
+	"keep_addresses_days": (1, 3650),
 	"cap_messages": (0, 1000),
 	"cap_days": (1, 365),
-	"less_often_days": (1, 365),
 	"held_days": (1, 365),
+	"warmup_first": (1, 1_000_000),
+	"warmup_growth": (0, 1000),
+	"warmup_most": (1, 10_000_000),
 }
 # These are newer than some sites, whose settings do not have them yet.
-NEWER = ("cap_messages", "cap_days", "less_often_days", "held_days", "when_held")
+NEWER = (
+	*("cap_messages", "cap_days", "held_days", "when_held"),
+	*("soft_bounces", "soft_bounce_days", "keep_addresses_days"),
+	*("mailbox_port", "mailbox_security", "mailbox_folder"),
+	*("warmup_first", "warmup_growth", "warmup_most"),
+)
 # Who has declared that the addresses were got lawfully, and when: written when the box is ticked, by nobody else.
 DECLARED = ("addresses_lawful_since", "addresses_lawful_by")
+
+
+DNS_NAME = re.compile(
+	r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?)*"
+)
 
 
 class MarketingAutomationSettings(Document):
@@ -55,10 +75,21 @@ class MarketingAutomationSettings(Document):
 		catch_up_nights: DF.Int
 		chunk_size: DF.Int
 		cleared_until: DF.Date | None
+		dkim_selectors: DF.Data | None
 		do_not_disturb: DF.Table[LifecycleDoNotDisturb]
 		held_days: DF.Int
 		holds: DF.Table[LifecycleHold]
-		less_often_days: DF.Int
+		keep_addresses_days: DF.Int
+		mailbox_enabled: DF.Check
+		mailbox_error: DF.SmallText | None
+		mailbox_folder: DF.Data | None
+		mailbox_password: DF.Password | None
+		mailbox_port: DF.Int
+		mailbox_read_at: DF.Datetime | None
+		mailbox_security: DF.Literal["TLS", "STARTTLS", "None"]
+		mailbox_server: DF.Data | None
+		mailbox_state: DF.SmallText | None
+		mailbox_user: DF.Data | None
 		mails_per_minute: DF.Int
 		max_attempts: DF.Int
 		overdue_told_at: DF.Datetime | None
@@ -72,7 +103,16 @@ class MarketingAutomationSettings(Document):
 		send_on: DF.Literal["Working days", "Every day"]
 		send_until: DF.Time | None
 		sent_lately: DF.SmallText | None
+		soft_bounce_days: DF.Int
+		soft_bounces: DF.Int
+		stop_frappes_mailings: DF.Check
 		unsubscribe_address: DF.Data | None
+		warmup_counted: DF.SmallText | None
+		warmup_domain: DF.Data | None
+		warmup_first: DF.Int
+		warmup_growth: DF.Int
+		warmup_most: DF.Int
+		warmup_start: DF.Date | None
 		when_held: DF.Literal["Skip", "Send"]
 	# end: auto-generated types
 
@@ -103,8 +143,26 @@ class MarketingAutomationSettings(Document):
 					title=_("Value Out Of Range"),
 				)
 		self.validate_addresses()
+		self.validate_domain()
 		self.validate_window()
 		self.note_declaration(kept)
+		self.validate_mailbox()
+
+	def validate_domain(self):
+		"""Refuse what the DNS cannot have. A domain is kept as it is compared."""
+		self.warmup_domain = (self.warmup_domain or "").strip().lower().rpartition("@")[2] or None
+		for field, names in (
+			("dkim_selectors", (self.dkim_selectors or "").replace(",", " ").split()),
+			("warmup_domain", [self.warmup_domain] if self.warmup_domain else []),
+		):
+			for name in names:
+				if not DNS_NAME.fullmatch(name):
+					frappe.throw(
+						_("{0}: {1} is no name that the DNS can have.").format(
+							frappe.bold(_(self.meta.get_label(field))), frappe.utils.escape_html(name)
+						),
+						title=_("No Name of the DNS"),
+					)
 
 	def validate_addresses(self):
 		"""Refuse addresses that no link can begin with, and that no mail arrives at."""
@@ -152,6 +210,28 @@ class MarketingAutomationSettings(Document):
 			self.set(field, kept.get(field) if was and now else None)
 		if now and not self.addresses_lawful_since:
 			self.addresses_lawful_since, self.addresses_lawful_by = now_datetime(), frappe.session.user
+
+	def validate_mailbox(self):
+		"""Refuse a mailbox that cannot be read, for something is missing."""
+		if not cint(self.mailbox_enabled):
+			return
+		missing = [
+			field
+			for field in ("mailbox_server", "mailbox_user", "mailbox_password")
+			if not (self.get(field) or "").strip()
+		]
+		if missing:
+			frappe.throw(
+				_("To read a mailbox, fill in {0}.").format(
+					", ".join(frappe.bold(_(self.meta.get_label(field))) for field in missing)
+				),
+				title=_("Mailbox Incomplete"),
+			)
+		if not 1 <= cint(self.mailbox_port) <= 65535:
+			frappe.throw(
+				_("The port of the mailbox is a number between 1 and 65535."), title=_("Value Out Of Range")
+			)
+		self.mailbox_folder = (self.mailbox_folder or "").strip() or "INBOX"
 
 	def on_trash(self):
 		frappe.throw(

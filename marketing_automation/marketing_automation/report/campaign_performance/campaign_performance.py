@@ -78,7 +78,7 @@ def counted(filters) -> tuple[Counter, Counter]:
 		query = query.where(table.action.isin(sorted(actions)))
 	by_action, by_day = Counter(), Counter()
 	# The groups are few. To look whether each row's action is one of those would take the database as long again.
-	for day, action, status, count in Visibility().restrict(query, table).run() if actions else ():
+	for day, action, status, count in Visibility().restrict_ledger(query, table).run() if actions else ():
 		if action in actions:
 			by_action[action, status] += count
 			by_day[day, status] += count

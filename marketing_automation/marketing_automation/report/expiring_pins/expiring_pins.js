@@ -1,3 +1,20 @@
+// Offer the fields of what the report is about. chosen: it was chosen just now, so the first ones are taken.
+async function offer_fields(report, chosen) {
+	const ma = await marketing_automation.ready();
+	const { source, reference_doctype } = report.get_filter_values();
+	const found = await ma.ask("offers", {
+		source: source || "Serial No",
+		reference_doctype: reference_doctype || null,
+	});
+	for (const fieldname of ["customer_field", "date_field"]) {
+		const filter = report.get_filter(fieldname);
+		const offered = found[`${fieldname}s`];
+		ma.offer(filter, offered);
+		if (chosen) await filter.set_value(offered[0]?.value || "");
+		else filter.set_formatted_input(filter.get_value());
+	}
+}
+
 frappe.query_reports["Expiring Pins"] = {
 	filters: [
 		{
@@ -20,14 +37,22 @@ frappe.query_reports["Expiring Pins"] = {
 			fieldtype: "Autocomplete",
 			default: "Serial No",
 			reqd: 1,
-			on_change(report) {
-				const dates = report.get_filter("date_field");
-				return marketing_automation.ready().then(async (ma) => {
-					const found = await ma.ask("offers", { source: report.get_filter_value("source") });
-					ma.offer(dates, found.date_fields);
-					dates.set_value(found.date_fields[0]?.value || "");
-				});
-			},
+			on_change: (report) => offer_fields(report, true),
+		},
+		{
+			fieldname: "reference_doctype",
+			label: __("Document Type"),
+			fieldtype: "Link",
+			options: "DocType",
+			depends_on: 'eval:doc.source == "Other DocType"',
+			get_query: () => ({ filters: { istable: 0, issingle: 0 } }),
+			on_change: (report) => offer_fields(report, true),
+		},
+		{
+			fieldname: "customer_field",
+			label: __("Customer Field"),
+			fieldtype: "Autocomplete",
+			depends_on: 'eval:doc.source == "Other DocType"',
 		},
 		{
 			fieldname: "date_field",
@@ -44,24 +69,14 @@ frappe.query_reports["Expiring Pins"] = {
 	],
 
 	onload(report) {
-		const offer = (ma, fieldname, offered) => {
-			const filter = report.get_filter(fieldname);
-			ma.offer(filter, offered);
-			filter.set_formatted_input(filter.get_value());
-		};
-		return marketing_automation.ready().then((ma) => {
-			// Of other document types there is no list: each trigger says which one.
-			ma.ask("sources").then((found) =>
-				offer(
-					ma,
-					"source",
-					found.filter(({ value }) => value !== "Other DocType")
-				)
-			);
-			ma.ask("offers", { source: report.get_filter_value("source") || "Serial No" }).then((found) =>
-				offer(ma, "date_field", found.date_fields)
-			);
-		});
+		offer_fields(report, false);
+		return marketing_automation.ready().then((ma) =>
+			ma.ask("sources").then((found) => {
+				const source = report.get_filter("source");
+				ma.offer(source, found);
+				source.set_formatted_input(source.get_value());
+			})
+		);
 	},
 
 	formatter(value, row, column, data, default_formatter) {

@@ -23,13 +23,14 @@ def execute(filters: dict | None = None):
 	first = asked(filters.from_date)
 	last = asked(filters.to_date or shifted(first, DEFAULT_DAYS) or date.max)
 	of = frappe._dict(source=filters.source or DEFAULT_SOURCE, date_field=filters.date_field)
+	_choose_doctype(of, filters)
 	offered = {found["value"]: found["label"] for found in source_for(of).offers(of)["date_fields"]}
 	of.date_field = of.date_field or next(iter(offered), None)
 	if of.date_field not in offered:
 		frappe.throw(
 			_("{0} is not a date field of {1}. Choose one of: {2}.").format(
 				frappe.bold(frappe.utils.escape_html(of.date_field or "")),
-				frappe.utils.escape_html(_(of.source)),
+				frappe.utils.escape_html(_(of.reference_doctype or of.source)),
 				", ".join(offered.values()) or "–",
 			),
 			title=_("Unknown Date Field"),
@@ -62,6 +63,24 @@ def execute(filters: dict | None = None):
 		None,
 		_summary(found),
 	)
+
+
+def _choose_doctype(of: dict, filters: dict) -> None:
+	"""Put the DocType that is looked at, and its way to a customer, where the source asks for one; the first way that is
+	offered where none is given. Refuses what the user may not read."""
+	source = source_for(of)
+	if source.reference_doctypes():
+		return
+	of.reference_doctype = filters.reference_doctype
+	ways = [offer["value"] for offer in source.offers(of)["customer_fields"]]
+	of.customer_field = filters.customer_field or next(iter(ways), None)
+	if validate := getattr(source, "validate_spec", None):
+		validate(of)
+	if of.customer_field and source.unreadable({of.customer_field}, of):
+		frappe.throw(
+			_("You may not read {0}.").format(frappe.utils.escape_html(_(of.reference_doctype))),
+			frappe.PermissionError,
+		)
 
 
 def _columns(doctype: str) -> list[dict]:
