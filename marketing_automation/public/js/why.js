@@ -77,7 +77,7 @@ marketing_automation.why = {
 			? ma.table(
 					[
 						{
-							label: __("Date"),
+							label: __("When", null, "Lifecycle"),
 							html: (r) =>
 								ma.link(
 									"Lifecycle Execution Log",
