@@ -8,6 +8,12 @@ frappe.ui.form.on("Lifecycle Campaign", {
 
 	onload(frm) {
 		const ma = marketing_automation;
+		frm.set_query("topic", () => ({ filters: { disabled: 0 } }));
+		if (frm.is_new() && !frm.doc.topic) {
+			frappe.db.get_value("Lifecycle Topic", { is_default: 1 }, "name").then(({ message }) => {
+				if (frm.is_new() && !frm.doc.topic && message?.name) frm.set_value("topic", message.name);
+			});
+		}
 		const describe = (text) => frm.set_df_property("sender", "description", text);
 		ma.ask("senders").then(
 			(senders) =>
