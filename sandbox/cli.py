@@ -270,6 +270,21 @@ def mail_pictures(sandbox: Sandbox, _arguments) -> int:
 	return 0
 
 
+def gallery(sandbox: Sandbox, _arguments) -> int:
+	"""Take the pictures of the gallery's designs: on a computer and on a phone, in light and in dark."""
+	images, mails = PROJECT / "docs" / "images" / "gallery", sandbox.bench.folder / "gallery"
+	with sandbox.up(host.DESK_PROGRAMS | host.BROWSER_PROGRAMS):
+		desk.need_programs(sandbox.bench, browser=True)
+		desk.build_assets(sandbox.bench)
+		sandbox.sites.fresh(TEST_SITE)
+		shutil.rmtree(mails, ignore_errors=True)
+		if sandbox.bench.script("gallery_mails.py", TEST_SITE, mails):
+			return 1
+		done = desk.browse(sandbox.bench, desk.BROWSER / "gallery.cjs", mails, mails)
+		print(done.stdout, end="")
+		return done.returncode or sandbox.bench.script("gallery_pictures.py", mails, images)
+
+
 def benchmark(sandbox: Sandbox, arguments) -> int:
 	"""Measure, here or on the site of a real bench, beside what users have today."""
 	out, plot = PROJECT / "benchmark.json", PROJECT / "docs" / "images" / "growth.svg"
@@ -318,6 +333,7 @@ COMMANDS = {
 	"desk": open_desk,
 	"screenshots": screenshots,
 	"mail-pictures": mail_pictures,
+	"gallery": gallery,
 	"benchmark": benchmark,
 	"test-bench": test_bench,
 }

@@ -6,7 +6,6 @@ Run inside the bench.
 import json
 import sys
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 import frappe
@@ -22,7 +21,10 @@ SHOP = {
 	"logo": None,
 	"website": "https://casa-lumen.example",
 	"address": ("Calle Mayor 12", "28013 Madrid"),
-	"links": (("Instagram", "https://social.example/casa-lumen"), ("Help", "https://casa-lumen.example/help")),
+	"links": (
+		("Instagram", "https://social.example/casa-lumen"),
+		("Help", "https://casa-lumen.example/help"),
+	),
 	"foot": "",
 }
 EXAMPLES = {
@@ -39,8 +41,14 @@ EXAMPLES = {
 	"grand_total": "€ 480.00",
 	"outstanding_amount": "€ 480.00",
 }
-DAYS = {"payment_reminder": -3, "payment_open": -14, "win_back": -21, "thanks_for_renewing": 365, "last_day": 1}
-DAY = date(2026, 11, 2)
+DAYS = {
+	"payment_reminder": -3,
+	"payment_open": -14,
+	"win_back": -21,
+	"thanks_for_renewing": 365,
+	"last_day": 1,
+	"review_request": -5,
+}
 
 site, folder = sys.argv[1], Path(sys.argv[2])
 folder.mkdir(parents=True, exist_ok=True)

@@ -143,7 +143,7 @@ class Spf:
 					_("The SPF record of {0} does not name {1}, by whom mail is sent.").format(
 						domain, provider.title
 					),
-					_("Add include:{0} to it, unless {1} has told you to do without.").format(
+					_("Add include:{0} to it, unless {1} says that you need not.").format(
 						provider.spf[0], provider.title
 					),
 				)

@@ -161,6 +161,8 @@ class TestRoles(MarketingTestCase):
 			"goals": [{}],
 			"holds": [{}],
 			"country_profile": [{"country": "Spain"}],
+			"deliverability": [{}, of_campaign],
+			"brand_preview": [{"fields": "{}"}],
 			"sources": [{}],
 			"variables": [action],
 			"offers": [{"source": "Serial No"}],
@@ -170,6 +172,10 @@ class TestRoles(MarketingTestCase):
 			"forget": [{"email": "ana@customers.example"}],
 			"template_rights": [{"template": factories.usual_template()}],
 			"release_template": [{"template": factories.usual_template()}],
+			"lift_suppression": [{"name": "x", "why": "x"}],
+			"add_suppressions": [{"text": "ana@customers.example"}],
+			"export_suppressions": [{}],
+			"read_mailbox": [{}],
 		}
 		whitelisted = {
 			name for name, value in vars(api).items() if callable(value) and value in frappe.whitelisted

@@ -212,13 +212,17 @@ def as_read(prepared: Prepared, message: Message, mail: Rendered) -> tuple[str, 
 def send_test(prepared: Prepared, message: Message, mail: Rendered, address: str) -> None:
 	"""Send a rendered mail as it reads to a colleague, now, without a link to unsubscribe. Raises Unsendable."""
 	html, text = _as_read(prepared, message, mail, None)
-	sender = message.campaign.sender or None
+	send_as_it_is(message.campaign.sender or None, mail.subject, html, text, address)
+
+
+def send_as_it_is(sender: str | None, subject: str, html: str, text: str, address: str) -> None:
+	"""Send a finished mail to a colleague, now, without a link to unsubscribe."""
 	email_queue.Mail(
 		email_queue.account_for(sender, REFERENCE_DOCTYPE),
 		email_queue.WayOut(""),
 		html,
 		sender=sender,
-		subject=mail.subject,
+		subject=subject,
 		recipients=[address],
 		text_content=text,
 	).process(send_now=True)
