@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import frappe
 from frappe import _
-from frappe.utils import get_system_timezone, now_datetime
+from frappe.utils import get_system_timezone, getdate, now_datetime
 
 from marketing_automation import erpnext_schema
 from marketing_automation.engine import long_lists, profiles, schedule, settings, windows
@@ -32,6 +32,8 @@ ANY_TIME = "Any time"
 OWN_HOURS = "Own hours"
 WORKING_DAYS = "Working days"
 SETTINGS = ("send_from", "send_until", "send_on")
+# What is read of a campaign.
+FIELDS = ("name", "company", "purpose", "send_window", *SETTINGS, "holiday_list")
 WORKING_WEEK = frozenset(range(5))
 HOLIDAY_LIST, HOLIDAY = "Holiday List", "Holiday"
 # So many days before an occurrence a message can leave early at most: nothing is closed for longer without being closed for good.
@@ -152,6 +154,24 @@ class SendWindow(Check):
 			if opens_today and after and opens_after > asked[index].event.occurrence:
 				found.add(index)
 		return found
+
+
+def never_open(campaigns: list[dict]) -> dict[str, str]:
+	"""Return {campaign: country} of the campaigns whose hours never meet those that the law of a company's country allows.
+
+	campaigns: dicts of `FIELDS`. Queries: 2 of the settings and the companies, and those of `profiles.profiles` and of the lists.
+	"""
+	night = getdate()
+	opening = _Opening([], night, [Rule(campaign, {}, ()) for campaign in campaigns])
+	pairs = [
+		(campaign, company) for campaign in campaigns for company in opening.companies_of(campaign) if company
+	]
+	of_companies = profiles.profiles((None, company) for _campaign, company in pairs)
+	return {
+		campaign["name"]: profile.country.name
+		for (campaign, company), profile in zip(pairs, of_companies, strict=True)
+		if not windows.spans(opening.window_of(campaign, company, profile), night)
+	}
 
 
 def _is_bound(campaign: dict) -> bool:
