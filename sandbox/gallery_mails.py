@@ -6,7 +6,6 @@ Run inside the bench.
 import json
 import sys
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 import frappe
@@ -48,8 +47,8 @@ DAYS = {
 	"win_back": -21,
 	"thanks_for_renewing": 365,
 	"last_day": 1,
+	"review_request": -5,
 }
-DAY = date(2026, 11, 2)
 
 site, folder = sys.argv[1], Path(sys.argv[2])
 folder.mkdir(parents=True, exist_ok=True)

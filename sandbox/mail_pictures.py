@@ -1,4 +1,4 @@
-"""Write mails to be photographed: mail_pictures.py SITE FOLDER, on the demonstration's site, where nothing stays of it.
+"""Write mails to be photographed: mail_pictures.py SITE FOLDER, on a site for tests, where nothing stays of it.
 
 Each file is a mail of a recipe as it leaves, in a brand: FOLDER/en.html, FOLDER/es.html.
 """
@@ -31,6 +31,8 @@ BRAND = {
 def write(folder: Path) -> None:
 	"""Write the first message of the recipe, in each of its languages."""
 	factories.make("Lifecycle Brand", **BRAND)
+	factories.company()
+	factories.item()
 	recipe = all_recipes()[RECIPE]
 	campaign = cook(recipe, "Pictures", {"Before": [30]}, "en", {})
 	frappe.db.set_value("Lifecycle Action", {"campaign": campaign.name}, "preview_text", "{{ item_name }}")

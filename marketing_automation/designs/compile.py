@@ -271,6 +271,8 @@ class Writer:
 				yield self.cap(ground, "10px 10px 0 0")
 			elif ground == contract.ON_PAGE != before:
 				yield self.cap(before, "0 0 10px 10px")
+			elif before == contract.ON_BAND and ground == contract.ON_CARD:
+				yield contract.card('<mj-spacer height="12px"/>', "0")
 			yield pen.only(_named(block.section(pen), pen.node.id))
 			before = ground
 
@@ -318,6 +320,8 @@ def _style() -> str:
 		f".ma-link,.ma-card a.ma-link{{color:{mark('link')}}}\n"
 		"@media only screen and (max-width:479px){"
 		".ma-band h1,.ma-band h2{font-size:26px!important;line-height:32px!important}"
+		".ma-item td{display:block!important;text-align:inherit!important}"
+		".ma-item .ma-value{padding-top:0!important}"
 		".ma-wide table{width:100%!important}"
 		".ma-wide a{display:block!important}}\n"
 		"@media (prefers-color-scheme:dark){"
@@ -325,9 +329,12 @@ def _style() -> str:
 		f".ma-card,.ma-card>table{{background:{mark('night')}!important;background-color:{mark('night')}!important}}\n"
 		f".ma-card div,.ma-card td,.ma-card th,.ma-card p,.ma-card li,.ma-card h2,.ma-card h3,.ma-ink,.ma-head div,"
 		f".ma-head a{{color:{designed.DARK_INK}!important}}\n"
-		f".ma-muted,.ma-card .ma-muted,.ma-foot div,.ma-foot a{{color:{designed.DARK_MUTED}!important}}\n"
+		f".ma-muted,.ma-card .ma-muted,.ma-card .ma-muted div,.ma-card .ma-muted p,.ma-foot div,.ma-foot a{{color:{designed.DARK_MUTED}!important}}\n"
 		f".ma-card .ma-link,.ma-foot .ma-link{{color:{mark('link_in_dark')}!important}}\n"
 		f".ma-soft,.ma-soft td{{background:{designed.DARK_SOFT}!important;background-color:{designed.DARK_SOFT}!important}}\n"
+		f".ma-gap{{border-color:{mark('night')}!important}}\n"
+		f".ma-card .ma-line-button a{{color:{mark('link_in_dark')}!important}}\n"
+		f".ma-line-button td{{border-color:{mark('link_in_dark')}!important}}\n"
 		f".ma-line,.ma-line td,.ma-line p{{border-color:{designed.DARK_LINE}!important}}\n"
 		f".ma-band,.ma-band>table{{background:{mark('color')}!important;background-color:{mark('color')}!important}}\n"
 		f".ma-band div,.ma-band h1,.ma-band h2,.ma-band p,.ma-card .ma-button a,.ma-card .ma-button p"

@@ -11,6 +11,8 @@ A recipe is a folder named in the hook `lifecycle_recipes` (of this app or any o
 - `purpose`: Service where it offers nothing. Made by who is no Marketing Manager, its campaign is Marketing all the same.
 - `days`: {"Before": [30, 7, 0], "After": [3]}: one trigger each, unless other days are given; 0 before is On. {"On": [0]}: the
   day itself, and no other.
+- `topic`: what its customers can unsubscribe from, one of those that the installation makes. Without one, or where the site has
+  it no more, the campaign gets that of new campaigns.
 - `asks`: what is asked besides name, days, language and sender; any of company, item_group, date_field
   and combine_messages.
 - `cap`: the frequency cap that it suggests to a site that has none, {"messages": 2, "days": 7}; without it none.
@@ -94,7 +96,7 @@ def date_fields(recipe: dict) -> list[dict]:
 
 def may_cap() -> bool:
 	"""Say whether the session's user can set a frequency cap, and this site has none. 1 query."""
-	has_one = cint(frappe.db.get_single_value(SETTINGS, "cap_messages"))
+	has_one = cint(frappe.db.get_singles_dict(SETTINGS).get("cap_messages"))
 	return not has_one and bool(frappe.has_permission(SETTINGS, "write"))
 
 
@@ -145,6 +147,7 @@ def cook(
 			"campaign_name": campaign_name,
 			"description": _(recipe["description"]),
 			"goal": recipe.get("goal"),
+			"topic": _topic(recipe),
 			"purpose": _purpose(recipe),
 			**fields,
 		}
@@ -160,6 +163,11 @@ def cook(
 		}
 		_trigger(recipe, campaign, of_trigger, language, templates)
 	return campaign
+
+
+def _topic(recipe: dict) -> str | None:
+	"""Return the topic of a recipe where the site has it; without one the campaign gets that of new campaigns. 1 query."""
+	return frappe.db.get_value("Lifecycle Topic", {"name": recipe.get("topic"), "disabled": 0}) or None
 
 
 def _purpose(recipe: dict) -> str:

@@ -133,6 +133,8 @@ class MarketingTestCase(unittest.TestCase):
 		frappe.db.delete("Email Unsubscribe")
 		frappe.db.delete("DocShare", {"share_doctype": ["in", [*OURS, "Email Template"]]})
 		factories.forget_dates()
+		# What was rolled back Frappe goes on remembering.
+		frappe.db.value_cache.pop(SETTINGS, None)
 		settings = frappe.get_single(SETTINGS)
 		if any(settings.get(field) != value for field, value in USUAL_SETTINGS.items()):
 			settings.update(USUAL_SETTINGS).save()

@@ -161,10 +161,9 @@ def contact(customer: str, email: str | None, more: tuple[str, ...] = (), **fiel
 	emails = [{"email_id": one, "is_primary": not index} for index, one in enumerate([email, *more]) if one]
 	return make(
 		"Contact",
-		first_name=unique("Test Contact"),
 		email_ids=emails,
 		links=[{"link_doctype": "Customer", "link_name": customer}],
-		**fields,
+		**{"first_name": unique("Test Contact"), **fields},
 	).name
 
 
@@ -332,6 +331,15 @@ def forget_owner(*names: str) -> None:
 def forget_bundles(*names: str) -> None:
 	"""Make serial numbers look as if sold before ERPNext had bundles."""
 	frappe.db.delete("Serial and Batch Entry", {"serial_no": ["in", names]})
+
+
+def forget_bundle_of(sale) -> None:
+	"""Make a sale of a batch look as if made before ERPNext had bundles: its lines name the batch."""
+	bundles = {"voucher_type": sale.doctype, "voucher_no": sale.name}
+	names = frappe.get_all("Serial and Batch Bundle", filters=bundles, pluck="name", order_by="name asc")
+	frappe.db.delete("Serial and Batch Entry", {"parent": ["in", names]})
+	frappe.db.delete("Serial and Batch Bundle", {"name": ["in", names]})
+	frappe.db.set_value(f"{sale.doctype} Item", {"parent": sale.name}, "serial_and_batch_bundle", None)
 
 
 def returned(sale):

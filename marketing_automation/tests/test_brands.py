@@ -92,9 +92,10 @@ class TestBrand(MarketingTestCase):
 		self.assertEqual(brand.brand_of(factories.second_company()).name, common.name)
 
 	def test_it_is_read_once(self):
-		brand.brand_of(factories.company())
+		company = factories.company()
+		brand.brand_of(company)
 		with statements() as seen:
-			brand.brand_of(factories.company())
+			brand.brand_of(company)
 		self.assertEqual(list(seen), [])
 
 	def test_a_change_is_seen_at_once(self):

@@ -6,11 +6,12 @@ from unittest.mock import patch
 import frappe
 from frappe.utils import add_days, now_datetime
 
-from marketing_automation import api
+from marketing_automation import api, install
 from marketing_automation.desk import health
 from marketing_automation.engine import consent, deliver, leaving, links, recipients, rules
 from marketing_automation.engine.consent import Said
 from marketing_automation.engine.model import Recipient
+from marketing_automation.recipes import all_recipes
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import (
 	MarketingTestCase,
@@ -479,6 +480,13 @@ class TestTopics(ConsentTestCase):
 		self.assertEqual(consent.default_topic(known), "Renewals")
 		self.assertEqual(factories.campaign().topic, "Renewals")
 
+	def test_each_recipe_has_one_of_them(self):
+		begin_with = {name for name, _description, _is_service in install.TOPICS}
+		for recipe in all_recipes().values():
+			self.assertIn(recipe["topic"], begin_with, recipe["name"])
+		name = api.make_from_recipe("quotation_follow_up", factories.unique("Test"), "3", "en", days_after="")
+		self.assertEqual(frappe.db.get_value("Lifecycle Campaign", name, "topic"), "Offers")
+
 	def test_another_one_for_new_campaigns_takes_the_place_of_the_first(self):
 		self.addCleanup(frappe.db.commit)
 		self.addCleanup(frappe.db.set_value, consent.TOPIC, "Renewals", "is_default", 1)
@@ -533,7 +541,7 @@ class TestTopics(ConsentTestCase):
 class TestWhereCustomersReachUs(ConsentTestCase):
 	def said(self, **settings):
 		for field, value in settings.items():
-			frappe.db.set_single_value(SETTINGS, field, value)
+			frappe.db.set_single_value(SETTINGS, field, value, update_modified=False)
 
 	def test_the_settings_else_the_configuration_never_a_guess(self):
 		with patch.dict(frappe.local.conf, host_name=""):
@@ -548,6 +556,7 @@ class TestWhereCustomersReachUs(ConsentTestCase):
 			"https://x.example:port", "https://u@x.example", "https://[x"):  # fmt: skip
 			found = links.normal(text)
 			self.assertTrue(found is None or found == "http://shop", (text, found))
+		frappe.clear_document_cache(SETTINGS, SETTINGS)
 		settings = frappe.get_single(SETTINGS)
 		settings.public_address = "shop.example"
 		with self.refused("is no address of a site"):

@@ -35,7 +35,7 @@ class TestGallery(MarketingTestCase):
 			self.assertIn(design["source"], all_sources())
 
 	def test_each_can_be_sent(self):
-		for design, language, made in self.each():
+		for design, _language, made in self.each():
 			html = designed.branded(made.html, brand_of(None))
 			doc = frappe._dict(name=design["name"], subject=made.subject, use_html=1, response_html=html)
 			self.assertEqual(

@@ -11,6 +11,7 @@ from frappe.utils import cstr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from marketing_automation import naming
 from marketing_automation.channels.email import mime
 from marketing_automation.channels.email import queue as email_queue
 from marketing_automation.channels.texts import templates
@@ -202,6 +203,21 @@ class TestFinished(MarketingTestCase):
 			self.assertIsNone(
 				email_queue.frame_of(self.account, WAY_OUT, sender=None, reference_doctype=REFERENCE)
 			)
+
+	def test_a_hook_of_our_own_on_outgoing_mails_costs_no_frame(self):
+		get_hooks = frappe.get_hooks
+
+		def hooked(hook=None, *arguments, **options):
+			if hook == "make_email_body_message":
+				return ["marketing_automation.naming.nothing_for_test"]
+			return get_hooks(hook, *arguments, **options)
+
+		with (
+			patch.object(frappe, "get_hooks", hooked),
+			patch.object(naming, "nothing_for_test", lambda mail: None, create=True),
+		):
+			frame = email_queue.frame_of(self.account, WAY_OUT, sender=None, reference_doctype=REFERENCE)
+			self.assertIsNotNone(frame)
 
 	def test_no_frame_where_frappe_builds_otherwise_than_the_frame(self):
 		build = BuiltByFrappe(self.account)

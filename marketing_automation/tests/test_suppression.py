@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 import frappe
 from frappe.utils import add_days, now_datetime
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from marketing_automation import api, tasks
@@ -14,6 +14,7 @@ from marketing_automation.channels.email import lists, queue, sender
 from marketing_automation.engine import dispatch, settle, suppression
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.suppression import COMPLAINT, HARD, SOFT, Finding, Limits, judged
+from marketing_automation.marketing_automation.report.expiring_pins import expiring_pins
 from marketing_automation.tests import factories, smtp_sink
 from marketing_automation.tests.case import MarketingTestCase, outside_test_mode, replaced_hooks, statements
 from marketing_automation.tests.factories import in_days
@@ -95,6 +96,7 @@ class TestWhatOneMessageSays(unittest.TestCase):
 		after = judged(None, finding(SOFT, at=NOW + timedelta(days=900)), LIMITS, NOW)
 		self.assertEqual(after["expires_at"], NOW + timedelta(days=30))
 
+	@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 	@given(
 		st.lists(
 			st.tuples(
@@ -322,6 +324,17 @@ class TestSending(MarketingTestCase):
 		(row,) = self.ledger(reference_name=pin)
 		self.assertEqual((row.status, row.reason), ("Skipped", "Suppressed"))
 		self.assertEqual((row.evidence_doctype, row.evidence_name), (suppression.DOCTYPE, entry().name))
+
+	def test_why_and_expiring_pins_say_that_nothing_can_reach_them(self):
+		customer = self.customer()
+		factories.pin(customer, in_days(30))
+		factories.campaign()
+		suppression.record([finding()])
+		found = api.why_customer(customer)
+		self.assertEqual((found["reason"], found["suppression"]), ("Suppressed", entry().name))
+		filters = {"from_date": in_days(0), "to_date": in_days(60)}
+		rows = expiring_pins.execute(filters)[1]
+		self.assertEqual([row["problem"] for row in rows if row["customer"] == customer], ["Suppressed"])
 
 	def test_lifted_within_the_catch_up_it_goes_out_after_all(self):
 		pin = factories.pin(self.customer(), in_days(30))

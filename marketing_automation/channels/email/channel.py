@@ -212,13 +212,17 @@ def as_read(prepared: Prepared, message: Message, mail: Rendered) -> tuple[str, 
 def send_test(prepared: Prepared, message: Message, mail: Rendered, address: str) -> None:
 	"""Send a rendered mail as it reads to a colleague, now, without a link to unsubscribe. Raises Unsendable."""
 	html, text = _as_read(prepared, message, mail, None)
-	sender = message.campaign.sender or None
+	send_as_it_is(message.campaign.sender or None, mail.subject, html, text, address)
+
+
+def send_as_it_is(sender: str | None, subject: str, html: str, text: str, address: str) -> None:
+	"""Send a finished mail to a colleague, now, without a link to unsubscribe."""
 	email_queue.Mail(
 		email_queue.account_for(sender, REFERENCE_DOCTYPE),
 		email_queue.WayOut(""),
 		html,
 		sender=sender,
-		subject=mail.subject,
+		subject=subject,
 		recipients=[address],
 		text_content=text,
 	).process(send_now=True)
@@ -270,7 +274,7 @@ def _example(campaign: dict, action: dict, template: templates.Template, languag
 	for case, context in templates.examples(template.words):
 		(subject,) = templates.fill(template, [template.subject], templates.for_reader(context, language))
 		subjects[case] = templates.one_line(subject)
-	context = templates.for_reader(templates.example_context(1, words=template.words), language)
+	context = templates.for_reader(templates.example_context(1, 30, words=template.words), language)
 	subject, body = templates.fill(template, [template.subject, template.body], context)
 	subject = templates.one_line(subject)
 	seen_as = look.Look(

@@ -11,6 +11,11 @@ Object.assign(marketing_automation, {
 		Cancelled: "darkgrey",
 	},
 
+	// The colour of a row of the ledger: what left and came back is Sent, and not well.
+	row_color({ status, reason }) {
+		return status === "Completed" && reason ? "red" : this.STATUS_COLORS[status];
+	},
+
 	SUPPRESSION_COLORS: { Counting: "orange", Suppressed: "red", Expired: "gray", Lifted: "blue" },
 
 	STATE_COLORS: {
