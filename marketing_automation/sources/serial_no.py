@@ -27,9 +27,9 @@ def _timing() -> tuple[str, str, str]:
 	return _("Before expiration"), _("On expiration"), _("After expiration")
 
 
-SPEC = Spec(REFERENCE_DOCTYPE, _title, _timing, item="item_code", is_sale=True)
+SPEC = Spec(REFERENCE_DOCTYPE, _title, _timing, item="item_code")
 # Where Serial No has no customer, the sales say whose it is.
-SPEC_WITHOUT_OWNER = Spec(REFERENCE_DOCTYPE, _title, _timing, customer="", item="item_code", is_sale=True)
+SPEC_WITHOUT_OWNER = Spec(REFERENCE_DOCTYPE, _title, _timing, customer="", item="item_code")
 
 
 class SerialNumbers(DateSource):
@@ -40,6 +40,10 @@ class SerialNumbers(DateSource):
 
 	def spec_of(self, trigger=None) -> Spec:
 		return SPEC if erpnext_schema.has_owner() else SPEC_WITHOUT_OWNER
+
+	def is_sale(self, event: DueEvent) -> bool:
+		"""Say that whose it is has bought it. Asked of each message, so without asking which fields there are."""
+		return True
 
 	def shown(self, spec: Spec) -> set[str]:
 		return {*super().shown(spec), OWNER, "status"}
