@@ -308,6 +308,28 @@ def queueing() -> dict:
 	}
 
 
+def designed_queueing() -> dict:
+	"""The same with a design of the gallery instead of the template."""
+	templates = data.designed()
+	before = frappe.get_all("Lifecycle Action", fields=["name", "email_template"], order_by="name asc")
+	frappe.db.set_value("Lifecycle Action", {}, "email_template", templates["en"])
+	frappe.db.commit()
+	try:
+		result = queueing()
+		mail = frappe.db.get_value("Email Queue", {}, "message")
+	finally:
+		for action in before:
+			frappe.db.set_value("Lifecycle Action", action.name, "email_template", action.email_template)
+		frappe.db.commit()
+	if "Stay with us" not in mail:
+		raise RuntimeError("The benchmark has not sent the design.")
+	return {
+		"designed_mails_per_second": result["queue_mails_per_second"],
+		"designed_share_compose": result["queue_share_compose"],
+		"designed_mail_bytes": len(mail),
+	}
+
+
 def rendering() -> float:
 	"""Fill in and build the same mails with nothing else, and return how many a second."""
 	from email import policy
@@ -663,6 +685,10 @@ def measured(arguments, sink: smtp_sink.Sink) -> dict:
 		figures.measure(queueing)
 		figures.share(
 			"queue_ratio_to_notification", "queue_mails_per_second", "notification_mails_per_second"
+		)
+		figures.measure(designed_queueing)
+		figures.share(
+			"designed_ratio_to_notification", "designed_mails_per_second", "notification_mails_per_second"
 		)
 		figures.share("queue_ratio_to_sendmail", "queue_mails_per_second", "sendmail_mails_per_second")
 		figures.share("queue_share_of_limit", "queue_mails_per_second", "limit_queue_mails_per_second")

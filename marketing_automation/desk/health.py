@@ -15,6 +15,7 @@ from marketing_automation.engine import (
 	consent,
 	faults,
 	gate,
+	holds,
 	identity,
 	ledger,
 	links,
@@ -50,7 +51,7 @@ def problems(campaigns: list) -> list[dict]:
 	route: where the user can look at it or put it right, or None. One about a broken trigger names it: `trigger`.
 	may_bind: whether it is that this site is a copy, and the user may say that it is not.
 	campaigns: those to check the triggers and channels of (documents or dicts of name, sender, is_active).
-	Queries: at most 34, for each sender those of the channels' checks, and one for each trigger with filters.
+	Queries: at most 35, for each sender those of the channels' checks, and one for each trigger with filters.
 	"""
 	actions = _actions([campaign.name for campaign in campaigns])
 	found = [
@@ -58,6 +59,7 @@ def problems(campaigns: list) -> list[dict]:
 		*_identity(),
 		*_broken(campaigns),
 		*_checks(),
+		*_holds(),
 		*_right(campaigns),
 		*_channels(campaigns, actions),
 		*_messages(actions),
@@ -151,6 +153,20 @@ def _broken(campaigns: list) -> list[dict]:
 def _checks() -> list[dict]:
 	"""Return the checks of the gate that have raised in the last hours. No query."""
 	return [_problem("red", gate.explanation(key), "List/Error Log") for key in gate.failures()]
+
+
+def _holds() -> list[dict]:
+	"""Return the holds that are switched on and hold nothing back, because this site has not what they read. 1 query."""
+	return [
+		_problem(
+			"orange",
+			_(
+				"The hold {0} is switched on, and holds nothing back: its app, or the document that it reads, is not on this site. Remove it from the settings, or install the app again."
+			).format(frappe.bold(frappe.utils.escape_html(_(key)))),
+			f"Form/{SETTINGS}",
+		)
+		for key in holds.lost()
+	]
 
 
 def _way_out(actions: list[dict]) -> list[dict]:
