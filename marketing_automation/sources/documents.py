@@ -2,7 +2,8 @@
 
 from frappe import _
 
-from marketing_automation.sources.date_field import DateSource, Spec
+from marketing_automation.sources.date_field import DateSource
+from marketing_automation.sources.spec import Spec
 
 CUSTOMER_ONLY = "Customer"
 

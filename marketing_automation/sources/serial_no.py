@@ -14,7 +14,9 @@ from marketing_automation.engine.names import folded, same
 from marketing_automation.engine.source import Variable
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.sources import ownership
-from marketing_automation.sources.date_field import COMPANY, EXAMPLES, OWNER, DateSource, ItemGroups, Spec
+from marketing_automation.sources.date_field import EXAMPLES, DateSource
+from marketing_automation.sources.item_groups import ItemGroups
+from marketing_automation.sources.spec import COMPANY, OWNER, Spec
 
 REFERENCE_DOCTYPE = erpnext_schema.SERIAL_NO
 

@@ -11,7 +11,7 @@ from marketing_automation.engine import deliver, rules, visibility
 from marketing_automation.engine.schedule import Window
 from marketing_automation.engine.source import source_for
 from marketing_automation.engine.visibility import Visibility
-from marketing_automation.sources import date_field
+from marketing_automation.sources import date_field, variables
 from marketing_automation.sources.batch import buyers
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, mail_parts, statements
@@ -580,10 +580,10 @@ class TestTemplates(DatesTestCase):
 		company = factories.company()
 		of_company = frappe.get_cached_value("Company", company, "default_currency")
 		amount = frappe._dict(fieldtype="Currency", options="Company:company:default_currency")
-		self.assertEqual(date_field.currency_of(amount, {"company": company}), of_company)
+		self.assertEqual(variables.currency_of(amount, {"company": company}), of_company)
 		amount.options = None
 		with patch.object(frappe.defaults, "get_global_default", return_value="COP"):
-			self.assertEqual(date_field.currency_of(amount, {"company": company, "currency": "EUR"}), "COP")
+			self.assertEqual(variables.currency_of(amount, {"company": company, "currency": "EUR"}), "COP")
 
 	def test_all_items_of_a_combined_message_are_listed(self):
 		first, second = (factories.invoice(self.ana, in_days(7)).name for _twice in range(2))
