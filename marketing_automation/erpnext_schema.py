@@ -51,7 +51,7 @@ OPTIONAL = {
 	"Contact": ("is_billing_contact",),
 	"Company": ("company_logo", "website"),
 	"Item": ("variant_of", "disabled", "end_of_life", "is_stock_item"),
-	"Sales Invoice": ("due_date", "outstanding_amount"),
+	"Sales Invoice": ("due_date", "outstanding_amount", "return_against"),
 	"Sales Invoice Item": ("sales_order",),
 	"Customer": ("customer_group",),
 	"Customer Group": ("lft", "rgt"),

@@ -61,7 +61,8 @@ class Spec:
 	items an item group is looked for in. child: the child table that has the dates, where the DocType itself has none;
 	of_child: the fields that are that table's. always: conditions on every row. open: conditions that a filter on the
 	same field takes the place of; ahead: the same, before the date and on it. variables: what templates have besides the
-	name, the dates and the item: (field, label or None for its own, example, kind). yearly: whether a date can come each year again.
+	name, the dates and the item: (field, label or None for its own, example, kind). reckoned: fields of the document that
+	are not read as they stand: (field, function of the table that returns a term). yearly: whether a date can come each year again.
 	is_sale: whether one of a customer shows that they have bought something, see `Source.is_sale`.
 	"""
 
@@ -79,6 +80,7 @@ class Spec:
 	open: tuple[Condition, ...] = ()
 	ahead: tuple[Condition, ...] = ()
 	variables: Callable[[], tuple[tuple, ...]] = tuple
+	reckoned: tuple[tuple[str, Callable], ...] = ()
 	yearly: bool = False
 	is_sale: bool = False
 
@@ -477,7 +479,7 @@ class DateSource(Source):
 		meta = frappe.get_meta(spec.doctype)
 		judged |= {"docstatus"} if meta.is_submittable else set()
 		judged |= {"is_return"} if meta.has_field("is_return") else set()
-		plain = {field: tables[field] for field in (*judged, *date_fields) if field not in columns}
+		plain = {field: tables[field].as_(field) for field in (*judged, *date_fields) if field not in columns}
 		key = [tables.key.as_(ROW_KEY)] if spec.child else []
 		return query.select(tables.document.name, *key, *columns.values(), *plain.values()), tables
 
@@ -1031,7 +1033,8 @@ class DateSource(Source):
 		return found
 
 	def _values_of_rows(self, spec: Spec, names: set[str]) -> ByName:
-		"""Return {name: the fields that variables are made of}. 1 query, none where there are none."""
+		"""Return {name: the fields that variables are made of}. 1 query, none where there are none; 1 more where some are
+		reckoned."""
 		meta = frappe.get_meta(spec.doctype)
 		fields = {df.fieldname for df in self.date_fields(spec)} | {
 			given[0] for given in self.variables_of(spec)
@@ -1050,7 +1053,23 @@ class DateSource(Source):
 			fields=["name", *fields],
 			order_by="name asc",
 		)
+		self._reckon(spec, rows, [field for field, _term in spec.reckoned if field in fields])
 		return ByName((row.name, row) for row in rows)
+
+	def _reckon(self, spec: Spec, rows: list[dict], fields: list[str]) -> None:
+		"""Put the reckoned values of these fields into rows. 1 query, none where there are none."""
+		if not rows or not fields:
+			return
+		tables = _Columns(spec)
+		query = (
+			frappe.qb.from_(tables.document)
+			.select(tables.document.name, *[tables[field].as_(field) for field in fields])
+			.where(long_lists.among(tables.document.name, "names"))
+		)
+		found = long_lists.run(query, as_dict=True, names={row.name for row in rows})
+		reckoned = {row.name: row for row in found}
+		for row in rows:
+			row.update(reckoned.get(row.name) or {})
 
 	def value_of(self, spec: Spec, given: tuple, row: dict):
 		"""Return the value of a variable of a Spec: an amount as it is written with its currency."""
@@ -1092,9 +1111,12 @@ class _Columns:
 		self.document = frappe.qb.DocType(spec.doctype)
 		self.dated = frappe.qb.DocType(spec.child) if spec.child else self.document
 		self.of_child = spec.of_child
+		self.reckoned = dict(spec.reckoned)
 		self.key = self.dated.name
 
 	def __getitem__(self, field: str):
+		if field in self.reckoned:
+			return self.reckoned[field](self.document)
 		return self.dated[field] if field in self.of_child else self.document[field]
 
 
