@@ -4,7 +4,7 @@
 SANDBOX = python3 sandbox/cli.py
 export FRAPPE ERPNEXT SHAPE
 
-.PHONY: demo faults benchmark test desk screenshots up down clean test-bench
+.PHONY: demo faults benchmark test desk screenshots mail-pictures gallery up down clean test-bench
 
 demo: ## Run a night on demonstration data and check the sums
 	@$(SANDBOX) demo
@@ -23,6 +23,12 @@ desk: ## Open the Desk with the demonstration data; Ctrl-C ends it
 
 screenshots: ## Take the documentation's pictures of the Desk (docs/images)
 	@$(SANDBOX) screenshots
+
+mail-pictures: ## Take the documentation's pictures of mails (docs/images)
+	@$(SANDBOX) mail-pictures
+
+gallery: ## Take the pictures of the gallery's designs (docs/images/gallery)
+	@$(SANDBOX) gallery
 
 up: ## Start the sandbox's services and leave them running
 	@$(SANDBOX) up

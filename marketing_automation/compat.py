@@ -11,6 +11,7 @@ from frappe.model.rename_doc import get_link_fields
 from frappe.sessions import get_csrf_token
 from frappe.translate import get_translation_dict_from_file
 from frappe.utils.jinja import get_jenv
+from frappe.utils.verified_command import verify_request
 
 
 def extend_bootinfo(bootinfo: dict) -> None:
@@ -48,6 +49,21 @@ def request_ip() -> str | None:
 def csrf_token() -> str | None:
 	"""Return what a form has to carry, as `csrf_token`, for whoever is logged in; None for guests, of whom nothing is asked."""
 	return None if frappe.session.user == "Guest" else get_csrf_token()
+
+
+def is_signed() -> bool:
+	"""Say whether the request is a GET with a signature of this site; if not, the answer is Frappe's page for such links.
+
+	A signature that stands there twice, or has letters that none has, Frappe takes for an error of its own.
+	"""
+	try:
+		return bool(verify_request())
+	except (TypeError, ValueError):
+		frappe.respond_as_web_page(
+			frappe._("Invalid Link"),
+			frappe._("This link is invalid or expired. Please make sure you have pasted correctly."),
+		)
+		return False
 
 
 def redirect(location: str) -> None:

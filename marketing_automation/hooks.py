@@ -88,6 +88,25 @@ lifecycle_checks = {
 	"Holds": "marketing_automation.checks.holds.CHECK",
 	"Send window": "marketing_automation.checks.window.CHECK",
 	"Frequency cap": "marketing_automation.checks.cap.CHECK",
+	"Warm-up": "marketing_automation.checks.warmup.CHECK",
+}
+
+# {key: dotted path of a check}, whether mails arrive and can be read; the contract is in engine/deliverability.py.
+lifecycle_deliverability = {
+	"SPF": "marketing_automation.deliverability.spf.CHECK",
+	"DKIM": "marketing_automation.deliverability.dkim.CHECK",
+	"DMARC": "marketing_automation.deliverability.dmarc.CHECK",
+	"Alignment": "marketing_automation.deliverability.alignment.CHECK",
+	"PTR": "marketing_automation.deliverability.ptr.CHECK",
+	"One click": "marketing_automation.deliverability.one_click.CHECK",
+	"Postal address": "marketing_automation.deliverability.postal_address.CHECK",
+	"Text part": "marketing_automation.deliverability.text_part.CHECK",
+	"Size": "marketing_automation.deliverability.size.CHECK",
+	"Links": "marketing_automation.deliverability.links.CHECK",
+	"Pictures": "marketing_automation.deliverability.images.CHECK",
+	"Subject": "marketing_automation.deliverability.subjects.CHECK",
+	"Braces": "marketing_automation.deliverability.leftovers.CHECK",
+	"Spam": "marketing_automation.deliverability.spam.CHECK",
 }
 
 # {key: dotted path of a hold}, which a site switches on in the settings; the contract is in engine/holds.py.
@@ -115,6 +134,7 @@ permission_query_conditions = {
 	"Lifecycle Action": "marketing_automation.permissions.actions",
 	"Lifecycle Run": "marketing_automation.permissions.runs",
 	"Lifecycle Execution Log": "marketing_automation.permissions.messages",
+	"Lifecycle Suppression": "marketing_automation.permissions.suppressions",
 }
 has_permission = {
 	"Lifecycle Campaign": "marketing_automation.permissions.of_campaign",
@@ -122,6 +142,7 @@ has_permission = {
 	"Lifecycle Action": "marketing_automation.permissions.has_permission",
 	"Lifecycle Run": "marketing_automation.permissions.has_permission",
 	"Lifecycle Execution Log": "marketing_automation.permissions.of_message",
+	"Lifecycle Suppression": "marketing_automation.permissions.of_suppression",
 	"Email Template": "marketing_automation.template_rights.has_permission",
 }
 
@@ -132,6 +153,7 @@ has_permission = {
 default_log_clearing_doctypes = {"Lifecycle Execution Log": 730, "Lifecycle Outbox": 30}
 
 user_data_fields = [
+	{"doctype": "Lifecycle Suppression", "filter_by": "address", "redact_fields": ["address", "words"]},
 	{"doctype": "Lifecycle Execution Log", "filter_by": "recipient", "redact_fields": ["recipient", "error"]},
 	# The key that stands for the address stays, so that who has unsubscribed stays unsubscribed.
 	{"doctype": "Lifecycle Consent", "filter_by": "address", "redact_fields": ["address", "text"]},
@@ -148,6 +170,30 @@ lifecycle_recipes = [
 	"recipes/batch_expiry",
 	"recipes/maintenance_visit",
 	"recipes/birthday",
+]
+
+# Folders of ready-made designs, relative to the app; the contract is in designs/gallery.py.
+lifecycle_gallery = [
+	"gallery/renewal",
+	"gallery/renewal_reminder",
+	"gallery/last_day",
+	"gallery/thanks_for_renewing",
+	"gallery/win_back",
+	"gallery/subscription_question",
+	"gallery/subscription_reminder",
+	"gallery/contract_offer",
+	"gallery/contract_reminder",
+	"gallery/quotation_question",
+	"gallery/quotation_last_days",
+	"gallery/payment_coming",
+	"gallery/payment_due",
+	"gallery/payment_reminder",
+	"gallery/payment_open",
+	"gallery/warranty_end",
+	"gallery/maintenance_visit",
+	"gallery/batch_expiry",
+	"gallery/review_request",
+	"gallery/birthday",
 ]
 
 # The Desk
@@ -174,6 +220,7 @@ extend_bootinfo = [
 ]
 
 doctype_js = {
+	"Contact": "public/js/contact.js",
 	"Customer": "public/js/customer.js",
 	"Email Template": "public/js/email_template.js",
 	**{
@@ -217,4 +264,7 @@ ignore_links_on_delete = [
 	"Lifecycle Template",
 	"Lifecycle Outbox",
 	"Lifecycle Consent",
+	"Lifecycle Message Design",
+	"Lifecycle Design Template",
+	"Lifecycle Design Version",
 ]

@@ -117,15 +117,20 @@ def _of_module(doctype: str) -> list[str]:
 
 
 def _keep_unsubscribes() -> None:
-	"""Write who has unsubscribed from which campaign to a file of the site, and say where it is.
+	"""Write who has unsubscribed from what, and who has agreed to what, to a file of the site, and say where it is.
 
 	Nobody may be written to again because the app was away. Not made to hold for all mail: they want their invoices.
 	"""
 	rows = frappe.get_all(
 		"Email Unsubscribe",
 		filters={"reference_doctype": "Lifecycle Campaign", "global_unsubscribe": 0},
-		fields=["email", "reference_name", "creation"],
+		fields=["email", "reference_name as campaign", "creation as at"],
 		order_by="creation asc, name asc",
+	)
+	rows += frappe.get_all(
+		consent.DOCTYPE,
+		fields=["address as email", "campaign", "occurred_at as at", "topic", "kind"],
+		order_by="occurred_at asc, name asc",
 	)
 	if not rows:
 		return
@@ -135,12 +140,14 @@ def _keep_unsubscribes() -> None:
 	with open(path, "x", newline="", encoding="utf-8") as file:
 		path.chmod(0o600)
 		writer = csv.writer(file)
-		writer.writerow(("email", "campaign", "unsubscribed_on"))
-		writer.writerows((row.email, row.reference_name, row.creation) for row in rows)
+		writer.writerow(("email", "campaign", "unsubscribed_on", "topic", "what"))
+		writer.writerows(
+			(row.email, row.campaign, row.at, row.topic or "", row.kind or consent.WITHDRAWN) for row in rows
+		)
 		file.flush()
 		os.fsync(file.fileno())
 	print(
-		f"{len(rows)} unsubscribes from campaigns were written to {path}. Keep that file: the app forgets them."
+		f"{len(rows)} unsubscribes and consents were written to {path}. Keep that file: the app forgets them."
 	)
 
 

@@ -115,6 +115,17 @@ def of_message(doc, user: str, ptype: str | None = None) -> bool:
 	return may_see_message(Visibility(user, READ), doc, user)
 
 
+def suppressions(user: str) -> str:
+	"""Return the condition on the entries of the suppression list that a user may see (hook permission_query_conditions):
+	none for who sees some customers only, for an address is nobody's."""
+	return "" if Visibility(user).reaches_all else "1 = 0"
+
+
+def of_suppression(doc, user: str, ptype: str | None = None) -> bool:
+	"""Say whether a user may do this with an entry of the suppression list (hook has_permission)."""
+	return Visibility(user).reaches_all
+
+
 def _condition(doctype: str, user: str) -> str:
 	visible = Visibility(user, READ)
 	if "company" not in visible.allowed:

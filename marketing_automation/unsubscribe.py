@@ -4,17 +4,16 @@ They acted on GET, and mail scanners follow every link. Now they lead to the pag
 """
 
 import frappe
-from frappe.utils.verified_command import verify_request
 
 from marketing_automation import compat
 from marketing_automation.engine import links
 
 
 @frappe.whitelist(allow_guest=True, methods=["GET"])
-def unsubscribe(doctype: str, name: str, email: str) -> None:
+def unsubscribe(doctype: str = "", name: str = "", email: str = "") -> None:
 	"""Lead to the preference page of whoever a signed link was sent to. Changes nothing.
 
 	doctype, name: the campaign of the mail. What is not signed by this site gets Frappe's own page for such links.
 	"""
-	if verify_request():
+	if compat.is_signed():
 		compat.redirect(f"/{links.PAGE}?t={links.token(links.OF_CAMPAIGN, name, email)}")

@@ -15,32 +15,47 @@ import statistics
 import subprocess
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
+from datetime import datetime, timedelta
 from pathlib import Path
 from unittest.mock import patch
+from zoneinfo import ZoneInfo
 
 import benchmark_data as data
 import benchmark_desk as desk
 import frappe
+import time_machine
 import workers
 from frappe.email.doctype.notification import notification as frappe_notification
 from frappe.installer import update_site_config
-from frappe.utils import cint, getdate, now_datetime
+from frappe.utils import cint, get_system_timezone, getdate, now_datetime
 from growth_plot import plot
 
 from marketing_automation.channels.email import channel as email
 from marketing_automation.channels.email import queue as email_queue
-from marketing_automation.engine import deliver, dispatch, ledger, plan, rules, run, transaction
+from marketing_automation.engine import (
+	deliver,
+	dispatch,
+	gate,
+	holds,
+	ledger,
+	plan,
+	rules,
+	run,
+	transaction,
+)
 from marketing_automation.engine.settings import limit
 from marketing_automation.tests import smtp_sink
 from marketing_automation.tests.case import statements
 
 LOG = Path("..") / "logs" / "benchmark-worker.log"
 OURS = (ledger.DOCTYPE, ledger.RUN, "Email Queue", "Email Queue Recipient")
-PARTS = ("plan", "growth", "desk", "queue", "workers", "email_campaign")
+PARTS = ("plan", "growth", "desk", "gate", "queue", "workers", "email_campaign")
 QUEUED_MAILS = 2000
 PEER_MAILS = 200
 END_TO_END_MAILS = 2000
+GATE_MAILS = 10_000
+SETTINGS = "Marketing Automation Settings"
 
 
 class Figures:
@@ -293,6 +308,28 @@ def queueing() -> dict:
 	}
 
 
+def designed_queueing() -> dict:
+	"""The same with a design of the gallery instead of the template."""
+	templates = data.designed()
+	before = frappe.get_all("Lifecycle Action", fields=["name", "email_template"], order_by="name asc")
+	frappe.db.set_value("Lifecycle Action", {}, "email_template", templates["en"])
+	frappe.db.commit()
+	try:
+		result = queueing()
+		mail = frappe.db.get_value("Email Queue", {}, "message")
+	finally:
+		for action in before:
+			frappe.db.set_value("Lifecycle Action", action.name, "email_template", action.email_template)
+		frappe.db.commit()
+	if "Stay with us" not in mail:
+		raise RuntimeError("The benchmark has not sent the design.")
+	return {
+		"designed_mails_per_second": result["queue_mails_per_second"],
+		"designed_share_compose": result["queue_share_compose"],
+		"designed_mail_bytes": len(mail),
+	}
+
+
 def rendering() -> float:
 	"""Fill in and build the same mails with nothing else, and return how many a second."""
 	from email import policy
@@ -379,6 +416,69 @@ def email_campaign() -> dict:
 	if (queued := frappe.db.count("Email Queue")) != PEER_MAILS:
 		raise RuntimeError(f"ERPNext's Email Campaign has queued {queued} mails of {PEER_MAILS}.")
 	return {"email_campaign_mails_per_second": PEER_MAILS / seconds()}
+
+
+# -- the gate ----------------------------------------------------------------------------------------------------
+
+
+def gate_costs() -> dict:
+	"""Plan, claim and deliver a night of marketing without any check and with all of them; and what holds cost besides.
+
+	Nothing is sent. Without and with are the same rows, one after the other.
+	"""
+	held = sorted(holds.offered())
+	without = _night_through([], [])
+	all_checks = _night_through(gate.checks(), [])
+	with_holds = _night_through(gate.checks(), held)
+	pages_of_plan = without["pages"]
+	return {
+		"gate_seconds_10k_without": without["seconds"],
+		"gate_seconds_10k_with": all_checks["seconds"],
+		"gate_share_added": all_checks["seconds"] / without["seconds"] - 1,
+		"gate_queries_a_page": (all_checks["queries"] - without["queries"]) / pages_of_plan,
+		"gate_queries_a_page_and_hold": (with_holds["queries"] - all_checks["queries"])
+		/ pages_of_plan
+		/ len(held),
+		"gate_mails_queued": all_checks["queued"],
+	}
+
+
+@contextlib.contextmanager
+def a_working_day():
+	"""Have this process live on a Wednesday, at an hour at which shops write."""
+	days = (2 - getdate().weekday()) % 7
+	moment = datetime.combine(getdate() + timedelta(days=days), datetime.min.time().replace(hour=10))
+	with time_machine.travel(moment.replace(tzinfo=ZoneInfo(get_system_timezone())), tick=True):
+		yield
+
+
+def _make_all(purpose: str, send_window: str) -> None:
+	frappe.db.set_value("Lifecycle Campaign", {}, {"purpose": purpose, "send_window": send_window})
+	frappe.db.commit()
+
+
+def _night_through(checks, held: list[str]) -> dict:
+	"""Return the seconds of a night, the queries and pages of its plan, and how many mails it has queued."""
+	forget()
+	settings = frappe.get_single(SETTINGS)
+	settings.update({"addresses_lawful": 1, "cap_messages": 3, "cap_days": 7})
+	settings.set("holds", [{"hold": key} for key in held])
+	settings.save()
+	frappe.db.commit()
+	name, found = new_run(), Counter()
+	with patch.object(gate, "checks", lambda: dict(checks)), patch.object(dispatch, "enqueue"):
+		with clock() as seconds:
+			with statements() as seen:
+				planned = list(pages())
+			for page in planned:
+				transaction.committed(ledger.claim, page, name)
+			for chunk in deliver.cut(ledger.pending({"run": name}), limit("chunk_size")):
+				frappe.local.lifecycle_made = {}
+				deliver.deliver([row.name for row in chunk])
+	found |= {"seconds": seconds(), "queries": len(seen), "pages": len(planned)}
+	if (queued := frappe.db.count("Email Queue")) != GATE_MAILS:
+		raise RuntimeError(f"{queued} mails of {GATE_MAILS} are queued.")
+	return {**found, "queued": queued}
 
 
 # -- workers -----------------------------------------------------------------------------------------------------
@@ -572,6 +672,12 @@ def measured(arguments, sink: smtp_sink.Sink) -> dict:
 		desk.measure(figures, arguments.rows)
 		forget()
 	activate([frappe.db.get_value("Lifecycle Trigger", {"days_offset": 30}, "campaign")])
+	if "gate" in arguments.parts:
+		with a_working_day():
+			data.due(GATE_MAILS, (30,))
+			_make_all("Marketing", "As in the settings")
+			figures.measure(gate_costs)
+			_make_all(data.PURPOSE, data.SEND_WINDOW)
 	if "queue" in arguments.parts:
 		data.due(PEER_MAILS, (30,))
 		figures.measure(peers, "Benchmark")
@@ -579,6 +685,10 @@ def measured(arguments, sink: smtp_sink.Sink) -> dict:
 		figures.measure(queueing)
 		figures.share(
 			"queue_ratio_to_notification", "queue_mails_per_second", "notification_mails_per_second"
+		)
+		figures.measure(designed_queueing)
+		figures.share(
+			"designed_ratio_to_notification", "designed_mails_per_second", "notification_mails_per_second"
 		)
 		figures.share("queue_ratio_to_sendmail", "queue_mails_per_second", "sendmail_mails_per_second")
 		figures.share("queue_share_of_limit", "queue_mails_per_second", "limit_queue_mails_per_second")

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
@@ -247,6 +248,43 @@ def screenshots(sandbox: Sandbox, _arguments) -> int:
 	return 0
 
 
+def mail_pictures(sandbox: Sandbox, _arguments) -> int:
+	"""Take the documentation's pictures of mails: light and dark, on a desk and on a phone."""
+	images, bench = PROJECT / "docs" / "images", sandbox.bench
+	with sandbox.up(host.DESK_PROGRAMS | host.BROWSER_PROGRAMS), tempfile.TemporaryDirectory() as mails:
+		desk.need_programs(bench, browser=True)
+		# With the stylesheet that every mail gets on a real site.
+		desk.build_assets(bench)
+		sandbox.sites.fresh(TEST_SITE)
+		if bench.script("mail_pictures.py", TEST_SITE, mails):
+			return 1
+		assets = PROJECT / "marketing_automation" / "public"
+		for language, folder in (("en", images), ("es", images / "es")):
+			taken = Path(mails) / language
+			done = desk.browse(bench, desk.BROWSER / "mails.cjs", taken, MAILS=mails, ASSETS=str(assets))
+			print(done.stdout, end="")
+			if done.returncode or bench.script("shrink_pictures.py", taken):
+				return 1
+			for picture in taken.glob("*.png"):
+				shutil.copy(picture, folder)
+	return 0
+
+
+def gallery(sandbox: Sandbox, _arguments) -> int:
+	"""Take the pictures of the gallery's designs: on a computer and on a phone, in light and in dark."""
+	images, mails = PROJECT / "docs" / "images" / "gallery", sandbox.bench.folder / "gallery"
+	with sandbox.up(host.DESK_PROGRAMS | host.BROWSER_PROGRAMS):
+		desk.need_programs(sandbox.bench, browser=True)
+		desk.build_assets(sandbox.bench)
+		sandbox.sites.fresh(TEST_SITE)
+		shutil.rmtree(mails, ignore_errors=True)
+		if sandbox.bench.script("gallery_mails.py", TEST_SITE, mails):
+			return 1
+		done = desk.browse(sandbox.bench, desk.BROWSER / "gallery.cjs", mails, mails)
+		print(done.stdout, end="")
+		return done.returncode or sandbox.bench.script("gallery_pictures.py", mails, images)
+
+
 def benchmark(sandbox: Sandbox, arguments) -> int:
 	"""Measure, here or on the site of a real bench, beside what users have today."""
 	out, plot = PROJECT / "benchmark.json", PROJECT / "docs" / "images" / "growth.svg"
@@ -294,6 +332,8 @@ COMMANDS = {
 	"faults": faults,
 	"desk": open_desk,
 	"screenshots": screenshots,
+	"mail-pictures": mail_pictures,
+	"gallery": gallery,
 	"benchmark": benchmark,
 	"test-bench": test_bench,
 }

@@ -203,9 +203,12 @@ def reconcile(
 			]
 			!= [RENEWED],
 			"who has a complaint does not wait, or somebody else does": [
-				_name(row) for row in rows if row.status == "Waiting"
+				_name(row) for row in rows if row.reason == ON_HOLD
 			]
 			!= [COMPLAINS],
+			"something waits for nothing": {row.reason for row in rows if row.status == "Waiting"}
+			- {ON_HOLD, "Frequency cap"},
+			"somebody had two mails in one morning": max(arrived.values()) > 1,
 		}.items()
 		if wrong
 	]

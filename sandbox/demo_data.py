@@ -13,6 +13,7 @@ import clock
 import frappe
 from frappe.utils import add_days, getdate
 
+from marketing_automation.engine import consent
 from marketing_automation.recipes import all_recipes, cook
 from marketing_automation.tests import factories
 
@@ -61,17 +62,17 @@ ITEMS = (
 EN = {
 	"subject": "{{ customer_name }}, {{ item_name }} ends on {{ expiry_date }}",
 	"response": """<p>Dear {{ customer_name }},</p>
-<p>your subscription <strong>{{ item_name }}</strong> (pin {{ serial_no }}) ends on {{ expiry_date }},
-in {{ days_left }} days.</p>
+<p>in {{ days_left }} days, on {{ expiry_date }}, this ends:</p>
+<ul>{% for pin in pins %}<li><strong>{{ pin.item_name }}</strong> (pin {{ pin.serial_no }})</li>{% endfor %}</ul>
 <p>Renew it now and keep your pin: answer this mail, and we do the rest.</p>
 <p>{{ company }}</p>""",
 }
 ES = {
 	"subject": "{{ customer_name }}, {{ item_name }} vence el {{ expiry_date }}",
 	"response": """<p>Hola, {{ customer_name }}:</p>
-<p>tu suscripción <strong>{{ item_name }}</strong> (pin {{ serial_no }}) vence el {{ expiry_date }},
-dentro de {{ days_left }} días.</p>
-<p>Renuévala ahora y conserva tu pin: responde a este correo y nosotros hacemos el resto.</p>
+<p>dentro de {{ days_left }} días, el {{ expiry_date }}, vence esto:</p>
+<ul>{% for pin in pins %}<li><strong>{{ pin.item_name }}</strong> (pin {{ pin.serial_no }})</li>{% endfor %}</ul>
+<p>Renueva ahora y conserva tu pin: responde a este correo y nosotros hacemos el resto.</p>
 <p>{{ company }}</p>""",
 }
 
@@ -143,6 +144,14 @@ def _renew(item: str) -> None:
 		factories.expire(name, getdate(add_days(getdate(), day)))
 
 
+def _agree(customer: str) -> None:
+	"""Have a customer who has bought nothing yet agree to offers: there is a quotation only."""
+	address = factories.address(customer)
+	contact = frappe.db.get_value("Contact Email", {"email_id": address}, "parent")
+	person = consent.Person(address, contact, customer)
+	consent.record(consent.GIVEN, person, "Offers", "hand", "Write to me about offers.")
+
+
 def _complain(item: str) -> None:
 	"""Sell a pin that ends in 7 days to somebody who has a complaint."""
 	customer = factories.customer(COMPLAINS, "diego.ramos@customers.example", language="es")
@@ -164,6 +173,7 @@ def _other_documents() -> None:
 	"""Make what is due tonight besides the pins, and next to each what is not: it was ordered, or paid."""
 	names = {"Rosa Díaz": "es", "Tom Baker": "en", "Eva Luna": "es", "Amy Stone": "en"}
 	rosa, tom, eva, amy = [factories.customer(name, language=code) for name, code in names.items()]
+	_agree(rosa)
 	factories.quotation(rosa, factories.in_days(2))
 	ordered = factories.quotation(tom, factories.in_days(2))
 	factories.sales_order(tom, factories.in_days(9), ordered=ordered.items)
@@ -188,6 +198,8 @@ def _campaign() -> None:
 		campaign_name=CAMPAIGN,
 		description="Offers the renewal 30 and 7 days before a subscription pin expires.",
 		goal="Renewed",
+		combine_messages=1,
+		topic="Renewals",
 	)
 	for days in BUSY_DAYS:
 		trigger = factories.trigger(campaign.name, trigger_name=f"{days} days before", days_offset=days)

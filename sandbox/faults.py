@@ -32,27 +32,52 @@ from frappe.email.queue import flush
 from frappe.installer import update_site_config
 from frappe.utils import add_days, add_to_date, getdate, now_datetime
 from frappe.utils.background_jobs import start_worker
+from frappe.utils.password import set_encrypted_password
 from services import MariaDB, Redis
 
 from marketing_automation import erpnext_schema
 from marketing_automation.channels import outbox, webhook
-from marketing_automation.channels.email import sender
-from marketing_automation.engine import dispatch, ledger, retry, run, settle
+from marketing_automation.channels.email import bounces, mailbox, sender
+from marketing_automation.engine import dispatch, ledger, retry, run, settle, suppression
 from marketing_automation.engine.model import COMPLETED, FAILED, PENDING, QUEUED, Reason
 from marketing_automation.engine.settings import SETTINGS, limit
 from marketing_automation.engine.transaction import committed
 from marketing_automation.sources import date_field
-from marketing_automation.tests import factories, http_sink, smtp_sink
+from marketing_automation.tests import factories, http_sink, imap_server, smtp_sink
 
 ENGINE_QUEUES = "long,default"
 MAIL_QUEUE = "short"
 ALL_QUEUES = f"{ENGINE_QUEUES},{MAIL_QUEUE}"
 MAIL = {"mail_server": "127.0.0.1", "auto_email_id": "shop@company.example"}
-OUR_TABLES = (ledger.DOCTYPE, ledger.RUN, "Email Queue", "Email Queue Recipient", outbox.DOCTYPE, "Error Log")
+OUR_TABLES = (
+	*(ledger.DOCTYPE, ledger.RUN, outbox.DOCTYPE, suppression.DOCTYPE),
+	*("Email Queue", "Email Queue Recipient", "Error Log"),
+)
 # In a fork: its parent's connection, which must not be used, nor closed, as mysqlclient's is when nothing refers to it.
 INHERITED = []
 # Where nobody listens.
 NOBODY = "http://127.0.0.1:9/hook"
+SOFT_BOUNCE = """Return-Path: <>
+From: MAILER-DAEMON@mx.customers.example
+Subject: Undelivered Mail Returned to Sender
+Content-Type: multipart/report; report-type=delivery-status; boundary=b
+
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.customers.example
+
+Final-Recipient: rfc822; {address}
+Action: failed
+Status: 5.2.2
+
+--b
+Content-Type: text/rfc822-headers
+
+Message-ID: <{message}@site.example>
+
+--b--
+"""
 SUBJECT = re.compile(rb"^Subject: (FAULT-\d+)\r?$", re.MULTILINE)
 
 
@@ -707,6 +732,68 @@ def receiver_killed(site: Site, result: Result, times: int, rows: int) -> None:
 			site.count(result, rows)
 
 
+def mailbox_reader_killed(site: Site, result: Result, times: int, rows: int) -> None:
+	"""Kill the job that reads the bounce mailbox, at random moments, until it has read all: each address has had two soft
+	bounces, of two messages, and each message is in the mailbox twice."""
+	box = imap_server.Mailbox()
+	pins = site.pins[:rows]
+	for letter in range(4):
+		for pin in pins:
+			box.add(
+				SOFT_BOUNCE.format(address=f"{pin}@customers.example".lower(), message=f"{pin}-{letter % 2}")
+			)
+	box.answer = imap_server.slowly(0.05)
+	with imap_server.listening(box) as port, patch.object(mailbox, "AT_ONCE", 5):
+		while result.tried < times:
+			site.reset(1)
+			read_bounces_from(box, port)
+			while result.tried < times and bookmark() < len(box.messages):
+				reader = fork(bounces.read, site)
+				time.sleep(random.uniform(0.1, 1.5))
+				workers.kill(reader.pid)
+				reader.join()
+				result.tried += 1
+				frappe.db.rollback()
+			at_once([bounces.read], site)
+			frappe.db.rollback()
+			counts = {
+				row.address: row.soft_bounces
+				for row in frappe.get_all(
+					suppression.DOCTYPE, fields=["address", "soft_bounces"], order_by="name asc"
+				)
+			}
+			result.due += rows
+			result.sent += len(counts)
+			result.lost += sum(counts.get(f"{pin}@customers.example".lower(), 0) < 2 for pin in pins)
+			result.doubled += sum(max(count - 2, 0) for count in counts.values())
+			# Nothing may have been marked, either.
+			result.stuck += len(box.messages) - bookmark() + len(box.refused)
+	frappe.db.set_single_value(SETTINGS, "mailbox_enabled", 0)
+	frappe.db.commit()
+
+
+def read_bounces_from(box: imap_server.Mailbox, port: int) -> None:
+	"""Have the settings name a mailbox on loopback that nobody has read yet."""
+	for field, value in {
+		"mailbox_enabled": 1,
+		"mailbox_server": "127.0.0.1",
+		"mailbox_port": port,
+		"mailbox_security": mailbox.PLAIN,
+		"mailbox_user": box.user,
+		"mailbox_folder": box.folder,
+		"mailbox_state": "",
+	}.items():
+		frappe.db.set_single_value(SETTINGS, field, value)
+	set_encrypted_password(SETTINGS, SETTINGS, box.password, "mailbox_password")
+	frappe.db.commit()
+
+
+def bookmark() -> int:
+	"""Return the number of the last message of the bounce mailbox that is read and written down."""
+	state = frappe.parse_json(frappe.db.get_singles_dict(SETTINGS).get("mailbox_state") or "{}")
+	return state.get("uid", 0)
+
+
 def suspend(site: Site, suspended: bool) -> None:
 	frappe.db.set_default("suspend_email_queue", int(suspended))
 	frappe.db.commit()
@@ -821,6 +908,10 @@ def faults(site: Site, short: bool) -> list[tuple[str, Callable]]:
 			),
 		),
 		("webhook job killed", lambda r: webhook_job_killed(site, r, 2 if short else 20, rows)),
+		(
+			"mailbox reader killed",
+			lambda r: mailbox_reader_killed(site, r, 4 if short else 40, 30 if short else 100),
+		),
 		("receiver killed", lambda r: receiver_killed(site, r, times, mails * 2)),
 	]
 

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import frappe
 from frappe.model.naming import is_autoincremented
 
-from marketing_automation.engine import dispatch, run
+from marketing_automation.engine import consent, dispatch, run
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import mail_account
 
@@ -46,6 +46,9 @@ def use() -> None:
 			reference_name=campaign.name,
 			global_unsubscribe=everything,
 		)
+	consent.record(
+		consent.WITHDRAWN, consent.Person("left@customers.example"), None, "page", "No marketing at all"
+	)
 	build_round_it(campaign)
 
 

@@ -22,6 +22,22 @@ from marketing_automation.api.campaigns import (
 	sources,
 	variables,
 )
+from marketing_automation.api.consent import ask_for_consent, topics, write_down_consent
+from marketing_automation.api.designs import (
+	as_sent,
+	design,
+	design_changes,
+	design_gallery,
+	design_of_action,
+	design_version,
+	design_versions,
+	mail_picture,
+	new_design,
+	publish_design,
+	save_design,
+	show_design,
+	test_design,
+)
 from marketing_automation.api.messages import (
 	forget,
 	mail,
@@ -33,18 +49,43 @@ from marketing_automation.api.messages import (
 	why_reference,
 )
 from marketing_automation.api.runs import due_next_week, last_run, run_now, run_preview, run_progress
-from marketing_automation.api.site import bind_site, country_profile, health, holds
+from marketing_automation.api.site import (
+	bind_site,
+	brand_preview,
+	country_profile,
+	deliverability,
+	health,
+	holds,
+)
+from marketing_automation.api.suppression import (
+	add_suppressions,
+	export_suppressions,
+	lift_suppression,
+	read_mailbox,
+)
 from marketing_automation.api.templates import release_template, template_rights
 
 __all__ = [
 	"activate",
 	"activation",
+	"add_suppressions",
+	"as_sent",
+	"ask_for_consent",
 	"bind_site",
+	"brand_preview",
 	"campaign_states",
 	"coming",
 	"country_profile",
+	"deliverability",
+	"design",
+	"design_changes",
+	"design_gallery",
+	"design_of_action",
+	"design_version",
+	"design_versions",
 	"due_next_week",
 	"duplicate",
+	"export_suppressions",
 	"forecast",
 	"forget",
 	"goals",
@@ -52,12 +93,17 @@ __all__ = [
 	"holds",
 	"journey",
 	"last_run",
+	"lift_suppression",
 	"mail",
+	"mail_picture",
 	"make_from_recipe",
 	"may_open",
+	"new_design",
 	"offers",
 	"pause",
 	"preview",
+	"publish_design",
+	"read_mailbox",
 	"recipes",
 	"release_template",
 	"retry",
@@ -65,12 +111,17 @@ __all__ = [
 	"run_now",
 	"run_preview",
 	"run_progress",
+	"save_design",
 	"send_skipped",
 	"send_test",
 	"senders",
+	"show_design",
 	"sources",
 	"template_rights",
+	"test_design",
+	"topics",
 	"variables",
 	"why_customer",
 	"why_reference",
+	"write_down_consent",
 ]

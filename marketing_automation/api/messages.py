@@ -7,8 +7,8 @@ from marketing_automation import erpnext_schema
 from marketing_automation.api.access import CAMPAIGN, campaigns_of, names_of, require, require_action
 from marketing_automation.channels.texts.templates import template_for
 from marketing_automation.desk import insight, sample
+from marketing_automation.engine import consent, ledger, suppression
 from marketing_automation.engine import language as languages
-from marketing_automation.engine import ledger
 from marketing_automation.engine import retry as retrying
 from marketing_automation.engine.model import FAILED
 from marketing_automation.engine.visibility import Visibility
@@ -100,9 +100,15 @@ def send_skipped(names: str | list) -> dict:
 
 @frappe.whitelist(methods=["POST"])
 def forget(email: str) -> int:
-	"""Erase a person's address from the ledger; what was sent to it stays known. Returns how many rows had it."""
+	"""Erase a person's address from the ledger, from what they have said, and from the suppression list; returns from how many
+	rows of the first two.
+
+	What was sent stays known, who has unsubscribed stays unsubscribed, and what is suppressed stays so: a key or a hash stands
+	for the address.
+	"""
 	require("Lifecycle Execution Log", "delete")
-	return ledger.forget(email)
+	suppression.forget(email)
+	return ledger.forget(email) + consent.forget(email)
 
 
 def _visible(filters: dict) -> list[str]:

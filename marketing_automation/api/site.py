@@ -1,11 +1,13 @@
 """What stands in the way of sending on this site."""
 
 import frappe
+from frappe.utils import cint
 
 from marketing_automation.api.access import CAMPAIGN, campaign_of, require
-from marketing_automation.desk import countries
+from marketing_automation.desk import brands, countries
+from marketing_automation.desk import deliverability as arriving
 from marketing_automation.desk import health as checks
-from marketing_automation.engine import identity, profiles
+from marketing_automation.engine import brand, identity, profiles
 from marketing_automation.engine.holds import offered
 from marketing_automation.engine.settings import SETTINGS
 
@@ -21,6 +23,25 @@ def health(campaign: str | None = None) -> list[dict]:
 			CAMPAIGN, filters={"is_active": 1}, fields=["name", "sender", "is_active"], order_by="name asc"
 		)
 	return checks.problems(docs)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def deliverability(campaign: str | None = None, again: bool | int = False) -> list[dict]:
+	"""Return whether mails arrive and can be read: [{"check", "level", "text", "mend", "route"}]; see desk.deliverability.
+
+	campaign: the one whose sender and mails are looked at; without one the site's own sender. again: ask the DNS anew.
+	"""
+	if campaign:
+		return arriving.of_campaign(campaign_of(campaign), bool(cint(again)))
+	require(SETTINGS, "read")
+	return arriving.of_site(bool(cint(again)))
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def brand_preview(fields: str | dict) -> dict:
+	"""Return {"html": a mail in a brand that is being edited, "colors": what is to be said of them}. fields: of the form."""
+	require(brand.DOCTYPE, "read")
+	return brands.preview(frappe.parse_json(fields))
 
 
 @frappe.whitelist(methods=["GET", "POST"])

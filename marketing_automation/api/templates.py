@@ -6,11 +6,13 @@ from frappe.utils import cint
 
 from marketing_automation import template_rights as rights_on_templates
 from marketing_automation.api.access import CAMPAIGN, require
+from marketing_automation.designs import store
 
 
 @frappe.whitelist(methods=["GET", "POST"])
 def template_rights(template: str) -> dict:
-	"""Return what the form of an Email Template says about marketers: {"obstacle", "may_release", "released", "actions"}.
+	"""Return what the form of an Email Template says about marketers: {"obstacle", "may_release", "released", "actions",
+	"design"}.
 
 	obstacle: why the session's user may not edit it, or None. released: whether a System Manager has let marketers.
 	actions: those that send it, as far as the user may see them: [{"name", "action_name", "campaign"}].
@@ -23,6 +25,7 @@ def template_rights(template: str) -> dict:
 		"may_release": _may_release(),
 		"released": rights_on_templates.is_released(template),
 		"actions": rights_on_templates.actions_of(template),
+		"design": store.design_of(template),
 	}
 
 

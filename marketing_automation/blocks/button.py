@@ -63,15 +63,15 @@ class Button(Block):
 		)
 		if not to_website:
 			return button
-		begin, end = (f"<mj-raw>{pen.raw(pen.mark(name))}</mj-raw>" for name in ("if_website", "end_website"))
+		begin, end = (f"<mj-raw>{pen.mark(name)}</mj-raw>" for name in ("if_website", "end_website"))
 		return f"{begin}{button}{end}"
 
 	def text(self, pen):
 		if not self._leads(pen):
 			return ""
 		if pen.value("to") == WEBSITE:
-			line = f"{pen.plain('text')}: {pen.mark('website')}"
-			return f"{pen.mark('if_website')}{line}{pen.mark('end_website')}"
+			line = f"{pen.plain('text')}: {pen.plain_mark('website')}"
+			return f"{pen.plain_mark('if_website')}{line}{pen.plain_mark('end_website')}"
 		return f"{pen.plain('text')}: {pen.plain_address('address')}"
 
 	@staticmethod

@@ -45,9 +45,7 @@ class Columns(Block):
 			blocks = inside[position : position + 1] if position < len(shares) - 1 else inside[position:]
 			body = "".join(one.only(block.mjml(one)) for column in blocks for block, one in column)
 			written.append(f'<mj-column width="{share}%" vertical-align="{align}">{body}</mj-column>')
-		return (
-			f'<mj-section css-class="ma-card" background-color="{CARD}" padding="0 12px">{"".join(written)}</mj-section>'
-		)
+		return f'<mj-section css-class="ma-card" background-color="{CARD}" padding="0 12px">{"".join(written)}</mj-section>'
 
 	def text(self, pen):
 		return joined(

@@ -14,7 +14,9 @@ class Divider(Block):
 		return _("Line", context="Message Design")
 
 	def mjml(self, pen):
-		return f'<mj-divider css-class="ma-line" border-width="1px" border-color="{LINE}" padding="14px 20px"/>'
+		return (
+			f'<mj-divider css-class="ma-line" border-width="1px" border-color="{LINE}" padding="14px 20px"/>'
+		)
 
 	def text(self, pen):
 		return "----"

@@ -42,7 +42,11 @@ class Foot(Block):
 		)
 
 	def text(self, pen):
-		return f"--\n{pen.plain('text')}\n{pen.mark('foot')}" if pen.says("text") else f"--\n{pen.mark('foot')}"
+		return (
+			f"--\n{pen.plain('text')}\n{pen.plain_mark('foot')}"
+			if pen.says("text")
+			else f"--\n{pen.plain_mark('foot')}"
+		)
 
 
 BLOCK = Foot()

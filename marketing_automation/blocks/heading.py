@@ -26,7 +26,9 @@ class Heading(Block):
 					("small", _("Small")),
 				),
 			),
-			Field("align", _("Where"), CHOICE, options=(("start", _("At the side")), ("center", _("Centred")))),
+			Field(
+				"align", _("Where"), CHOICE, options=(("start", _("At the side")), ("center", _("Centred")))
+			),
 		]
 
 	def ground(self, pen):

@@ -2,9 +2,9 @@
 
 from frappe import _
 
-from marketing_automation.channels.texts.designed import INK, LINE, MUTED, SOFT
+from marketing_automation.channels.texts.designed import INK, MUTED, SOFT
+from marketing_automation.designs.block import CARD, Block, Field
 from marketing_automation.designs.block import LINE as ONE_LINE
-from marketing_automation.designs.block import Block, Field
 
 STRONG = f"font-size:16px;line-height:23px;font-weight:600;color:{INK}"
 SMALL = f"font-size:13px;line-height:19px;color:{MUTED}"
@@ -19,22 +19,22 @@ def fields(about_item: bool) -> list[Field]:
 	]
 
 
-def row(pen, border: str) -> str:
+def row(pen) -> str:
 	"""Return the row of an item, as HTML."""
-	cell = f"padding:14px 16px;vertical-align:top;border-bottom:{border}"
+	cell = f"padding:14px 16px;vertical-align:top;border-bottom:2px solid {CARD}"
 	left = f'<div style="{STRONG}">{pen.inline("title")}</div>'
 	if pen.says("note"):
 		left += f'<div class="ma-muted" style="{SMALL}">{pen.inline("note")}</div>'
 	right = ""
 	if pen.says("value"):
-		label = f'<div class="ma-muted" style="{SMALL}">{pen.inline("label")}</div>' if pen.says("label") else ""
+		label = (
+			f'<div class="ma-muted" style="{SMALL}">{pen.inline("label")}</div>' if pen.says("label") else ""
+		)
 		right = (
-			f'<td align="{pen.end}" class="ma-soft ma-line" style="{cell};text-align:{pen.end}">{label}'
+			f'<td align="{pen.end}" class="ma-soft ma-gap ma-value" style="{cell};text-align:{pen.end}">{label}'
 			f'<div style="{STRONG}">{pen.inline("value")}</div></td>'
 		)
-	return (
-		f'<tr>\n<td align="{pen.start}" class="ma-soft ma-line" style="{cell};text-align:{pen.start}">{left}</td>{right}\n</tr>'
-	)
+	return f'<tr>\n<td align="{pen.start}" class="ma-soft ma-gap" style="{cell};text-align:{pen.start}">{left}</td>{right}\n</tr>'
 
 
 def line(pen) -> str:
@@ -48,7 +48,7 @@ def line(pen) -> str:
 
 def table(pen, rows: str) -> str:
 	return (
-		f'<mj-table css-class="ma-soft-table" container-background-color="transparent" padding="8px 20px">'
+		f'<mj-table css-class="ma-item" container-background-color="transparent" padding="8px 20px">'
 		f"{pen.raw(rows)}</mj-table>"
 	)
 
@@ -64,7 +64,7 @@ class Items(Block):
 		return fields(about_item=True)
 
 	def mjml(self, pen):
-		body = row(pen, f"2px solid {'#ffffff'}").replace("<td ", f'<td bgcolor="{SOFT}" ')
+		body = row(pen).replace("<td ", f'<td bgcolor="{SOFT}" ')
 		return table(pen, f"{{% for item in items %}}{body}{{% endfor %}}")
 
 	def text(self, pen):
@@ -82,7 +82,7 @@ class Item(Block):
 		return fields(about_item=False)
 
 	def mjml(self, pen):
-		body = row(pen, f"1px solid {LINE}").replace("<td ", f'<td bgcolor="{SOFT}" ')
+		body = row(pen).replace("<td ", f'<td bgcolor="{SOFT}" ')
 		return table(pen, body)
 
 	def text(self, pen):

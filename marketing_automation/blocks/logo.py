@@ -14,7 +14,11 @@ class Logo(Block):
 		return _("Logo", context="Message Design")
 
 	def fields(self):
-		return [Field("align", _("Where"), CHOICE, options=(("start", _("At the side")), ("center", _("Centred"))))]
+		return [
+			Field(
+				"align", _("Where"), CHOICE, options=(("start", _("At the side")), ("center", _("Centred")))
+			)
+		]
 
 	def ground(self, pen):
 		return ON_PAGE
@@ -29,6 +33,9 @@ class Logo(Block):
 
 	def mjml(self, pen):
 		return f'<mj-text font-size="19px" font-weight="600">{pen.mark("logo")}</mj-text>'
+
+	def text(self, pen):
+		return pen.plain_mark("title")
 
 
 BLOCK = Logo()

@@ -27,7 +27,7 @@ class OwnHtml(Block):
 		]
 
 	def mjml(self, pen):
-		return f'<mj-text>{pen.source("html")}</mj-text>'
+		return f"<mj-text>{pen.source('html')}</mj-text>"
 
 	def text(self, pen):
 		return visible(pen.source_of("html"))

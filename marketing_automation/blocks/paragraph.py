@@ -24,7 +24,9 @@ class Paragraph(Block):
 				CHOICE,
 				options=(("normal", _("Normal")), ("large", _("Large")), ("small", _("Small, in grey"))),
 			),
-			Field("align", _("Where"), CHOICE, options=(("start", _("At the side")), ("center", _("Centred")))),
+			Field(
+				"align", _("Where"), CHOICE, options=(("start", _("At the side")), ("center", _("Centred")))
+			),
 		]
 
 	def mjml(self, pen):
@@ -32,9 +34,7 @@ class Paragraph(Block):
 		size, height = SIZES[name]
 		align = "center" if pen.value("align") == "center" else pen.start
 		muted = f' color="{MUTED}" css-class="ma-muted"' if name == "small" else ""
-		return (
-			f'<mj-text align="{align}" font-size="{size}px" line-height="{height}px"{muted}>{pen.html("text")}</mj-text>'
-		)
+		return f'<mj-text align="{align}" font-size="{size}px" line-height="{height}px"{muted}>{pen.html("text")}</mj-text>'
 
 	def text(self, pen):
 		return pen.plain("text")

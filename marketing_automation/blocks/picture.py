@@ -28,7 +28,9 @@ class Picture(Block):
 			),
 			Field("address", _("Leads to"), ADDRESS, of_language=True),
 			Field("width", _("Width in Percent"), NUMBER, default=100, least=10, most=100),
-			Field("align", _("Where"), CHOICE, options=(("center", _("Centred")), ("start", _("At the side")))),
+			Field(
+				"align", _("Where"), CHOICE, options=(("center", _("Centred")), ("start", _("At the side")))
+			),
 		]
 
 	def mjml(self, pen):

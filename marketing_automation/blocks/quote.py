@@ -27,7 +27,9 @@ class Quote(Block):
 		)
 		who = ""
 		if pen.says("who"):
-			opened = pen.raw(f'<div class="ma-muted" style="padding:6px 16px 0;font-size:13px;line-height:19px;color:{MUTED}">')
+			opened = pen.raw(
+				f'<div class="ma-muted" style="padding:6px 16px 0;font-size:13px;line-height:19px;color:{MUTED}">'
+			)
 			who = f"{opened}{pen.inline('who')}{pen.raw('</div>')}"
 		return f'<mj-text padding="10px 20px">{begin}{pen.html("text")}{pen.raw("</div>")}{who}</mj-text>'
 

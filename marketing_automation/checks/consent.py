@@ -13,7 +13,7 @@ class Consent(Check):
 
 	@property
 	def label(self) -> str:
-		return _("Consent")
+		return _("Consent", context="Lifecycle Check")
 
 	def judge(self, asked: list[Asked], at: At) -> dict[int, Answer]:
 		"""See `Check.judge`. At most 6 queries."""

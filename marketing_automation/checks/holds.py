@@ -9,16 +9,19 @@ from datetime import date, datetime, time
 
 import frappe
 from frappe import _
+from frappe.utils import cint
 
 from marketing_automation.engine import schedule
 from marketing_automation.engine.gate import Answer, Asked, At, Check, Skip, Wait
 from marketing_automation.engine.holds import SEND, Held, switched_on
 from marketing_automation.engine.model import Reason
-from marketing_automation.engine.settings import SETTINGS, limit
+from marketing_automation.engine.settings import SETTINGS
 
 SERVICE = "Service"
 # A little after midnight: the next day has begun by every clock of the bench.
 AFTER_MIDNIGHT = time(0, 5)
+# On a site whose settings are older than holds.
+DAYS = 14
 
 
 class Holds(Check):
@@ -34,14 +37,13 @@ class Holds(Check):
 	def judge(self, asked: list[Asked], at: At) -> dict[int, Answer]:
 		"""Return {index: Wait until the next day, or Skip} of the messages that are held.
 
-		Queries: 1, and where holds are on 2, and those of each hold (at most 2).
+		Queries: 1, those of each hold that is on (at most 2), and 1 where something is held.
 		"""
 		heeding = [index for index, one in enumerate(asked) if _heeds(one)]
 		on = switched_on() if heeding else []
 		if not on:
 			return {}
-		most_days, then = _patience()
-		today = max(at.night, at.now.date())
+		today = at.night
 		found: dict[int, Answer] = {}
 		for switch in on:
 			# The first that holds is reason enough.
@@ -51,6 +53,7 @@ class Holds(Check):
 			about = [_about(asked[index]) for index in still]
 			for place, evidence in switch.hold.held(about, switch.days, today).items():
 				found[still[place]] = Wait(_next_day(today), Reason.ON_HOLD, evidence)
+		most_days, then = _patience() if found else (0, None)
 		for index in [index for index in found if _has_waited(asked[index], today) >= most_days]:
 			held = found.pop(index)
 			if then != SEND:
@@ -76,8 +79,9 @@ def _has_waited(one: Asked, today: date) -> int:
 
 
 def _patience() -> tuple[int, str | None]:
-	"""Return after how many days a held message waits no more, and what becomes of it then. 2 queries."""
-	return limit("held_days"), frappe.db.get_single_value(SETTINGS, "when_held")
+	"""Return after how many days a held message waits no more, and what becomes of it then. 1 query."""
+	kept = frappe.db.get_singles_dict(SETTINGS)
+	return cint(kept.get("held_days")) or DAYS, kept.get("when_held")
 
 
 def _next_day(today: date) -> datetime:

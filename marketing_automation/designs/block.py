@@ -74,6 +74,9 @@ class Pen(Protocol):
 	def mark(self, name: str) -> str:
 		"""Return what stands for something of the brand: see `channels/texts/designed.py`."""
 
+	def plain_mark(self, name: str) -> str:
+		"""Return the same for the text part."""
+
 	def source(self, field: str) -> str:
 		"""Return HTML and Jinja as they were written by hand."""
 
@@ -146,4 +149,6 @@ class Block(Protocol):
 
 def all_blocks() -> dict[str, Block]:
 	"""Return the blocks of all installed apps, {type: block}, in the order of the apps."""
-	return {key: frappe.get_attr(paths[-1]) for key, paths in frappe.get_hooks("lifecycle_blocks", {}).items()}
+	return {
+		key: frappe.get_attr(paths[-1]) for key, paths in frappe.get_hooks("lifecycle_blocks", {}).items()
+	}

@@ -17,7 +17,14 @@ from marketing_automation.channels.texts.designed import mark
 from marketing_automation.designs import block as contract
 from marketing_automation.designs import conditions, text
 from marketing_automation.designs.block import Block
-from marketing_automation.designs.design import PREHEADER, SUBJECT, Design, DesignInvalid, Node
+from marketing_automation.designs.design import (
+	PREHEADER,
+	SUBJECT,
+	SUBJECT_SOURCE,
+	Design,
+	DesignInvalid,
+	Node,
+)
 
 WIDTH = 600
 # Below that, columns stand one under the other.
@@ -69,7 +76,7 @@ def kinds_of(words: templates.Words) -> dict[str, str]:
 	}
 
 
-def names_of(words: templates.Words, language: str, of_item: bool = False) -> text.Names:
+def names_of(words: templates.Words, of_item: bool = False) -> text.Names:
 	"""Return the variables of a text: as a template has them, or of the item of a loop."""
 	own = {name for name, _kind, _example in words} | {"days_left", "days_since"}
 
@@ -82,7 +89,7 @@ def names_of(words: templates.Words, language: str, of_item: bool = False) -> te
 
 	def as_source(name: str) -> str | None:
 		if name == IN_WORDS:
-			return days_in_words(language, "item." if of_item else "")
+			return f"{{{{ in_words({'item.' if of_item else ''}days_left) }}}}"
 		found = expression(name)
 		return f"{{{{ {found} }}}}" if found else None
 
@@ -91,22 +98,6 @@ def names_of(words: templates.Words, language: str, of_item: bool = False) -> te
 		return f"{{{{ ({found}) | string | urlencode }}}}" if found else None
 
 	return text.Names(as_source, in_address)
-
-
-def days_in_words(language: str, of: str = "") -> str:
-	"""Return source that writes "today", "tomorrow", "in 5 days" or "5 days ago" in a language."""
-	left, since = f"{{{{ {of}days_left }}}}", f"{{{{ {of}days_since }}}}"
-
-	def said(words: str) -> str:
-		return _(words, language, context="Days in words")
-
-	return (
-		f"{{% if {of}days_left == 0 %}}{said('today')}"
-		f"{{% elif {of}days_left == 1 %}}{said('tomorrow')}"
-		f"{{% elif {of}days_left > 1 %}}{said('in {0} days').format(left)}"
-		f"{{% elif {of}days_left == -1 %}}{said('yesterday')}"
-		f"{{% else %}}{said('{0} days ago').format(since)}{{% endif %}}"
-	)
 
 
 @dataclass
@@ -174,6 +165,9 @@ class Pen:
 		return self._text(name)
 
 	def mark(self, name: str) -> str:
+		return self.raw(mark(name))
+
+	def plain_mark(self, name: str) -> str:
 		return mark(name)
 
 	def raw(self, source: str) -> str:
@@ -210,13 +204,13 @@ class Writer:
 		self.texts = design.texts.get(language, {})
 		self.right_to_left = templates.is_right_to_left(language)
 		self.kinds = kinds_of(source_words)
-		self.names = names_of(source_words, language)
-		self.names_of_item = names_of(source_words, language, of_item=True)
+		self.names = names_of(source_words)
+		self.names_of_item = names_of(source_words, of_item=True)
 		self.words = Words()
 
 	def made(self) -> Made:
 		return Made(
-			subject=text.as_line(self.texts.get(SUBJECT, ""), self.names),
+			subject=self.texts.get(SUBJECT_SOURCE) or text.as_line(self.texts.get(SUBJECT, ""), self.names),
 			html=self.html(),
 			text=self.text(),
 		)
@@ -247,11 +241,12 @@ class Writer:
 		body = "".join(self.sections())
 		direction = "rtl" if self.right_to_left else "ltr"
 		preheader = text.as_attribute(self.texts.get(PREHEADER, ""), self.names)
+		title = text.as_attribute(self.texts.get(SUBJECT, ""), self.names)
 		head = (
-			f"<mj-title>{self.words.put(text.as_attribute(self.texts.get(SUBJECT, ''), self.names))}</mj-title>"
+			f"<mj-title>{self.words.put(title)}</mj-title>"
 			f"<mj-breakpoint width='{PHONE}px'/>"
 			+ (f"<mj-preview>{self.words.put(preheader + FILLER)}</mj-preview>" if preheader else "")
-			+ f"<mj-attributes><mj-all font-family='{mark('font')}'/><mj-section text-align='{self.start}'/>"
+			+ f"<mj-attributes><mj-all font-family='{self.words.put(mark('font'))}'/><mj-section text-align='{self.start}'/>"
 			f"<mj-text align='{self.start}' font-size='16px' line-height='25px' color='{designed.INK}' padding='8px 20px'/>"
 			f"<mj-table align='{self.start}' color='{designed.INK}' font-size='15px' line-height='22px' padding='8px 20px'/>"
 			"</mj-attributes>"
@@ -273,11 +268,22 @@ class Writer:
 		for block, pen in self.pens():
 			ground = block.ground(pen)
 			if before == contract.ON_PAGE != ground:
-				yield _cap(ground, "10px 10px 0 0")
+				yield self.cap(ground, "10px 10px 0 0")
 			elif ground == contract.ON_PAGE != before:
-				yield _cap(before, "0 0 10px 10px")
+				yield self.cap(before, "0 0 10px 10px")
+			elif before == contract.ON_BAND and ground == contract.ON_CARD:
+				yield contract.card('<mj-spacer height="12px"/>', "0")
 			yield pen.only(_named(block.section(pen), pen.node.id))
 			before = ground
+
+	def cap(self, ground: str, corners: str) -> str:
+		"""Return the rounded edge of the card."""
+		is_card = ground == contract.ON_CARD
+		color = contract.CARD if is_card else self.words.put(mark("color"))
+		return (
+			f'<mj-section css-class="{"ma-card" if is_card else "ma-band"}" background-color="{color}"'
+			f' border-radius="{corners}" padding="0"><mj-column><mj-spacer height="14px"/></mj-column></mj-section>'
+		)
 
 	@property
 	def start(self) -> str:
@@ -297,16 +303,6 @@ def joined(parts: list[str]) -> str:
 	return "".join(part if part.endswith("{% endif %}") else f"{part}\n\n" for part in parts).rstrip("\n")
 
 
-def _cap(ground: str, corners: str) -> str:
-	"""Return the rounded edge of the card."""
-	color = contract.CARD if ground == contract.ON_CARD else mark("color")
-	css = "ma-card" if ground == contract.ON_CARD else "ma-band"
-	return (
-		f'<mj-section css-class="{css}" background-color="{color}" border-radius="{corners}" padding="0">'
-		'<mj-column><mj-spacer height="14px"/></mj-column></mj-section>'
-	)
-
-
 def _named(section: str, block: str) -> str:
 	"""Return a section that says which block it is: the editor finds it so in its picture of the mail."""
 	return section.replace('css-class="', f'css-class="ma-block-{block} ', 1)
@@ -324,6 +320,8 @@ def _style() -> str:
 		f".ma-link,.ma-card a.ma-link{{color:{mark('link')}}}\n"
 		"@media only screen and (max-width:479px){"
 		".ma-band h1,.ma-band h2{font-size:26px!important;line-height:32px!important}"
+		".ma-item td{display:block!important;text-align:inherit!important}"
+		".ma-item .ma-value{padding-top:0!important}"
 		".ma-wide table{width:100%!important}"
 		".ma-wide a{display:block!important}}\n"
 		"@media (prefers-color-scheme:dark){"
@@ -331,9 +329,12 @@ def _style() -> str:
 		f".ma-card,.ma-card>table{{background:{mark('night')}!important;background-color:{mark('night')}!important}}\n"
 		f".ma-card div,.ma-card td,.ma-card th,.ma-card p,.ma-card li,.ma-card h2,.ma-card h3,.ma-ink,.ma-head div,"
 		f".ma-head a{{color:{designed.DARK_INK}!important}}\n"
-		f".ma-muted,.ma-card .ma-muted,.ma-foot div,.ma-foot a{{color:{designed.DARK_MUTED}!important}}\n"
+		f".ma-muted,.ma-card .ma-muted,.ma-card .ma-muted div,.ma-card .ma-muted p,.ma-foot div,.ma-foot a{{color:{designed.DARK_MUTED}!important}}\n"
 		f".ma-card .ma-link,.ma-foot .ma-link{{color:{mark('link_in_dark')}!important}}\n"
 		f".ma-soft,.ma-soft td{{background:{designed.DARK_SOFT}!important;background-color:{designed.DARK_SOFT}!important}}\n"
+		f".ma-gap{{border-color:{mark('night')}!important}}\n"
+		f".ma-card .ma-line-button a{{color:{mark('link_in_dark')}!important}}\n"
+		f".ma-line-button td{{border-color:{mark('link_in_dark')}!important}}\n"
 		f".ma-line,.ma-line td,.ma-line p{{border-color:{designed.DARK_LINE}!important}}\n"
 		f".ma-band,.ma-band>table{{background:{mark('color')}!important;background-color:{mark('color')}!important}}\n"
 		f".ma-band div,.ma-band h1,.ma-band h2,.ma-band p,.ma-card .ma-button a,.ma-card .ma-button p"

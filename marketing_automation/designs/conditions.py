@@ -55,7 +55,11 @@ def jinja(condition: dict | None, kinds: dict[str, str]) -> str:
 def for_language(condition: dict | None, language: str) -> bool:
 	"""Say whether a block is in the messages of a language at all.
 
-	>>> for_language({"languages": ["es"]}, "es"), for_language({"languages": ["es"]}, "en"), for_language(None, "en")
+	>>> (
+	...     for_language({"languages": ["es"]}, "es"),
+	...     for_language({"languages": ["es"]}, "en"),
+	...     for_language(None, "en"),
+	... )
 	(True, False, True)
 	"""
 	languages = (condition or {}).get("languages") or []

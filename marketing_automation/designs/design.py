@@ -16,9 +16,8 @@ from marketing_automation.designs import block as contract
 from marketing_automation.designs.block import Block, Field
 from marketing_automation.designs.text import SCHEME, clean
 
-SUBJECT, PREHEADER = "subject", "preheader"
-# They stand at the head of a message, not in a block.
-HEAD = (SUBJECT, PREHEADER)
+# They stand at the head of a message, not in a block. The second is a subject with tags of Jinja, taken over as it was.
+SUBJECT, SUBJECT_SOURCE, PREHEADER = "subject", "subject_source", "preheader"
 ID = re.compile(r"[A-Za-z0-9]{1,12}")
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,2}")
 MOST_BLOCKS, MOST_LANGUAGES, MOST_TEXT, MOST_LINE, MOST_SOURCE = 120, 40, 10_000, 1000, 120_000
@@ -111,9 +110,9 @@ class _Reader:
 		if not isinstance(data, dict) or data.get("type") not in self.blocks:
 			found = data.get("type") if isinstance(data, dict) else data
 			raise DesignInvalid(
-				_("No installed app knows the block {0}. Install the app again, or take the block out.").format(
-					str(found)[:60]
-				)
+				_(
+					"No installed app knows the block {0}. Install the app again, or take the block out."
+				).format(str(found)[:60])
 			)
 		kind, block = data["type"], self.blocks[data["type"]]
 		if within and (block.most_columns or block.fixed):
@@ -132,7 +131,9 @@ class _Reader:
 				for column in given[: block.most_columns]
 			)
 		values = {
-			field.name: _value(field, data.get(field.name)) for field in block.fields() if not field.of_language
+			field.name: _value(field, data.get(field.name))
+			for field in block.fields()
+			if not field.of_language
 		}
 		return Node(name, kind, block, values, _only(data.get("only")), columns)
 
@@ -167,7 +168,10 @@ def _only(given) -> dict:
 	if not isinstance(given, dict):
 		return {}
 	tests = [
-		{key: str(test.get(key) if test.get(key) is not None else "")[:140] for key in ("name", "is", "value")}
+		{
+			key: str(test.get(key) if test.get(key) is not None else "")[:140]
+			for key in ("name", "is", "value")
+		}
 		for test in given.get("if") or []
 		if isinstance(test, dict)
 	]
@@ -181,6 +185,7 @@ def _texts(given, nodes: tuple[Node, ...]) -> dict[str, dict[str, str]]:
 	if not isinstance(given, dict):
 		raise DesignInvalid(_("The design cannot be read: it has no texts by language."))
 	fields = {key: field for key, field, _node in text_fields(nodes)}
+	fields[SUBJECT_SOURCE] = Field(SUBJECT_SOURCE, _("Subject"), contract.LINE, True)
 	found = {}
 	for language, texts in given.items():
 		if not LANGUAGE.fullmatch(str(language)) or not isinstance(texts, dict):
@@ -212,10 +217,10 @@ def missing(design: Design, language: str) -> list[str]:
 		key
 		for key, field, node in text_fields(design.blocks)
 		if not own.get(key)
+		and not (key == SUBJECT and own.get(SUBJECT_SOURCE))
 		and _is_shown(node, language)
 		and (
-			field.required
-			or any(texts.get(key) for code, texts in design.texts.items() if code != language)
+			field.required or any(texts.get(key) for code, texts in design.texts.items() if code != language)
 		)
 	]
 

@@ -90,7 +90,9 @@ def as_plain(text: str, names: Names) -> str:
 	lines = []
 	for line in clean(text).strip().split("\n"):
 		held = LINK.sub(
-			lambda link: link.group(1) if link.group(1) == link.group(2) else f"{link.group(1)}: {link.group(2)}",
+			lambda link: (
+				link.group(1) if link.group(1) == link.group(2) else f"{link.group(1)}: {link.group(2)}"
+			),
 			_held(line.strip()),
 		)
 		lines.append(_finished(ITALIC.sub(r"\1", BOLD.sub(r"\1", held)), names.as_source))

@@ -93,7 +93,7 @@ def _said(profile: Profile, field: str) -> str:
 	if field in ("subject", "foot"):
 		return " · ".join(dict.fromkeys(text for _language, text in value if text)) or "–"
 	if field == "postal_address":
-		return _("Yes") if value else "–"
+		return _("It has to be there") if value else "–"
 	return str(value) if value else _("Any number")
 
 

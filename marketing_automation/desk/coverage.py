@@ -6,10 +6,10 @@ from datetime import date
 
 import frappe
 from frappe import _
-from frappe.utils import getdate
+from frappe.utils import getdate, now_datetime
 
 from marketing_automation.channels.email.reach import reach
-from marketing_automation.engine import again, consent, faults, ledger, rules, words
+from marketing_automation.engine import again, consent, faults, ledger, rules, suppression, words
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import COMPLETED, OPEN, Reason
@@ -34,7 +34,7 @@ def expiring(first: date, last: date, of: dict, campaigns: list[str], visible: V
 	Its `handled` is what became of the latest message in the ledger about this expiry to whoever owns it now (in words),
 	`next_on`, `campaign` and `trigger_name` say which trigger of an active campaign meets it next, or looks at it again, and
 	`problem` why its owner will get no message (in words; None when all is well). A broken trigger catches nothing.
-	Queries: 10, one for each trigger with filters, and about 14 for each 5,000 serial numbers.
+	Queries: 10, one for each trigger with filters, and about 15 for each 5,000 serial numbers.
 	"""
 	loaded = [
 		rule
@@ -92,6 +92,7 @@ def _page(
 		coming |= found
 	reached = reach({customer for customer, _reason in owners if customer})
 	said = consent.Known(reached.values())
+	held = suppression.suppressed({one.address for one in reached.values() if one.address}, now_datetime())
 	for row, (customer, reason) in zip(rows, owners, strict=True):
 		# The serial number was seen; its owner may be known from a sale only.
 		if not visible.about(doctype).sees(customer=customer):
@@ -101,6 +102,8 @@ def _page(
 			reason = Reason.CUSTOMER_NOT_FOUND
 		elif found:
 			reason = found.reason
+			if not reason and found.address in held:
+				reason = Reason.SUPPRESSED
 			if not reason and said.has_left_all(found):
 				reason = Reason.UNSUBSCRIBED
 		about = known.get((folded(row.name), row.occurrence), [])

@@ -4,17 +4,31 @@ from collections import Counter, defaultdict
 
 import frappe
 from frappe import _
-from frappe.query_builder.functions import Count
+from frappe.query_builder.functions import Count, Sum
 from frappe.utils import add_to_date, cint, getdate, now_datetime
 from frappe.utils.scheduler import is_scheduler_inactive
 
 from marketing_automation import erpnext_schema
+from marketing_automation.channels.email import bounces, reports
 from marketing_automation.channels.email.smtp_errors import fault_of_server
-from marketing_automation.engine import faults, gate, identity, ledger, nights, rules, watchdog
+from marketing_automation.engine import (
+	consent,
+	faults,
+	gate,
+	holds,
+	identity,
+	ledger,
+	links,
+	nights,
+	profiles,
+	rules,
+	suppression,
+	watchdog,
+)
 from marketing_automation.engine.channel import channel_for, is_served
 from marketing_automation.engine.faults import Faults
 from marketing_automation.engine.model import FAILED, PENDING, QUEUED, Reason
-from marketing_automation.engine.settings import SETTINGS
+from marketing_automation.engine.settings import SETTINGS, values
 
 EMAIL = "Send Email"
 # What a trigger is about.
@@ -23,6 +37,10 @@ ABOUT = ("source", "reference_doctype", "customer_field", "date_field", "yearly"
 ROUTES = {EMAIL: "List/Email Account"}
 # So many errors say what is wrong.
 SOME = 50
+# So many messages that came back within so many days, and such a share (percent) of what was sent, are too many.
+BOUNCES_COUNT, BOUNCES_OF_DAYS, BOUNCES_SHARE = 10, 7, 5
+# Fewer letters than these may be spam that looks like a bounce.
+UNKNOWN_LETTERS = 3
 # A traceback's last line may be a page long.
 LONGEST_WORDS = 200
 
@@ -33,7 +51,7 @@ def problems(campaigns: list) -> list[dict]:
 	route: where the user can look at it or put it right, or None. One about a broken trigger names it: `trigger`.
 	may_bind: whether it is that this site is a copy, and the user may say that it is not.
 	campaigns: those to check the triggers and channels of (documents or dicts of name, sender, is_active).
-	Queries: at most 21, for each sender those of the channels' checks, and one for each trigger with filters.
+	Queries: at most 35, for each sender those of the channels' checks, and one for each trigger with filters.
 	"""
 	actions = _actions([campaign.name for campaign in campaigns])
 	found = [
@@ -41,15 +59,63 @@ def problems(campaigns: list) -> list[dict]:
 		*_identity(),
 		*_broken(campaigns),
 		*_checks(),
+		*_holds(),
+		*_right(campaigns),
 		*_channels(campaigns, actions),
 		*_messages(actions),
 		*_mail(),
+		*_way_out(actions),
 		*_server(campaigns),
+		*_mailbox(),
+		*_bounces(),
 		*_scheduler(),
 		*_last_run(),
 		*_paused(campaigns),
 	]
 	return sorted(found, key=lambda problem: problem["level"] != "red")
+
+
+def _right(campaigns: list) -> list[dict]:
+	"""Return what is not settled of by what right the campaigns write, where one of them offers something. At most 7 queries."""
+	names = [campaign.name for campaign in campaigns]
+	offering = frappe.get_all(
+		"Lifecycle Campaign",
+		filters={"name": ["in", names], "purpose": ["!=", profiles.SERVICE]},
+		fields=["name", "company"],
+		order_by="name asc",
+	)
+	if not offering:
+		return []
+	stored, found = values("addresses_lawful", "basis_needed"), []
+	if not cint(stored["basis_needed"]):
+		text = _(
+			"Marketing messages also go to who has neither bought nor agreed. Look at the report Basis of Messages, and then tick Send Nothing Without a Basis in the settings."
+		)
+		found.append(_problem("orange", text, f"Form/{SETTINGS}"))
+	if not cint(stored["addresses_lawful"]):
+		text = _(
+			"Nobody has declared that the addresses were got lawfully: marketing messages have no existing customers to go to, only who has agreed. If it is so, declare it in the settings."
+		)
+		found.append(_problem("orange", text, f"Form/{SETTINGS}"))
+	companies = {row.company for row in offering}
+	if None in companies:
+		# It sells for all of them.
+		companies = set(frappe.get_all("Company", pluck="name", order_by="name asc"))
+	homes = profiles.profiles((None, company) for company in companies)
+	unchecked = sorted(
+		{_(profile.country.name or "") for profile in homes if not profile.checked and not profile.changed}
+	)
+	if unchecked:
+		text = _(
+			"Nobody has checked the law of {0}, so the strictest rules hold there: marketing messages go only to who has agreed, in few hours. Write down what holds in Lifecycle Country Profile."
+		).format(", ".join(filter(None, unchecked)) or _("the country of the company, which is not known"))
+		found.append(_problem("orange", text, f"List/{profiles.DOCTYPE}"))
+	if any(profile.national_holidays for profile in homes) and not profiles.knows_holidays():
+		text = _(
+			"Public holidays are not known on this server, and the law of a country wants nothing sent on them. Ask your administrator to install the Python package holidays, or put them into a Holiday List."
+		)
+		found.append(_problem("orange", text))
+	return found
 
 
 def _erpnext() -> list[dict]:
@@ -87,6 +153,39 @@ def _broken(campaigns: list) -> list[dict]:
 def _checks() -> list[dict]:
 	"""Return the checks of the gate that have raised in the last hours. No query."""
 	return [_problem("red", gate.explanation(key), "List/Error Log") for key in gate.failures()]
+
+
+def _holds() -> list[dict]:
+	"""Return the holds that are switched on and hold nothing back, because this site has not what they read. 1 query."""
+	return [
+		_problem(
+			"orange",
+			_(
+				"The hold {0} is switched on, and holds nothing back: its app, or the document that it reads, is not on this site. Remove it from the settings, or install the app again."
+			).format(frappe.bold(frappe.utils.escape_html(_(key)))),
+			f"Form/{SETTINGS}",
+		)
+		for key in holds.lost()
+	]
+
+
+def _way_out(actions: list[dict]) -> list[dict]:
+	"""Return what keeps mailbox providers from offering to unsubscribe: they ask it of marketing. At most 2 queries."""
+	if not any(action.action_type == EMAIL and action.purpose != consent.SERVICE for action in actions):
+		return []
+	address = links.base_address()
+	if links.is_secure(address):
+		return []
+	text = (
+		_(
+			"The Public Address {0} does not begin with https://, so mailbox providers cannot unsubscribe by one click, which Gmail and Yahoo ask of marketing. Mails go without these headers."
+		).format(address)
+		if address
+		else _(
+			"Nobody has said at which address customers reach this site, so mails go without the headers to unsubscribe by one click, which Gmail and Yahoo ask of marketing. Fill in the Public Address, or host_name in the site's configuration."
+		)
+	)
+	return [_problem("orange", text, "Form/Marketing Automation Settings")]
 
 
 def _channels(campaigns: list, actions: list[dict]) -> list[dict]:
@@ -139,7 +238,7 @@ def _refusal(action_type: str, campaign) -> str | None:
 
 
 def _actions(campaigns: list[str]) -> list[dict]:
-	"""Return the enabled actions of campaigns, a row for each Email Template: name, campaign, combine_messages,
+	"""Return the enabled actions of campaigns, a row for each Email Template: name, campaign, combine_messages, purpose,
 	action_type, trigger_enabled, email_template, translation. 1 query."""
 	if not campaigns:
 		return []
@@ -160,6 +259,7 @@ def _actions(campaigns: list[str]) -> list[dict]:
 			action.name,
 			action.campaign,
 			campaign.combine_messages,
+			campaign.purpose,
 			action.action_type,
 			trigger.enabled.as_("trigger_enabled"),
 			*[trigger[field] for field in ABOUT],
@@ -210,6 +310,50 @@ def _server(campaigns: list) -> list[dict]:
 			"The mail server cannot be reached, or takes no mail: “{0}”. Check server and port of the Email Account. Messages that have not left: {1}."
 		)
 	return [_to_put_right(text.format(words[:LONGEST_WORDS], left), ROUTES[EMAIL])]
+
+
+def _mailbox() -> list[dict]:
+	"""Return what keeps the bounce mailbox from being read, and how many letters in it nobody understood. At most 2 queries."""
+	settings = frappe.db.get_singles_dict(SETTINGS)
+	if not cint(settings.get("mailbox_enabled")):
+		return []
+	if error := settings.get("mailbox_error"):
+		text = _(
+			"The bounce mailbox cannot be read: “{0}”. Bounces and complaints are not seen meanwhile. Put its settings right."
+		)
+		text = text.format(error[:LONGEST_WORDS])
+		if "System Manager" in frappe.get_roles():
+			return [_problem("red", text, f"Form/{SETTINGS}")]
+		return [_problem("red", _("{0} Ask your administrator, who may change that.").format(text))]
+	unknown = bounces.unknown_letters()
+	if unknown < UNKNOWN_LETTERS:
+		return []
+	text = _(
+		"Letters of mail servers in the bounce mailbox that nobody understood in the last weeks: {0}."
+	).format(unknown)
+	if not reports.flufl():
+		text += " " + _(
+			'Some of them keep to no standard. Ask your administrator to install flufl.bounce: pip install "marketing_automation[bounces]".'
+		)
+	return [_problem("orange", text)]
+
+
+def _bounces() -> list[dict]:
+	"""Return that too many messages have come back lately. 2 queries."""
+	since = add_to_date(now_datetime(), days=-BOUNCES_OF_DAYS)
+	entry, run = frappe.qb.DocType(suppression.DOCTYPE), frappe.qb.DocType(ledger.RUN)
+	((bounced,),) = (
+		frappe.qb.from_(entry).select(Count("*")).where((entry.last_at >= since) & entry.message.isnotnull())
+	).run()
+	if bounced < BOUNCES_COUNT:
+		return []
+	((sent,),) = (frappe.qb.from_(run).select(Sum(run.completed)).where(run.started_at >= since)).run()
+	if bounced * 100 < BOUNCES_SHARE * (sent or bounced):
+		return []
+	text = _(
+		"Addresses that bounced or complained in the last {0} days: {1}, of {2} messages. So many harm the sender's name with mailbox providers. See where the addresses come from."
+	).format(BOUNCES_OF_DAYS, bounced, max(int(sent or 0), bounced))
+	return [_problem("orange", text, f"List/{suppression.DOCTYPE}")]
 
 
 def _errors(campaigns: list[str]) -> list[str]:

@@ -50,22 +50,8 @@ def render(action: str, reference_name: str, visible: Visibility, language: str 
 	"""
 	rule, found = rule_of(action)
 	faults.refuse(replace(rule, actions=(found,)), _("Cannot Be Shown"))
-	event, recipient = _addressed(rule, found, reference_name, visible)
-	if language:
-		recipient = replace(recipient, language=language)
-	message = Message(
-		key=f"sample-{reference_name}",
-		campaign=rule.campaign,
-		action=found,
-		recipient=recipient,
-		company=event.company,
-		items=source_for(rule.trigger).values([event]),
-		# As it reads on the day that it is due.
-		today=event.night,
-		profile=profiles.of_advertisements([(rule.campaign, recipient.customer, event.company)]).get(
-			(recipient.customer, event.company)
-		),
-	)
+	message = message_about(rule, found, reference_name, visible, language)
+	recipient = message.recipient
 	channel = channel_for(found.action_type)
 	try:
 		prepared = channel.prepare([found])
@@ -90,6 +76,28 @@ def render(action: str, reference_name: str, visible: Visibility, language: str 
 		body=mail.body,
 		message=message,
 		reason=recipient.reason,
+	)
+
+
+def message_about(
+	rule: Rule, action: dict, reference_name: str, visible: Visibility, language: str | None = None
+) -> Message:
+	"""Return what a rule would say about a reference. Throws when it may not be seen. At most 15 queries."""
+	event, recipient = _addressed(rule, action, reference_name, visible)
+	if language:
+		recipient = replace(recipient, language=language)
+	return Message(
+		key=f"sample-{reference_name}",
+		campaign=rule.campaign,
+		action=action,
+		recipient=recipient,
+		company=event.company,
+		items=source_for(rule.trigger).values([event]),
+		# As it reads on the day that it is due.
+		today=event.night,
+		profile=profiles.of_advertisements([(rule.campaign, recipient.customer, event.company)]).get(
+			(recipient.customer, event.company)
+		),
 	)
 
 
@@ -199,6 +207,12 @@ def reference_doctype(action: str) -> str | None:
 	"""Return the DocType of what an action's messages are about. 7 queries, and those of the source's `validate`."""
 	rule, found = rule_of(action)
 	faults.refuse(replace(rule, actions=(found,)), _("Cannot Be Shown"))
+	return source_for(rule.trigger).reference_doctype(rule.trigger)
+
+
+def reference_doctype_of(action: str) -> str | None:
+	"""Return the same whether the action can send or not. 5 queries."""
+	rule, _action = rule_of(action)
 	return source_for(rule.trigger).reference_doctype(rule.trigger)
 
 

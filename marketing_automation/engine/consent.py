@@ -424,7 +424,7 @@ class Person(NamedTuple):
 
 
 def person_of(token: str | None) -> Person | None:
-	"""Return whom a token is about; None for one that is not ours, or whose message nobody remembers. At most 6 queries."""
+	"""Return whom a token is about; None for one that is not ours, or whose message nobody remembers. At most 8 queries."""
 	about = links.read(token)
 	if not about:
 		return None
@@ -462,6 +462,7 @@ def _person(
 	message: str | None = None,
 ) -> Person:
 	contact = contact or _contact_of(address, customer)
+	customer = customer or (contact and _customer_of(contact))
 	language = customer and frappe.db.get_value("Customer", customer, "language")
 	of_campaign = campaign and frappe.db.get_value(CAMPAIGN, campaign, ["topic", "company"], as_dict=True)
 	return Person(
@@ -474,6 +475,17 @@ def _person(
 		(of_campaign.topic if of_campaign else None) or default_topic(topics()),
 		message,
 	)
+
+
+def _customer_of(contact: str) -> str | None:
+	"""Return the customer of a Contact; None if there is not just one. 1 query."""
+	names = frappe.get_all(
+		"Dynamic Link",
+		filters={"parenttype": "Contact", "parent": contact, "link_doctype": "Customer"},
+		pluck="link_name",
+		order_by="idx asc",
+	)
+	return names[0] if len(names) == 1 else None
 
 
 def _contact_of(address: str, customer: str | None) -> str | None:
@@ -538,7 +550,38 @@ def record(
 	doc.flags.said = True
 	# What it points at may be gone since.
 	doc.insert(ignore_permissions=True, ignore_links=True)
+	if kind in (WITHDRAWN, PAUSED):
+		take_back_soon(person)
 	return doc.name
+
+
+def forget(address: str) -> int:
+	"""Erase an address, and the words that may hold it, from what was said; return from how many rows. 2 queries.
+
+	The key that stands for it stays, so that an opt-out goes on. The caller commits.
+	"""
+	names = frappe.get_all(
+		DOCTYPE,
+		filters={"address_key": key_of(normal(address) or ""), "address": ["is", "set"]},
+		pluck="name",
+		order_by="name asc",
+	)
+	if names:
+		frappe.db.set_value(
+			DOCTYPE, {"name": ["in", names]}, {"address": None, "text": None}, update_modified=False
+		)
+	return len(names)
+
+
+def take_back_soon(person: Person) -> None:
+	"""Have a job take back what is queued for somebody (engine/leaving.py), when what they said is committed."""
+	frappe.enqueue(
+		"marketing_automation.engine.leaving.take_back",
+		queue="short",
+		enqueue_after_commit=True,
+		address=person.address,
+		contact=person.contact,
+	)
 
 
 def withdraw(person: Person, topic: str | None, source: str, text: str) -> bool:
@@ -576,7 +619,7 @@ def withdraw_by_token(token: str | None, source: str = "mail", text: str = "") -
 	"""Unsubscribe whoever a link of ours is about from the topic of its mail; return whether the token was good.
 
 	For an unsubscribe that came by mail (`links.token_of_subject` finds the token in its subject) or by one click. Repeats do no harm.
-	The caller commits; what is queued for them is then taken back (`leaving.enqueue`). At most 16 queries.
+	The caller commits; what is queued for them is then taken back. At most 18 queries.
 	"""
 	person = person_of(token)
 	if not person:

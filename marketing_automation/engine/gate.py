@@ -78,11 +78,13 @@ class Send(NamedTuple):
 
 
 class Wait(NamedTuple):
-	"""It may not go before `until` (site's time zone), and is asked again then. reason: one of model.Reason."""
+	"""It may not go before `until` (site's time zone), and is asked again then. reason: one of model.Reason; basis: as known by
+	now, which the gate fills in."""
 
 	until: datetime
 	reason: str
 	evidence: tuple[str, str] | None = None
+	basis: str | None = None
 
 
 class Skip(NamedTuple):
@@ -265,6 +267,9 @@ def _judge(asked: list[Asked], at: At) -> list[Answer]:
 			elif index not in waiting or waiting[index].until < answer.until:
 				waiting[index] = answer
 		undecided = [index for index in undecided if index not in skipped]
+	for index, wait in waiting.items():
+		if index in sent and not wait.basis:
+			waiting[index] = wait._replace(basis=sent[index].basis)
 	return [
 		skipped.get(index) or waiting.get(index) or sent.get(index) or Send() for index in range(len(asked))
 	]
@@ -307,8 +312,8 @@ def _of_answer(answer: Answer) -> Verdict:
 	match answer:
 		case Skip(reason, evidence):
 			return Verdict(SKIPPED, reason, evidence=evidence)
-		case Wait(until, reason, evidence):
-			return Verdict(WAITING, reason, due_at=until, evidence=evidence)
+		case Wait(until, reason, evidence, basis):
+			return Verdict(WAITING, reason, due_at=until, basis=basis, evidence=evidence)
 		case Send(basis, evidence):
 			return Verdict(PENDING, basis=basis, evidence=evidence)
 

@@ -124,6 +124,8 @@ def validate(rows: list) -> None:
 		seen.add(row.hold)
 		if hold.days is None:
 			row.days = 0
+		elif row.days is None:
+			row.days = hold.days
 		elif not 0 <= cint(row.days) <= 3650:
 			frappe.throw(
 				_("Row {0}: the days must be between {1} and {2}.").format(row.idx, 0, 3650),

@@ -7,18 +7,7 @@ import frappe
 
 from marketing_automation.engine import consent, deliver, ledger, rules, withdrawal
 from marketing_automation.engine.model import Recipient
-from marketing_automation.engine.transaction import committed, log_once
-
-
-def enqueue(address: str | None, contact: str | None) -> None:
-	"""Have a job take back what waits for this address or Contact. What they said is committed already.
-
-	Whoever unsubscribes hears nothing of a queue that is out of order: it is logged, and `settle` does it later.
-	"""
-	try:
-		frappe.enqueue(take_back, queue="short", address=address, contact=contact)
-	except Exception:
-		log_once("What is queued for somebody who has unsubscribed is taken back some minutes later")
+from marketing_automation.engine.transaction import committed
 
 
 def take_back(address: str | None, contact: str | None) -> None:

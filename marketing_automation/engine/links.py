@@ -92,9 +92,10 @@ def base_address() -> str | None:
 
 def normal(address: str | None) -> str | None:
 	"""Return an address as it begins links; None for what is no address of a site."""
-	address = (address or "").strip().rstrip("/")
+	address = (address or "").strip()
 	if address and "://" not in address:
 		address = f"http://{address}"
+	address = address.rstrip("/")
 	try:
 		parts = urlsplit(address)
 		host = parts.hostname

@@ -25,6 +25,7 @@ CAMPAIGN_FIELDS = [
 	"renewal_window",
 	"renews_in_group",
 	"purpose",
+	"topic",
 	"priority",
 	"when_capped",
 	"heeds_holds",

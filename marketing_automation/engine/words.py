@@ -24,5 +24,6 @@ def of_reason(reason: str) -> str:
 		Reason.RETURNED: _("Product returned"),
 		Reason.MISSED: _("Night missed"),
 		Reason.UNSUBSCRIBED: _("Unsubscribed", context="Lifecycle"),
+		Reason.BOUNCED: _("Bounced", context="Lifecycle Execution Log"),
 	}
 	return words.get(reason) or _(reason)

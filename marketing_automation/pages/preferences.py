@@ -17,9 +17,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from werkzeug.wrappers import Response
 
 from marketing_automation import compat
-from marketing_automation.engine import brand, consent, leaving, ledger, links
+from marketing_automation.engine import brand, consent, ledger, links
 from marketing_automation.engine.consent import Known, Person
-from marketing_automation.engine.language import in_language, written
+from marketing_automation.engine.language import in_language, of_the_site, written
 from marketing_automation.engine.model import Basis, Recipient
 from marketing_automation.engine.transaction import committed
 
@@ -64,12 +64,10 @@ def respond(request) -> Response:
 	person = consent.person_of(token)
 	if not person:
 		too_many = _count_invalid()
-		page = _page("unknown.html", brand=brand.brand_of(None), language=_language(None))
+		page = _page("unknown.html", brand=brand.brand_of(None), language=_language(None, request))
 		return Response(page, status=429 if too_many else 404, headers=HEADERS)
-	with in_language(_language(person.language)):
+	with in_language(_language(person.language, request)):
 		said = committed(_say, person, request.form) if request.method == "POST" else None
-		if said:
-			leaving.enqueue(person.address, person.contact)
 		context = _context(person, token, said)
 		return Response(_page("preferences.html", **context), headers=HEADERS)
 
@@ -84,10 +82,10 @@ def _count_invalid() -> bool:
 	return count > MOST_INVALID
 
 
-def _language(code: str | None) -> str:
-	"""Return the language of the page: the customer's where we have words in it, else the browser's."""
+def _language(code: str | None, request) -> str:
+	"""Return the language of the page: the customer's where we have words in it, else the browser's, else the site's."""
 	have = written()
-	for one in (code, frappe.local.lang):
+	for one in (code, *request.accept_languages.values(), of_the_site()):
 		for known in (one, (one or "").replace("_", "-").partition("-")[0]):
 			if known in have:
 				return known

@@ -8,15 +8,20 @@ A recipe is a folder named in the hook `lifecycle_recipes` (of this app or any o
 - `source`: what its triggers are about, a key of the hook `lifecycle_sources`; `date_field`: the one that they go by,
   unless another one is chosen. Null: one that the site has added, which has to be chosen.
 - `yearly` (1: each year again) and `goal` (a key of the hook `lifecycle_goals`), or neither.
+- `purpose`: Service where it offers nothing. Made by who is no Marketing Manager, its campaign is Marketing all the same.
 - `days`: {"Before": [30, 7, 0], "After": [3]}: one trigger each, unless other days are given; 0 before is On. {"On": [0]}: the
   day itself, and no other.
+- `topic`: what its customers can unsubscribe from, one of those that the installation makes. Without one, or where the site has
+  it no more, the campaign gets that of new campaigns.
 - `asks`: what is asked besides name, days, language and sender; any of company, item_group, date_field
   and combine_messages.
 - `cap`: the frequency cap that it suggests to a site that has none, {"messages": 2, "days": 7}; without it none.
 - `messages`: the first of a `timing` (Before, On or After) whose `up_to` (null: any) reaches a trigger's days gives its
   text. Where there is none for On, those of Before do. A message has a name (its own in the recipe), a title (that of the
-  action, translated), and a `text` by language: subject, heading, paragraphs (a list), closing.
-- `details`: by language, what a message lists of each item: title, note, label, value. Without it nothing is listed.
+  action, translated), and a `design`, which is the name of one in the gallery (`designs/gallery.py`). Instead of a design it
+  can have a `text` by language: subject, heading, paragraphs (a list), closing.
+- `details`: by language, what a message with a text lists of each item: title, note, label, value. Without it nothing is
+  listed.
 
 Its `layout.html` is the mail round the text, with $language, $heading, $paragraphs, $details and $closing; $$ is a dollar
 sign. Without one it is that of this folder. `details.html` of this folder has $title, $note, $label and $value.
@@ -33,6 +38,9 @@ from frappe import _
 from frappe.utils import cint
 
 from marketing_automation import template_rights
+from marketing_automation.channels.texts.templates import words_of_trigger
+from marketing_automation.designs import compile as compiler
+from marketing_automation.designs import gallery, store
 from marketing_automation.engine import faults
 from marketing_automation.engine.schedule import BEFORE, ON, SIGN
 from marketing_automation.engine.settings import SETTINGS
@@ -55,13 +63,19 @@ def all_recipes() -> dict[str, dict]:
 
 def languages(recipe: dict) -> list[str]:
 	"""Return the languages that all messages of a recipe are written in."""
-	return sorted(set.intersection(*(set(message["text"]) for message in recipe["messages"])))
+	found = []
+	for message in recipe["messages"]:
+		design = message.get("design")
+		found.append(set(gallery.languages(gallery.named(design)) if design else message["text"]))
+	return sorted(set.intersection(*found))
 
 
 def obstacle(recipe: dict) -> str | None:
 	"""Return why the session's user cannot use a recipe on this site, and what to do; None when they can."""
 	if recipe["source"] not in all_sources():
 		return _("This site has no {0}.").format(_(recipe["source"]))
+	if not compiler.is_able() and any(message.get("design") for message in recipe["messages"]):
+		return store.what_is_missing()
 	fields = date_fields(recipe)
 	wanted = recipe.get("date_field")
 	if not fields and not wanted:
@@ -82,7 +96,7 @@ def date_fields(recipe: dict) -> list[dict]:
 
 def may_cap() -> bool:
 	"""Say whether the session's user can set a frequency cap, and this site has none. 1 query."""
-	has_one = cint(frappe.db.get_single_value(SETTINGS, "cap_messages"))
+	has_one = cint(frappe.db.get_singles_dict(SETTINGS).get("cap_messages"))
 	return not has_one and bool(frappe.has_permission(SETTINGS, "write"))
 
 
@@ -133,6 +147,8 @@ def cook(
 			"campaign_name": campaign_name,
 			"description": _(recipe["description"]),
 			"goal": recipe.get("goal"),
+			"topic": _topic(recipe),
+			"purpose": _purpose(recipe),
 			**fields,
 		}
 	).insert()
@@ -147,6 +163,17 @@ def cook(
 		}
 		_trigger(recipe, campaign, of_trigger, language, templates)
 	return campaign
+
+
+def _topic(recipe: dict) -> str | None:
+	"""Return the topic of a recipe where the site has it; without one the campaign gets that of new campaigns. 1 query."""
+	return frappe.db.get_value("Lifecycle Topic", {"name": recipe.get("topic"), "disabled": 0}) or None
+
+
+def _purpose(recipe: dict) -> str:
+	"""Return the purpose of a recipe's campaign. That it offers nothing only a Marketing Manager can say."""
+	is_service = recipe.get("purpose") == "Service" and "Marketing Manager" in frappe.get_roles()
+	return "Service" if is_service else "Marketing"
 
 
 def _moments(recipe: dict, days: dict[str, list[int]]) -> list[tuple[str, int]]:
@@ -181,10 +208,15 @@ def _trigger(recipe: dict, campaign, of_trigger: dict, language: str, templates:
 		{"doctype": "Lifecycle Trigger", "campaign": campaign.name, **of_trigger}
 	).insert()
 	message = _message(recipe, trigger.trigger_type, trigger.days_offset)
-	for code in languages(recipe):
-		if (message["name"], code) not in templates:
-			templates[message["name"], code] = email_template(recipe, message, code, campaign.name)
-	frappe.get_doc(
+	made = None
+	if (message["name"], language) not in templates:
+		if message.get("design"):
+			made = _design(recipe, message, campaign, trigger)
+			found = {row.language: row.email_template for row in made.templates}
+		else:
+			found = {code: email_template(recipe, message, code, campaign.name) for code in languages(recipe)}
+		templates.update({(message["name"], code): name for code, name in found.items()})
+	action = frappe.get_doc(
 		{
 			"doctype": "Lifecycle Action",
 			"trigger": trigger.name,
@@ -198,6 +230,22 @@ def _trigger(recipe: dict, campaign, of_trigger: dict, language: str, templates:
 			],
 		}
 	).insert()
+	if made:
+		store.belongs_to(made, action.name)
+
+
+def _design(recipe: dict, message: dict, campaign, trigger):
+	"""Make the design of a message, the campaign's own, with its Email Templates; return the document."""
+	design = gallery.named(message["design"])
+	doc = store.new(
+		f"{campaign.name}: {_(message['title'])}",
+		design["design"],
+		company=campaign.get("company"),
+		gallery=design["name"],
+	)
+	words = words_of_trigger(trigger.as_dict())
+	store.publish(doc, origin=template_rights.RECIPE, words=words)
+	return doc
 
 
 def email_template(recipe: dict, message: dict, language: str, campaign: str) -> str:

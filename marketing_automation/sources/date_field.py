@@ -47,6 +47,7 @@ OPERATORS: dict[str, Callable] = {
 	"=": lambda value, wanted: value == wanted,
 	"!=": lambda value, wanted: value != wanted,
 	">": lambda value, wanted: flt(value) > wanted,
+	"<": lambda value, wanted: flt(value) < wanted,
 	"not in": lambda value, wanted: value not in wanted,
 }
 
@@ -1148,6 +1149,8 @@ def _in_sql(column, condition: Condition) -> Criterion:
 		return column.isnull() | (column != value)
 	if operator == ">":
 		return column > value
+	if operator == "<":
+		return column.isnull() | (column < value)
 	return column.isnull() | column.notin(value)
 
 

@@ -64,8 +64,14 @@ SALES_ORDER = DateSource(
 		date_fields=("delivery_date",),
 		lines="Sales Order Item",
 		open=(("status", "not in", ("Draft", "On Hold", "Closed", "Cancelled")),),
-		# What has been delivered already does not come any more, whether it is paid for or not.
-		ahead=(("status", "!=", "Completed"), ("delivery_status", "!=", "Fully Delivered")),
+		# What has been delivered already does not come any more, whether it is paid for or not. The share says so also where
+		# a supplier delivers. Where no delivery is written down at all, nobody knows.
+		ahead=(
+			("status", "!=", "Completed"),
+			("delivery_status", "!=", "Fully Delivered"),
+			("per_delivered", "<", 100),
+			("skip_delivery_note", "=", 0),
+		),
 		variables=lambda: _amounts("grand_total"),
 		is_sale=True,
 	)

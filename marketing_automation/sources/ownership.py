@@ -276,7 +276,7 @@ def _lines_that_name(doctype: str, names: list[str], items: list[str]) -> list[t
 	found = []
 	# A letter with an accent can be written in two ways.
 	pattern = "|".join(re.sub(r"[^\x00-\x7f]", ".{1,2}", re.escape(name)) for name in names)
-	for line in _lines_of(doctype):
+	for line in lines_of(doctype):
 		query = (
 			frappe.qb.from_(line)
 			.select(line.parent, line.serial_no)
@@ -297,7 +297,7 @@ def _lines_that_name(doctype: str, names: list[str], items: list[str]) -> list[t
 	return found
 
 
-def _lines_of(doctype: str) -> list:
+def lines_of(doctype: str) -> list:
 	"""Return the tables of a sale's lines. What is inside of a product bundle stands in Packed Item alone."""
 	return [frappe.qb.DocType(name) for name in (f"{doctype} Item", PACKED_ITEM) if erpnext_schema.has(name)]
 
@@ -347,7 +347,7 @@ def sold(
 		for voucher_type, voucher_no, name in long_lists.run(_moved(also), **given)
 		if (voucher_type, voucher_no) in sales
 	]
-	written = [_written(doctype, line) for doctype in erpnext_schema.sales() for line in _lines_of(doctype)]
+	written = [_written(doctype, line) for doctype in erpnext_schema.sales() for line in lines_of(doctype)]
 	for doctype, parent, text in long_lists.run(all_of(written), **given):
 		if (doctype, parent) in sales:
 			names = {name for part in serial_numbers(text) for name in (part, *part.split())}
@@ -406,7 +406,11 @@ def _written(doctype: str, line):
 		.where(long_lists.among(line.item_code, "items"))
 		.where(line.serial_no != "")
 	)
-	# What has a bundle is found by that.
+	return without_bundle(query, line)
+
+
+def without_bundle(query, line):
+	"""Return a query of the lines of sales that have no bundle: what has one is found by that."""
 	if erpnext_schema.has(line.get_table_name().removeprefix("tab"), erpnext_schema.BUNDLE_OF_LINE):
 		query = query.where(IfNull(line[erpnext_schema.BUNDLE_OF_LINE], "") == "")
 	return query
@@ -442,7 +446,7 @@ def sold_to(customers: Iterable[str]) -> list[str]:
 			.where(entry.serial_no != "")
 		)
 		found += long_lists.run(moved, customers=customers)
-		for line in _lines_of(doctype):
+		for line in lines_of(doctype):
 			written = (
 				of_customers.join(line)
 				.on((line.parent == sale.name) & (line.parenttype == doctype))

@@ -13,11 +13,12 @@ import time_machine
 from frappe.cache_manager import clear_defaults_cache
 from frappe.utils import get_system_timezone, now_datetime
 
-from marketing_automation.engine import dispatch, identity, run, withdrawal
+from marketing_automation.engine import consent, dispatch, identity, run, withdrawal
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
 
 OURS = (
+	"Lifecycle Consent",
 	"Lifecycle Execution Log",
 	"Lifecycle Outbox",
 	"Lifecycle Run",
@@ -28,6 +29,11 @@ OURS = (
 	# What the settings have in tables.
 	"Lifecycle Hold",
 	"Lifecycle Do Not Disturb",
+	"Lifecycle Suppression",
+	"Lifecycle Design Version",
+	"Lifecycle Design Template",
+	"Lifecycle Message Design",
+	"Lifecycle Brand",
 )
 USUAL_SETTINGS = {
 	"catch_up_nights": 7,
@@ -39,6 +45,8 @@ USUAL_SETTINGS = {
 	"pause_count": 10,
 	"mails_per_minute": 0,
 	"private_webhooks": 0,
+	"public_address": None,
+	"unsubscribe_address": None,
 	"addresses_lawful": 1,
 	"basis_needed": 1,
 	"send_from": "09:00:00",
@@ -48,9 +56,18 @@ USUAL_SETTINGS = {
 	"cap_days": 7,
 	"held_days": 14,
 	"when_held": "Skip",
+	"soft_bounces": 3,
+	"soft_bounce_days": 30,
+	"keep_addresses_days": 90,
+	"stop_frappes_mailings": 0,
+	"mailbox_enabled": 0,
 }
 # What the engine keeps there, which no form or request changes.
-FORGOTTEN = ("sent_lately", "overdue_told_at", "cleared_until")
+FORGOTTEN = (
+	*("sent_lately", "overdue_told_at", "cleared_until"),
+	*("mailbox_state", "mailbox_error", "mailbox_read_at"),
+	*("warmup_start", "warmup_domain", "warmup_counted"),
+)
 # In seconds: longer than nearly every test takes.
 TOO_LATE = 30
 MAIL = {
@@ -92,6 +109,7 @@ class MarketingTestCase(unittest.TestCase):
 		self.enterContext(patch.object(dispatch, "enqueue"))
 		# A worker of this bench would take it, in the middle of another test.
 		self.enterContext(patch.object(withdrawal, "enqueue"))
+		self.taken_back = self.enterContext(patch.object(consent, "take_back_soon"))
 
 	@classmethod
 	def tearDownClass(cls):
@@ -115,6 +133,8 @@ class MarketingTestCase(unittest.TestCase):
 		frappe.db.delete("Email Unsubscribe")
 		frappe.db.delete("DocShare", {"share_doctype": ["in", [*OURS, "Email Template"]]})
 		factories.forget_dates()
+		# What was rolled back Frappe goes on remembering.
+		frappe.db.value_cache.pop(SETTINGS, None)
 		settings = frappe.get_single(SETTINGS)
 		if any(settings.get(field) != value for field, value in USUAL_SETTINGS.items()):
 			settings.update(USUAL_SETTINGS).save()

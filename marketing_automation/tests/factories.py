@@ -161,10 +161,9 @@ def contact(customer: str, email: str | None, more: tuple[str, ...] = (), **fiel
 	emails = [{"email_id": one, "is_primary": not index} for index, one in enumerate([email, *more]) if one]
 	return make(
 		"Contact",
-		first_name=unique("Test Contact"),
 		email_ids=emails,
 		links=[{"link_doctype": "Customer", "link_name": customer}],
-		**fields,
+		**{"first_name": unique("Test Contact"), **fields},
 	).name
 
 
@@ -336,6 +335,15 @@ def forget_owner(*names: str) -> None:
 def forget_bundles(*names: str) -> None:
 	"""Make serial numbers look as if sold before ERPNext had bundles."""
 	frappe.db.delete("Serial and Batch Entry", {"serial_no": ["in", names]})
+
+
+def forget_bundle_of(sale) -> None:
+	"""Make a sale of a batch look as if made before ERPNext had bundles: its lines name the batch."""
+	bundles = {"voucher_type": sale.doctype, "voucher_no": sale.name}
+	names = frappe.get_all("Serial and Batch Bundle", filters=bundles, pluck="name", order_by="name asc")
+	frappe.db.delete("Serial and Batch Entry", {"parent": ["in", names]})
+	frappe.db.delete("Serial and Batch Bundle", {"name": ["in", names]})
+	frappe.db.set_value(f"{sale.doctype} Item", {"parent": sale.name}, "serial_and_batch_bundle", None)
 
 
 def returned(sale):
@@ -598,6 +606,85 @@ def maintenance_schedule(customer: str, *dates, item_code: str | None = None, **
 			**fields,
 		},
 	)
+
+
+def issue(customer: str, **fields) -> str:
+	"""Return an open Issue of a customer."""
+	return make("Issue", subject=unique("Test"), customer=customer, **fields).name
+
+
+def warranty_claim(customer: str, **fields) -> str:
+	"""Return an open Warranty Claim of a customer."""
+	usual = {
+		"status": "Open",
+		"complaint_date": getdate(),
+		"complaint": "<p>Broken</p>",
+		"company": company(),
+	}
+	return make("Warranty Claim", **{**usual, "customer": customer, **fields}).name
+
+
+def dunning(customer: str, **fields) -> str:
+	"""Return a submitted Dunning that is not resolved; as ERPNext leaves it, without the invoices that it is about."""
+	doc = frappe.new_doc("Dunning")
+	usual = {"company": company(), "posting_date": getdate(), "status": "Unresolved", "docstatus": 1}
+	doc.update({**usual, "customer": customer, **fields})
+	doc.name = unique("DUNN")
+	doc.db_insert()
+	return doc.name
+
+
+def paid_order(customer: str, **fields):
+	"""Return a Sales Order that is paid in advance and not delivered."""
+	doc = sales_order(customer, in_days(10), **fields)
+	doc.db_set("advance_paid", doc.get("rounded_total") or doc.grand_total)
+	return doc
+
+
+def billed(order):
+	"""Return an invoice of the whole of a Sales Order, not paid."""
+	if real_erpnext():
+		from erpnext.selling.doctype.sales_order.sales_order import make_sales_invoice
+
+		doc = make_sales_invoice(order.name, ignore_permissions=True)
+		doc.flags.ignore_permissions = True
+		doc.submit()
+		return doc
+	lines = [{**_line(line.item_code), "sales_order": order.name} for line in order.items]
+	return invoice(order.customer, in_days(30), items=lines)
+
+
+def delivered(order):
+	"""Return a delivery note of the whole of a Sales Order."""
+	if real_erpnext():
+		from erpnext.selling.doctype.sales_order.sales_order import make_delivery_note
+
+		doc = make_delivery_note(order.name)
+		doc.flags.ignore_permissions = True
+		doc.submit()
+		return doc
+	lines = [{**_line(line.item_code), "against_sales_order": order.name} for line in order.items]
+	return submitted(
+		"Delivery Note", customer=order.customer, company=order.company, posting_date=getdate(), items=lines
+	)
+
+
+def in_stock(item_code: str, quantity: float, of_company: str | None = None) -> None:
+	"""Say how much of an item there is in a warehouse of a company; the table alone, as the end of all movements."""
+	of_company = of_company or company()
+	found = frappe.get_all(
+		"Warehouse",
+		filters={"company": of_company, "is_group": 0},
+		pluck="name",
+		order_by="name asc",
+		limit_page_length=1,
+	)
+	place = found[0] if found else make("Warehouse", warehouse_name="Test Store", company=of_company).name
+	frappe.db.delete("Bin", {"item_code": item_code, "warehouse": place})
+	doc = frappe.new_doc("Bin")
+	doc.update({"item_code": item_code, "warehouse": place, "actual_qty": quantity})
+	doc.name = frappe.generate_hash(length=10)
+	doc.db_insert()
 
 
 def field_of_the_site(doctype: str, fieldname: str, fieldtype: str = "Date", **fields) -> str:

@@ -268,6 +268,20 @@ class TestOpenOnes(DatesTestCase):
 		name = factories.sales_order(self.ana, in_days(7)).name
 		self.gone_when("Sales Order", name, status="To Bill", delivery_status="Fully Delivered")
 
+	def test_an_order_that_a_supplier_has_delivered_or_whose_delivery_nobody_writes_down(self):
+		for values in ({"per_delivered": 100}, {"skip_delivery_note": 1}):
+			with self.subTest(values):
+				name = factories.sales_order(self.ana, in_days(7)).name
+				self.gone_when("Sales Order", name, **values)
+		# Who writes to these all the same says so.
+		filters = '[["Sales Order", "skip_delivery_note", "=", 1]]'
+		self.assertEqual(self.due(self.rule("Sales Order", filters=filters)), [name])
+
+	def test_an_order_that_a_supplier_has_delivered_in_part_is_still_to_come(self):
+		name = factories.sales_order(self.ana, in_days(7)).name
+		frappe.db.set_value("Sales Order", name, {"per_delivered": 50, "delivery_status": "Partly Delivered"})
+		self.assertEqual(self.due(self.rule("Sales Order")), [name])
+
 	def test_an_order_that_a_delivery_note_has_delivered_in_full(self):
 		if not factories.real_erpnext():
 			self.skipTest("The stand-in notes no deliveries on orders.")
@@ -418,6 +432,35 @@ class TestBatches(DatesTestCase):
 
 	def owned(self, batch: str) -> list[tuple]:
 		return [(batch, customer) for customer in buyers([batch])[batch]]
+
+	def test_who_has_bought_before_there_were_bundles_gets_one(self):
+		bea, cleo = factories.customer(), factories.customer()
+		for doctype in ("Sales Invoice", "Delivery Note"):
+			with self.subTest(doctype):
+				name = factories.batch(in_days(7), cleo)
+				sales = [
+					factories.sold_of(customer, name, doctype, qty=2, posting_date=in_days(-9))
+					for customer in (self.ana, bea)
+				]
+				# Of an invoice for a delivery note no stock moves.
+				factories.sold_of(factories.customer(), name, update_stock=0)
+				for sale in sales:
+					factories.forget_bundle_of(sale)
+				self.assertEqual({owner for _batch, owner in self.owned(name)}, {self.ana, bea, cleo})
+				# What comes back has a bundle, or none, as the sale had.
+				factories.returned(sales[0])
+				old = factories.returned(sales[1])
+				factories.forget_bundle_of(old)
+				self.assertEqual({owner for _batch, owner in self.owned(name)}, {cleo})
+
+	def test_why_of_a_customer_knows_what_was_bought_before_there_were_bundles(self):
+		name = factories.batch(in_days(7))
+		factories.forget_bundle_of(factories.sold_of(self.ana, name))
+		rule = self.rule("Batch")
+		found = source_for(rule.trigger).owned_by(rule.trigger, self.ana, Visibility(), 9)
+		self.assertEqual(found, [name])
+		why = api.why_customer(self.ana)
+		self.assertEqual([step["reference_name"] for step in why["coming"]], [name], why)
 
 	def test_who_gives_it_back_before_it_leaves_gets_none(self):
 		name = factories.batch(in_days(7), self.ana)

@@ -6,8 +6,8 @@ from unittest.mock import patch
 import frappe
 from frappe.email.doctype.email_queue.email_queue import SendMailContext
 
-from marketing_automation import unsubscribe
 from marketing_automation.channels.email import reach
+from marketing_automation.engine import links
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.factories import in_days
@@ -98,7 +98,7 @@ class TestBadRecords(MarketingTestCase):
 				address = row.recipients[0].recipient
 				sent = SendMailContext(row, object()).build_message(address)
 				html = self.html(message_from_bytes(sent, policy=policy.default))
-				self.assertEqual(html.count(unsubscribe.METHOD), 1, "Frappe's own way")
+				self.assertEqual(html.count(links.PAGE), 1, "The link in the foot")
 				self.assertNotIn(address, html)
 				self.assertNotIn("<!--", mail["Subject"])
 

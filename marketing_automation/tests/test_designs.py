@@ -1,76 +1,264 @@
-"""Designs: what is put together becomes one mail, and nothing that somebody typed becomes code."""
+"""What is put together of blocks becomes one mail, and nothing that somebody typed becomes code."""
 
-import re
+import frappe
 
-from marketing_automation.channels.texts import designed, templates
+from marketing_automation.channels.texts import designed, template_text, templates
 from marketing_automation.designs import compile as compiler
+from marketing_automation.designs import conditions, design, text
 from marketing_automation.designs.block import all_blocks
-from marketing_automation.designs.design import read
 from marketing_automation.engine.brand import brand_of
+from marketing_automation.tests import designs as examples
 from marketing_automation.tests.case import MarketingTestCase
 
-DESIGN = {
-	"blocks": [
-		{"id": "a", "type": "logo"},
-		{"id": "b", "type": "heading", "look": "band"},
-		{"id": "c", "type": "text", "only": {"if": [{"name": "days_left", "is": "under", "value": 7}]}},
-		{"id": "d", "type": "items"},
-		{"id": "e", "type": "button", "to": "address"},
-		{"id": "f", "type": "columns", "columns": [[{"id": "g", "type": "text"}], [{"id": "h", "type": "button"}]]},
-		{"id": "i", "type": "divider"},
-		{"id": "j", "type": "quote"},
-		{"id": "k", "type": "item"},
-		{"id": "l", "type": "picture", "file": "/files/x.png"},
-		{"id": "m", "type": "space"},
-	],
-	"texts": {
-		"en": {
-			"subject": "{{ item_name }} {{ days_in_words }}",
-			"preheader": "Before {{ expiry_date }}",
-			"b.text": "Time to renew",
-			"c.text": "Dear {{ customer_name }},\n\n**soon** <b>it</b> ends {{ days_in_words }}. [See](https://a.example/?n={{ serial_no }})\n\n- one\n- two",
-			"d.title": "{{ item_name }}",
-			"d.value": "{{ expiry_date }}",
-			"d.label": "Ends on",
-			"e.text": "Renew",
-			"e.address": "https://a.example/{{ serial_no }}",
-			"g.text": "Left",
-			"h.text": "Visit us",
-			"j.text": "Very good",
-			"j.who": "Ana",
-			"k.title": "{{ item_name }}",
-			"l.alt": "A lamp",
-			"foot1.text": "You are our customer.",
-		}
-	},
-}
+ATTACKS = (
+	"{{ frappe.db }}",
+	"{% for x in items %}{% endfor %}",
+	"{{ ''.__class__ }}",
+	"{# gone #}",
+	"<script>alert(1)</script>",
+	'"><img src=x onerror=alert(1)>',
+	"</mj-text></mj-column><mj-raw>{{ 7*7 }}</mj-raw>",
+	"]]> &amp; <!-- x",
+	"{{ '{' }}",
+	"{ { customer_name } }",
+	"\ue001color\ue001 \ue002x\ue002",
+)
 
 
 class TestDesigns(MarketingTestCase):
-	def test_look(self):
-		design = read(DESIGN, all_blocks())
-		made = compiler.compiled(design, "en", templates.PINS)
+	def made(self, data: dict, language: str = "en") -> compiler.Made:
+		return compiler.compiled(design.read(data, all_blocks()), language, templates.PINS)
+
+	def filled(self, data: dict, items: int = 2, days: int = 5, language: str = "en") -> tuple[str, str, str]:
+		"""Return subject, HTML and text of an example."""
+		made, brand = self.made(data, language), brand_of(None)
+		values = templates.for_reader(templates.example_context(items, days), language)
+		doc = frappe._dict(
+			name="Test", subject=made.subject, use_html=1, response_html=designed.branded(made.html, brand)
+		)
+		template = templates.compile_template(doc)
+		subject, html = templates.fill(template, [template.subject, template.body], values)
+		plain = templates.SUBJECT.from_string(designed.branded_text(made.text, brand)).render(values)
+		return subject, html, plain
+
+	def test_every_block_is_in_the_mail_and_in_its_text_part(self):
+		subject, html, plain = self.filled(examples.everything())
+		self.assertEqual(subject, "Pin ends in 5 days")
+		seen = template_text.visible(html)
+		for words in (
+			"Time to renew",
+			"Dear Ana,",
+			"soon it ends in 5 days",
+			"Ends on",
+			"Renew",
+			"Very good",
+		):
+			self.assertIn(words, seen)
+			self.assertIn(words, plain)
+		for name in ("PIN-0001", "PIN-0002"):
+			self.assertIn(name, seen)
+			self.assertIn(name, plain)
+		self.assertIn('alt="A lamp"', html)
+		self.assertIn("See: https://a.example/?n=PIN-0001", plain)
+		self.assertIn("Renew: https://a.example/PIN-0001", plain)
+		self.assertNotIn("\ue001", html + plain)
+		self.assertNotIn("<", plain)
+
+	def test_it_is_a_template_that_campaigns_can_send(self):
+		made = self.made(examples.everything())
 		html = designed.branded(made.html, brand_of(None))
-		open("/tmp/x.html", "w").write(html)
-		doc = type("D", (), {"name": "T", "subject": made.subject, "use_html": 1, "response_html": html, "response": ""})()
-		import frappe
-		doc = frappe._dict(name="T", subject=made.subject, use_html=1, response_html=html)
-		print(templates.validate(doc))
-		t = templates.compile_template(doc)
-		vals = templates.for_reader(templates.example_context(2, 5), "en")
-		s, b = templates.fill(t, [t.subject, t.body], vals)
-		open("/tmp/y.html", "w").write(b)
-		print(s, len(b), t.says, t.steps)
-		text = templates.SUBJECT.from_string(designed.branded_text(made.text, brand_of(None))).render(vals)
-		print(text)
-		import time
-		from email.quoprimime import body_encode
-		a = time.perf_counter()
-		for i in range(50): body_encode(b.encode().decode("latin-1"))
-		print("qp ms", (time.perf_counter()-a)*20)
-		a = time.perf_counter()
-		for i in range(50): t.body(vals)
-		print("fill ms", (time.perf_counter()-a)*20)
-		a = time.perf_counter()
-		for i in range(10): compiler.compiled(design, "en", templates.PINS)
-		print("compile ms", (time.perf_counter()-a)*100)
+		doc = frappe._dict(name="Test", subject=made.subject, use_html=1, response_html=html)
+		self.assertEqual(templates.validate(doc, combines=True), [])
+		self.assertTrue(templates.is_designed(doc))
+
+	def test_what_is_typed_is_read_as_it_was_typed(self):
+		for attack in ATTACKS[:-1]:
+			with self.subTest(attack):
+				_subject, html, plain = self.filled(examples.small(f"A {attack} Z"))
+				self.assertIn(f"A {attack} Z", plain)
+				self.assertIn(f"A {attack} Z".replace(" ", ""), template_text.visible(html).replace(" ", ""))
+				self.assertNotIn("<script", html)
+				self.assertNotIn("<img src=x", html)
+
+	def test_nobody_can_type_a_mark_of_the_brand(self):
+		_subject, html, plain = self.filled(examples.small(f"A {ATTACKS[-1]} Z"))
+		self.assertIn("A color x Z", plain)
+		self.assertIn("A color x Z", template_text.visible(html))
+
+	def test_attacks_in_lines_addresses_and_alternative_texts(self):
+		for attack in ATTACKS[:-1]:
+			data = examples.everything()
+			for key in (
+				"preheader",
+				"b.text",
+				"d.title",
+				"e.text",
+				"e.address",
+				"l.alt",
+				"j.who",
+				"foot1.text",
+			):
+				data["texts"]["en"][key] += f" {attack}"
+			with self.subTest(attack):
+				_subject, html, plain = self.filled(data)
+				self.assertNotIn("<script", html)
+				self.assertNotIn("<img src=x", html)
+				self.assertEqual(plain.count(attack), plain.count(attack))
+				self.assertNotIn("49", template_text.visible(html))
+
+	def test_an_address_that_is_none_leads_nowhere(self):
+		for address in (
+			"javascript:alert(1)",
+			"data:text/html,x",
+			"//evil.example",
+			"{{ serial_no }}",
+			"x y",
+		):
+			self.assertEqual(text.as_address(address, compiler.names_of(templates.PINS)), "", address)
+
+	def test_a_condition_decides_for_each_reader(self):
+		data = examples.small("Only soon", **{"u.text": "Always"})
+		data["blocks"].insert(1, {"id": "u", "type": "text"})
+		data["blocks"][0]["only"] = {"if": [{"name": "days_left", "is": "under", "value": 7}]}
+		for days, shown in ((6, True), (7, False), (-3, True)):
+			_subject, html, plain = self.filled(data, days=days)
+			self.assertEqual("Only soon" in template_text.visible(html), shown, days)
+			self.assertEqual("Only soon" in plain, shown, days)
+			self.assertIn("Always", plain)
+
+	def test_a_condition_within_columns(self):
+		data = examples.everything()
+		data["blocks"][5]["columns"][0][0]["only"] = {
+			"if": [{"name": "items_count", "is": "over", "value": 1}]
+		}
+		for items, shown in ((1, False), (2, True)):
+			_subject, html, plain = self.filled(data, items)
+			self.assertEqual("Left" in template_text.visible(html), shown)
+			self.assertEqual("Left" in plain, shown)
+
+	def test_a_condition_on_a_text_is_a_constant_whatever_is_in_it(self):
+		for value in ("Ana", 'a"b', "%}{{ 7*7 }}", "\\", "'", "é – 50 %"):
+			test = {"if": [{"name": "customer_name", "is": "equal", "value": value}]}
+			source = f"{{% if {conditions.jinja(test, {'customer_name': 'text'})} %}}yes{{% endif %}}"
+			rendered = templates.BODY.from_string(source)
+			self.assertEqual(rendered.render(customer_name=value), "yes", value)
+			self.assertEqual(rendered.render(customer_name=f"{value}."), "", value)
+
+	def test_a_condition_that_cannot_be_asked_is_refused_in_words(self):
+		for test, words in (
+			({"name": "nobody", "is": "under", "value": 1}, "nobody, which does not exist"),
+			({"name": "days_left", "is": "under", "value": "soon"}, "no whole number"),
+			({"name": "days_left", "is": "contains", "value": 1}, "how to compare days_left"),
+			({"name": "customer_name", "is": "equal", "value": " "}, "what to compare customer_name"),
+		):
+			data = examples.small("x")
+			data["blocks"][0]["only"] = {"if": [test]}
+			with self.assertRaisesRegex(design.DesignInvalid, words):
+				self.made(data)
+
+	def test_only_for_a_language(self):
+		data = examples.everything("en", "es")
+		data["blocks"][7]["only"] = {"languages": ["es"]}
+		self.assertNotIn("Very good", self.filled(data)[1])
+		self.assertIn("Muy bueno", self.filled(data, language="es")[1])
+		self.assertEqual(design.missing(design.read(data, all_blocks()), "en"), [])
+
+	def test_days_in_words(self):
+		for days, english, spanish in (
+			(0, "today", "hoy"),
+			(1, "tomorrow", "mañana"),
+			(5, "in 5 days", "dentro de 5 días"),
+			(-1, "yesterday", "ayer"),
+			(-9, "9 days ago", "hace 9 días"),
+		):
+			for language, expected in (("en", english), ("es", spanish)):
+				self.assertEqual(templates.days_in_words(days, language), expected)
+				subject = self.filled(examples.everything("en", "es"), days=days, language=language)[0]
+				self.assertTrue(subject.endswith(expected), subject)
+
+	def test_a_language_that_is_read_from_the_right(self):
+		data = examples.small("שלום")
+		data["texts"]["he"] = data["texts"].pop("en")
+		html = self.made(data, "he").html
+		self.assertIn('dir="rtl"', html)
+		self.assertIn('lang="he"', html)
+		self.assertIn("text-align:right", html)
+
+	def test_the_foot_and_the_way_out_are_always_there(self):
+		for data in (
+			{"blocks": [], "texts": {"en": {}}},
+			examples.small("x"),
+			{"blocks": [{"type": "foot"}, {"type": "foot"}], "texts": {"en": {}}},
+		):
+			read = design.read(data, all_blocks())
+			self.assertEqual([node.type for node in read.blocks].count("foot"), 1)
+			self.assertEqual(read.blocks[-1].type, "foot")
+			made = compiler.compiled(read, "en", templates.PINS)
+			self.assertEqual(made.html.count(designed.WAY_OUT), 1)
+
+	def test_the_foot_is_not_inside_of_columns(self):
+		data = examples.everything()
+		data["blocks"][5]["columns"][0].append({"type": "foot"})
+		with self.assertRaisesRegex(design.DesignInvalid, "cannot stand inside of columns"):
+			design.read(data, all_blocks())
+
+	def test_what_is_no_design_is_refused_in_words(self):
+		for data, words in (
+			("{", "no JSON"),
+			("[]", "no list of blocks"),
+			({"blocks": [{"type": "nothing"}]}, "nothing"),
+			({"blocks": [], "texts": {"../x": {}}}, "not the code of a language"),
+			({"blocks": [{"type": "text"}] * 500}, "Shorten it"),
+			(
+				{"blocks": [{"id": "t", "type": "text"}], "texts": {"en": {"t.text": "x" * 10_001}}},
+				"Shorten it",
+			),
+		):
+			with self.assertRaisesRegex(design.DesignInvalid, words):
+				design.read(data, all_blocks())
+
+	def test_it_is_stored_as_it_was_read(self):
+		read = design.read(examples.everything("en", "es"), all_blocks())
+		again = design.read(compiler.as_json(read), all_blocks())
+		self.assertEqual(compiler.as_json(again), compiler.as_json(read))
+		self.assertEqual(list(again.nodes()), list(read.nodes()))
+
+	def test_missing_texts_are_known(self):
+		data = examples.everything("en", "es")
+		del data["texts"]["es"]["b.text"], data["texts"]["es"]["d.label"]
+		data["texts"]["en"].pop("foot1.text")
+		read = design.read(data, all_blocks())
+		self.assertEqual(design.missing(read, "es"), ["b.text", "d.label"])
+		self.assertEqual(design.missing(read, "en"), ["foot1.text"])
+
+	def test_a_button_to_a_website_that_there_is_not_is_left_out(self):
+		brand = brand_of(None)
+		made = self.made(examples.everything())
+		for website, shown in (("https://shop.example", True), (None, False)):
+			from dataclasses import replace
+
+			html = designed.branded(made.html, replace(brand, website=website))
+			plain = designed.branded_text(made.text, replace(brand, website=website))
+			self.assertEqual("Visit us" in html, shown)
+			self.assertEqual("Visit us" in plain, shown)
+			self.assertEqual("shop.example" in html, shown)
+
+	def test_the_brand_is_text_whatever_is_in_it(self):
+		from dataclasses import replace
+
+		brand = replace(
+			brand_of(None),
+			title='<b>{{ 7*7 }}"',
+			foot="{% for %}",
+			address=("<i>",),
+			links=(("{{ x }}", "https://a.example/?a={{ 1 }}&b"),),
+			logo=None,
+		)
+		made = self.made(examples.small("x"))
+		html = templates.BODY.from_string(designed.branded(made.html, brand)).render(
+			templates.for_reader(templates.example_context(1), "en")
+		)
+		self.assertNotIn("<b>", html)
+		seen = template_text.visible(html)
+		for words in ('<b>{{ 7*7 }}"', "{% for %}", "<i>", "{{ x }}"):
+			self.assertIn(words, seen)

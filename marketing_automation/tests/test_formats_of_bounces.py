@@ -6,7 +6,7 @@ import unittest
 from pathlib import Path
 from unittest.mock import patch
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from marketing_automation.channels.email import refusals, reports
@@ -84,14 +84,14 @@ class TestCollection(unittest.TestCase):
 
 
 class TestWhateverComes(unittest.TestCase):
-	@settings(max_examples=300, deadline=None)
+	@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 	@given(st.binary(max_size=3000))
 	def test_bytes_never_raise(self, data):
 		self.assertIn(
 			reports.read(data).kind, (reports.BOUNCE, reports.COMPLAINT, reports.OTHER, reports.UNKNOWN)
 		)
 
-	@settings(max_examples=400, deadline=None)
+	@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 	@given(st.sampled_from(sorted(EXPECTED)), st.randoms(use_true_random=False))
 	def test_a_damaged_bounce_never_raises(self, name, chance):
 		data = bytearray(raw(name))

@@ -99,6 +99,9 @@ class CapTestCase(MarketingTestCase):
 	def setUp(self):
 		super().setUp()
 		self.live_in_country(self.COUNTRY)
+		self.assertIs(gate.checks()["Frequency cap"], cap.CHECK)
+		# Whatever else the gate asks has tests of its own.
+		self.enterContext(patch.object(gate, "checks", lambda: {"Frequency cap": cap.CHECK}))
 
 	def live_in_country(self, country: str) -> None:
 		"""Move the company, and by that all customers without an address, until the test ends."""
@@ -339,7 +342,7 @@ class TestCap(CapTestCase):
 		for _ in range(4):
 			factories.pins(factories.customer(), in_days(30), in_days(30))
 		self.assertEqual(self._queries(), few)
-		self.assertLessEqual(few, 9)
+		self.assertLessEqual(few, 8)
 
 	def _queries(self) -> int:
 		"""Return how many the cap makes for a page of the preview."""

@@ -80,6 +80,7 @@ class ArrivalTestCase(DrainTestCase):
 		"""Send what is due tonight, and return the mails that arrived, parsed, signed by the provider."""
 		factories.campaign(**campaign)
 		self.run_night()
+		self.assertEqual({row.reason for row in self.ledger()}, {None})
 		self.drain([str(mail.name) for mail in self.mails()])
 		self.raw = [self.provider.signed(raw) for _recipients, raw in self.sink.mails]
 		return [message_from_bytes(raw, policy=policy.default) for raw in self.raw]
@@ -120,6 +121,8 @@ class TestHeaders(ArrivalTestCase):
 				self.subTest(way),
 				patch.dict(frappe.local.conf, {"host_name": f"https://{'x' * 60}.{'y' * 60}.example"}),
 				patch.object(mime, "make", frame),
+				# A Wednesday at noon: marketing may leave in every country.
+				self.at("2028-03-01 12:00"),
 			):
 				self._reset()
 				self.sink.mails.clear()
@@ -140,7 +143,7 @@ class TestHeaders(ArrivalTestCase):
 		customer = factories.customer("Test José Núñez")
 		mail = self.one(customer, campaign_name="Test Oferta: ¡última!")
 		campaign, action, purpose, sender = str(mail["Feedback-ID"]).split(":")
-		self.assertTrue(campaign.startswith("test-oferta-ultima-"))
+		self.assertRegex(campaign, r"^test-oferta-ulti-[0-9a-f]{6}$")
 		self.assertTrue(5 <= len(sender) <= 15)
 		self.assertTrue(purpose in ("marketing", "service"))
 		for part in (campaign, action, purpose, sender):
@@ -213,7 +216,7 @@ class TestParts(ArrivalTestCase):
 		(mail,) = self.sink.messages()
 		text, html = self.parts(mail)
 		hidden = re.search(
-			r'<body>.*?<div class="lifecycle-preview" style="display:none[^"]*">([^<]*)', html, re.DOTALL
+			r'<body[^>]*>.*?<div class="lifecycle-preview" style="[^"]*display:none[^"]*">([^<]*)', html, re.DOTALL
 		)
 		self.assertIn("Test &lt;Ñ&gt; &amp; Co: 30 days left", hidden.group(1))
 		self.assertNotIn("30 days left", text)
@@ -292,4 +295,4 @@ class TestParts(ArrivalTestCase):
 		with self.branded(postal_address="1 Main Street\nSpringfield"):
 			text, _html = self.parts(self.one())
 		self.assertNotRegex(text, r"\|| {3,}|-{3,}|\n{4,}|&\w+;|<\w")
-		self.assertRegex(text.strip(), r"(?s)^Dear .*Main Street.*unsubscribe")
+		self.assertRegex(text.strip(), r"(?si)^Dear .*Main Street.*unsubscribe")

@@ -1,8 +1,8 @@
 """Hours are open by the wall clock of the customer, whatever daylight saving does to it."""
 
-import itertools
 import unittest
 from datetime import date, datetime, time, timedelta, timezone
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from hypothesis import example, given, settings
@@ -106,7 +106,7 @@ class TestOpenHours(unittest.TestCase):
 				self.assertEqual(says, is_open(hours, moment, zone), (zone, moment, wall(moment, zone)))
 
 	def assert_sorted(self, opened):
-		for one, following in itertools.pairwise(opened):
+		for one, following in pairwise(opened):
 			self.assertLess(one.until, following.start)
 		for span in opened:
 			self.assertLess(span.start, span.until)

@@ -24,6 +24,9 @@ class TestRoles(MarketingTestCase):
 	def rights(self, user: str, doctype: str) -> set[str]:
 		return {right for right in RIGHTS if frappe.has_permission(doctype, right, user=user)}
 
+	def contact(self) -> str:
+		return factories.contact(factories.customer(), f"{frappe.generate_hash()}@customers.example")
+
 	def test_a_manager_may_do_all_of_it(self):
 		for doctype in (*EDITED, "Email Template"):
 			self.assertEqual(self.rights(self.manager, doctype), set(RIGHTS), doctype)
@@ -140,6 +143,9 @@ class TestRoles(MarketingTestCase):
 			"send_test": [{**action, **pin}],
 			"why_customer": [{"customer": factories.customer()}],
 			"why_reference": [{"doctype": "Serial No", "name": pin["reference_name"]}],
+			"topics": [{}],
+			"ask_for_consent": [{"contact": self.contact(), "topic": "News"}],
+			"write_down_consent": [{"contact": self.contact(), "agrees": 0, "text": "By telephone"}],
 			"recipes": [{}],
 			"make_from_recipe": [
 				{
@@ -154,6 +160,9 @@ class TestRoles(MarketingTestCase):
 			"senders": [{}],
 			"goals": [{}],
 			"holds": [{}],
+			"country_profile": [{"country": "Spain"}],
+			"deliverability": [{}, of_campaign],
+			"brand_preview": [{"fields": "{}"}],
 			"sources": [{}],
 			"variables": [action],
 			"offers": [{"source": "Serial No"}],
@@ -163,6 +172,10 @@ class TestRoles(MarketingTestCase):
 			"forget": [{"email": "ana@customers.example"}],
 			"template_rights": [{"template": factories.usual_template()}],
 			"release_template": [{"template": factories.usual_template()}],
+			"lift_suppression": [{"name": "x", "why": "x"}],
+			"add_suppressions": [{"text": "ana@customers.example"}],
+			"export_suppressions": [{}],
+			"read_mailbox": [{}],
 		}
 		whitelisted = {
 			name for name, value in vars(api).items() if callable(value) and value in frappe.whitelisted
@@ -218,7 +231,7 @@ class TestRoles(MarketingTestCase):
 			self.assertTrue(frappe.has_permission("Number Card", doc=card), card.name)
 		chart = frappe.get_doc("Dashboard Chart", workspace.charts[0].chart_name)
 		self.assertTrue(frappe.has_permission("Dashboard Chart", doc=chart))
-		for name in ("Campaign Performance", "Expiring Pins"):
+		for name in ("Campaign Performance", "Expiring Pins", "Basis of Messages"):
 			self.assertTrue(frappe.get_doc("Report", name).is_permitted())
 		self.assertEqual((api.due_next_week(), api.last_run()), (0, "None yet"))
 		self.assertTrue(api.may_open())

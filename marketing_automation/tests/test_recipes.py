@@ -3,6 +3,8 @@
 import frappe
 
 from marketing_automation import api
+from marketing_automation.checks import cap
+from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.factories import in_days
@@ -46,7 +48,7 @@ class TestRecipes(MarketingTestCase):
 		(first, second, last) = api.journey(self.make())
 		for trigger, english, spanish in (
 			(first, "Time to renew: TEST-PIN subscription", "Es hora de renovar: TEST-PIN subscription"),
-			(second, "TEST-PIN subscription ends in 7 days", "TEST-PIN subscription vence en 7 días"),
+			(second, "TEST-PIN subscription ends in 7 days", "TEST-PIN subscription vence dentro de 7 días"),
 			(last, "TEST-PIN subscription ends tomorrow", "TEST-PIN subscription vence mañana"),
 		):
 			action = trigger["actions"][0]["name"]
@@ -68,6 +70,31 @@ class TestRecipes(MarketingTestCase):
 			[(t["trigger_type"], t["day"]) for t in journey],
 			[("Before", -5), ("On", 0)],
 		)
+
+	def test_it_suggests_a_frequency_cap_to_a_site_that_has_none(self):
+		def suggested():
+			return {recipe["name"]: recipe["cap"] for recipe in api.recipes()}
+
+		self.assertEqual(suggested()["subscription_renewal"], {"messages": 2, "days": 7})
+		# It reminds of what is owed, and is no marketing.
+		self.assertIsNone(suggested()["payment_reminder"])
+		self.make()
+		self.assertIsNone(cap.site_limit())
+		self.make(cap=1)
+		self.assertEqual(cap.site_limit(), cap.Limit(2, 7))
+		self.assertEqual(set(suggested().values()), {None})
+
+	def test_it_does_not_change_the_cap_that_a_site_has(self):
+		frappe.get_single(SETTINGS).update({"cap_messages": 5, "cap_days": 3}).save()
+		self.make(cap=1)
+		self.assertEqual(cap.site_limit(), cap.Limit(5, 3))
+
+	def test_whoever_may_not_write_the_settings_is_offered_no_cap(self):
+		frappe.set_user(factories.user("Marketing User"))
+		self.assertEqual({recipe["cap"] for recipe in api.recipes()}, {None})
+		self.make(cap=1)
+		frappe.set_user("Administrator")
+		self.assertIsNone(cap.site_limit())
 
 	def test_answers_that_cannot_be_are_refused(self):
 		for answers, text in (

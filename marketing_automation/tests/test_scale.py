@@ -8,11 +8,14 @@ from datetime import date, timedelta
 from unittest.mock import patch
 
 import frappe
+from frappe.utils import now_datetime
 
+from marketing_automation.checks import cap
 from marketing_automation.desk import insight
 from marketing_automation.engine import again, closing, deliver, ledger, plan, retry, rules, run, settle
 from marketing_automation.engine.channel import action_types
 from marketing_automation.engine.faults import Faults
+from marketing_automation.engine.gate import At
 from marketing_automation.engine.model import (
 	COMPLETED,
 	PENDING,
@@ -364,6 +367,16 @@ class TestIndexes(MarketingTestCase):
 				]
 			),
 		)
+
+	def test_what_customers_got_is_counted_along_their_index(self):
+		"""A locking read of the whole table would have every worker wait for every other."""
+		row = self.filled()
+		for lock in (True, False):
+			with explained(ledger.DOCTYPE) as found:
+				cap._rows({row.customer}, now_datetime(), At(now_datetime(), in_days(0)), lock=lock)
+			((_query, explanation),) = found
+			self.assertIn(explanation.key, ("customer", "customer_index"))
+			self.assertIn(explanation.type, ("ref", "range"))
 
 	def test_the_patch_drops_what_older_versions_had(self):
 		row = self.filled()

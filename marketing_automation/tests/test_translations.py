@@ -8,6 +8,7 @@ import unittest
 from pathlib import Path
 
 import marketing_automation
+from marketing_automation import install
 from marketing_automation.desk import insight
 
 APP = Path(marketing_automation.__file__).parent
@@ -62,6 +63,14 @@ def words_in_context() -> set[tuple[str, str]]:
 	return found
 
 
+def words_of_pages() -> set[str]:
+	"""Return what stands in _(...) in the pages that customers see, and the topics that they find there to begin with."""
+	found = {word for name, description, _is_service in install.TOPICS for word in (name, description)}
+	for path in (APP / "pages").glob("*.html"):
+		found |= set(re.findall(r'\b_\("([^"]+)"\)', path.read_text(encoding="utf-8")))
+	return found
+
+
 def words_of_documents() -> set[str]:
 	"""Return the names, labels, descriptions and choices of what the app brings along."""
 	found = set()
@@ -104,6 +113,17 @@ def words_of_recipes() -> set[str]:
 	return found
 
 
+def words_of_profiles() -> set[str]:
+	"""Return what the country profiles say of themselves; what they put into mails has its own languages."""
+	found = set()
+	for path in (APP / "profiles").glob("*.json"):
+		if path.stem == "zones":
+			continue
+		profile = json.loads(path.read_text(encoding="utf-8"))
+		found |= {profile.get("note"), *(source["source"] for source in profile.get("sources", []))}
+	return {text for text in found if text}
+
+
 class TestSpanish(unittest.TestCase):
 	@classmethod
 	def setUpClass(cls):
@@ -114,12 +134,15 @@ class TestSpanish(unittest.TestCase):
 			words_of_code()
 			| words_of_scripts()
 			| words_of_documents()
+			| words_of_pages()
 			| words_of_recipes()
+			| words_of_profiles()
 			| {insight.COMING, insight.STOPPED, insight.NOT_DUE, insight.WITHHELD}
 		)
 
 	def test_every_word_is_there(self):
 		missing = sorted(word for word in self.words - FRAPPES if not self.spanish.get(word))
+
 		self.assertEqual(missing, [])
 
 	def test_a_word_that_is_asked_for_in_a_context_is_there_in_it(self):

@@ -49,6 +49,9 @@ def test_every_contract_is_kept():
 		("channels/email/sender.py", "api"),
 		("channels/webhook.py", "channels.email"),
 		("goals/bought.py", "channels.email"),
+		("checks/cap.py", "channels.email"),
+		("holds/dunning.py", "checks.holds"),
+		("engine/gate.py", "checks.cap"),
 		("desk/preview.py", "api"),
 		("compat.py", "engine.settings"),
 		("erpnext_schema.py", "engine.settings"),
@@ -63,7 +66,13 @@ def test_an_import_that_goes_upwards_sideways_or_in_a_circle_breaks_one(copy, mo
 
 
 @pytest.mark.parametrize(
-	("contract", "plugins"), [("source", "sources"), ("channel", "channels"), ("goals", "goals")]
+	("contract", "plugins"),
+	[
+		("source", "sources"),
+		("channel", "channels"),
+		("goals", "goals"),
+		("gate", "checks"),
+	],
 )
 def test_no_plug_in_leads_back_to_what_asks_it(contract, plugins):
 	"""The engine finds its plug-ins by a hook, which no import shows: what they import must not ask them in turn."""

@@ -169,7 +169,10 @@ def test_uninstalled_it_has_written_down_who_had_unsubscribed_and_made_nothing_g
 	path = re.search(r"/\S+unsubscribed-from-campaigns-\S+\.csv", life["console"]).group()
 	with open(path, newline="") as file:
 		rows = list(csv.DictReader(file))
-	assert [row["email"] for row in rows] == ["gone@customers.example"]
+	assert [(row["email"], row["what"]) for row in rows] == [
+		("gone@customers.example", "Withdrawn"),
+		("left@customers.example", "Withdrawn"),
+	]
 	assert rows[0]["campaign"].startswith("Test ") and rows[0]["unsubscribed_on"]
 	assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
 	unsubscribed = [row for row in life["rows"] if "`tabEmail Unsubscribe`" in row]

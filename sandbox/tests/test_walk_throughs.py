@@ -79,6 +79,12 @@ class TestWalkThroughs(MarketingTestCase):
 	def test_whoever_adds_a_goal_can_follow_it(self):
 		self.follow("Add a goal")
 
+	def test_whoever_adds_a_hold_can_follow_it(self):
+		self.follow("Add a hold")
+
+	def test_whoever_adds_a_check_can_follow_it(self):
+		self.follow("Add a check")
+
 	def test_whoever_adds_a_recipe_can_follow_it(self):
 		self.follow("Add a recipe")
 

@@ -6,7 +6,7 @@ together or not at all. The mails are sent when that is committed (sender.py).
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from email.utils import getaddresses, parseaddr
 from html import escape
@@ -16,7 +16,7 @@ from frappe import _
 from frappe.core.utils import html2text
 from frappe.email.doctype.email_account.email_account import EmailAccount
 from frappe.email.queue import get_unsubscribe_message
-from frappe.utils import now_datetime
+from frappe.utils import getdate, now_datetime
 
 from marketing_automation.channels.email import address as mailboxes
 from marketing_automation.channels.email import (
@@ -24,6 +24,7 @@ from marketing_automation.channels.email import (
 	layout,
 	look,
 	mime,
+	own_frame,
 	reach,
 	refusals,
 	sender,
@@ -31,10 +32,11 @@ from marketing_automation.channels.email import (
 )
 from marketing_automation.channels.email import queue as email_queue
 from marketing_automation.channels.texts import of_action, templates
-from marketing_automation.engine import consent, links, suppression
+from marketing_automation.engine import consent, links, suppression, warmup
 from marketing_automation.engine.brand import brand_of
 from marketing_automation.engine.channel import Message, Rendered, Unsendable
-from marketing_automation.engine.language import in_language
+from marketing_automation.engine.deliverability import Mail
+from marketing_automation.engine.language import in_language, of_the_site
 from marketing_automation.engine.model import COMPLETED, FAILED, QUEUED, Reason, Recipient
 from marketing_automation.engine.names import ByName
 
@@ -210,13 +212,17 @@ def as_read(prepared: Prepared, message: Message, mail: Rendered) -> tuple[str, 
 def send_test(prepared: Prepared, message: Message, mail: Rendered, address: str) -> None:
 	"""Send a rendered mail as it reads to a colleague, now, without a link to unsubscribe. Raises Unsendable."""
 	html, text = _as_read(prepared, message, mail, None)
-	sender = message.campaign.sender or None
+	send_as_it_is(message.campaign.sender or None, mail.subject, html, text, address)
+
+
+def send_as_it_is(sender: str | None, subject: str, html: str, text: str, address: str) -> None:
+	"""Send a finished mail to a colleague, now, without a link to unsubscribe."""
 	email_queue.Mail(
 		email_queue.account_for(sender, REFERENCE_DOCTYPE),
 		email_queue.WayOut(""),
 		html,
 		sender=sender,
-		subject=mail.subject,
+		subject=subject,
 		recipients=[address],
 		text_content=text,
 	).process(send_now=True)
@@ -224,6 +230,10 @@ def send_test(prepared: Prepared, message: Message, mail: Rendered, address: str
 
 def _as_read(prepared: Prepared, message: Message, mail: Rendered, link: dict | None) -> tuple[str, str]:
 	template, language = of_action.template_of(prepared.texts, message)
+	if template.design:
+		return _own_frame(
+			template, message, language, templates.for_reader(of_action.values(message), language)
+		)
 	try:
 		preview = _preview(prepared, message, language)
 	except templates.TemplateInvalid as e:
@@ -232,6 +242,73 @@ def _as_read(prepared: Prepared, message: Message, mail: Rendered, link: dict | 
 	with in_language(language):
 		html = look.framed(seen_as, escape(mail.subject), mail.body, None, link, escape(preview))
 	return html, email_queue.without_table_lines(_text_of(html2text(mail.body), seen_as))
+
+
+def examples(campaign: dict, action: dict) -> Iterator[Mail]:
+	"""Yield the mail of each template of an action, as a customer of an example reads it, for the checks of deliverability.
+
+	A template that cannot be filled in is left out: the bar says what is wrong with it. At most 10 queries.
+	"""
+	prepared = prepare([action])
+	words = prepared.texts.words[action.name]
+	for name, language in _texts_of(action).items():
+		template = prepared.texts.templates.get((name, words))
+		if not isinstance(template, templates.Template):
+			continue
+		try:
+			yield _example(campaign, action, template, language)
+		except templates.TemplateInvalid:
+			continue
+
+
+def _texts_of(action: dict) -> dict[str, str]:
+	"""Return {Email Template: the language that it is in}, that of the action first."""
+	found = {action.email_template: action.language or of_the_site()} if action.email_template else {}
+	for language, name in action.templates.items():
+		found.setdefault(name, language)
+	return found
+
+
+def _example(campaign: dict, action: dict, template: templates.Template, language: str) -> Mail:
+	subjects = {}
+	for case, context in templates.examples(template.words):
+		(subject,) = templates.fill(template, [template.subject], templates.for_reader(context, language))
+		subjects[case] = templates.one_line(subject)
+	context = templates.for_reader(templates.example_context(1, 30, words=template.words), language)
+	subject, body = templates.fill(template, [template.subject, template.body], context)
+	subject = templates.one_line(subject)
+	seen_as = look.Look(
+		brand_of(campaign.get("company")),
+		language,
+		templates.reads_from_the_right(template, action, language),
+		look.has_no_own_colors(template.source),
+	)
+	with in_language(language):
+		link = get_unsubscribe_message(_("Unsubscribe"), None)
+		html = look.framed(seen_as, escape(subject), body, None, link)
+	return Mail(
+		label=f"{action.action_name} ({language})",
+		subject=subject,
+		html=html,
+		body=body,
+		body_text=html2text(body),
+		subjects=subjects,
+		names=frozenset((*templates.names_of(template.words), "item", "pin")),
+	)
+
+
+def sending(sender: str | None) -> dict[str, str | None]:
+	"""Return who sends by a campaign's sender: {"address", "login", "server"} of its Email Account; nothing without one. A few
+	queries."""
+	try:
+		account = email_queue.account_for(sender or None, REFERENCE_DOCTYPE)
+	except frappe.OutgoingEmailError:
+		return {}
+	return {
+		"address": parseaddr(sender or "")[1] or account.email_id,
+		"login": account.get("login_id") or account.email_id,
+		"server": account.get("smtp_server"),
+	}
 
 
 def _parts(
@@ -244,6 +321,9 @@ def _parts(
 	if not template.says:
 		(body,) = templates.fill(template, [template.body], values)
 	templates.check_says(template, subject, body)
+	if template.design:
+		html, text = _own_frame(template, message, language, values)
+		return {"subject": subject, "html": html, "text_content": text}
 	preview, seen_as = _preview(prepared, message, language), _look(template, message, language)
 	with in_language(language):
 		made = _layout(template, account, seen_as, bool(preview))
@@ -264,6 +344,22 @@ def _parts(
 			link = get_unsubscribe_message(_("Unsubscribe"), None)
 			html = look.framed(seen_as, escape(subject), body, account, link, escape(preview))
 	return {"subject": subject, "html": html, "text_content": _text_of(text, seen_as)}
+
+
+def _own_frame(
+	template: templates.Template, message: Message, language: str, values: dict
+) -> tuple[str, str]:
+	"""Return HTML and text of a designed mail but for the link to unsubscribe. values: of `templates.for_reader`."""
+	brand = brand_of(message.company or message.campaign.get("company"))
+	with in_language(language):
+		made = _made_once(
+			("own frame", template.design, language, brand), lambda: own_frame.make(template.design, brand)
+		)
+	if made.text:
+		html, text = templates.fill(template, [made.html, made.text], values)
+		return html, own_frame.tidy(text)
+	(html,) = templates.fill(template, [made.html], values)
+	return html, own_frame.as_text(html)
 
 
 def _text_of(text: str, seen_as: look.Look) -> str:
@@ -354,6 +450,8 @@ def hand_over(composed: list[dict]) -> list[dict]:
 	"""Write the Email Queue rows of a batch and return {"handle": name} of each. See email_queue.insert."""
 	if sender.throttle():
 		sender.take_room([mail["email_account"] or "" for mail in composed])
+	domains = [parseaddr(mail["sender"])[1].rpartition("@")[2] for mail in composed]
+	warmup.take(domains, getdate())
 	names = email_queue.insert([{**mail, "send_after": sender.OUT_OF_REACH} for mail in composed])
 	return [{"handle": name} for name in names]
 

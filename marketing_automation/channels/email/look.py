@@ -11,7 +11,7 @@ from html import escape
 
 from frappe.email.email_body import get_formatted_html
 
-from marketing_automation.channels.texts.templates import is_right_to_left
+from marketing_automation.channels.texts.templates import WORD_JOINER, is_right_to_left
 from marketing_automation.engine.brand import FONTS, NIGHT, Brand
 
 WIDTH = 600
@@ -119,21 +119,21 @@ def _head(brand: Brand) -> str:
 	if not brand.logo:
 		return ""
 	picture = (
-		f'<img src="{escape(brand.logo)}" alt="{escape(brand.title)}" height="{LOGO_HEIGHT}" '
+		f'<img src="{_text(brand.logo)}" alt="{_text(brand.title)}" height="{LOGO_HEIGHT}" '
 		f'style="height:{LOGO_HEIGHT}px;width:auto;max-width:100%;border:0">'
 	)
 	if brand.website:
-		picture = f'<a href="{escape(brand.website)}">{picture}</a>'
+		picture = f'<a href="{_text(brand.website)}">{picture}</a>'
 	return f'<div class="lifecycle-logo" style="margin:0 0 20px 0">{picture}</div>'
 
 
 def _foot(brand: Brand) -> str:
 	"""Return who has sent this, and where they are; nothing where nobody has said it."""
-	lines = [escape(line) for line in brand.foot.splitlines()]
+	lines = [_text(line) for line in brand.foot.splitlines()]
 	if brand.address:
-		lines.append(escape(", ".join((brand.title, *brand.address))))
+		lines.append(_text(", ".join((brand.title, *brand.address))))
 	if brand.links:
-		lines.append(" · ".join(f'<a href="{escape(url)}">{escape(label)}</a>' for label, url in brand.links))
+		lines.append(" · ".join(f'<a href="{_text(url)}">{_text(label)}</a>' for label, url in brand.links))
 	if not lines:
 		return ""
 	return (
@@ -142,13 +142,19 @@ def _foot(brand: Brand) -> str:
 	)
 
 
+def _text(value: str) -> str:
+	"""Return what somebody has written as HTML. It opens no comment: Email Queue's placeholders are such."""
+	return escape(value.replace("<!", f"<{WORD_JOINER}!"))
+
+
 def foot_as_text(brand: Brand) -> str:
 	"""Return the foot of a text part, with the line breaks that part it from what is before; or nothing."""
 	lines = list(brand.foot.splitlines())
 	if brand.address:
 		lines += [brand.title, *brand.address]
 	lines += [f"{label}: {url}" for label, url in brand.links]
-	return "\n\n--\n" + "\n".join(lines) + "\n" if lines else ""
+	text = "\n".join(lines).replace("<!", f"<{WORD_JOINER}!")
+	return f"\n\n--\n{text}\n" if lines else ""
 
 
 def _inlined(brand: Brand) -> str:

@@ -91,7 +91,9 @@ def _logo(brand: Brand) -> str:
 		seen = _text(brand.title)
 	if not brand.website:
 		return seen
-	return f'<a href="{_text(brand.website)}" class="ma-ink" style="color:{INK};text-decoration:none">{seen}</a>'
+	return (
+		f'<a href="{_text(brand.website)}" class="ma-ink" style="color:{INK};text-decoration:none">{seen}</a>'
+	)
 
 
 def _foot(brand: Brand) -> str:

@@ -629,7 +629,7 @@ class _Judge:
 			return called.result(self, node, arguments, named)
 		if isinstance(called, Method):
 			return self._method(node, called, arguments, named)
-		raise Refused(_("Line {0}: only _ and format_date can be called.").format(node.lineno))
+		raise Refused(_("Line {0}: only _, format_date and in_words can be called.").format(node.lineno))
 
 	def _method(self, node, method: Method, arguments: list, named: dict):
 		text, name = method.of, method.name
@@ -969,6 +969,13 @@ def written_date(judge: _Judge, node, arguments: list, named: dict):
 			)
 		)
 	return Text(Amount(60 + 30 * len(style.written)))
+
+
+def days_written(judge: _Judge, node, arguments: list, named: dict):
+	"""The kind of `in_words(days_left)`."""
+	if len(arguments) != 1 or named or not isinstance(arguments[0], Number):
+		raise Refused(_("Line {0}: write {1}.").format(node.lineno, "in_words(days_left)"))
+	return Text(Amount(60))
 
 
 def text() -> Text:

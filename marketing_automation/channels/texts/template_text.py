@@ -14,7 +14,9 @@ from urllib.parse import unquote
 # What stands where a tag of ours was: a letter that no text has.
 FILLED_IN = "\ue000"
 # Of many that do not end each is read to the next one, not to the end of the text.
-CONDITIONAL_COMMENT = re.compile(r"<!(?:--)?\[(?:if[^\]<]*|endif)\](?:--)?>", re.IGNORECASE)
+CONDITIONAL_COMMENT = re.compile(
+	r"(?:<!--)?<!(?:--)?\[(?:if[^\]<]*|endif)\](?:--)?>(?:<!-->)?", re.IGNORECASE
+)
 # In a style without blanks. What has no height is hidden where nothing flows out of it.
 HIDDEN = re.compile(r"display:none|visibility:hidden|opacity:0(?:\.0*)?%?(?:[;!]|$)")
 # Letters of no size are not seen; what stands within can have a size of its own, as in mails made by MJML.

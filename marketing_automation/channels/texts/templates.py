@@ -22,7 +22,7 @@ from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from marketing_automation import erpnext_schema
-from marketing_automation.channels.texts import template_errors, template_syntax, template_text
+from marketing_automation.channels.texts import designed, template_errors, template_syntax, template_text
 from marketing_automation.channels.texts.template_syntax import Amount, Refused
 from marketing_automation.engine.channel import Rendered
 from marketing_automation.engine.language import CODE, of_the_site
@@ -47,6 +47,7 @@ PINS: Words = (
 FUNCTIONS = {
 	"_": template_syntax.Function(template_syntax.translated),
 	"format_date": template_syntax.Function(template_syntax.written_date),
+	"in_words": template_syntax.Function(template_syntax.days_written),
 }
 
 
@@ -179,6 +180,7 @@ class Template:
 
 	steps: what filling it in takes at most (see `template_syntax.Amount`). says: every mail of it has a text that can
 	be seen. right_to_left: most of its letters are of a script that is written so. words: what it may say of an item.
+	design: of one that is a whole mail with a frame of its own.
 	"""
 
 	name: str
@@ -189,6 +191,15 @@ class Template:
 	says: bool
 	right_to_left: bool
 	words: Words = PINS
+	design: "Designed | None" = None
+
+
+@dataclass(frozen=True)
+class Designed:
+	"""A mail that was designed: sources with the marks of `designed.py`. text: None for one that was changed by hand."""
+
+	html: str
+	text: str | None
 
 
 def load(names: set[str], words: Words = PINS) -> dict[str, Template | str]:
@@ -197,15 +208,19 @@ def load(names: set[str], words: Words = PINS) -> dict[str, Template | str]:
 
 
 def load_for(uses: set[tuple[str, Words]]) -> dict[tuple[str, Words], Template | str]:
-	"""Return {(name, words): the Email Template compiled for them, or the error (text) that it has}. 1 query."""
+	"""Return {(name, words): the Email Template compiled for them, or the error (text) that it has}.
+
+	1 query, and 1 more if any was designed.
+	"""
 	stored = {row.name: row for row in documents({name for name, _words in uses})}
+	kept = designed.written({name for name, row in stored.items() if is_designed(row)})
 	templates = {}
 	for name, words in uses:
 		if name not in stored:
 			templates[name, words] = _("The Email Template {0} does not exist.").format(name)
 			continue
 		try:
-			templates[name, words] = compile_template(stored[name], words)
+			templates[name, words] = compile_template(stored[name], words, kept.get(name))
 		except TemplateInvalid as e:
 			templates[name, words] = str(e)
 	return templates
@@ -221,10 +236,22 @@ def documents(names: set[str]) -> list[dict]:
 	)
 
 
-def compile_template(doc, words: Words = PINS) -> Template:
-	"""Compile an Email Template (document or dict); raises TemplateInvalid with the reason in plain words."""
+def is_designed(doc) -> bool:
+	"""Say whether an Email Template is a whole mail, with a frame of its own."""
+	return bool(doc.use_html) and designed.is_designed(doc.response_html or "")
+
+
+def compile_template(doc, words: Words = PINS, kept: dict | None = None) -> Template:
+	"""Compile an Email Template (document or dict); raises TemplateInvalid with the reason in plain words.
+
+	kept: what its design keeps of it (`designed.written`), which only counts while the template is as it wrote it.
+	"""
+	whole = None
+	if is_designed(doc):
+		is_kept = kept and kept["written_hash"] == designed.digest(doc.subject, doc.response_html)
+		whole = (kept["html"], kept["text"]) if is_kept else (doc.response_html, None)
 	try:
-		return _compiled(doc.name, subject_source(doc), source(doc), words)
+		return _compiled(doc.name, subject_source(doc), source(doc), words, whole)
 	except Refused as e:
 		text = _("The Email Template {0} cannot be used. {1}").format(doc.name, e)
 		cause = e
@@ -247,35 +274,28 @@ def compile_template(doc, words: Words = PINS) -> Template:
 
 # Of each process; a batch, and the next one, need the same again.
 @functools.lru_cache(maxsize=128)
-def _compiled(name: str, subject: str, body: str, words: Words) -> Template:
+def _compiled(
+	name: str, subject: str, body: str, words: Words, whole: tuple[str, str | None] | None = None
+) -> Template:
 	judged = [template_syntax.judge(text, BODY, kinds_of(words)) for text in (subject, body)]
 	always, sometimes = judged[1].always, judged[1].sometimes
+	says = not template_text.may_hide(sometimes) and not template_text.is_blank(always)
+	if whole:
+		# They are what is sent.
+		judged += [template_syntax.judge(text, BODY, kinds_of(words)) for text in whole if text]
+		# What a design hides stands in none of its texts.
+		says = bool(whole[1]) and template_text.is_seen(judged[-1].always)
 	return Template(
 		name=name,
 		source=body,
 		subject=SUBJECT.from_string(subject).render,
 		body=BODY.from_string(body).render,
 		steps=judged[0].steps + judged[1].steps,
-		says=not template_text.may_hide(sometimes) and not template_text.is_blank(always),
+		says=says,
 		right_to_left=template_text.is_right_to_left(template_text.visible(always + sometimes)),
 		words=words,
+		design=Designed(*whole) if whole else None,
 	)
-
-
-def compile_preview(text: str, words: Words = PINS) -> Template:
-	"""Compile a preview text, as the subject of a template without a body; raises TemplateInvalid."""
-	try:
-		return _compiled(_("Preview Text"), text, "", words)
-	except (Refused, TemplateSyntaxError) as e:
-		reason = str(e) if isinstance(e, Refused) else template_errors.in_words(e)
-		raise TemplateInvalid(_("The preview text cannot be used. {0}").format(reason)) from e
-
-
-def validate_preview(text: str, words: Words = PINS) -> None:
-	"""Raise TemplateInvalid unless a preview text can be filled in. Tried on examples."""
-	preview = compile_preview(text, words)
-	for items in (1, 2):
-		fill(preview, [preview.subject], for_reader(example_context(items, words=words), "en"))
 
 
 def with_required(template: Template, subject: str, foot: str) -> Template:
@@ -296,6 +316,22 @@ def with_required(template: Template, subject: str, foot: str) -> Template:
 def _begun(written: Callable, word: str, values: dict) -> str:
 	text = written(values)
 	return text if word.casefold() in text.casefold() else f"{word}: {text}"
+
+
+def compile_preview(text: str, words: Words = PINS) -> Template:
+	"""Compile a preview text, as the subject of a template without a body; raises TemplateInvalid."""
+	try:
+		return _compiled(_("Preview Text"), text, "", words)
+	except (Refused, TemplateSyntaxError) as e:
+		reason = str(e) if isinstance(e, Refused) else template_errors.in_words(e)
+		raise TemplateInvalid(_("The preview text cannot be used. {0}").format(reason)) from e
+
+
+def validate_preview(text: str, words: Words = PINS) -> None:
+	"""Raise TemplateInvalid unless a preview text can be filled in. Tried on examples."""
+	preview = compile_preview(text, words)
+	for items in (1, 2):
+		fill(preview, [preview.subject], for_reader(example_context(items, words=words), "en"))
 
 
 def subject_source(doc) -> str:
@@ -690,7 +726,24 @@ def for_reader(values: dict, language: str) -> dict:
 		"pins": items,
 		"_": lambda text: _translated(text, language),
 		"format_date": lambda value, style="long": format_date(value.date, style, locale=locale_of(language)),
+		"in_words": lambda days: days_in_words(int(days), language),
 	}
+
+
+def days_in_words(days: int, language: str) -> str:
+	"""Return when something is that is so many days ahead, or with less than none so many days past."""
+	if days == 0:
+		return _("today", language, context="Days in words")
+	if days == 1:
+		return _("tomorrow", language, context="Days in words")
+	if days == -1:
+		return _("yesterday", language, context="Days in words")
+	words = (
+		_("in {0} days", language, context="Days in words")
+		if days > 0
+		else _("{0} days ago", language, context="Days in words")
+	)
+	return words.format(abs(days))
 
 
 def _printable(values: dict, language: str) -> dict:
@@ -741,7 +794,7 @@ def in_direction(body: str, template: Template, action: dict, language: str) -> 
 
 	language: from `language_of`. Whatever it is, a text whose letters are written from the right is read from there.
 	"""
-	if not reads_from_the_right(template, action, language):
+	if template.design or not reads_from_the_right(template, action, language):
 		return body
 	lang = f' lang="{html.escape(language.replace("_", "-"))}"' if is_right_to_left(language) else ""
 	return f'<div dir="rtl"{lang}>{body}</div>'

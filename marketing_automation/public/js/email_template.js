@@ -16,6 +16,15 @@ frappe.ui.form.on("Email Template", {
 			);
 		}
 		if (rights.actions.length) frm.events.explain_campaign(frm, rights.actions);
+		if (rights.design) {
+			frm.set_intro(
+				__("This message is made in the editor. What you change here stays, and the editor asks before it writes over it."),
+				"blue"
+			);
+			frm.add_custom_button(__("Open the Editor"), () => ma.edit_design(rights.design)).addClass("btn-primary");
+		} else if (rights.actions.length && !rights.obstacle) {
+			frm.add_custom_button(__("Open the Editor"), () => ma.mail.edit(rights.actions[0].name));
+		}
 		if (rights.may_release) {
 			const label = rights.released ? __("No Longer Let Marketers Edit") : __("Let Marketers Edit");
 			const released = rights.released ? 0 : 1;

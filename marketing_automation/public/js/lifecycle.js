@@ -11,6 +11,13 @@ Object.assign(marketing_automation, {
 		Cancelled: "darkgrey",
 	},
 
+	// The colour of a row of the ledger: what left and came back is Sent, and not well.
+	row_color({ status, reason }) {
+		return status === "Completed" && reason ? "red" : this.STATUS_COLORS[status];
+	},
+
+	SUPPRESSION_COLORS: { Counting: "orange", Suppressed: "red", Expired: "gray", Lifted: "blue" },
+
 	STATE_COLORS: {
 		Active: "green",
 		Failing: "red",
@@ -39,6 +46,7 @@ Object.assign(marketing_automation, {
 			Returned: __("Product returned"),
 			Missed: __("Night missed"),
 			Unsubscribed: __("Unsubscribed", null, "Lifecycle"),
+			Bounced: __("Bounced", null, "Lifecycle Execution Log"),
 		};
 		return words[reason] || __(reason);
 	},
@@ -367,6 +375,12 @@ Object.assign(marketing_automation, {
 	why_not(row) {
 		const why = [row.reason && this.reason(row.reason), row.error].filter(Boolean).join(": ");
 		return [why, this.waits_until(row)].filter(Boolean).join(", ");
+	},
+
+	// By what right somebody is written to, where it is known.
+	basis({ basis }) {
+		if (basis === "Service") return this.escape(__("Service", null, "Lifecycle Campaign"));
+		return basis ? this.escape(__(basis)) : "";
 	},
 
 	// The document that shows why somebody is not written to, or by what right they are, if there is one.

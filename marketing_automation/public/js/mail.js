@@ -43,7 +43,7 @@ marketing_automation.mail = {
 			primary_action_label: __("Send Me a Test"),
 			primary_action: () => this.send_test(dialog, action),
 		});
-		dialog.lifecycle = {};
+		dialog.lifecycle = { action };
 		dialog.$wrapper.on("click", "a[href]", () => dialog.hide());
 		dialog.show();
 		this.load(dialog, action);
@@ -126,6 +126,10 @@ marketing_automation.mail = {
 				<div class="text-muted">${__("As it would read on {0}, when it is due.", [ma.date(found.due_on)])}</div>
 			</div>
 			<div class="lifecycle-mail ${ma.escape(width)}"></div>`);
+		wrapper.find("[data-edit-message]").on("click", () => {
+			dialog.hide();
+			this.edit(dialog.lifecycle.action);
+		});
 		const body = wrapper.find(".lifecycle-mail");
 		if (width === "text") {
 			$("<pre></pre>").text(found.text).appendTo(body);
@@ -141,7 +145,14 @@ marketing_automation.mail = {
 	template_link(template) {
 		const ma = marketing_automation;
 		if (!template || !frappe.model.can_read("Email Template")) return "";
-		return `<div>${ma.link("Email Template", template, __("Change the Text"))}</div>`;
+		return `<div><button type="button" class="btn btn-default btn-xs" data-edit-message>${__("Change the Message")}</button>
+			${ma.link("Email Template", template, __("Email Template"))}</div>`;
+	},
+
+	// To the editor, with the message of an action.
+	edit(action) {
+		const ma = marketing_automation;
+		return ma.call("design_of_action", { action }, { freeze: true }).then((design) => ma.edit_design(design));
 	},
 
 	send_test(dialog, action) {

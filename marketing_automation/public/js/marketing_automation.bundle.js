@@ -5,6 +5,7 @@ import "./preview.js";
 import "./forecast.js";
 import "./journey.js";
 import "./mail.js";
+import "./arrival.js";
 import "./run.js";
 import "./why.js";
 import "./recipes.js";

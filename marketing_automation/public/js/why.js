@@ -55,11 +55,20 @@ marketing_automation.why = {
 		const who = `${ma.link("Customer", found.customer, found.customer_name)} · ${ma.escape(
 			found.email || __("no e-mail address")
 		)}`;
-		const troubles = [];
-		if (found.reason)
-			troubles.push(__("No e-mail can be sent at present: {0}.", [ma.reason(found.reason)]));
-		troubles.push(...(found.said || []));
-		return `<p>${who}</p>${troubles.map((text) => ma.banner("orange", text)).join("")}`;
+		const banners = (found.said || []).map((text) => ma.banner("orange", text));
+		if (found.reason) {
+			const entry = found.suppression
+				? ` ${ma.link("Lifecycle Suppression", found.suppression, __("Suppression List"))}`
+				: "";
+			banners.unshift(
+				ma.banner(
+					"orange",
+					__("No e-mail can be sent at present: {0}.", [ma.reason(found.reason)]),
+					entry
+				)
+			);
+		}
+		return `<p>${who}</p>${banners.join("")}`;
 	},
 
 	history(rows) {
@@ -68,7 +77,7 @@ marketing_automation.why = {
 			? ma.table(
 					[
 						{
-							label: __("Date"),
+							label: __("When", null, "Lifecycle"),
 							html: (r) =>
 								ma.link(
 									"Lifecycle Execution Log",
@@ -92,7 +101,11 @@ marketing_automation.why = {
 						{ label: __("Status"), html: (r) => ma.status(r.status) },
 						{
 							label: __("Reason"),
-							html: (r) => ma.escape(ma.why_not(r)) + ma.evidence(r),
+							html: (r) => ma.escape(ma.why_not(r)) + (r.reason ? ma.evidence(r) : ""),
+						},
+						{
+							label: __("By What Right"),
+							html: (r) => ma.basis(r) + (r.reason ? "" : ma.evidence(r)),
 						},
 					],
 					rows
@@ -135,7 +148,11 @@ marketing_automation.why = {
 						},
 						{ label: __("About", null, "Lifecycle"), html: (r) => ma.reference(r) },
 						{ label: __("State"), html: (r) => ma.pill(__(r.state), colors[r.state]) },
-						{ label: __("Why"), html: (r) => ma.escape(r.why) + ma.evidence(r) },
+						{ label: __("Why"), html: (r) => ma.escape(r.why) + (r.basis ? "" : ma.evidence(r)) },
+						{
+							label: __("By What Right"),
+							html: (r) => ma.basis(r) + (r.basis ? ma.evidence(r) : ""),
+						},
 					],
 					rows
 			  )

@@ -23,6 +23,18 @@ frappe.ui.form.on("Lifecycle Action", {
 			}
 			marketing_automation.mail.show(frm.doc.name, frm.doc.action_name);
 		});
+		if (frm.doc.action_type === marketing_automation.EMAIL && frm.perm[0]?.write) {
+			frm.add_custom_button(__("Edit the Message"), () => marketing_automation.mail.edit(frm.doc.name));
+			frm.add_custom_button(__("Choose a Design"), () =>
+				marketing_automation.load_editor().then((ma) =>
+					ma.choose_design({
+						action: frm.doc.name,
+						title: `${frm.doc.campaign}: ${frm.doc.action_name}`,
+						made: ma.edit_design,
+					})
+				)
+			);
+		}
 		frm.add_custom_button(__("Campaign"), () =>
 			frappe.set_route("Form", "Lifecycle Campaign", frm.doc.campaign)
 		);

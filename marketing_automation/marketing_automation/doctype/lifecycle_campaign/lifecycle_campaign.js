@@ -83,7 +83,7 @@ frappe.ui.form.on("Lifecycle Campaign", {
 		// A form that has just been saved for the first time is refreshed twice.
 		frm.lifecycle_section?.remove();
 		const parts = frm.dashboard.add_section(
-			`<div class="lifecycle-health"></div><div class="lifecycle-steps">${marketing_automation.loading()}</div>`,
+			`<div class="lifecycle-health"></div><div class="lifecycle-arrives"></div><div class="lifecycle-steps">${marketing_automation.loading()}</div>`,
 			__("Journey")
 		);
 		// The journey is what the page is about: it stands above the connections.
@@ -91,6 +91,7 @@ frappe.ui.form.on("Lifecycle Campaign", {
 		section.prependTo(section.parent());
 		frm.lifecycle_section = section;
 		frm.lifecycle_health = section.find(".lifecycle-health");
+		frm.lifecycle_arrives = section.find(".lifecycle-arrives");
 		frm.lifecycle_journey = section.find(".lifecycle-steps");
 		frm.dashboard.show();
 		// What stands in the way is asked when it is drawn.
@@ -230,6 +231,7 @@ frappe.ui.form.on("Lifecycle Campaign", {
 			ma.draw_health(frm.lifecycle_health, problems);
 		};
 		ma.load(frm.lifecycle_health, () => ma.ask("health", { campaign }), draw, { keep: true });
+		ma.arrival.draw(frm.lifecycle_arrives, { campaign });
 	},
 
 	draw_journey(frm) {

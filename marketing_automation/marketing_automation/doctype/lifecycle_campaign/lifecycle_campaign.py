@@ -61,6 +61,7 @@ class LifecycleCampaign(Document):
 		send_window: DF.Literal["As in the settings", "Own hours", "Any time"]
 		sender: DF.Data | None
 		start_date: DF.Date | None
+		topic: DF.Link | None
 		when_capped: DF.Literal["Wait", "Skip"]
 	# end: auto-generated types
 
@@ -82,6 +83,7 @@ class LifecycleCampaign(Document):
 		email.validate_sender(self.sender)
 		self.validate_policy()
 		self.validate_goal()
+		self.validate_topic()
 		self.validate_purpose()
 		self.validate_window()
 		if self.is_active and (
@@ -160,6 +162,22 @@ class LifecycleCampaign(Document):
 		if self.goal and not self.is_new():
 			loaded = rules.load([self.name], active_only=False)
 			goals.refuse_misfit(self, {rule.source for rule in loaded})
+
+	def validate_topic(self):
+		"""Give a new campaign its topic, and refuse one that nobody can choose any more. At most 1 query."""
+		if self.is_new() and not self.topic:
+			self.topic = frappe.db.get_value("Lifecycle Topic", {"is_default": 1})
+		if (
+			self.topic
+			and self.has_value_changed("topic")
+			and frappe.db.get_value("Lifecycle Topic", self.topic, "disabled")
+		):
+			frappe.throw(
+				_("The topic {0} is disabled. Choose another one, or enable it.").format(
+					frappe.bold(frappe.utils.escape_html(self.topic))
+				),
+				title=_("Topic Disabled"),
+			)
 
 	def validate_purpose(self):
 		"""Let only a Marketing Manager say that a campaign offers nothing: it needs no consent then."""

@@ -39,7 +39,7 @@ frappe.ui.form.on("Lifecycle Country Profile", {
 				{ label: __("Rule"), html: (line) => ma.escape(line.label) },
 				{ label: __("As Shipped"), html: (line) => ma.escape(line.shipped) },
 				{ label: __("Here"), html: (line) => (line.own ? `<b>${ma.escape(line.own)}</b>` : "") },
-				{ label: __("Source"), html: (line) => ma.escape(line.source || "") },
+				{ label: __("Source", null, "Lifecycle"), html: (line) => ma.escape(line.source || "") },
 			],
 			found.lines
 		);

@@ -31,7 +31,7 @@ frappe.ui.form.on("Lifecycle Execution Log", {
 		frm.events.show_title(frm, "item_code", "Item", "item_name");
 		frm.page.set_indicator(
 			marketing_automation.status_words(frm.doc.status),
-			marketing_automation.STATUS_COLORS[frm.doc.status]
+			marketing_automation.row_color(frm.doc)
 		);
 		frm.set_df_property("status", "formatter", (value) =>
 			marketing_automation.escape(marketing_automation.status_words(value))

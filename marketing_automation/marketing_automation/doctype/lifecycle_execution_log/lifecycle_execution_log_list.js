@@ -11,7 +11,7 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 			doc.reason
 				? marketing_automation.reason(doc.reason)
 				: marketing_automation.status_words(doc.status),
-			marketing_automation.STATUS_COLORS[doc.status],
+			marketing_automation.row_color(doc),
 			`status,=,${doc.status}`,
 		];
 	},

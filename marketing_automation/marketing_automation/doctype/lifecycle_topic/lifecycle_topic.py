@@ -61,7 +61,7 @@ class LifecycleTopic(Document):
 			frappe.throw(
 				_("Contact has no tick box or date called {0}. Those that it has: {1}.").format(
 					frappe.bold(frappe.utils.escape_html(self.consent_field)),
-					", ".join(field["value"] for field in fields) or _("none"),
+					", ".join(field["value"] for field in fields) or _("none", context="Lifecycle"),
 				),
 				title=_("No Such Field"),
 			)

@@ -1,4 +1,21 @@
 frappe.ui.form.on("Marketing Automation Settings", {
+	refresh(frm) {
+		marketing_automation.arrival.draw(frm.fields_dict.deliverability.$wrapper);
+		if (!frm.doc.mailbox_enabled || !frappe.user.has_role("System Manager")) return;
+		frm.add_custom_button(__("Read the Bounce Mailbox"), () =>
+			marketing_automation.call("read_mailbox", {}, { freeze: true }).then(({ read, error }) => {
+				frappe.msgprint({
+					title: __("Bounce Mailbox"),
+					message: error
+						? marketing_automation.escape(error)
+						: __("New messages: {0}", [marketing_automation.number(read)]),
+					indicator: error ? "red" : "green",
+				});
+				frm.reload_doc();
+			})
+		);
+	},
+
 	onload(frm) {
 		const ma = marketing_automation;
 		ma.ask("holds").then(

@@ -1,3 +1,5 @@
+import re
+
 import frappe
 from frappe import _
 from frappe.model.document import Document
@@ -10,7 +12,7 @@ from marketing_automation.engine.windows import minutes
 # What the engine itself keeps here. It writes them one by one, and no form or request changes them.
 KEPT = (
 	*("overdue_told_at", "cleared_until", "sent_lately", "bound_to"),
-	*("mailbox_read_at", "mailbox_error", "mailbox_state"),
+	*("mailbox_read_at", "mailbox_error", "mailbox_state", "warmup_counted"),
 )
 LIMITS = {
 	"catch_up_nights": (0, 365),
@@ -27,15 +29,24 @@ LIMITS = {
 	"cap_messages": (0, 1000),
 	"cap_days": (1, 365),
 	"held_days": (1, 365),
+	"warmup_first": (1, 1_000_000),
+	"warmup_growth": (0, 1000),
+	"warmup_most": (1, 10_000_000),
 }
 # These are newer than some sites, whose settings do not have them yet.
 NEWER = (
 	*("cap_messages", "cap_days", "held_days", "when_held"),
 	*("soft_bounces", "soft_bounce_days", "keep_addresses_days"),
 	*("mailbox_port", "mailbox_security", "mailbox_folder"),
+	*("warmup_first", "warmup_growth", "warmup_most"),
 )
 # Who has declared that the addresses were got lawfully, and when: written when the box is ticked, by nobody else.
 DECLARED = ("addresses_lawful_since", "addresses_lawful_by")
+
+
+DNS_NAME = re.compile(
+	r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?)*"
+)
 
 
 class MarketingAutomationSettings(Document):
@@ -64,6 +75,7 @@ class MarketingAutomationSettings(Document):
 		catch_up_nights: DF.Int
 		chunk_size: DF.Int
 		cleared_until: DF.Date | None
+		dkim_selectors: DF.Data | None
 		do_not_disturb: DF.Table[LifecycleDoNotDisturb]
 		held_days: DF.Int
 		holds: DF.Table[LifecycleHold]
@@ -95,6 +107,12 @@ class MarketingAutomationSettings(Document):
 		soft_bounces: DF.Int
 		stop_frappes_mailings: DF.Check
 		unsubscribe_address: DF.Data | None
+		warmup_counted: DF.SmallText | None
+		warmup_domain: DF.Data | None
+		warmup_first: DF.Int
+		warmup_growth: DF.Int
+		warmup_most: DF.Int
+		warmup_start: DF.Date | None
 		when_held: DF.Literal["Skip", "Send"]
 	# end: auto-generated types
 
@@ -125,9 +143,26 @@ class MarketingAutomationSettings(Document):
 					title=_("Value Out Of Range"),
 				)
 		self.validate_addresses()
+		self.validate_domain()
 		self.validate_window()
 		self.note_declaration(kept)
 		self.validate_mailbox()
+
+	def validate_domain(self):
+		"""Refuse what the DNS cannot have. A domain is kept as it is compared."""
+		self.warmup_domain = (self.warmup_domain or "").strip().lower().rpartition("@")[2] or None
+		for field, names in (
+			("dkim_selectors", (self.dkim_selectors or "").replace(",", " ").split()),
+			("warmup_domain", [self.warmup_domain] if self.warmup_domain else []),
+		):
+			for name in names:
+				if not DNS_NAME.fullmatch(name):
+					frappe.throw(
+						_("{0}: {1} is no name that the DNS can have.").format(
+							frappe.bold(_(self.meta.get_label(field))), frappe.utils.escape_html(name)
+						),
+						title=_("No Name of the DNS"),
+					)
 
 	def validate_addresses(self):
 		"""Refuse addresses that no link can begin with, and that no mail arrives at."""

@@ -1,0 +1,64 @@
+"""Mails with a frame of their own: a designed template and a company's look in, HTML and text of one mail out.
+
+Their HTML is finished but for the look and the values, so nothing is framed and nothing inlined: the look is filled in
+once a template and company, the values once a mail. Whatever was done to the template by hand, there is a way out of it.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+
+from frappe import _
+from frappe.core.utils import html2text
+from frappe.utils import expand_relative_urls
+
+from marketing_automation.channels.email.queue import without_table_lines
+from marketing_automation.channels.texts import designed
+from marketing_automation.channels.texts.designed import MUTED, WAY_OUT
+from marketing_automation.channels.texts.templates import BODY, SUBJECT, Designed
+from marketing_automation.engine.brand import Brand
+
+# The placeholder is no address yet.
+HELD_WAY_OUT = "https://way-out.invalid/"
+BLANK_LINES = re.compile(r"[ \t]*\n(?:[ \t]*\n){2,}")
+STYLE = re.compile(r"<style\b.*?</style>|<title>.*?</title>", re.DOTALL | re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class OwnFrame:
+	"""A mail as a function of the template's context. source: its HTML, for whatever looks at it. text: None where only
+	the finished HTML can be turned into text."""
+
+	source: str
+	html: Callable
+	text: Callable | None
+
+
+def make(design: Designed, brand: Brand) -> OwnFrame:
+	"""Return the mail of a design in a company's look, in the current language."""
+	html = designed.branded(design.html, brand).replace(WAY_OUT, HELD_WAY_OUT)
+	html = expand_relative_urls(html).replace(HELD_WAY_OUT, WAY_OUT)
+	if WAY_OUT not in html:
+		html = _with_way_out(html)
+	text = SUBJECT.from_string(designed.branded_text(design.text, brand)).render if design.text else None
+	return OwnFrame(html, BODY.from_string(html).render, text)
+
+
+def _with_way_out(html: str) -> str:
+	link = (
+		f'<div style="padding:18px;text-align:center;font-size:12px;color:{MUTED}">'
+		f'<a\nhref="{WAY_OUT}" style="color:{MUTED}">{escape(_("Unsubscribe"))}</a></div>'
+	)
+	head, body, tail = html.rpartition("</body>")
+	return f"{head}{link}{body}{tail}" if body else f"{html}{link}"
+
+
+def as_text(html: str) -> str:
+	"""Return the text part of a mail that was changed by hand."""
+	return without_table_lines(html2text(STYLE.sub("", html)))
+
+
+def tidy(text: str) -> str:
+	"""Return a text part with no more than one blank line at a time: blocks can be left out."""
+	return BLANK_LINES.sub("\n\n", text).strip()

@@ -1,0 +1,1 @@
+"""Checks of deliverability, one small file each; the contract is in engine/deliverability.py."""

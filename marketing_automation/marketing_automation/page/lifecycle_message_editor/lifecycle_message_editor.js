@@ -1,0 +1,22 @@
+// lifecycle-message-editor/<name of a Message Design>
+frappe.pages["lifecycle-message-editor"].on_page_load = function (wrapper) {
+	wrapper.lifecycle_page = frappe.ui.make_app_page({
+		parent: wrapper,
+		title: __("Message Editor"),
+		single_column: true,
+	});
+};
+
+frappe.pages["lifecycle-message-editor"].on_page_show = function (wrapper) {
+	const name = frappe.get_route().slice(1).join("/");
+	if (!name) {
+		frappe.set_route("List", "Lifecycle Message Design");
+		return;
+	}
+	marketing_automation.load_editor().then((ma) => {
+		// What was typed and not saved is still there when somebody comes back.
+		if (wrapper.lifecycle_editor?.name === name) return;
+		wrapper.lifecycle_editor?.close();
+		wrapper.lifecycle_editor = new ma.MessageEditor(wrapper.lifecycle_page, name);
+	});
+};

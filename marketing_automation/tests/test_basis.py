@@ -1,0 +1,315 @@
+"""By what right: an existing customer, consent, or a message that offers nothing. Without one nothing goes."""
+
+from datetime import date, timedelta
+
+import frappe
+from frappe import client
+from frappe.utils import getdate
+
+from marketing_automation.checks.basis import CHECK
+from marketing_automation.desk import health, insight
+from marketing_automation.engine import consent, gate, plan, rules
+from marketing_automation.engine.consent import Person
+from marketing_automation.engine.gate import Asked
+from marketing_automation.engine.model import Recipient
+from marketing_automation.engine.settings import SETTINGS
+from marketing_automation.engine.visibility import Visibility
+from marketing_automation.patches import ask_for_basis
+from marketing_automation.tests import factories
+from marketing_automation.tests.case import MarketingTestCase, statements
+from marketing_automation.tests.factories import in_days
+
+EXISTING, OPT_IN, SERVICE = "Existing customer", "Opt-in", "Service"
+OTHER_GROUP = "Test Other Group"
+SUBGROUP = "Test Pins Of Gold"
+
+
+class BasisTestCase(MarketingTestCase):
+	country = "Spain"
+
+	def setUp(self):
+		super().setUp()
+		frappe.db.set_value("Company", factories.company(), "country", self.country)
+		frappe.db.delete("Lifecycle Consent")
+		frappe.db.delete("Lifecycle Country Profile")
+		frappe.db.commit()
+		self.addCleanup(self._put_back)
+		self.customer = factories.customer()
+
+	def _put_back(self):
+		frappe.db.rollback()
+		frappe.db.set_value("Company", factories.company(), "country", "Colombia")
+		frappe.db.delete("Lifecycle Consent")
+		frappe.db.delete("Lifecycle Country Profile")
+		frappe.db.commit()
+
+	def campaign(self, *triggers, **fields):
+		return factories.campaign(*triggers, **{"purpose": "Marketing", "send_window": "Any time", **fields})
+
+	def quotation(self, *items: str):
+		"""Return a quotation of the customer's that runs out in thirty days: nothing that shows a sale."""
+		return factories.quotation(self.customer, in_days(30), *items)
+
+	def about_quotations(self, **fields):
+		fields.setdefault(
+			"email_template", factories.template("Still interested?", "Dear {{ customer_name }}")
+		)
+		return self.campaign(
+			{"source": "Quotation", "date_field": "valid_till", "trigger_type": "Before", "days_offset": 30},
+			**fields,
+		)
+
+	def sale(self, item: str, days: int = 10, customer: str | None = None):
+		return sold(customer or self.customer, item, in_days(-days))
+
+	def basis(self) -> tuple:
+		"""Run the night; return (basis, DocType, name) of the only message, or why it was skipped."""
+		self.run_night()
+		(row,) = self.ledger()
+		if row.status == "Skipped":
+			return (row.reason,)
+		return row.basis, row.evidence_doctype, row.evidence_name
+
+
+def sold(customer: str, item: str, on: date):
+	"""Return a Sales Invoice of an item that is in no stock."""
+	return factories.invoice(customer, on + timedelta(days=30), item, posting_date=on)
+
+
+class TestExistingCustomer(BasisTestCase):
+	def test_a_pin_that_a_customer_has_is_the_sale(self):
+		pin = factories.pin(self.customer, in_days(30))
+		self.campaign()
+		self.assertEqual(self.basis(), (EXISTING, "Serial No", pin))
+
+	def test_a_quotation_is_none_and_a_sale_of_the_group_is(self):
+		self.quotation(factories.service())
+		invoice = self.sale(factories.service("TEST-OTHER-SERVICE"))
+		self.about_quotations(item_group=factories.ITEM_GROUP)
+		self.assertEqual(self.basis(), (EXISTING, "Sales Invoice", invoice.name))
+
+	def test_a_sale_of_another_group_is_none(self):
+		self.quotation(factories.service())
+		self.sale(factories.service("TEST-IN-OTHER-GROUP", group=OTHER_GROUP))
+		self.about_quotations(item_group=factories.ITEM_GROUP)
+		self.assertEqual(self.basis(), ("No basis",))
+
+	def test_without_an_item_or_a_group_nothing_is_similar(self):
+		self.quotation(factories.service())
+		self.sale(factories.service())
+		self.about_quotations()
+		self.assertEqual(self.basis(), ("No basis",))
+
+	def test_a_sale_that_came_back_is_none(self):
+		self.quotation(factories.service())
+		factories.returned(self.sale(factories.service()))
+		self.about_quotations(item_group=factories.ITEM_GROUP)
+		self.assertEqual(self.basis(), ("No basis",))
+
+	def test_a_sale_that_is_too_old_is_none(self):
+		self.quotation(factories.service())
+		self.sale(factories.service(), days=731)
+		self.about_quotations(item_group=factories.ITEM_GROUP)
+		self.assertEqual(self.basis(), ("No basis",))
+
+	def test_of_several_sales_the_last_one_is_shown(self):
+		self.quotation(factories.service())
+		self.sale(factories.service(), days=90)
+		last = self.sale(factories.service(), days=3)
+		self.sale(factories.service("TEST-IN-OTHER-GROUP", group=OTHER_GROUP), days=1)
+		self.about_quotations(item_group=factories.ITEM_GROUP)
+		self.assertEqual(self.basis(), (EXISTING, "Sales Invoice", last.name))
+
+	def test_somebody_elses_sale_is_none(self):
+		self.quotation(factories.service())
+		self.sale(factories.service(), customer=factories.customer())
+		self.about_quotations(item_group=factories.ITEM_GROUP)
+		self.assertEqual(self.basis(), ("No basis",))
+
+	def test_what_ended_long_ago_is_no_sale_any_more(self):
+		factories.pin(self.customer, in_days(-800), posting_date=in_days(-900))
+		self.campaign({"trigger_type": "After", "days_offset": 800})
+		self.assertEqual(self.basis(), ("No basis",))
+
+	def test_where_nobody_has_declared_it_there_is_none(self):
+		frappe.get_single(SETTINGS).update({"addresses_lawful": 0}).save()
+		factories.pin(self.customer, in_days(30))
+		self.campaign()
+		self.assertEqual(self.basis(), ("No basis",))
+		self.assertIn("lawfully", " ".join(problem["text"] for problem in health.problems(self.active())))
+
+	def active(self):
+		return frappe.get_all("Lifecycle Campaign", {"is_active": 1}, ["name", "sender", "is_active"])
+
+
+class TestByCountry(BasisTestCase):
+	country = "Peru"
+
+	def test_peru_asks_for_consent(self):
+		factories.pin(self.customer, in_days(30))
+		self.campaign()
+		self.assertEqual(self.basis(), ("No basis",))
+
+	def test_the_customers_address_counts(self):
+		factories.make(
+			"Address",
+			address_title=self.customer,
+			address_type="Billing",
+			address_line1="Test",
+			city="Test",
+			country="Spain",
+			links=[{"link_doctype": "Customer", "link_name": self.customer}],
+		)
+		pin = factories.pin(self.customer, in_days(30))
+		self.campaign()
+		self.assertEqual(self.basis(), (EXISTING, "Serial No", pin))
+
+	def test_what_the_site_has_changed_counts(self):
+		factories.make("Lifecycle Country Profile", country="Peru", existing_customer="Same item group")
+		pin = factories.pin(self.customer, in_days(30))
+		self.campaign()
+		self.assertEqual(self.basis(), (EXISTING, "Serial No", pin))
+
+
+class TestUnitedStates(BasisTestCase):
+	country = "United States"
+
+	def test_any_sale_will_do(self):
+		self.quotation(factories.service())
+		invoice = self.sale(factories.service("TEST-IN-OTHER-GROUP", group=OTHER_GROUP))
+		self.about_quotations()
+		self.assertEqual(self.basis(), (EXISTING, "Sales Invoice", invoice.name))
+
+
+class TestConsent(BasisTestCase):
+	def test_who_has_agreed_has_agreed(self):
+		self.quotation(factories.service())
+		self.about_quotations()
+		proof = self.agree()
+		self.assertEqual(self.basis(), (OPT_IN, *proof))
+
+	def agree(self) -> tuple[str, str]:
+		address = factories.address(self.customer)
+		person = Person(address=address, contact=None, customer=self.customer, campaign=None, message=None)
+		return "Lifecycle Consent", consent.record(consent.GIVEN, person, None, "double opt-in", "Yes")
+
+	def test_who_agrees_later_gets_it_by_the_next_run(self):
+		self.quotation(factories.service())
+		self.about_quotations()
+		self.assertEqual(self.basis(), ("No basis",))
+		proof = self.agree()
+		self.assertEqual(self.basis(), (OPT_IN, *proof))
+
+
+class TestService(BasisTestCase):
+	def test_it_needs_nothing(self):
+		self.quotation(factories.service())
+		self.about_quotations(purpose="Service")
+		self.assertEqual(self.basis()[0], SERVICE)
+
+	def test_only_a_marketing_manager_makes_one(self):
+		campaign = self.campaign(active=False)
+		user, manager = factories.user("Marketing User"), factories.user("Marketing Manager")
+		frappe.db.commit()
+		frappe.set_user(user)
+		with self.refused("Only a Marketing Manager", error=frappe.PermissionError):
+			client.set_value("Lifecycle Campaign", campaign.name, "purpose", "Service")
+		with self.refused("Only a Marketing Manager", error=frappe.PermissionError):
+			client.insert(
+				{
+					"doctype": "Lifecycle Campaign",
+					"campaign_name": factories.unique("Test"),
+					"purpose": "Service",
+				}
+			)
+		frappe.set_user(manager)
+		client.set_value("Lifecycle Campaign", campaign.name, "purpose", "Service")
+		frappe.set_user(user)
+		# Whatever else there is to change in it, they may, and their copy offers something.
+		client.set_value("Lifecycle Campaign", campaign.name, "description", "Theirs")
+		copy = frappe.get_doc("Lifecycle Campaign", campaign.name).duplicate(factories.unique("Test"))
+		self.assertEqual(copy.purpose, "Marketing")
+		frappe.set_user("Administrator")
+
+
+class TestNotNeeded(BasisTestCase):
+	"""A site from before there was a basis goes on until it says otherwise."""
+
+	def test_what_has_no_basis_goes_and_has_none(self):
+		frappe.get_single(SETTINGS).update({"basis_needed": 0}).save()
+		self.quotation(factories.service())
+		self.about_quotations()
+		self.assertEqual(self.basis(), (None, None, None))
+		self.assertIn(
+			"Send Nothing Without a Basis",
+			" ".join(problem["text"] for problem in health.problems(TestExistingCustomer.active(self))),
+		)
+
+	def test_the_patch_lets_a_site_with_campaigns_go_on(self):
+		self.campaign(active=False)
+		frappe.db.delete("Singles", {"doctype": SETTINGS, "field": ["in", ["basis_needed", "send_from"]]})
+		ask_for_basis.execute()
+		stored = frappe.db.get_singles_dict(SETTINGS)
+		self.assertEqual((stored["basis_needed"], stored["send_from"]), ("0", "09:00:00"))
+
+	def test_the_declaration_says_who_and_when(self):
+		settings = frappe.get_single(SETTINGS)
+		settings.update({"addresses_lawful": 0}).save()
+		self.assertIsNone(settings.addresses_lawful_by)
+		manager = factories.user("Marketing Manager")
+		frappe.set_user(manager)
+		settings = frappe.get_single(SETTINGS)
+		settings.update({"addresses_lawful": 1, "addresses_lawful_by": "somebody else"}).save()
+		frappe.set_user("Administrator")
+		self.assertEqual(settings.addresses_lawful_by, manager)
+		self.assertTrue(settings.addresses_lawful_since)
+		settings = frappe.get_single(SETTINGS)
+		settings.update({"addresses_lawful_by": "somebody else"}).save()
+		self.assertEqual(settings.addresses_lawful_by, manager)
+
+
+class TestShown(BasisTestCase):
+	def test_why_shows_it(self):
+		pin = factories.pin(self.customer, in_days(30))
+		campaign = self.campaign()
+		self.basis()
+		(row,) = insight.why_customer(self.customer, [campaign.name], Visibility())["history"]
+		self.assertEqual((row.basis, row.evidence_name), (EXISTING, pin))
+
+	def test_why_shows_it_of_what_is_coming(self):
+		factories.pin(self.customer, in_days(31))
+		campaign = self.campaign()
+		(step,) = insight.why_customer(self.customer, [campaign.name], Visibility())["coming"]
+		self.assertEqual(step["basis"], EXISTING)
+
+
+class TestQueries(BasisTestCase):
+	def test_as_many_for_many_as_for_one(self):
+		self.about_quotations(item_group=factories.ITEM_GROUP)
+		(rule,) = rules.load()
+		at = gate.when(getdate())
+
+		def queries(customers: list[str]) -> int:
+			asked = []
+			for customer in customers:
+				quotation = factories.quotation(customer, in_days(30), factories.service())
+				event = next(
+					event
+					for page in plan.plan(plan.windows_for_run([rule], getdate()), getdate())
+					for event in [message.event for message in page]
+					if event.reference_name == quotation.name
+				)
+				asked.append(
+					Asked(rule.actions[0], event, Recipient(customer, customer, f"{customer}@x.example"))
+				)
+			CHECK.judge(asked, at)
+			with statements() as seen:
+				CHECK.judge(asked, at)
+			return len(seen)
+
+		some = [factories.customer() for _number in range(6)]
+		for customer in some:
+			sold(customer, factories.service(), in_days(-3))
+		one, six = queries(some[:1]), queries(some)
+		self.assertEqual(one, six)
+		self.assertLessEqual(six, 20)

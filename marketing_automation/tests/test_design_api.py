@@ -1,0 +1,199 @@
+"""What the editor asks the server: who may, what is shown for a real customer, and what is worth mending."""
+
+import io
+import json
+
+import frappe
+from PIL import Image
+
+from marketing_automation import api
+from marketing_automation.designs import checks, store
+from marketing_automation.tests import designs as examples
+from marketing_automation.tests import factories
+from marketing_automation.tests.case import MarketingTestCase
+from marketing_automation.tests.factories import in_days
+
+
+class TestDesignApi(MarketingTestCase):
+	def design_of_a_campaign(self, data: dict | None = None):
+		"""Return a design that a campaign's action sends, and the action."""
+		campaign = factories.campaign()
+		(action,) = frappe.get_all("Lifecycle Action", {"campaign": campaign.name}, pluck="name")
+		name = api.new_design(factories.unique("Test"), action=action)
+		doc = frappe.get_doc(store.DOCTYPE, name)
+		doc.design = json.dumps(data or examples.everything())
+		doc.save()
+		return doc, action
+
+	def problems(self, data: dict, language: str = "en") -> list[dict]:
+		doc, _action = self.design_of_a_campaign(data)
+		return api.show_design(doc.name, doc.design, language)["problems"]
+
+	def test_the_editor_gets_all_that_it_shows(self):
+		doc, action = self.design_of_a_campaign()
+		found = api.design(doc.name)
+		self.assertEqual((found["action"], found["may_write"], found["obstacle"]), (action, True, None))
+		self.assertLessEqual({"heading", "text", "button", "foot"}, {one["type"] for one in found["blocks"]})
+		self.assertIn("days_in_words", {one["name"] for one in found["variables"]})
+		self.assertTrue(all(one["label"] and one["example"] for one in found["variables"]))
+
+	def test_it_is_shown_for_a_real_customer(self):
+		doc, _action = self.design_of_a_campaign()
+		ana = factories.customer("Test Ana")
+		pin = factories.pin(ana, in_days(30))
+		found = api.show_design(doc.name, doc.design, "en", pin)
+		self.assertEqual((found["customer"], found["reference_name"]), ("Test Ana", pin))
+		self.assertIn("Dear Test Ana", found["html"])
+		self.assertIn(pin, found["text"])
+		self.assertNotIn("\ue001", found["html"])
+
+	def test_a_customer_that_the_user_may_not_see_is_not_shown(self):
+		doc, _action = self.design_of_a_campaign()
+		other = factories.customer()
+		pin = factories.pin(other, in_days(30))
+		with examples.asked_by(factories.user("Marketing User", sees={"Customer": factories.customer()})):
+			with self.assertRaises(frappe.DoesNotExistError):
+				api.show_design(doc.name, doc.design, "en", pin)
+
+	def test_strangers_may_nothing(self):
+		doc, action = self.design_of_a_campaign()
+		asked = (
+			lambda: api.design(doc.name),
+			lambda: api.show_design(doc.name, doc.design, "en"),
+			lambda: api.save_design(doc.name, doc.design, str(doc.modified)),
+			lambda: api.publish_design(doc.name),
+			lambda: api.design_changes(doc.name),
+			lambda: api.design_gallery(),
+			lambda: api.new_design("Test x"),
+			lambda: api.design_of_action(action),
+			lambda: api.test_design(doc.name, doc.design, ["en"], ["x@users.example"]),
+			lambda: api.design_versions(doc.name),
+			lambda: api.mail_picture("/files/x.png"),
+		)
+		with examples.asked_by(factories.user("Sales User")):
+			for number, ask in enumerate(asked):
+				with self.subTest(number), self.assertRaises(frappe.PermissionError):
+					ask()
+
+	def test_from_the_gallery_to_a_message_that_is_sent(self):
+		customer = factories.customer("Test Ana", language="en")
+		factories.pin(customer, in_days(30))
+		campaign = factories.campaign(active=False)
+		(action,) = frappe.get_all("Lifecycle Action", {"campaign": campaign.name}, pluck="name")
+		with examples.asked_by(factories.user("Marketing User")):
+			name = api.new_design(factories.unique("Test"), "renewal", action)
+			self.assertEqual(api.publish_design(name)["written"], ["en", "es"])
+		campaign.reload()
+		campaign.update({"is_active": 1}).save()
+		self.run_night(campaign.name)
+		(mail,) = self.mails()
+		self.assertIn("Stay with us", mail.message)
+		self.assertEqual(api.design_of_action(action), name)
+		self.assertEqual(api.design_changes(name)["live"], [campaign.name])
+		(row,) = self.ledger()
+		self.assertIn("Stay with us", api.as_sent(row.name)["html"])
+
+	def test_an_action_with_templates_of_its_own_is_taken_over(self):
+		campaign = factories.campaign(
+			email_template=factories.template(response="<p>Old {{ customer_name }}</p>")
+		)
+		(action,) = frappe.get_all("Lifecycle Action", {"campaign": campaign.name}, pluck="name")
+		name = api.design_of_action(action)
+		self.assertEqual(api.design_of_action(action), name)
+		self.assertIn("Old", frappe.db.get_value(store.DOCTYPE, name, "design"))
+
+	def test_two_who_save_at_once_do_not_write_over_each_other(self):
+		doc, _action = self.design_of_a_campaign()
+		first = api.save_design(doc.name, json.dumps(examples.small("One")), str(doc.modified))
+		with self.assertRaises(frappe.TimestampMismatchError):
+			api.save_design(doc.name, json.dumps(examples.small("Two")), str(doc.modified))
+		api.save_design(doc.name, json.dumps(examples.small("Three")), first["modified"])
+
+	def test_tests_go_to_colleagues_in_each_language(self):
+		doc, _action = self.design_of_a_campaign(examples.everything("en", "es"))
+		factories.pin(factories.customer(), in_days(30))
+		colleague = factories.user("Marketing User")
+		sent = api.test_design(doc.name, doc.design, ["en", "es"], [colleague])
+		self.assertEqual(sent, [colleague])
+		subjects = {frappe.utils.cstr(mail.message).count("Hora de renovar") for mail in self.mails()}
+		self.assertEqual([mail.recipient for mail in self.mails()], [colleague, colleague])
+		self.assertEqual(len(subjects), 2)
+		with self.refused("no users of this site"):
+			api.test_design(doc.name, doc.design, ["en"], ["stranger@elsewhere.example"])
+
+	def test_a_picture_is_made_fit_for_mails(self):
+		out = io.BytesIO()
+		Image.effect_noise((2000, 1000), 60).convert("RGB").save(out, "JPEG")
+		file = factories.make(
+			"File", file_name=f"{factories.unique('test')}.jpg", content=out.getvalue(), is_private=0
+		)
+		made = api.mail_picture(file.file_url)
+		self.assertEqual((made["width"], made["height"]), (1200, 600))
+		self.assertNotEqual(made["file_url"], file.file_url)
+		self.assertEqual(api.mail_picture(made["file_url"])["file_url"], made["file_url"])
+		private = factories.make("File", file_name="test.txt", content=b"x", is_private=1)
+		with self.refused("public"):
+			api.mail_picture(private.file_url)
+		text = factories.make(
+			"File", file_name=f"{factories.unique('test')}.txt", content=b"no picture", is_private=0
+		)
+		with self.refused("no picture"):
+			api.mail_picture(text.file_url)
+
+	def test_a_design_without_faults_has_no_problems(self):
+		factories.make("Lifecycle Brand", brand_name=factories.unique("Test"), website="https://shop.example")
+		self.assertEqual(self.problems(examples.everything()), [])
+
+	def test_each_problem_is_found_and_mended_by_one_click(self):
+		long = "x" * 60
+		for text, said, mended in (
+			("Dear {{ costumer_name }}", "does not exist here", "Dear {{ customer_name }}"),
+			("Dear {{ zzz }}", "does not exist here", "Dear "),
+			("Dear {customer_name}", "one brace", "Dear {{ customer_name }}"),
+			("[See](http://a.example)", "https://", "[See](https://a.example)"),
+			("[See](a.example/x)", "leads nowhere", "[See](https://a.example/x)"),
+			("Free!!!", "look like spam", "Free!"),
+			("[See](/private/files/x.pdf)", "is private", None),
+			("click here now", "Filters dislike", None),
+			(f"{long} {long}", None, None),
+		):
+			with self.subTest(text):
+				found = self.problems(examples.small(f"{text} – reply"))
+				if not said:
+					self.assertEqual(found, [])
+					continue
+				problem = next(one for one in found if said in one["text"])
+				self.assertEqual((problem["block"], problem["key"]), ("t", "t.text"))
+				if mended is not None:
+					self.assertEqual(problem["mend"]["texts"]["t.text"], f"{mended} – reply")
+					after = self.problems(examples.small(problem["mend"]["texts"]["t.text"]))
+					self.assertNotIn(said, " ".join(one["text"] for one in after))
+
+	def test_what_is_empty_for_some_reader(self):
+		data = examples.small("Soon – reply")
+		data["blocks"][0]["only"] = {"if": [{"name": "days_left", "is": "under", "value": 7}]}
+		data["blocks"][1]["only"] = {}
+		data["texts"]["en"].pop("foot1.text", None)
+		data["texts"]["en"]["subject"] = "{{ company }}"
+		found = " ".join(one["text"] for one in self.problems(data))
+		self.assertIn("no subject for some", found)
+
+	def test_no_way_to_answer(self):
+		(problem,) = [
+			one for one in self.problems(examples.small("It ends.")) if "what to do next" in one["text"]
+		]
+		self.assertEqual(problem["mend"]["add"]["type"], "text")
+
+	def test_what_is_too_heavy(self):
+		data = {"blocks": [], "texts": {"en": {"subject": "Reply"}}}
+		for number in range(110):
+			data["blocks"].append({"id": f"t{number}", "type": "text"})
+			data["texts"]["en"][f"t{number}.text"] = "Reply. " + "word " * 40
+		(problem,) = [one for one in self.problems(data) if "kB" in one["text"]]
+		self.assertEqual(problem["level"], checks.RED)
+
+	def test_missing_texts_are_copied_from_another_language(self):
+		data = examples.everything("en", "es")
+		del data["texts"]["es"]["b.text"]
+		(problem,) = [one for one in self.problems(data, "es") if one["key"] == "b.text"]
+		self.assertEqual((problem["mend"]["copy"], problem["mend"]["language"]), ("b.text", "en"))
