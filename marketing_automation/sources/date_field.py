@@ -126,7 +126,7 @@ class DateSource(Filtered, Worded):
 		meta = frappe.get_meta(spec.doctype)
 		judged |= {"docstatus"} if meta.is_submittable else set()
 		judged |= {"is_return"} if meta.has_field("is_return") else set()
-		plain = {field: tables[field] for field in (*judged, *date_fields) if field not in columns}
+		plain = {field: tables[field].as_(field) for field in (*judged, *date_fields) if field not in columns}
 		key = [tables.key.as_(ROW_KEY)] if spec.child else []
 		return query.select(tables.document.name, *key, *columns.values(), *plain.values()), tables
 

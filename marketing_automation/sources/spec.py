@@ -36,7 +36,8 @@ class Spec:
 	items an item group is looked for in. child: the child table that has the dates, where the DocType itself has none;
 	of_child: the fields that are that table's. always: conditions on every row. open: conditions that a filter on the
 	same field takes the place of; ahead: the same, before the date and on it. variables: what templates have besides the
-	name, the dates and the item: (field, label or None for its own, example, kind). yearly: whether a date can come each year again.
+	name, the dates and the item: (field, label or None for its own, example, kind). reckoned: fields of the document that
+	are not read as they stand: (field, function of the table that returns a term). yearly: whether a date can come each year again.
 	is_sale: whether one of a customer shows that they have bought something, see `Source.is_sale`.
 	"""
 
@@ -54,6 +55,7 @@ class Spec:
 	open: tuple[Condition, ...] = ()
 	ahead: tuple[Condition, ...] = ()
 	variables: Callable[[], tuple[tuple, ...]] = tuple
+	reckoned: tuple[tuple[str, Callable], ...] = ()
 	yearly: bool = False
 	is_sale: bool = False
 
@@ -85,9 +87,12 @@ class Columns:
 		self.document = frappe.qb.DocType(spec.doctype)
 		self.dated = frappe.qb.DocType(spec.child) if spec.child else self.document
 		self.of_child = spec.of_child
+		self.reckoned = dict(spec.reckoned)
 		self.key = self.dated.name
 
 	def __getitem__(self, field: str):
+		if field in self.reckoned:
+			return self.reckoned[field](self.document)
 		return self.dated[field] if field in self.of_child else self.document[field]
 
 

@@ -7,13 +7,14 @@ from frappe import _
 from frappe.utils import fmt_money, getdate
 
 from marketing_automation import erpnext_schema
+from marketing_automation.engine import long_lists
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import DueEvent, Rule
 from marketing_automation.engine.names import ByName
 from marketing_automation.engine.schedule import AFTER
 from marketing_automation.engine.source import COMMON, Variable
 from marketing_automation.sources.of_spec import OfSpec
-from marketing_automation.sources.spec import DATES, Spec
+from marketing_automation.sources.spec import DATES, Columns, Spec
 
 
 class Worded(OfSpec):
@@ -91,7 +92,8 @@ class Worded(OfSpec):
 		return found
 
 	def _values_of_rows(self, spec: Spec, names: set[str]) -> ByName:
-		"""Return {name: the fields that variables are made of}. 1 query, none where there are none."""
+		"""Return {name: the fields that variables are made of}. 1 query, none where there are none; 1 more where some are
+		reckoned."""
 		meta = frappe.get_meta(spec.doctype)
 		fields = {df.fieldname for df in self.date_fields(spec)} | {
 			given[0] for given in self.variables_of(spec)
@@ -110,7 +112,23 @@ class Worded(OfSpec):
 			fields=["name", *fields],
 			order_by="name asc",
 		)
+		self._reckon(spec, rows, [field for field, _term in spec.reckoned if field in fields])
 		return ByName((row.name, row) for row in rows)
+
+	def _reckon(self, spec: Spec, rows: list[dict], fields: list[str]) -> None:
+		"""Put the reckoned values of these fields into rows. 1 query, none where there are none."""
+		if not rows or not fields:
+			return
+		tables = Columns(spec)
+		query = (
+			frappe.qb.from_(tables.document)
+			.select(tables.document.name, *[tables[field].as_(field) for field in fields])
+			.where(long_lists.among(tables.document.name, "names"))
+		)
+		found = long_lists.run(query, as_dict=True, names={row.name for row in rows})
+		reckoned = {row.name: row for row in found}
+		for row in rows:
+			row.update(reckoned.get(row.name) or {})
 
 	def value_of(self, spec: Spec, given: tuple, row: dict):
 		"""Return the value of a variable of a Spec: an amount as it is written with its currency."""

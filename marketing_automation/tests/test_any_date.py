@@ -230,6 +230,34 @@ class TestOpenOnes(DatesTestCase):
 		name = factories.invoice(self.ana, in_days(7)).name
 		self.gone_when("Sales Invoice", name, is_return=1)
 
+	def test_an_invoice_that_a_credit_note_takes_back_and_nobody_has_reconciled(self):
+		invoice = factories.invoice(self.ana, in_days(7))
+		paid_in_part = factories.invoice(self.ana, in_days(7))
+		factories.pay(paid_in_part, factories.PRICE / 4)
+		rule = self.rule("Sales Invoice")
+		source, window = source_for(rule.trigger), Window(in_days(0), in_days(0), in_days(0))
+		self.assertCountEqual(self.due(rule), [invoice.name, paid_in_part.name])
+		factories.returned(invoice)
+		# As ERPNext leaves it: the note has its own amount, and the invoice its own.
+		self.assertEqual(
+			frappe.db.get_value("Sales Invoice", invoice.name, "outstanding_amount"), factories.PRICE
+		)
+		self.assertEqual(self.due(rule), [paid_in_part.name])
+		self.assertEqual(sum(source.counts([(rule, window)], Visibility()).values()), 1)
+		self.assertEqual(source.about([rule], [invoice.name]), [])
+
+	def test_what_a_credit_note_gives_back_is_not_asked_for(self):
+		invoice = factories.invoice(
+			self.ana, in_days(7), factories.service(), factories.service("TEST-SERVICE-2")
+		)
+		note = factories.returned(invoice)
+		frappe.db.set_value("Sales Invoice", note.name, "outstanding_amount", -factories.PRICE / 2)
+		rule = self.rule("Sales Invoice")
+		self.assertEqual(self.due(rule), [invoice.name])
+		(values,) = source_for(rule.trigger).values(source_for(rule.trigger).about([rule], [invoice.name]))
+		currency = frappe.get_cached_value("Company", invoice.company, "default_currency")
+		self.assertEqual(values["outstanding_amount"], fmt_money(factories.PRICE * 1.5, currency=currency))
+
 	def test_an_order_that_is_closed_or_on_hold_and_one_that_is_delivered_already(self):
 		for status in ("Closed", "On Hold", "Completed"):
 			with self.subTest(status):
