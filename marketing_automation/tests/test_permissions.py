@@ -172,10 +172,6 @@ class TestRoles(MarketingTestCase):
 			"forget": [{"email": "ana@customers.example"}],
 			"template_rights": [{"template": factories.usual_template()}],
 			"release_template": [{"template": factories.usual_template()}],
-			"lift_suppression": [{"name": "x", "why": "x"}],
-			"add_suppressions": [{"text": "ana@customers.example"}],
-			"export_suppressions": [{}],
-			"read_mailbox": [{}],
 		}
 		whitelisted = {
 			name for name, value in vars(api).items() if callable(value) and value in frappe.whitelisted
