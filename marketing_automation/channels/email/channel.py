@@ -231,14 +231,13 @@ def send_as_it_is(sender: str | None, subject: str, html: str, text: str, addres
 def _as_read(prepared: Prepared, message: Message, mail: Rendered, link: dict | None) -> tuple[str, str]:
 	template, language = of_action.template_of(prepared.texts, message)
 	if template.design:
-		return _own_frame(
-			template, message, language, templates.for_reader(of_action.values(message), language)
-		)
+		values = templates.for_reader(of_action.values(message), language)
+		return _own_frame(template, _company(message), language, values)
 	try:
 		preview = _preview(prepared, message, language)
 	except templates.TemplateInvalid as e:
 		raise Unsendable(Reason.TEMPLATE_ERROR, str(e)) from e
-	seen_as = _look(template, message, language)
+	seen_as = _look(template, message.action, _company(message), language)
 	with in_language(language):
 		html = look.framed(seen_as, escape(mail.subject), mail.body, None, link, escape(preview))
 	return html, email_queue.without_table_lines(_text_of(html2text(mail.body), seen_as))
@@ -276,22 +275,21 @@ def _example(campaign: dict, action: dict, template: templates.Template, languag
 		subjects[case] = templates.one_line(subject)
 	context = templates.for_reader(templates.example_context(1, 30, words=template.words), language)
 	subject, body = templates.fill(template, [template.subject, template.body], context)
-	subject = templates.one_line(subject)
-	seen_as = look.Look(
-		brand_of(campaign.get("company")),
-		language,
-		templates.reads_from_the_right(template, action, language),
-		look.has_no_own_colors(template.source),
-	)
-	with in_language(language):
-		link = get_unsubscribe_message(_("Unsubscribe"), None)
-		html = look.framed(seen_as, escape(subject), body, None, link)
+	subject, company = templates.one_line(subject), campaign.get("company")
+	if template.design:
+		html, text = _own_frame(template, company, language, context)
+		body = html = html.replace(mime.UNSUBSCRIBE_URL, "#")
+	else:
+		seen_as, text = _look(template, action, company, language), html2text(body)
+		with in_language(language):
+			link = get_unsubscribe_message(_("Unsubscribe"), None)
+			html = look.framed(seen_as, escape(subject), body, None, link)
 	return Mail(
 		label=f"{action.action_name} ({language})",
 		subject=subject,
 		html=html,
 		body=body,
-		body_text=html2text(body),
+		body_text=text,
 		subjects=subjects,
 		names=frozenset((*templates.names_of(template.words), "item", "pin")),
 	)
@@ -322,9 +320,12 @@ def _parts(
 		(body,) = templates.fill(template, [template.body], values)
 	templates.check_says(template, subject, body)
 	if template.design:
-		html, text = _own_frame(template, message, language, values)
+		html, text = _own_frame(template, _company(message), language, values)
 		return {"subject": subject, "html": html, "text_content": text}
-	preview, seen_as = _preview(prepared, message, language), _look(template, message, language)
+	preview, seen_as = (
+		_preview(prepared, message, language),
+		_look(template, message.action, _company(message), language),
+	)
 	with in_language(language):
 		made = _layout(template, account, seen_as, bool(preview))
 	html = None
@@ -347,10 +348,10 @@ def _parts(
 
 
 def _own_frame(
-	template: templates.Template, message: Message, language: str, values: dict
+	template: templates.Template, company: str | None, language: str, values: dict
 ) -> tuple[str, str]:
 	"""Return HTML and text of a designed mail but for the link to unsubscribe. values: of `templates.for_reader`."""
-	brand = brand_of(message.company or message.campaign.get("company"))
+	brand = brand_of(company)
 	with in_language(language):
 		made = _made_once(
 			("own frame", template.design, language, brand), lambda: own_frame.make(template.design, brand)
@@ -375,12 +376,17 @@ def _preview(prepared: Prepared, message: Message, language: str) -> str:
 	return templates.one_line(templates.fill(line, [line.subject], values)[0])[:MOST_OF_PREVIEW]
 
 
-def _look(template: templates.Template, message: Message, language: str) -> look.Look:
+def _company(message: Message) -> str | None:
+	"""Return whose look a message has: of the company that it comes from, else of its campaign's."""
+	return message.company or message.campaign.get("company")
+
+
+def _look(template: templates.Template, action: dict, company: str | None, language: str) -> look.Look:
 	"""Return how the mails of a template look. At most 5 queries, the first time for a company in a job."""
 	return look.Look(
-		brand_of(message.company or message.campaign.get("company")),
+		brand_of(company),
 		language,
-		templates.reads_from_the_right(template, message.action, language),
+		templates.reads_from_the_right(template, action, language),
 		_made_once(("in dark", template.source), lambda: look.has_no_own_colors(template.source)),
 	)
 
