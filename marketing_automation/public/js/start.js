@@ -36,18 +36,6 @@ Object.assign(marketing_automation, {
 		return this.fetched;
 	},
 
-	// The same for the editor of messages, which most people never open.
-	load_editor() {
-		const bundle = ["message_editor.bundle.js", "message_editor.bundle.css"];
-		this.fetched_editor = this.fetched_editor || this.ready().then(() => frappe.require(bundle));
-		return this.fetched_editor.then(() => this);
-	},
-
-	// The editor on a design, or on the message of an action.
-	edit_design(name) {
-		frappe.set_route("lifecycle-message-editor", name);
-	},
-
 	// Forms, lists and the other views of a DocType begin when its definition has come: those of the app wait for the
 	// bundle, too.
 	start() {
