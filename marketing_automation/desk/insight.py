@@ -452,7 +452,7 @@ def _steps(
 			for action in rule.actions
 		]
 	hide_evidence(steps)
-	# Those of drafts and of paused campaigns come last: they are no answer to what will be sent.
+	# Steps of drafts and of paused campaigns come last: they are no answer to what will be sent.
 	return sorted(
 		steps,
 		key=lambda step: (not step["is_active"], str(step["due_on"] or "9999"), step["campaign"]),

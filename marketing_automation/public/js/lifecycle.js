@@ -26,6 +26,18 @@ Object.assign(marketing_automation, {
 		Draft: "gray",
 	},
 
+	// Fetch the editor of messages, which most people never open; a promise of `marketing_automation` with it.
+	load_editor() {
+		const bundle = ["message_editor.bundle.js", "message_editor.bundle.css"];
+		this.fetched_editor = this.fetched_editor || frappe.require(bundle);
+		return this.fetched_editor.then(() => this);
+	},
+
+	// The editor on a design.
+	edit_design(name) {
+		frappe.set_route("lifecycle-message-editor", name);
+	},
+
 	// A campaign's state in words. The context keeps them from being those of other screens.
 	state(state) {
 		const words = {
