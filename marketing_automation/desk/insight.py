@@ -590,6 +590,8 @@ def _by_the_gate(message: PlannedMessage, state: tuple[str, str, bool], today: d
 			# What would hold it back today may be over by then.
 			return state
 		until = frappe.format(message.due_at, {"fieldtype": "Datetime"})
+		if message.reason == Reason.ON_HOLD:
+			return COMING, _("Is looked at again {0}: {1}.").format(until, reason), True
 		return COMING, _("Waits until {0}: {1}.").format(until, reason), True
 	return (
 		STOPPED if night >= today else WITHHELD,

@@ -46,6 +46,8 @@ HANDLE_DOCTYPE = "Email Queue"
 PER_JOB = 1000
 # Inboxes show some hundred characters.
 MOST_OF_PREVIEW = 200
+# Where the foot of an example leads; nobody follows it.
+WAY_OUT_OF_EXAMPLES = "https://example.com/"
 
 # More than the five minutes that RQ gives a job that sends, less than the fifteen after which newer versions of
 # Frappe would send again by themselves what may have been sent.
@@ -233,7 +235,11 @@ def _as_read(prepared: Prepared, message: Message, mail: Rendered, link: dict | 
 	try:
 		if template.design:
 			return _own_frame(
-				prepared, template, message, language, templates.for_reader(of_action.values(message), language)
+				prepared,
+				template,
+				message,
+				language,
+				templates.for_reader(of_action.values(message), language),
 			)
 		preview = _preview(prepared, message, language)
 	except templates.TemplateInvalid as e:
@@ -290,6 +296,10 @@ def _example(campaign: dict, action: dict, template: templates.Template, languag
 		with in_language(language):
 			link = get_unsubscribe_message(_("Unsubscribe"), None)
 			html, text = look.framed(seen_as, escape(subject), body, None, link), html2text(body)
+	# Where the foot leads is worked out for each customer as their mail leaves.
+	html, body, text = (
+		part.replace(mime.UNSUBSCRIBE_URL, WAY_OUT_OF_EXAMPLES) for part in (html, body, text)
+	)
 	return Mail(
 		label=f"{action.action_name} ({language})",
 		subject=subject,

@@ -84,7 +84,7 @@ marketing_automation.forecast = {
 		const total = days.reduce((sum, [, count]) => sum + count, 0);
 		const shown = days.slice(0, 5).map(([day, count]) => `${ma.date(day)}: ${ma.number(count)}`);
 		if (days.length > shown.length) shown.push("…");
-		return `<div class="lifecycle-notes"><button type="button" class="btn-link" data-waiting="1">${ma.count(
+		return `<div class="lifecycle-notes"><button type="button" class="btn btn-default btn-xs" data-waiting="1">${ma.count(
 			total,
 			__("1 more message is waiting."),
 			__("{0} more messages are waiting.", [ma.number(total)])

@@ -377,10 +377,29 @@ Object.assign(marketing_automation, {
 		return `<a href="${frappe.utils.get_form_link(doctype, name)}">${html}</a>`;
 	},
 
+	// Of the times of day on a form: they are by the customer's clock. Frappe would say below each that it is by the site's, and
+	// then finds no translation of the whole.
+	by_no_zone(frm) {
+		const zone = frappe.sys_defaults.time_zone;
+		for (const field of frm.fields.filter(({ df }) => df.fieldtype === "Time")) {
+			const { description } = field.df;
+			field.df.description = description === zone ? "" : (description || "").replace(`<br>${zone}`, "");
+			field.set_description = frappe.ui.form.ControlInput.prototype.set_description;
+			field.set_description();
+		}
+	},
+
 	// Until when a message waits, in words; nothing of one that does not.
-	waits_until({ status, due_at }) {
+	waits_until({ status, due_at, reason }) {
 		if (status !== "Waiting" || !due_at) return "";
-		return __("until {0}", [frappe.datetime.str_to_user(due_at)], "Lifecycle");
+		return this.until(frappe.datetime.str_to_user(due_at), reason);
+	},
+
+	// What the business holds is only looked at then.
+	until(moment, reason) {
+		return reason === "On hold"
+			? __("looked at again {0}", [moment])
+			: __("until {0}", [moment], "Lifecycle");
 	},
 
 	// Why a message was not sent, or waits and until when, and what is wrong in the words of whatever has found it.

@@ -53,6 +53,7 @@ frappe.ui.form.on("Lifecycle Campaign", {
 	},
 
 	refresh(frm) {
+		marketing_automation.by_no_zone(frm);
 		frm.trigger("show_goal");
 		// That a campaign offers nothing, so that it needs no consent, only they can say.
 		frm.set_df_property("purpose", "read_only", frappe.user.has_role("Marketing Manager") ? 0 : 1);

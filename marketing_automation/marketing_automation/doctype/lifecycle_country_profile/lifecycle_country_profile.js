@@ -1,5 +1,6 @@
 frappe.ui.form.on("Lifecycle Country Profile", {
 	refresh(frm) {
+		marketing_automation.by_no_zone(frm);
 		frm.trigger("show_shipped");
 	},
 

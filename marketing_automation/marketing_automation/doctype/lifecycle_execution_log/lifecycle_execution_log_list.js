@@ -81,7 +81,10 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 	// When it left or was decided; of what waits, until when it does.
 	when(doc) {
 		if (doc.status !== "Waiting" || !doc.due_at) return this.moment(doc.executed_at || doc.due_on);
-		return `<span class="text-muted">${__("until {0}", [this.moment(doc.due_at)], "Lifecycle")}</span>`;
+		return `<span class="text-muted">${marketing_automation.until(
+			this.moment(doc.due_at),
+			doc.reason
+		)}</span>`;
 	},
 
 	// A day, or a day and a time of day; there is no room for seconds.

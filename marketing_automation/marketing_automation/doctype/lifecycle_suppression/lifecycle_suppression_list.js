@@ -34,9 +34,9 @@ frappe.listview_settings["Lifecycle Suppression"] = {
 				{
 					fieldname: "file",
 					fieldtype: "HTML",
-					options: `<label class="control-label" for="lifecycle-suppression-file">${__(
+					options: `<div class="form-group"><label class="control-label" for="lifecycle-suppression-file">${__(
 						"CSV File"
-					)}</label><input id="lifecycle-suppression-file" type="file" accept=".csv,.txt,text/csv,text/plain" class="form-control">`,
+					)}</label><input id="lifecycle-suppression-file" type="file" accept=".csv,.txt,text/csv,text/plain" class="form-control"></div>`,
 				},
 				{
 					fieldname: "text",
