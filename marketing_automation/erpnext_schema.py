@@ -19,6 +19,8 @@ SALES = ("Sales Invoice", "Delivery Note", TILL)
 
 _SALE = ("customer", "is_return", "posting_date")
 _LINE = ("item_code", "serial_no")
+# By which batches are found that were sold before bundles.
+_BATCH_OF_LINE = ("batch_no", "stock_qty", "qty")
 # Without these nothing works: `missing` says which are not there.
 NEEDED = {
 	"Serial No": ("item_code", "company", "status"),
@@ -46,13 +48,14 @@ OPTIONAL = {
 	"Serial No": ("customer",),
 	"Serial and Batch Bundle": ("posting_datetime", "posting_date", "posting_time"),
 	"POS Invoice": (*_SALE, "consolidated_invoice"),
-	"POS Invoice Item": _LINE,
-	"Packed Item": _LINE,
+	"POS Invoice Item": (*_LINE, *_BATCH_OF_LINE),
+	"Packed Item": (*_LINE, "batch_no", "qty"),
+	"Delivery Note Item": _BATCH_OF_LINE,
 	"Contact": ("is_billing_contact",),
 	"Company": ("company_logo", "website"),
 	"Item": ("variant_of", "disabled", "end_of_life", "is_stock_item"),
-	"Sales Invoice": ("due_date", "outstanding_amount"),
-	"Sales Invoice Item": ("sales_order",),
+	"Sales Invoice": ("due_date", "outstanding_amount", "update_stock", "return_against"),
+	"Sales Invoice Item": ("sales_order", *_BATCH_OF_LINE),
 	"Customer": ("customer_group",),
 	"Customer Group": ("lft", "rgt"),
 	# Without one of these its hold is not offered (holds/).
@@ -90,6 +93,11 @@ def owner_is_kept() -> bool:
 	unknown, and is shown again by 16. There the last movement decides, and the column only where there is none.
 	"""
 	return has_owner() and not frappe.db.has_column(SERIAL_NO, OF_ERPNEXT_14)
+
+
+def quantity_of(doctype: str) -> str:
+	"""Return the field of a sale's lines that says how much of an item moves, in the unit in which it is kept, if there is one."""
+	return "stock_qty" if has(doctype, "stock_qty") else "qty"
 
 
 def sales() -> list[str]:

@@ -1,5 +1,5 @@
-"""What the browser tests look at: one customer who gets a message tonight, one who cannot, and two who are asked what they
-want: browser_data.py SITE.
+"""What the browser tests look at: one customer who gets a message tonight, one who cannot, two who are asked what they want,
+and a document type of the site's own: browser_data.py SITE.
 
 Run inside the bench.
 """
@@ -31,5 +31,29 @@ for language, name in (("en", "Eve Browser"), ("es", "Elena Browser")):
 	asked = consent.record(consent.ASKED, person, "Offers", "double opt-in", "Offers")
 	pages[language] = f"/{links.PAGE}?t={links.token(links.CONSENT, asked)}"
 Path("../logs/preference-links.json").write_text(json.dumps(pages))
+factories.make(
+	"DocType",
+	name="Shop Visit",
+	module="Custom",
+	custom=1,
+	autoname="prompt",
+	fields=[
+		{"fieldname": "client", "label": "Client", "fieldtype": "Link", "options": "Customer", "reqd": 1},
+		{"fieldname": "visit_on", "label": "Visit On", "fieldtype": "Date"},
+		{"fieldname": "topic", "label": "Topic", "fieldtype": "Data"},
+	],
+	permissions=[
+		{"role": "System Manager", "read": 1, "write": 1, "create": 1},
+		{"role": "Marketing User", "read": 1},
+	],
+)
+ana = frappe.db.get_value("Customer", {"customer_name": "Ana Browser"})
+factories.make("Shop Visit", name="VISIT-1", client=ana, visit_on=factories.in_days(7), topic="Boiler")
+factories.make(
+	"Email Template",
+	name="Visit Reminder",
+	subject="Your visit",
+	response="<p>Dear {{ customer_name }}, {{ topic }} on {{ visit_on }}.</p>",
+)
 frappe.db.commit()
 frappe.destroy()

@@ -22,7 +22,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint
 
-from marketing_automation.engine import consent, ledger, long_lists, profiles, schedule
+from marketing_automation.engine import consent, ledger, profiles, schedule
 from marketing_automation.engine.channel import channel_for, is_served
 from marketing_automation.engine.gate import Answer, Asked, At, Check, Skip, Wait
 from marketing_automation.engine.model import (
@@ -48,6 +48,12 @@ DAYS = 7
 A_MOMENT = timedelta(minutes=15)
 # What is Pending for longer than this is stuck, and nobody gives way to it any more.
 STUCK_AFTER = timedelta(days=1)
+
+
+COLUMNS = (
+	*("name", "customer", "campaign", "action", "channel", "handle", "status", "reason", "basis"),
+	*("executed_at", "due_at", "modified", "message_key"),
+)
 
 
 class Limit(NamedTuple):
@@ -110,7 +116,7 @@ class Cap(Check):
 		"""Return {index: Wait, or Skip where its campaign says so} of the messages whose customer has had enough.
 
 		While it is only planned nothing is skipped: by the hour at which it may leave there can be room again. Queries: at
-		most 5, and those of `_limits`.
+		most 2, and those of `_limits`.
 		"""
 		counted = [index for index, one in enumerate(asked) if _counts(one)]
 		limited = _limits([asked[index] for index in counted])
@@ -121,14 +127,18 @@ class Cap(Check):
 				limits[index] = of_one
 		if not limits:
 			return {}
-		for index in _written([(index, asked[index]) for index in limits if not asked[index].row]):
-			by_customer[folded(asked[index].recipient.customer)].remove(index)
+		# A plan takes the last night once more: what became of its messages is known.
+		keys = {_key(asked[index]): index for index in limits if not asked[index].row}
 		customers = {asked[index].recipient.customer for index in limits}
-		pasts = _pasts(customers, _since(limits.values(), at.night), at)
+		rows = _rows(customers, _since(limits.values(), at.night), at, lock=at.leaving, keys=keys)
+		written = {keys.get(row.message_key) for row in rows}
+		known = {one.event.rule.campaign.name: one.event.rule.campaign for one in asked}
+		pasts = _pasts(rows, known | _campaigns({row.campaign for row in rows} - {*known}), at)
 		found: dict[int, Answer] = {}
 		for customer, indexes in by_customer.items():
 			past = pasts.get(customer) or Past([], [])
-			found |= _judged({index: asked[index] for index in indexes}, limits, past, at)
+			new = {index: asked[index] for index in indexes if index not in written}
+			found |= _judged(new, limits, past, at)
 		return found
 
 
@@ -257,10 +267,8 @@ def _since(limits: Iterable[tuple[Limit, ...]], night: date) -> datetime:
 # -- what they got -------------------------------------------------------------------------------------------------
 
 
-def _pasts(customers: set[str], since: datetime, at: At) -> dict[str, Past]:
-	"""Return {folded customer: what counts of them}. At most 2 queries."""
-	rows = _rows(customers, since, at, lock=at.leaving)
-	campaigns = _campaigns({row.campaign for row in rows})
+def _pasts(rows: list[dict], campaigns: dict[str, dict], at: At) -> dict[str, Past]:
+	"""Return {folded customer: what counts of them} of ledger rows and their campaigns. No query."""
 	reaching = {action_type for action_type in {row.channel for row in rows} if _reaches(action_type)}
 	sent, ahead = defaultdict(dict), defaultdict(list)
 	for row in rows:
@@ -270,19 +278,25 @@ def _pasts(customers: set[str], since: datetime, at: At) -> dict[str, Past]:
 		if row.basis == Basis.SERVICE or (not row.basis and campaign.purpose == SERVICE):
 			continue
 		customer = folded(row.customer)
-		if row.status in (COMPLETED, FAILED, QUEUED):
+		if row.status in (COMPLETED, QUEUED) or row.reason == Reason.OUTCOME_UNKNOWN:
 			# What is on its way leaves today.
 			day = at.night if row.status == QUEUED else (row.executed_at or row.modified).date()
 			key = (row.channel, row.handle) if row.handle else row.name
 			known = sent[customer].get(key)
 			if not known or known.day < day:
 				sent[customer][key] = Sent(day, row.name)
-		elif campaign.is_active and max(row.due_at or row.modified, row.modified) > at.now - STUCK_AFTER:
+		elif row.status in (PENDING, WAITING) and campaign.is_active and _is_awake(row, at.now):
 			ahead[customer].append(_ahead(row, campaign))
 	return {
 		customer: Past(sorted(sent[customer].values()), _once(ahead[customer]))
 		for customer in {*sent, *ahead}
 	}
+
+
+def _is_awake(row: dict, now: datetime) -> bool:
+	"""Say whether a row is about to leave, and not stuck, or waiting for a later moment."""
+	since = max(row.due_at or row.modified, row.modified)
+	return (row.status == PENDING or row.due_at <= now) and since > now - STUCK_AFTER
 
 
 def _ahead(row: dict, campaign: dict) -> Ahead:
@@ -298,46 +312,38 @@ def _once(ahead: list[Ahead]) -> list[Ahead]:
 	return list(found.values())
 
 
-def _rows(customers: set[str], since: datetime, at: At, lock: bool) -> list[dict]:
-	"""Return the ledger's rows of customers that may count, on any day from a moment on. 1 query.
+def _rows(customers: set[str], since: datetime, at: At, lock: bool, keys: Iterable[str] = ()) -> list[dict]:
+	"""Return the ledger's rows of customers that may count, on any day from a moment on, and those with one of the message
+	keys, whatever became of them. 1 query.
 
 	lock: until the caller commits; what others have committed meanwhile is read then, also by a transaction that began before.
 	The index on the customer leads there, so rows are locked in the order of the customers.
 	"""
+	select = f"select {', '.join(COLUMNS)} from `tab{ledger.DOCTYPE}`"
+	written = f" union all {select} where message_key in %(keys)s" if keys else ""
 	return frappe.db.sql(
-		f"""select name, customer, campaign, action, channel, handle, status, basis, executed_at, due_at, modified
-		from `tab{ledger.DOCTYPE}`
+		f"""{select}
 		where customer in %(customers)s and (
 			status in ('{PENDING}', '{QUEUED}')
 			or (status = '{WAITING}' and due_at <= %(now)s)
 			or (status = '{COMPLETED}' and ifnull(executed_at, modified) >= %(since)s)
 			or (status = '{FAILED}' and reason = '{Reason.OUTCOME_UNKNOWN}' and ifnull(executed_at, modified) >= %(since)s)
-		){" for update" if lock else ""}""",
-		{"customers": tuple(sorted(customers)), "now": at.now, "since": since},
+		){written}{" for update" if lock else ""}""",
+		{"customers": tuple(sorted(customers)), "now": at.now, "since": since, "keys": tuple(keys)},
 		as_dict=True,
 	)
 
 
-def _written(planned: list[tuple[int, Asked]]) -> list[int]:
-	"""Return the indexes of planned messages that the ledger has: a plan takes the last night once more, and what became of
-	its messages is known. At most 1 query."""
-	keys = {
-		message_key(
-			one.action["name"],
-			one.event.reference_doctype,
-			one.event.reference_name,
-			one.event.occurrence,
-			one.recipient.customer,
-		): index
-		for index, one in planned
-	}
-	if not keys:
-		return []
-	table = frappe.qb.DocType(ledger.DOCTYPE)
-	query = (
-		frappe.qb.from_(table).select(table.message_key).where(long_lists.among(table.message_key, "keys"))
+def _key(one: Asked) -> str:
+	"""Return the key of a planned message in the ledger."""
+	event = one.event
+	return message_key(
+		one.action["name"],
+		event.reference_doctype,
+		event.reference_name,
+		event.occurrence,
+		one.recipient.customer,
 	)
-	return [keys[key] for (key,) in long_lists.run(query, keys=keys)]
 
 
 def _campaigns(names: set[str]) -> dict[str, dict]:

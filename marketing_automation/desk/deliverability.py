@@ -30,6 +30,8 @@ from marketing_automation.engine.settings import SETTINGS
 LEVELS = (WRONG, ADVICE, UNKNOWN, OK)
 # What was found out about a domain stays for so many seconds: a marketer opens many forms, and the DNS changes seldom.
 REMEMBERED = 600
+# What nobody could find out is asked again sooner, and not on each form: whoever has no network waits for it.
+REMEMBERED_UNKNOWN = 60
 _CACHE = "lifecycle-deliverability:"
 
 
@@ -66,9 +68,8 @@ def _of_domain(asked: Asked, again: bool) -> list[dict]:
 	if known is not None:
 		return known
 	found = _found(asked, DOMAIN)
-	# What nobody could find out may be known the next time.
-	if all(row["level"] != UNKNOWN for row in found):
-		frappe.cache().set_value(key, found, expires_in_sec=REMEMBERED)
+	is_known = all(row["level"] != UNKNOWN for row in found)
+	frappe.cache().set_value(key, found, expires_in_sec=REMEMBERED if is_known else REMEMBERED_UNKNOWN)
 	return found
 
 

@@ -11,10 +11,12 @@ from frappe.utils.scheduler import is_scheduler_inactive
 from marketing_automation import erpnext_schema
 from marketing_automation.channels.email import bounces, reports
 from marketing_automation.channels.email.smtp_errors import fault_of_server
+from marketing_automation.checks import window
 from marketing_automation.engine import (
 	consent,
 	faults,
 	gate,
+	holds,
 	identity,
 	ledger,
 	links,
@@ -50,7 +52,7 @@ def problems(campaigns: list) -> list[dict]:
 	route: where the user can look at it or put it right, or None. One about a broken trigger names it: `trigger`.
 	may_bind: whether it is that this site is a copy, and the user may say that it is not.
 	campaigns: those to check the triggers and channels of (documents or dicts of name, sender, is_active).
-	Queries: at most 34, for each sender those of the channels' checks, and one for each trigger with filters.
+	Queries: at most 35, for each sender those of the channels' checks, and one for each trigger with filters.
 	"""
 	actions = _actions([campaign.name for campaign in campaigns])
 	found = [
@@ -58,6 +60,7 @@ def problems(campaigns: list) -> list[dict]:
 		*_identity(),
 		*_broken(campaigns),
 		*_checks(),
+		*_holds(),
 		*_right(campaigns),
 		*_channels(campaigns, actions),
 		*_messages(actions),
@@ -74,17 +77,24 @@ def problems(campaigns: list) -> list[dict]:
 
 
 def _right(campaigns: list) -> list[dict]:
-	"""Return what is not settled of by what right the campaigns write, where one of them offers something. At most 7 queries."""
-	names = [campaign.name for campaign in campaigns]
+	"""Return what is not settled of by what right the campaigns write, where one of them offers something. At most 16 queries."""
 	offering = frappe.get_all(
 		"Lifecycle Campaign",
-		filters={"name": ["in", names], "purpose": ["!=", profiles.SERVICE]},
-		fields=["name", "company"],
+		filters={
+			"name": ["in", [campaign.name for campaign in campaigns]],
+			"purpose": ["!=", profiles.SERVICE],
+		},
+		fields=list(window.FIELDS),
 		order_by="name asc",
 	)
 	if not offering:
 		return []
 	stored, found = values("addresses_lawful", "basis_needed"), []
+	for campaign, country in window.never_open(offering).items():
+		text = _(
+			"{0}: nothing of it can leave. Its hours and those that the law of {1} allows never meet. Choose other hours."
+		).format(campaign, _(country or ""))
+		found.append(_problem("red", text, f"Form/Lifecycle Campaign/{campaign}"))
 	if not cint(stored["basis_needed"]):
 		text = _(
 			"Marketing messages also go to who has neither bought nor agreed. Look at the report Basis of Messages, and then tick Send Nothing Without a Basis in the settings."
@@ -151,6 +161,20 @@ def _broken(campaigns: list) -> list[dict]:
 def _checks() -> list[dict]:
 	"""Return the checks of the gate that have raised in the last hours. No query."""
 	return [_problem("red", gate.explanation(key), "List/Error Log") for key in gate.failures()]
+
+
+def _holds() -> list[dict]:
+	"""Return the holds that are switched on and hold nothing back, because this site has not what they read. 1 query."""
+	return [
+		_problem(
+			"orange",
+			_(
+				"The hold {0} is switched on, and holds nothing back: its app, or the document that it reads, is not on this site. Remove it from the settings, or install the app again."
+			).format(frappe.bold(frappe.utils.escape_html(_(key)))),
+			f"Form/{SETTINGS}",
+		)
+		for key in holds.lost()
+	]
 
 
 def _way_out(actions: list[dict]) -> list[dict]:

@@ -29,6 +29,7 @@ from marketing_automation.engine import (
 	words,
 )
 from marketing_automation.engine.faults import Faults
+from marketing_automation.engine.goals import goal_for
 from marketing_automation.engine.items import item_names
 from marketing_automation.engine.model import (
 	PENDING,
@@ -36,6 +37,7 @@ from marketing_automation.engine.model import (
 	WAITING,
 	DueEvent,
 	PlannedMessage,
+	Reached,
 	Reason,
 	Recipient,
 	Rule,
@@ -293,7 +295,7 @@ def why_reference(doctype: str, name: str, campaigns: list[str], visible: Visibi
 	event = found[0][0]
 	name, owners = event.reference_name, {customer for _event, customer in found}
 	owner = owners.pop() if len(owners) == 1 else None
-	steps = _steps(loaded, {doctype: {name}}, visible, also_unmatched=True)
+	steps = _steps(loaded, {doctype: {name}}, visible, looked_up=found)
 	item = item_names({event.item_code}).get(event.item_code) if event.item_code else None
 	return {
 		"reference_doctype": doctype,
@@ -375,11 +377,16 @@ def _history(filters: dict, visible: Visibility) -> list[dict]:
 
 
 def _steps(
-	loaded: list[Rule], names: dict[str, set[str]], visible: Visibility, also_unmatched: bool = False
+	loaded: list[Rule],
+	names: dict[str, set[str]],
+	visible: Visibility,
+	looked_up: list[tuple[DueEvent, str | None]] | None = None,
 ) -> list[dict]:
 	"""Return what each action of the rules makes of references, {DocType: names}, by date.
 
-	Queries: at most 15, one for each rule with filters, and those of each source's `about`.
+	looked_up: from `_looked_up`; then also of the rules that take nothing, and why not.
+	Queries: at most 15, one for each rule with filters, and those of each source's `about`; with `looked_up` those of
+	`_reached_by`.
 	"""
 	if not any(names.values()):
 		return []
@@ -432,16 +439,20 @@ def _steps(
 		for message, own, (state, why, goes_out) in _through_the_gate(judged)
 		if goes_out or not own or not same(own.customer, message.recipient.customer)
 	]
-	if also_unmatched:
+	if looked_up is not None:
 		met = {event.rule.trigger.name for event in marked if event}
+		unmatched = [rule for rule in loaded if rule.trigger.name not in met]
+		shows = _reached_by(unmatched, looked_up, broken)
 		steps += [
-			_step(rule, action, NOT_DUE, _why_unmatched(rule, broken))
-			for rule in loaded
-			if rule.trigger.name not in met
+			{
+				**_step(rule, action, NOT_DUE, _why_unmatched(rule, shows.get(rule.trigger.name), broken)),
+				**ledger.evidence_fields(shows.get(rule.trigger.name, (None, None))[:2]),
+			}
+			for rule in unmatched
 			for action in rule.actions
 		]
 	hide_evidence(steps)
-	# Those of drafts and of paused campaigns come last: they are no answer to what will be sent.
+	# Steps of drafts and of paused campaigns come last: they are no answer to what will be sent.
 	return sorted(
 		steps,
 		key=lambda step: (not step["is_active"], str(step["due_on"] or "9999"), step["campaign"]),
@@ -587,7 +598,37 @@ def _by_the_gate(message: PlannedMessage, state: tuple[str, str, bool], today: d
 	)
 
 
-def _why_unmatched(rule: Rule, broken: Faults) -> str:
+def _reached_by(
+	unmatched: list[Rule], looked_up: list[tuple[DueEvent, str | None]], broken: Faults
+) -> dict[str, Reached]:
+	"""Return {trigger: what shows that the campaign's goal is reached} about a document that no rule of these takes: it is not
+	open, because it is paid or ordered. The queries of each source's `current` and of each goal."""
+	asked = [
+		(rule, frappe._dict(reference_name=event.reference_name, customer=customer, occurrence_date=None))
+		for rule in unmatched
+		if rule.campaign.goal and rule.trigger.name not in broken
+		for event, customer in looked_up
+		if customer
+	]
+	pairs = []
+	for entries, found in faults.answers(lambda source, some: source.current(some), asked, broken):
+		pairs += [
+			(event, Recipient(customer=row.customer))
+			for (_rule, row), event in zip(entries, found, strict=True)
+			if event
+		]
+	return {
+		event.rule.trigger.name: event.reached
+		for event in reached.marked(pairs, getdate(), broken)
+		if event and event.reached
+	}
+
+
+def _why_unmatched(rule: Rule, shows: Reached | None, broken: Faults) -> str:
+	"""Say why a rule does not take a document. shows: what shows that the campaign's goal is reached, if it is."""
 	if rule.trigger.name in broken:
 		return _("The trigger does not work: {0}").format(broken[rule.trigger.name].problem)
-	return _("The trigger does not take it. It wants {0}.").format(source_for(rule.trigger).wanted(rule))
+	why = _("The trigger does not take it. It wants {0}.").format(source_for(rule.trigger).wanted(rule))
+	if not shows:
+		return why
+	return f"{why} " + _("The goal is reached: {0}.").format(goal_for(rule.campaign.goal).label)

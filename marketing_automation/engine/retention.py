@@ -15,7 +15,7 @@ def clear(days: int) -> None:
 	"""Delete rows that are older than `days` and can never again keep anybody from getting a message twice. Commits.
 
 	What can go: rows of campaigns that send once per expiry, whose expiry and whose night are that long ago, and
-	earlier than any night that the next run takes. A trigger cannot be turned to such old expiries afterwards
+	earlier than any night that the next run takes. A trigger cannot be turned to such old dates afterwards
 	(`is_forgotten`), and what a campaign missed while it was off is not made up for.
 	"""
 	today = getdate()
@@ -38,7 +38,7 @@ def cleared_until() -> date | None:
 
 
 def is_forgotten(trigger) -> bool:
-	"""Say whether a trigger (document) still meets expiries of which the ledger may have been cleared.
+	"""Say whether a trigger (document) still meets dates of which the ledger may have been cleared.
 
 	Its own source is asked. 1 query, and that of the campaign where it is not cached.
 	"""

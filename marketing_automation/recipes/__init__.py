@@ -8,6 +8,7 @@ A recipe is a folder named in the hook `lifecycle_recipes` (of this app or any o
 - `source`: what its triggers are about, a key of the hook `lifecycle_sources`; `date_field`: the one that they go by,
   unless another one is chosen. Null: one that the site has added, which has to be chosen.
 - `yearly` (1: each year again) and `goal` (a key of the hook `lifecycle_goals`), or neither.
+- `purpose`: Service where it offers nothing. Made by who is no Marketing Manager, its campaign is Marketing all the same.
 - `days`: {"Before": [30, 7, 0], "After": [3]}: one trigger each, unless other days are given; 0 before is On. {"On": [0]}: the
   day itself, and no other.
 - `topic`: what its customers can unsubscribe from, one of those that the installation makes. Without one, or where the site has
@@ -147,6 +148,7 @@ def cook(
 			"description": _(recipe["description"]),
 			"goal": recipe.get("goal"),
 			"topic": _topic(recipe),
+			"purpose": _purpose(recipe),
 			**fields,
 		}
 	).insert()
@@ -166,6 +168,12 @@ def cook(
 def _topic(recipe: dict) -> str | None:
 	"""Return the topic of a recipe where the site has it; without one the campaign gets that of new campaigns. 1 query."""
 	return frappe.db.get_value("Lifecycle Topic", {"name": recipe.get("topic"), "disabled": 0}) or None
+
+
+def _purpose(recipe: dict) -> str:
+	"""Return the purpose of a recipe's campaign. That it offers nothing only a Marketing Manager can say."""
+	is_service = recipe.get("purpose") == "Service" and "Marketing Manager" in frappe.get_roles()
+	return "Service" if is_service else "Marketing"
 
 
 def _moments(recipe: dict, days: dict[str, list[int]]) -> list[tuple[str, int]]:

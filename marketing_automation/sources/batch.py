@@ -1,4 +1,7 @@
-"""Batches and their expiry: one event for each customer who has bought of a batch, by bundle, less returns. Only reads."""
+"""Batches and their expiry: one event for each customer who has bought of a batch, less returns. Only reads.
+
+Sales name a batch in their bundles; those of the time before bundles in their lines.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -6,7 +9,7 @@ from collections.abc import Iterable
 import frappe
 from frappe import _
 from frappe.query_builder.functions import Sum
-from pypika.functions import Abs
+from pypika.functions import Abs, IfNull
 
 from marketing_automation import erpnext_schema
 from marketing_automation.engine import long_lists
@@ -14,9 +17,9 @@ from marketing_automation.engine.model import DueEvent, Reason, Rule
 from marketing_automation.engine.names import ByName, folded, same
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.sources import ownership
-from marketing_automation.sources.date_field import COMPANY, OWNER, DateSource, Spec
+from marketing_automation.sources.date_field import DateSource
+from marketing_automation.sources.spec import COMPANY, OWNER, Spec
 
-ENTRY = "Serial and Batch Entry"
 COMPANIES = "companies"
 
 SPEC = Spec(
@@ -78,40 +81,40 @@ class Batches(DateSource):
 		return False
 
 	def owned_by(self, trigger, customer: str, visible: Visibility, most: int) -> list[str]:
-		"""Return the batches that a customer has bought of, the first `most` by name. Queries: one for each DocType of sales."""
-		bundle, entry = frappe.qb.DocType(erpnext_schema.BUNDLE), frappe.qb.DocType(ENTRY)
+		"""Return the batches that a customer has bought of, the first `most` by name. Queries: one for each DocType of sales,
+		and one of all lines."""
 		names = set()
 		for doctype in erpnext_schema.sales():
 			sale = frappe.qb.DocType(doctype)
+			query, bundle, entry = ownership.bundled()
 			query = (
-				frappe.qb.from_(sale)
-				.join(bundle)
+				query.join(sale)
 				.on((bundle.voucher_no == sale.name) & (bundle.voucher_type == doctype))
-				.join(entry)
-				.on(entry.parent == bundle.name)
 				.select(entry.batch_no)
 				.distinct()
-				.where(sale.customer == customer)
-				.where((sale.docstatus == 1) & (bundle.docstatus == 1) & (bundle.is_cancelled == 0))
+				.where((sale.customer == customer) & (sale.docstatus == 1))
 				.where(entry.batch_no != "")
 			)
 			names.update(name for (name,) in query.run())
+		lines = [
+			query.where(long_lists.among(sale.customer, "customers"))
+			for query, _line, sale in _lines_of_batches()
+		]
+		found = long_lists.run(ownership.all_of(lines), customers=[customer])
+		names.update(name for name, *_sale in found)
 		return sorted(names)[:most]
 
 
 def buyers(batches: Iterable[str]) -> dict[str, dict[str, list[str]]]:
 	"""Return {batch: {customer: the companies that they have bought it from}} of those who have kept some of it.
 
-	Queries: 1, and one for each DocType of sales.
+	Queries: 2, and one for each DocType of sales.
 	"""
 	if not (batches := list(batches)):
 		return {}
-	bundle, entry = frappe.qb.DocType(erpnext_schema.BUNDLE), frappe.qb.DocType(ENTRY)
+	query, bundle, entry = ownership.bundled()
 	query = (
-		frappe.qb.from_(entry)
-		.join(bundle)
-		.on(entry.parent == bundle.name)
-		.select(
+		query.select(
 			entry.batch_no,
 			bundle.type_of_transaction,
 			bundle.voucher_type,
@@ -120,7 +123,6 @@ def buyers(batches: Iterable[str]) -> dict[str, dict[str, list[str]]]:
 			Sum(Abs(entry.qty)),
 		)
 		.where(long_lists.among(entry.batch_no, "batches"))
-		.where((bundle.docstatus == 1) & (bundle.is_cancelled == 0))
 		.where(bundle.voucher_type.isin(erpnext_schema.sales()))
 		.where(bundle.type_of_transaction.isin(["Inward", "Outward"]))
 		.groupby(
@@ -142,12 +144,47 @@ def buyers(batches: Iterable[str]) -> dict[str, dict[str, list[str]]]:
 			# The database takes ana and Ana for one customer, and so does who counts what they have kept.
 			customer = written.setdefault(folded(sale.customer), sale.customer)
 			kept[own.get(batch), customer, company] += float(quantity or 0) * (1 if way == "Outward" else -1)
+	lines = [
+		query.where(long_lists.among(line.batch_no, "batches")) for query, line, _sale in _lines_of_batches()
+	]
+	for batch, name, company, quantity in long_lists.run(ownership.all_of(lines), batches=batches):
+		customer = written.setdefault(folded(name), name)
+		kept[own.get(batch), customer, company] += float(quantity or 0)
 	by_customer, found = defaultdict(float), defaultdict(lambda: defaultdict(list))
 	for (batch, customer, _company), quantity in kept.items():
 		by_customer[batch, customer] += quantity
 	for (batch, customer, company), quantity in sorted(kept.items(), key=lambda entry: entry[1]):
 		if by_customer[batch, customer] > 0 and quantity > 0:
 			found[batch][customer].append(company)
+	return found
+
+
+def _lines_of_batches() -> list[tuple]:
+	"""Return (query, table of the lines, sale) for each kind of lines that can name a batch without a bundle.
+
+	Each query has batch, customer, company and quantity, which is negative in returns: for another condition to narrow it. A
+	line counts where stock moves: not that of an invoice for a delivery note, nor of a till that an invoice has closed.
+	"""
+	found = []
+	for doctype in erpnext_schema.sales():
+		for line in ownership.lines_of(doctype):
+			table = line.get_table_name().removeprefix("tab")
+			if not erpnext_schema.has(table, "batch_no"):
+				continue
+			sale, quantity = frappe.qb.DocType(doctype), line[erpnext_schema.quantity_of(table)]
+			query = (
+				frappe.qb.from_(line)
+				.join(sale)
+				.on((sale.name == line.parent) & (line.parenttype == doctype))
+				.select(line.batch_no, sale.customer, sale.company, Sum(quantity))
+				.where((sale.docstatus == 1) & (line.batch_no != ""))
+				.groupby(line.batch_no, sale.customer, sale.company)
+			)
+			if erpnext_schema.has(doctype, "update_stock") and doctype != erpnext_schema.TILL:
+				query = query.where(sale.update_stock == 1)
+			if erpnext_schema.has(doctype, "consolidated_invoice") and doctype == erpnext_schema.TILL:
+				query = query.where(IfNull(sale.consolidated_invoice, "") == "")
+			found.append((ownership.without_bundle(query, line), line, sale))
 	return found
 
 

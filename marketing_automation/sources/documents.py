@@ -2,7 +2,9 @@
 
 from frappe import _
 
-from marketing_automation.sources.date_field import DateSource, Spec
+from marketing_automation.sources.date_field import DateSource
+from marketing_automation.sources.invoices import still_open
+from marketing_automation.sources.spec import Spec
 
 CUSTOMER_ONLY = "Customer"
 
@@ -49,6 +51,7 @@ SALES_INVOICE = DateSource(
 		date_fields=("due_date",),
 		lines="Sales Invoice Item",
 		open=(("outstanding_amount", ">", 0),),
+		reckoned=(("outstanding_amount", still_open),),
 		variables=lambda: _amounts("outstanding_amount", "grand_total"),
 		is_sale=True,
 	)
@@ -62,8 +65,14 @@ SALES_ORDER = DateSource(
 		date_fields=("delivery_date",),
 		lines="Sales Order Item",
 		open=(("status", "not in", ("Draft", "On Hold", "Closed", "Cancelled")),),
-		# What has been delivered already does not come any more, whether it is paid for or not.
-		ahead=(("status", "!=", "Completed"), ("delivery_status", "!=", "Fully Delivered")),
+		# What has been delivered already does not come any more, whether it is paid for or not. The share says so also where
+		# a supplier delivers. Where no delivery is written down at all, nobody knows.
+		ahead=(
+			("status", "!=", "Completed"),
+			("delivery_status", "!=", "Fully Delivered"),
+			("per_delivered", "<", 100),
+			("skip_delivery_note", "=", 0),
+		),
 		variables=lambda: _amounts("grand_total"),
 		is_sale=True,
 	)

@@ -11,7 +11,7 @@ from marketing_automation.engine import deliver, rules, visibility
 from marketing_automation.engine.schedule import Window
 from marketing_automation.engine.source import source_for
 from marketing_automation.engine.visibility import Visibility
-from marketing_automation.sources import date_field
+from marketing_automation.sources import date_field, variables
 from marketing_automation.sources.batch import buyers
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, mail_parts, statements
@@ -230,6 +230,34 @@ class TestOpenOnes(DatesTestCase):
 		name = factories.invoice(self.ana, in_days(7)).name
 		self.gone_when("Sales Invoice", name, is_return=1)
 
+	def test_an_invoice_that_a_credit_note_takes_back_and_nobody_has_reconciled(self):
+		invoice = factories.invoice(self.ana, in_days(7))
+		paid_in_part = factories.invoice(self.ana, in_days(7))
+		factories.pay(paid_in_part, factories.PRICE / 4)
+		rule = self.rule("Sales Invoice")
+		source, window = source_for(rule.trigger), Window(in_days(0), in_days(0), in_days(0))
+		self.assertCountEqual(self.due(rule), [invoice.name, paid_in_part.name])
+		factories.returned(invoice)
+		# As ERPNext leaves it: the note has its own amount, and the invoice its own.
+		self.assertEqual(
+			frappe.db.get_value("Sales Invoice", invoice.name, "outstanding_amount"), factories.PRICE
+		)
+		self.assertEqual(self.due(rule), [paid_in_part.name])
+		self.assertEqual(sum(source.counts([(rule, window)], Visibility()).values()), 1)
+		self.assertEqual(source.about([rule], [invoice.name]), [])
+
+	def test_what_a_credit_note_gives_back_is_not_asked_for(self):
+		invoice = factories.invoice(
+			self.ana, in_days(7), factories.service(), factories.service("TEST-SERVICE-2")
+		)
+		note = factories.returned(invoice)
+		frappe.db.set_value("Sales Invoice", note.name, "outstanding_amount", -factories.PRICE / 2)
+		rule = self.rule("Sales Invoice")
+		self.assertEqual(self.due(rule), [invoice.name])
+		(values,) = source_for(rule.trigger).values(source_for(rule.trigger).about([rule], [invoice.name]))
+		currency = frappe.get_cached_value("Company", invoice.company, "default_currency")
+		self.assertEqual(values["outstanding_amount"], fmt_money(factories.PRICE * 1.5, currency=currency))
+
 	def test_an_order_that_is_closed_or_on_hold_and_one_that_is_delivered_already(self):
 		for status in ("Closed", "On Hold", "Completed"):
 			with self.subTest(status):
@@ -239,6 +267,20 @@ class TestOpenOnes(DatesTestCase):
 	def test_an_order_that_is_delivered_before_its_bill(self):
 		name = factories.sales_order(self.ana, in_days(7)).name
 		self.gone_when("Sales Order", name, status="To Bill", delivery_status="Fully Delivered")
+
+	def test_an_order_that_a_supplier_has_delivered_or_whose_delivery_nobody_writes_down(self):
+		for values in ({"per_delivered": 100}, {"skip_delivery_note": 1}):
+			with self.subTest(values):
+				name = factories.sales_order(self.ana, in_days(7)).name
+				self.gone_when("Sales Order", name, **values)
+		# Who writes to these all the same says so.
+		filters = '[["Sales Order", "skip_delivery_note", "=", 1]]'
+		self.assertEqual(self.due(self.rule("Sales Order", filters=filters)), [name])
+
+	def test_an_order_that_a_supplier_has_delivered_in_part_is_still_to_come(self):
+		name = factories.sales_order(self.ana, in_days(7)).name
+		frappe.db.set_value("Sales Order", name, {"per_delivered": 50, "delivery_status": "Partly Delivered"})
+		self.assertEqual(self.due(self.rule("Sales Order")), [name])
 
 	def test_an_order_that_a_delivery_note_has_delivered_in_full(self):
 		if not factories.real_erpnext():
@@ -391,6 +433,35 @@ class TestBatches(DatesTestCase):
 	def owned(self, batch: str) -> list[tuple]:
 		return [(batch, customer) for customer in buyers([batch])[batch]]
 
+	def test_who_has_bought_before_there_were_bundles_gets_one(self):
+		bea, cleo = factories.customer(), factories.customer()
+		for doctype in ("Sales Invoice", "Delivery Note"):
+			with self.subTest(doctype):
+				name = factories.batch(in_days(7), cleo)
+				sales = [
+					factories.sold_of(customer, name, doctype, qty=2, posting_date=in_days(-9))
+					for customer in (self.ana, bea)
+				]
+				# Of an invoice for a delivery note no stock moves.
+				factories.sold_of(factories.customer(), name, update_stock=0)
+				for sale in sales:
+					factories.forget_bundle_of(sale)
+				self.assertEqual({owner for _batch, owner in self.owned(name)}, {self.ana, bea, cleo})
+				# What comes back has a bundle, or none, as the sale had.
+				factories.returned(sales[0])
+				old = factories.returned(sales[1])
+				factories.forget_bundle_of(old)
+				self.assertEqual({owner for _batch, owner in self.owned(name)}, {cleo})
+
+	def test_why_of_a_customer_knows_what_was_bought_before_there_were_bundles(self):
+		name = factories.batch(in_days(7))
+		factories.forget_bundle_of(factories.sold_of(self.ana, name))
+		rule = self.rule("Batch")
+		found = source_for(rule.trigger).owned_by(rule.trigger, self.ana, Visibility(), 9)
+		self.assertEqual(found, [name])
+		why = api.why_customer(self.ana)
+		self.assertEqual([step["reference_name"] for step in why["coming"]], [name], why)
+
 	def test_who_gives_it_back_before_it_leaves_gets_none(self):
 		name = factories.batch(in_days(7), self.ana)
 		self.campaign("Batch")
@@ -537,10 +608,10 @@ class TestTemplates(DatesTestCase):
 		company = factories.company()
 		of_company = frappe.get_cached_value("Company", company, "default_currency")
 		amount = frappe._dict(fieldtype="Currency", options="Company:company:default_currency")
-		self.assertEqual(date_field.currency_of(amount, {"company": company}), of_company)
+		self.assertEqual(variables.currency_of(amount, {"company": company}), of_company)
 		amount.options = None
 		with patch.object(frappe.defaults, "get_global_default", return_value="COP"):
-			self.assertEqual(date_field.currency_of(amount, {"company": company, "currency": "EUR"}), "COP")
+			self.assertEqual(variables.currency_of(amount, {"company": company, "currency": "EUR"}), "COP")
 
 	def test_all_items_of_a_combined_message_are_listed(self):
 		first, second = (factories.invoice(self.ana, in_days(7)).name for _twice in range(2))

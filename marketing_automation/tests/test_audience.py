@@ -148,6 +148,16 @@ class TestAddress(MarketingTestCase):
 		frappe.db.set_value("Customer", ana, "customer_primary_contact", chosen)
 		self.assertEqual(self.told(ana), ("chosen@customers.example", None))
 
+	def test_of_two_primary_contacts_that_a_merge_leaves_the_one_that_was_there_first(self):
+		for kept in (0, 1):
+			with self.subTest(kept=kept):
+				zoe, adam = factories.customer(email=None), factories.customer(email=None)
+				factories.contact(zoe, "zoe@customers.example", first_name="Zoe", is_primary_contact=1)
+				factories.contact(adam, "adam@customers.example", first_name="Adam", is_primary_contact=1)
+				both = (zoe, adam)
+				frappe.rename_doc("Customer", both[1 - kept], both[kept], merge=True)
+				self.assertEqual(self.told(both[kept]), ("zoe@customers.example", None))
+
 	def test_a_contact_without_an_address_is_passed_over(self):
 		ana = factories.customer(email=None)
 		factories.contact(ana, None, is_primary_contact=1)

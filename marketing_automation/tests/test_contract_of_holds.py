@@ -525,6 +525,8 @@ class TestSwitches(HoldsTestCase):
 		with patch.object(holds, "all_holds", lambda: mine):
 			self.assertEqual([switch.key for switch in holds.switched_on()], ["Open Issue"])
 			self.assertEqual(holds.lost(), [FAKE])
+			self.assertIn(FAKE, " ".join(problem["text"] for problem in api.health()))
+		self.assertNotIn(FAKE, str(api.health()))
 
 	def test_the_form_offers_what_the_site_has(self):
 		offered = {one["value"]: one["days"] for one in api.holds()}

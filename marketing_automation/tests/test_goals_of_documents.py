@@ -5,6 +5,7 @@ from unittest.mock import patch
 import frappe
 from frappe.utils import getdate
 
+from marketing_automation import api
 from marketing_automation.engine import deliver, ledger
 from marketing_automation.engine.goals import Asked, goal_for
 from marketing_automation.engine.model import DueEvent, Reached, Rule
@@ -282,6 +283,39 @@ class TestInACampaign(MarketingTestCase):
 		)
 
 		self.assertEqual(found[:2], ["Skipped", "Goal reached"])
+
+	def test_why_names_the_order_of_a_quotation_that_was_ordered_before_its_night(self):
+		quotation = factories.quotation(self.customer, factories.in_days(5))
+		waiting = factories.quotation(self.customer, factories.in_days(9))
+		order = factories.sales_order(self.customer, factories.in_days(20), ordered=quotation.items)
+		frappe.db.set_value("Quotation", quotation.name, "status", "Ordered")
+		template = factories.template("Hello {{ customer_name }}", "<p>Hello {{ customer_name }}.</p>")
+		trigger = {"source": "Quotation", "date_field": "valid_till", "days_offset": 5}
+		factories.campaign(trigger, email_template=template, goal="Ordered")
+		# It is not open, so it is not due, and makes no row.
+		self.run_night()
+		self.assertEqual(self.ledger(), [])
+
+		(step,) = api.why_reference("Quotation", quotation.name)["steps"]
+		self.assertEqual(step["state"], "Not due")
+		self.assertIn("The trigger does not take it.", step["why"])
+		self.assertIn("The goal is reached: Ordered.", step["why"])
+		self.assertEqual((step["evidence_doctype"], step["evidence_name"]), ("Sales Order", order.name))
+
+		(step,) = api.why_reference("Quotation", waiting.name)["steps"]
+		self.assertEqual((step["state"], step["evidence_name"]), ("Coming", None))
+
+	def test_why_names_the_payment_of_an_invoice_that_was_paid_before_its_night(self):
+		invoice = factories.invoice(self.customer, factories.in_days(5), paid=True)
+		template = factories.template("Hello {{ customer_name }}", "<p>Hello {{ customer_name }}.</p>")
+		trigger = {"source": "Sales Invoice", "date_field": "due_date", "days_offset": 5}
+		factories.campaign(trigger, email_template=template, goal="Paid")
+		self.run_night()
+		self.assertEqual(self.ledger(), [])
+		(step,) = api.why_reference("Sales Invoice", invoice.name)["steps"]
+		self.assertIn("The goal is reached: Paid.", step["why"])
+		shows = "Payment Entry" if factories.real_erpnext() else "Sales Invoice"
+		self.assertEqual(step["evidence_doctype"], shows)
 
 	def test_a_contract_that_has_a_successor(self):
 		contract = factories.contract(self.customer, factories.in_days(5), TEMPLATE)

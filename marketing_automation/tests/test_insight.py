@@ -383,7 +383,7 @@ class TestHealth(MarketingTestCase):
 		with statements() as many:
 			api.health()
 		self.assertEqual(len(few), len(many))
-		self.assertLessEqual(len(many), 18)
+		self.assertLessEqual(len(many), 27)
 
 	def test_a_run_that_failed_is_named(self):
 		run = self.run_night()

@@ -137,7 +137,10 @@ class OfEveryKind(MarketingTestCase):
 		)
 
 	def activate(self, campaign: str) -> None:
-		frappe.get_doc("Lifecycle Campaign", campaign).update({"is_active": 1}).save()
+		"""Switch it on, for everybody and at once: by what right and when is another test's."""
+		frappe.get_doc("Lifecycle Campaign", campaign).update(
+			{"is_active": 1, "purpose": "Service", "send_window": "Any time"}
+		).save()
 
 
 class WhatIsRefused(MarketingTestCase):

@@ -14,6 +14,7 @@ TESTS = PROJECT / "marketing_automation" / "tests"
 # All that asks ERPNext for anything but the name of a customer or an item.
 FILES = (
 	"test_audience.py",
+	"test_contract_of_holds.py",
 	"test_delivery.py",
 	"test_goal_renewed.py",
 	"test_goals.py",

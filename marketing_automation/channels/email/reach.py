@@ -1,6 +1,7 @@
 """How a customer is reached by e-mail: customers in, addresses out. Only reads."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import NamedTuple
 
 import frappe
@@ -17,8 +18,9 @@ def reach(customers: set[str]) -> ByName[Recipient]:
 
 	Each is named as their record is, and found however else their name is written.
 
-	The address is that of the primary contact, else of the billing contact, else of any contact, else
-	Customer.email_id. The first contact that has an address speaks for the customer: if that person has
+	The address is that of the contact that the customer's record names as the primary one, else of another primary contact,
+	else of the billing contact, else of any contact, else Customer.email_id. Among several of a kind, as a merge leaves them, it
+	is the one that was there first. The first contact that has an address speaks for the customer: if that person has
 	unsubscribed (Contact.unsubscribed), nobody else is asked in their place.
 	"""
 	best = {}
@@ -54,6 +56,7 @@ class _Row(NamedTuple):
 	contact_email: str | None
 	is_primary_contact: int | None
 	is_billing_contact: int | None
+	contact_creation: datetime | None
 	address: str | None
 	is_primary: int | None
 	idx: int | None
@@ -71,6 +74,7 @@ class _Row(NamedTuple):
 			not same(self.contact, self.primary_contact),
 			not self.is_primary_contact,
 			not self.is_billing_contact,
+			self.contact_creation or datetime.max,
 			self.contact or "",
 			not self.address,
 			not self.is_primary,
@@ -110,6 +114,7 @@ def _contacts(customers: set[str]) -> Iterator[_Row]:
 			contact.email_id,
 			contact.is_primary_contact,
 			contact.is_billing_contact if has_billing else 0,
+			contact.creation,
 			address.email_id,
 			address.is_primary,
 			address.idx,

@@ -33,7 +33,7 @@ CLEARED_AT_ONCE = 5000
 
 
 def clear(until: date) -> None:
-	"""Delete the rows that guard nothing any more, of expiries and nights before `until`. Commits.
+	"""Delete the rows that guard nothing any more, of dates and nights before `until`. Commits.
 
 	Never rows of campaigns that send each customer each message once: those guard for ever.
 	"""

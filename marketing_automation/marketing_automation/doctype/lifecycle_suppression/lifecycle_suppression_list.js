@@ -17,10 +17,10 @@ frappe.listview_settings["Lifecycle Suppression"] = {
 				"No address is on the list. Hard bounces and complaints put addresses here, and so does Add Addresses."
 			)
 		);
-		if (frappe.model.can_create(listview.doctype)) {
+		if (frappe.perm.has_perm(listview.doctype, 0, "create")) {
 			listview.page.add_inner_button(__("Add Addresses"), () => this.add(listview));
 		}
-		if (frappe.model.can_export(listview.doctype)) {
+		if (frappe.perm.has_perm(listview.doctype, 0, "export")) {
 			listview.page.add_inner_button(__("Export for Another Tool"), () => this.export_list());
 		}
 	},

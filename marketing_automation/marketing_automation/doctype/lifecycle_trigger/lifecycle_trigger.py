@@ -110,7 +110,7 @@ class LifecycleTrigger(Document):
 			)
 
 	def validate_memory(self):
-		"""An existing trigger cannot be turned to expiries so old that the ledger has forgotten who got a message."""
+		"""An existing trigger cannot be turned to dates so old that the ledger has forgotten who got a message."""
 		if (
 			not self.is_new()
 			and any(self.has_value_changed(field) for field in DEFINITION)
@@ -118,7 +118,7 @@ class LifecycleTrigger(Document):
 		):
 			frappe.throw(
 				_(
-					"The message log no longer knows what was sent about expiries of {0} days ago. Add a new trigger instead of changing this one."
+					"The message log no longer knows what was sent about dates of {0} days ago. Add a new trigger instead of changing this one."
 				).format(self.days_offset),
 				title=_("Too Long Ago"),
 			)

@@ -10,9 +10,12 @@ async function offer_fields(report, chosen) {
 		const filter = report.get_filter(fieldname);
 		const offered = found[`${fieldname}s`];
 		ma.offer(filter, offered);
-		if (chosen) await filter.set_value(offered[0]?.value || "");
-		else filter.set_formatted_input(filter.get_value());
+		// Put there at once: a filter that is set would ask for the report before the other one is.
+		const value = chosen ? offered[0]?.value || "" : filter.get_value();
+		if (chosen) filter.value = filter.last_value = value;
+		filter.set_formatted_input(value);
 	}
+	if (chosen && found.date_fields.length) report.refresh();
 }
 
 frappe.query_reports["Expiring Pins"] = {

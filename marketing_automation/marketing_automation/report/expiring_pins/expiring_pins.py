@@ -57,7 +57,7 @@ def execute(filters: dict | None = None):
 	elif not rows:
 		message = _("Nothing to do: each of them is caught by a trigger, and its customer can be reached.")
 	return (
-		_columns(source_for(of).reference_doctype(of)),
+		_columns(source_for(of).reference_doctype(of), offered[of.date_field]),
 		sorted(rows, key=lambda row: row["expiry_date"]),
 		message,
 		None,
@@ -83,7 +83,7 @@ def _choose_doctype(of: dict, filters: dict) -> None:
 		)
 
 
-def _columns(doctype: str) -> list[dict]:
+def _columns(doctype: str, date_label: str) -> list[dict]:
 	# Without `align` a column whose first row is empty is taken for numbers.
 	return [
 		{
@@ -97,7 +97,7 @@ def _columns(doctype: str) -> list[dict]:
 		for fieldname, label, fieldtype, options, width in (
 			("reference_name", _(doctype), "Link", doctype, 150),
 			("item_name", _("Item"), "Data", None, 170),
-			("expiry_date", _("Expiry Date", context="Lifecycle"), "Date", None, 150),
+			("expiry_date", date_label, "Date", None, 150),
 			("problem", _("Problem"), "Data", None, 220),
 			("customer_name", _("Customer Name"), "Data", None, 170),
 			("customer", _("Customer"), "Link", "Customer", 150),
