@@ -75,6 +75,23 @@ def company() -> str:
 	return make("Company", company_name=COMPANY, abbr="TP", default_currency="USD", country="Colombia").name
 
 
+def fiscal_years() -> None:
+	"""Make the fiscal years in which tests sell, where ERPNext is real: it has that of today alone."""
+	if not real_erpnext():
+		return
+	for year in range(getdate().year - 3, getdate().year + 2):
+		first, last = date(year, 1, 1), date(year, 12, 31)
+		# A year may begin on another day than the first of January.
+		for day in (first, last):
+			if frappe.db.exists(
+				"Fiscal Year",
+				{"year_start_date": ["<=", day], "year_end_date": [">=", day], "disabled": 0},
+			):
+				break
+		else:
+			make("Fiscal Year", year=f"Test {year}", year_start_date=first, year_end_date=last)
+
+
 def second_company() -> str:
 	"""Return a company that has sold nothing."""
 	other = f"{COMPANY} 2"

@@ -560,7 +560,8 @@ class TestWhereCustomersReachUs(ConsentTestCase):
 		settings.public_address = "shop.example"
 		with self.refused("is no address of a site"):
 			settings.save()
-		settings.reload()
+		# What was refused once is not saved any more in some versions.
+		settings = frappe.get_single(SETTINGS)
 		settings.public_address = "https://shop.example/"
 		settings.save()
 		self.assertEqual(settings.public_address, "https://shop.example")

@@ -425,3 +425,22 @@ class TestOfCampaigns(MarketingTestCase):
 		(made,) = desk._mails(campaign)
 		self.assertIn("lifecycle-mail", made.html)
 		self.assertTrue(made.subject)
+
+	def test_a_designed_mail_is_looked_at_as_it_leaves(self):
+		campaign = api.make_from_recipe(
+			"subscription_renewal", factories.unique("Test"), days="30", language="en"
+		)
+		frappe.db.commit()
+		mails = list(desk._mails(frappe.get_doc("Lifecycle Campaign", campaign)))
+		self.assertEqual(len(mails), 2)
+		for made in mails:
+			self.assertEqual(made.html.lower().count("<body"), 1)
+			self.assertNotIn("<!--unsubscribe_url-->", made.html)
+			self.assertGreater(len(made.body_text), 50)
+		# A recipe that we ship has nothing to mend.
+		found = [
+			row
+			for row in api.deliverability(campaign)
+			if row["check"] in ("Links", "Pictures", "Braces left over")
+		]
+		self.assertEqual([row for row in found if row["level"] == WRONG], [])

@@ -9,6 +9,7 @@ import frappe
 from marketing_automation import recipes
 from marketing_automation.channels.email import layout
 from marketing_automation.channels.texts import templates
+from marketing_automation.designs import gallery, store
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, mail_parts
 from marketing_automation.tests.factories import in_days
@@ -128,8 +129,10 @@ class TestAfterTheDate(MarketingTestCase):
 			words = templates.words_of_trigger(frappe._dict(source=recipe["source"]))
 			for message in recipe["messages"]:
 				days_left = (-365, -7, -1) if message["timing"] == "After" else (-365, -7, -1, 0, 1, 2, 30)
-				for language in recipes.languages(recipe):
-					name = recipes.email_template(recipe, message, language, factories.unique("Test"))
+				design = store.new(factories.unique("Test"), gallery.named(message["design"])["design"])
+				store.publish(design, words=words)
+				for row in design.templates:
+					name, language = row.email_template, row.language
 					doc = frappe.get_doc("Email Template", name)
 					combines = "combine_messages" in recipe["asks"]
 					self.assertEqual(templates.validate(doc, combines, after=True, words=words), [])

@@ -285,7 +285,7 @@ def _example(campaign: dict, action: dict, template: templates.Template, languag
 	subject, brand = templates.one_line(subject), brand_of(campaign.get("company"))
 	if template.design:
 		html, text = own_frame.filled(_frame_of(template, language, brand), template, context)
-		body = html
+		body = html = html.replace(mime.UNSUBSCRIBE_URL, "#")
 	else:
 		seen_as = look.Look(
 			brand,
