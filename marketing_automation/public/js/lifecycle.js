@@ -433,10 +433,14 @@ Object.assign(marketing_automation, {
 					)}</th>`
 			)
 			.join("");
-		const cell = (c, row) =>
-			`<td data-label="${this.escape(c.label)}"${c.numeric ? ' class="lifecycle-numeric"' : ""}>${
-				c.html(row) || "&nbsp;"
-			}</td>`;
+		// In one piece: on a phone it stands beside its label. A line without a value is left out there.
+		const cell = (c, row) => {
+			const html = c.html(row);
+			const classes = [c.numeric && "lifecycle-numeric", !html && "lifecycle-nothing"].filter(Boolean);
+			return `<td data-label="${this.escape(c.label)}" class="${classes.join(" ")}"><div>${
+				html || "&nbsp;"
+			}</div></td>`;
+		};
 		const body = rows.map((row) => `<tr>${columns.map((c) => cell(c, row)).join("")}</tr>`).join("");
 		return `<div class="lifecycle-table"><table class="table">
 			<thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`;

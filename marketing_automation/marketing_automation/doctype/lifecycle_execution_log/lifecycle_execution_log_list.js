@@ -78,13 +78,12 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 		];
 	},
 
-	// When it left or was decided; of what waits, until when it does.
+	// When it left or was decided; of what waits, until when it does: what is held is asked about each day.
 	when(doc) {
-		if (doc.status !== "Waiting" || !doc.due_at) return this.moment(doc.executed_at || doc.due_on);
-		return `<span class="text-muted">${marketing_automation.until(
-			this.moment(doc.due_at),
-			doc.reason
-		)}</span>`;
+		const { due_at, reason } = doc;
+		if (doc.status !== "Waiting" || !due_at) return this.moment(doc.executed_at || doc.due_on);
+		const until = this.moment(reason === "On hold" ? due_at.slice(0, 10) : due_at);
+		return `<span class="text-muted">${marketing_automation.until(until, reason)}</span>`;
 	},
 
 	// A day, or a day and a time of day; there is no room for seconds.
