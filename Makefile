@@ -4,7 +4,7 @@
 SANDBOX = python3 sandbox/cli.py
 export FRAPPE ERPNEXT SHAPE
 
-.PHONY: demo faults benchmark test desk screenshots mail-pictures gallery up down clean test-bench
+.PHONY: demo faults benchmark test desk screenshots up down clean test-bench
 
 demo: ## Run a night on demonstration data and check the sums
 	@$(SANDBOX) demo
@@ -21,13 +21,9 @@ test: ## Run all tests; the last line is pytest's count
 desk: ## Open the Desk with the demonstration data; Ctrl-C ends it
 	@$(SANDBOX) desk
 
-screenshots: ## Take the documentation's pictures of the Desk (docs/images)
+screenshots: ## Take the documentation's pictures (docs/images): of the Desk, of mails, of the gallery
 	@$(SANDBOX) screenshots
-
-mail-pictures: ## Take the documentation's pictures of mails (docs/images)
 	@$(SANDBOX) mail-pictures
-
-gallery: ## Take the pictures of the gallery's designs (docs/images/gallery)
 	@$(SANDBOX) gallery
 
 up: ## Start the sandbox's services and leave them running

@@ -54,7 +54,7 @@ OPTIONAL = {
 	"Contact": ("is_billing_contact",),
 	"Company": ("company_logo", "website"),
 	"Item": ("variant_of", "disabled", "end_of_life", "is_stock_item"),
-	"Sales Invoice": ("due_date", "outstanding_amount", "update_stock"),
+	"Sales Invoice": ("due_date", "outstanding_amount", "update_stock", "return_against"),
 	"Sales Invoice Item": ("sales_order", *_BATCH_OF_LINE),
 	"Customer": ("customer_group",),
 	"Customer Group": ("lft", "rgt"),

@@ -1,6 +1,7 @@
 """What happens when the app comes and goes. ERPNext's and Frappe's schema is not touched by either."""
 
 import csv
+import io
 import os
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from frappe.permissions import add_permission, reset_perms, update_permission_pr
 from frappe.utils import create_batch, now_datetime
 
 from marketing_automation import compat, erpnext_schema, leftovers
-from marketing_automation.engine import consent, identity, secrets
+from marketing_automation.channels.email import lists
+from marketing_automation.engine import consent, identity, secrets, suppression
 from marketing_automation.hooks import default_log_clearing_doctypes
 
 # What goes away with the module, and can be named elsewhere.
@@ -79,6 +81,7 @@ def make_topics() -> None:
 def before_uninstall() -> None:
 	"""Take back what the removal of the module's DocTypes leaves behind."""
 	_keep_unsubscribes()
+	_keep_suppressions()
 	ours = _of_module("DocType")
 	# They name no module, so that Frappe does not know whose they are.
 	steps = frappe.get_all(
@@ -104,6 +107,8 @@ def before_uninstall() -> None:
 	frappe.db.delete("Logs To Clear", {"ref_doctype": ["in", list(default_log_clearing_doctypes)]})
 	frappe.db.delete("Scheduled Job Type", {"method": ["like", "marketing_automation.%"]})
 	frappe.db.delete("Patch Log", {"patch": ["like", "marketing_automation.%"]})
+	# The password of the bounce mailbox, and the secrets of webhooks.
+	frappe.db.delete("__Auth", {"doctype": ["in", ours]})
 	frappe.db.delete("Singles", {"doctype": ["in", ["Marketing Automation Settings", secrets.DOCTYPE]]})
 	frappe.clear_cache()
 
@@ -134,21 +139,44 @@ def _keep_unsubscribes() -> None:
 	)
 	if not rows:
 		return
-	name = f"unsubscribed-from-campaigns-{now_datetime():%Y-%m-%d-%H%M%S}.csv"
+	file = io.StringIO()
+	writer = csv.writer(file)
+	writer.writerow(("email", "campaign", "unsubscribed_on", "topic", "what"))
+	writer.writerows(
+		(row.email, row.campaign, row.at, row.topic or "", row.kind or consent.WITHDRAWN) for row in rows
+	)
+	path = _kept("unsubscribed-from-campaigns", file.getvalue())
+	print(
+		f"{len(rows)} unsubscribes and consents were written to {path}. Keep that file: the app forgets them."
+	)
+
+
+def _keep_suppressions() -> None:
+	"""Write the suppression list to a file of the site, and say where it is: it can be imported again.
+
+	What it knows by a hash alone is lost with the key.
+	"""
+	if not frappe.db.exists("DocType", suppression.DOCTYPE):
+		return
+	text, count, nameless = lists.exported()
+	if count > nameless:
+		path = _kept("suppressed-addresses", text)
+		print(
+			f"{count - nameless} suppressed addresses were written to {path}. Keep that file: the app forgets them."
+		)
+
+
+def _kept(stem: str, text: str) -> Path:
+	"""Write a text to a private file of the site that nobody else reads; return its path."""
+	name = f"{stem}-{now_datetime():%Y-%m-%d-%H%M%S}.csv"
 	path = Path(frappe.get_site_path("private", "files", name)).absolute()
 	path.parent.mkdir(parents=True, exist_ok=True)
 	with open(path, "x", newline="", encoding="utf-8") as file:
 		path.chmod(0o600)
-		writer = csv.writer(file)
-		writer.writerow(("email", "campaign", "unsubscribed_on", "topic", "what"))
-		writer.writerows(
-			(row.email, row.campaign, row.at, row.topic or "", row.kind or consent.WITHDRAWN) for row in rows
-		)
+		file.write(text)
 		file.flush()
 		os.fsync(file.fileno())
-	print(
-		f"{len(rows)} unsubscribes and consents were written to {path}. Keep that file: the app forgets them."
-	)
+	return path
 
 
 def _remove_unsent_mails() -> None:

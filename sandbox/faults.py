@@ -38,8 +38,8 @@ from services import MariaDB, Redis
 from marketing_automation import erpnext_schema
 from marketing_automation.channels import outbox, webhook
 from marketing_automation.channels.email import bounces, mailbox, sender
-from marketing_automation.engine import dispatch, ledger, retry, run, settle, suppression
-from marketing_automation.engine.model import COMPLETED, FAILED, PENDING, QUEUED, Reason
+from marketing_automation.engine import advance, dispatch, ledger, retry, run, settle, suppression
+from marketing_automation.engine.model import COMPLETED, FAILED, OPEN, PENDING, QUEUED, WAITING, Reason
 from marketing_automation.engine.settings import SETTINGS, limit
 from marketing_automation.engine.transaction import committed
 from marketing_automation.sources import date_field
@@ -78,6 +78,7 @@ Message-ID: <{message}@site.example>
 
 --b--
 """
+A_WHILE = timedelta(hours=1)
 SUBJECT = re.compile(rb"^Subject: (FAULT-\d+)\r?$", re.MULTILINE)
 
 
@@ -312,7 +313,7 @@ class Site:
 		# Sent means both: the server has it, and the ledger says so.
 		result.lost += len(set(self.pins[:due]) - failed - (set(sent) & completed))
 		result.doubled += sum(sent.values()) - len(sent) + self.twice_in_the_queue()
-		result.stuck += sum(row.status in (PENDING, QUEUED) for row in rows)
+		result.stuck += sum(row.status in OPEN for row in rows)
 		result.stuck += frappe.db.count(ledger.RUN, {"status": ["in", ["Running", "Delivering"]]})
 
 	@staticmethod
@@ -732,6 +733,45 @@ def receiver_killed(site: Site, result: Result, times: int, rows: int) -> None:
 			site.count(result, rows)
 
 
+def tick_killed(site: Site, result: Result, times: int, rows: int) -> None:
+	"""Kill the tick that takes up what has waited for its hour, at random moments, until it has taken up all."""
+	while result.tried < times:
+		site.reset(rows)
+		opens = now_datetime() + timedelta(hours=2)
+		window(site, send_window="Own hours", send_from=opens.time(), send_until=(opens + A_WHILE).time())
+		run.start()
+		site.work_off(ENGINE_QUEUES)
+		if waiting() != rows:
+			raise RuntimeError(f"{waiting()} rows of {rows} wait for their hour.")
+		window(site, send_window="Any time")
+		frappe.db.set_value(
+			ledger.DOCTYPE, {"status": WAITING}, "due_at", add_to_date(now_datetime(), hours=-1)
+		)
+		frappe.db.commit()
+		with patch.object(advance, "PAGE_SIZE", 10):
+			while result.tried < times and waiting():
+				tick = fork(advance.advance, site)
+				time.sleep(random.uniform(0.01, 0.4))
+				workers.kill(tick.pid)
+				tick.join()
+				result.tried += 1
+		site.recover()
+		look_up_unknown(site)
+		site.count(result, rows)
+
+
+def window(site: Site, **fields) -> None:
+	"""Have the campaign leave in these hours."""
+	frappe.db.set_value("Lifecycle Campaign", {}, {"send_on": "Every day", **fields})
+	frappe.db.commit()
+
+
+def waiting() -> int:
+	"""Return how many messages wait for their hour."""
+	frappe.db.rollback()
+	return frappe.db.count(ledger.DOCTYPE, {"status": WAITING})
+
+
 def mailbox_reader_killed(site: Site, result: Result, times: int, rows: int) -> None:
 	"""Kill the job that reads the bounce mailbox, at random moments, until it has read all: each address has had two soft
 	bounces, of two messages, and each message is in the mailbox twice."""
@@ -898,6 +938,7 @@ def faults(site: Site, short: bool) -> list[tuple[str, Callable]]:
 		("mail worker killed", lambda r: mail_worker_killed(site, r, 2 if short else 10, mails)),
 		("jobs lost, two pages", lambda r: jobs_lost(site, r, 2 if short else 5, rows)),
 		("sending suspended", lambda r: suspended(site, r, 2 if short else 6, rows)),
+		("tick killed", lambda r: tick_killed(site, r, 4 if short else 40, 60 if short else 500)),
 		("the clock jumps", lambda r: clock_jumps(site, r, 2 if short else 6, rows)),
 		("webhook 500", lambda r: webhook_answers(site, r, times, mails, [(500, {}, b"sorry")])),
 		("webhook 429", lambda r: webhook_answers(site, r, times, mails, [(429, {"retry-after": "1"}, b"")])),

@@ -10,8 +10,10 @@ from unittest.mock import patch
 
 import frappe
 from frappe.model.naming import is_autoincremented
+from frappe.utils.password import set_encrypted_password
 
-from marketing_automation.engine import consent, dispatch, run
+from marketing_automation.engine import consent, dispatch, run, suppression
+from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import mail_account
 
@@ -49,6 +51,8 @@ def use() -> None:
 	consent.record(
 		consent.WITHDRAWN, consent.Person("left@customers.example"), None, "page", "No marketing at all"
 	)
+	suppression.add([suppression.Added("bounced@customers.example", None, suppression.HARD_BOUNCE)], "Import")
+	set_encrypted_password(SETTINGS, SETTINGS, "secret", "mailbox_password")
 	build_round_it(campaign)
 
 

@@ -47,14 +47,17 @@ class Heading(Block):
 			"large": (24, 31, "h2", "14px 20px 4px"),
 			"small": (18, 25, "h3", "12px 20px 2px"),
 		}[look]
+		if pen.says("above"):
+			# The line above it has the room already.
+			padding = "2px 20px 4px"
 		color = f' color="{pen.mark("on_color")}"' if look == "band" else ""
 		above = (
-			f'<mj-text align="{align}" font-size="13px" line-height="18px" padding="0 20px 2px" letter-spacing="0.4px"{color}>'
+			f'<mj-text align="{align}" font-size="13px" line-height="18px" padding="6px 20px 0" letter-spacing="0.4px"{color}>'
 			f"{pen.inline('above')}</mj-text>"
 			if pen.says("above")
 			else ""
 		)
-		style = f"margin:0;font-size:{size}px;line-height:{height}px;font-weight:650"
+		style = f"margin:0;font-size:{size}px;line-height:{height}px;font-weight:600"
 		begin, end = pen.raw(f'<{tag} style="{style}">'), pen.raw(f"</{tag}>")
 		return (
 			f'{above}<mj-text align="{align}" padding="{padding}" font-size="{size}px" line-height="{height}px"{color}>'

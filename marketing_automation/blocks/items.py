@@ -34,7 +34,8 @@ def row(pen) -> str:
 			f'<td align="{pen.end}" class="ma-soft ma-gap ma-value" style="{cell};text-align:{pen.end}">{label}'
 			f'<div style="{STRONG}">{pen.inline("value")}</div></td>'
 		)
-	return f'<tr>\n<td align="{pen.start}" class="ma-soft ma-gap" style="{cell};text-align:{pen.start}">{left}</td>{right}\n</tr>'
+	name = "ma-soft ma-gap ma-name" if right else "ma-soft ma-gap"
+	return f'<tr>\n<td align="{pen.start}" class="{name}" style="{cell};text-align:{pen.start}">{left}</td>{right}\n</tr>'
 
 
 def line(pen) -> str:

@@ -66,16 +66,20 @@ class Basics(Check):
 		of_country = profiles.profiles(
 			(asked[index].recipient.customer, asked[index].event.company) for index in indexes
 		)
-		found, looked_for = {}, {}
+		found, looked_for, sources, days = {}, {}, {}, {}
 		for index, profile in zip(indexes, of_country, strict=True):
 			one = asked[index]
+			event = one.event
 			if profile.existing_customer == profiles.NO_SALE or not one.recipient.customer:
 				continue
-			since = shifted(night, -profile.sale_days) or date.min
-			if source_for(one.event.rule.trigger).is_sale(one.event) and one.event.occurrence >= since:
-				found[index] = Send(
-					Basis.EXISTING_CUSTOMER, (one.event.reference_doctype, one.event.reference_name)
-				)
+			key = event.rule.source
+			if key not in sources:
+				sources[key] = source_for(event.rule.trigger)
+			if profile.sale_days not in days:
+				days[profile.sale_days] = shifted(night, -profile.sale_days) or date.min
+			since = days[profile.sale_days]
+			if sources[key].is_sale(event) and event.occurrence >= since:
+				found[index] = Send(Basis.EXISTING_CUSTOMER, (event.reference_doctype, event.reference_name))
 			else:
 				looked_for[index] = profile, since
 		if not looked_for:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import frappe
 from frappe import _
-from frappe.utils import get_system_timezone, now_datetime
+from frappe.utils import get_system_timezone, getdate, now_datetime
 
 from marketing_automation import erpnext_schema
 from marketing_automation.engine import companies, long_lists, profiles, schedule, settings, windows
@@ -26,12 +26,14 @@ from marketing_automation.engine.gate import NIGHT_HOUR, Answer, Asked, At, Chec
 from marketing_automation.engine.model import Reason, Rule
 from marketing_automation.engine.names import ByName
 from marketing_automation.engine.profiles import Country, Profile
-from marketing_automation.engine.windows import Hours, Window
+from marketing_automation.engine.windows import Hours, Span, Window
 
 ANY_TIME = "Any time"
 OWN_HOURS = "Own hours"
 WORKING_DAYS = "Working days"
 SETTINGS = ("send_from", "send_until", "send_on")
+# What is read of a campaign.
+FIELDS = ("name", "company", "purpose", "send_window", *SETTINGS, "holiday_list")
 WORKING_WEEK = frozenset(range(5))
 HOLIDAY_LIST, HOLIDAY = "Holiday List", "Holiday"
 # So many days before an occurrence a message can leave early at most: nothing is closed for longer without being closed for good.
@@ -67,24 +69,23 @@ class SendWindow(Check):
 			return {}
 		opening = _Opening([asked[index] for index in bound], at.night)
 		throttled = _throttled({asked[index].action["action_type"] for index in bound})
-		zone = get_system_timezone()
+		zone = opening.zone
 		found: dict[int, Answer] = {}
 		for index in bound:
 			one = asked[index]
-			window, now = opening.window(one), windows.to_utc(_asked_at(one, at), zone)
-			span = windows.next_open(window, now)
-			if not span or _is_too_late(one, windows.from_utc(max(span.start, now), zone)):
+			now, span, opens_on = opening.next_open(one, _asked_at(one, at))
+			if not span or (_is_before(one) and opens_on > one.event.occurrence):
 				# Of a day to come: whether it leaves early, see `early`.
-				span = windows.last_open(window, windows.to_utc(now_datetime(), zone), now)
+				span = windows.last_open(opening.window(one), windows.to_utc(now_datetime(), zone), now)
 			if not span:
 				found[index] = Skip(Reason.OUTSIDE_WINDOW)
 				continue
-			is_spread = throttled[one.action["action_type"]]
-			moment = windows.moment_in(span, min(now, span.until), _key(one) if is_spread else None)
-			if span.start <= now < span.until and moment <= now:
+			key = _key(one) if throttled[one.action["action_type"]] else None
+			moment = windows.moment_in(span, now if now < span.until else span.start, key)
+			if moment <= now < span.until:
 				continue
-			until = windows.from_utc(min(moment, span.until), zone)
-			if now < span.until:
+			until = windows.from_utc(moment, zone)
+			if now < moment:
 				# In the hour that comes twice the clock may show less than now.
 				until = max(until, at.now + timedelta(minutes=1))
 			found[index] = Wait(until, Reason.OUTSIDE_WINDOW)
@@ -154,6 +155,24 @@ class SendWindow(Check):
 		return found
 
 
+def never_open(campaigns: list[dict]) -> dict[str, str]:
+	"""Return {campaign: country} of the campaigns whose hours never meet those that the law of a company's country allows.
+
+	campaigns: dicts of `FIELDS`. Queries: 2 of the settings and the companies, and those of `profiles.profiles` and of the lists.
+	"""
+	night = getdate()
+	opening = _Opening([], night, [Rule(campaign, {}, ()) for campaign in campaigns])
+	pairs = [
+		(campaign, company) for campaign in campaigns for company in opening.companies_of(campaign) if company
+	]
+	of_companies = profiles.profiles((None, company) for _campaign, company in pairs)
+	return {
+		campaign["name"]: profile.country.name
+		for (campaign, company), profile in zip(pairs, of_companies, strict=True)
+		if not windows.spans(opening.window_of(campaign, company, profile), night)
+	}
+
+
 def _is_bound(campaign: dict) -> bool:
 	"""Say whether messages of a campaign can have to wait at all."""
 	return campaign.get("send_window") != ANY_TIME or profiles.offers(campaign)
@@ -164,10 +183,8 @@ def _asked_at(one: Asked, at: At) -> datetime:
 	return at.now if one.event.night <= at.night else datetime.combine(one.event.night, time(NIGHT_HOUR))
 
 
-def _is_too_late(one: Asked, moment: datetime) -> bool:
-	return (
-		one.event.rule.trigger.get("trigger_type") == schedule.BEFORE and moment.date() > one.event.occurrence
-	)
+def _is_before(one: Asked) -> bool:
+	return one.event.rule.trigger.get("trigger_type") == schedule.BEFORE
 
 
 def _key(one: Asked) -> str:
@@ -199,6 +216,7 @@ class _Opening:
 		]
 		self.lists = _holiday_lists(entries)
 		self.made: dict[tuple, Window] = {}
+		self.opens: dict[tuple, tuple] = {}
 
 	def companies_of(self, campaign: dict) -> list[str | None]:
 		"""Return the companies whose sales a campaign can be about. What belongs to no company is for all campaigns."""
@@ -208,6 +226,18 @@ class _Opening:
 		"""Return when a message may leave."""
 		pair = one.recipient.customer, one.event.company
 		return self.window_of(one.campaign, one.event.company, self.profiles[pair])
+
+	def next_open(self, one: Asked, asked_at: datetime) -> tuple[datetime, Span | None, date | None]:
+		"""Return (the moment in UTC, the span that is open then or next, the site's date on which it is) of a message that is
+		asked about at a moment of the site's clock."""
+		country = self.profiles[one.recipient.customer, one.event.company].country
+		key = one.campaign["name"], one.event.company, country, asked_at
+		if key not in self.opens:
+			now = windows.to_utc(asked_at, self.zone)
+			span = windows.next_open(self.window(one), now)
+			opens_on = windows.from_utc(max(span.start, now), self.zone).date() if span else None
+			self.opens[key] = now, span, opens_on
+		return self.opens[key]
 
 	def window_of(self, campaign: dict, company: str | None, profile: Profile) -> Window:
 		"""Return when messages of a campaign about what a company sold may leave to customers of a country."""

@@ -134,8 +134,12 @@ class Block(Protocol):
 		"""Return what it stands on."""
 		return ON_CARD
 
+	def joins(self, pen: Pen) -> bool:
+		"""Say whether it stands in one section with the blocks round it: each section makes a mail larger."""
+		return self.ground(pen) == ON_CARD and not self.most_columns
+
 	def mjml(self, pen: Pen) -> str:
-		"""Return MJML that stands in a column."""
+		"""Return MJML that stands in a column: whole elements, one under the other."""
 		return ""
 
 	def section(self, pen: Pen) -> str:

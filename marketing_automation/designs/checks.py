@@ -223,10 +223,10 @@ def _of_blocks(design: designs.Design, language: str, brand: Brand) -> Iterator[
 					node.id,
 					mend={"label": _("An address of its own"), "value": [node.id, "to", "address"]},
 				)
-			elif node.values.get("to") == "address" and not own.get(f"{node.id}.address"):
-				yield Problem(
-					RED, _("The button leads nowhere. Give it an address."), node.id, f"{node.id}.address"
-				)
+			elif node.values.get("to") == "address" and not own.get(key := f"{node.id}.address"):
+				# Where another language has one, it is missing.
+				if key not in designs.missing(design, language):
+					yield Problem(RED, _("The button leads nowhere. Give it an address."), node.id, key)
 			else:
 				ways = True
 	said = " ".join(own.values())

@@ -31,6 +31,8 @@ WIDTH = 600
 PHONE = 480
 # After what each browser, and the parser of MJML, begins a new line in HTML without a change: between the parts of a table.
 BREAKS = re.compile(r"(</?(?:table|tbody|tr|td)(?:\s[^<>]*)?>|<!\[endif\]-->|</div>)(?=<)")
+# What can have a class; the values of attributes have no >.
+ELEMENT = re.compile(r"(<mj-(?!raw)[a-z]+)([^>]*>)")
 IN_WORDS = "days_in_words"
 COMMON_NAMES = ("customer_name", "company", "campaign", "customer")
 PARAGRAPH = "margin:0 0 14px 0"
@@ -264,17 +266,27 @@ class Writer:
 
 	def sections(self) -> Iterator[str]:
 		"""Yield the sections of all blocks, and those that begin and end the card."""
-		before = contract.ON_PAGE
+		before, joined_up = contract.ON_PAGE, []
 		for block, pen in self.pens():
 			ground = block.ground(pen)
+			if joined_up and not block.joins(pen):
+				yield contract.card("".join(joined_up))
+				joined_up = []
 			if before == contract.ON_PAGE != ground:
 				yield self.cap(ground, "10px 10px 0 0")
 			elif ground == contract.ON_PAGE != before:
 				yield self.cap(before, "0 0 10px 10px")
 			elif before == contract.ON_BAND and ground == contract.ON_CARD:
-				yield contract.card('<mj-spacer height="12px"/>', "0")
-			yield pen.only(_named(block.section(pen), pen.node.id))
+				joined_up.append('<mj-spacer height="12px"/>')
+				if not block.joins(pen):
+					yield contract.card(joined_up.pop())
+			if block.joins(pen):
+				joined_up.append(pen.only(_named(block.mjml(pen), pen.node.id)))
+			else:
+				yield pen.only(_named(block.section(pen), pen.node.id))
 			before = ground
+		if joined_up:
+			yield contract.card("".join(joined_up))
 
 	def cap(self, ground: str, corners: str) -> str:
 		"""Return the rounded edge of the card."""
@@ -303,13 +315,19 @@ def joined(parts: list[str]) -> str:
 	return "".join(part if part.endswith("{% endif %}") else f"{part}\n\n" for part in parts).rstrip("\n")
 
 
-def _named(section: str, block: str) -> str:
-	"""Return a section that says which block it is: the editor finds it so in its picture of the mail."""
-	return section.replace('css-class="', f'css-class="ma-block-{block} ', 1)
+def _named(mjml: str, block: str) -> str:
+	"""Return MJML whose first element that is seen says which block it is: the editor finds it so in its picture."""
+	return ELEMENT.sub(lambda tag: _with_class(tag, f"ma-block-{block}"), mjml, count=1)
+
+
+def _with_class(tag, name: str) -> str:
+	if 'css-class="' in tag.group():
+		return tag.group().replace('css-class="', f'css-class="{name} ', 1)
+	return f'{tag.group(1)} css-class="{name}"{tag.group(2)}'
 
 
 # So that an inbox shows nothing of the message behind the preview text.
-FILLER = "&#847;&zwnj;&nbsp;" * 40
+FILLER = "&#847;&zwnj;&nbsp;" * 25
 COLOR_SCHEMES = '<meta name="color-scheme" content="light dark"><meta name="supported-color-schemes" content="light dark">'
 
 
@@ -321,6 +339,7 @@ def _style() -> str:
 		"@media only screen and (max-width:479px){"
 		".ma-band h1,.ma-band h2{font-size:26px!important;line-height:32px!important}"
 		".ma-item td{display:block!important;text-align:inherit!important}"
+		".ma-item .ma-name{border-bottom:0!important;padding-bottom:6px!important}"
 		".ma-item .ma-value{padding-top:0!important}"
 		".ma-wide table{width:100%!important}"
 		".ma-wide a{display:block!important}}\n"

@@ -311,6 +311,11 @@ def new(
 	name: str, data: dict, action: str | None = None, company: str | None = None, gallery: str | None = None
 ):
 	"""Insert a design with the right of the session's user; return the document."""
+	return new_document(name, json.dumps(data), action, company, gallery)
+
+
+def new_document(name: str, design: str, action: str | None, company: str | None, gallery: str | None = None):
+	"""Insert the document of a design that is stored already; return it."""
 	doc = frappe.new_doc(DOCTYPE)
 	doc.update(
 		{
@@ -318,7 +323,7 @@ def new(
 			"company": company,
 			"action": action,
 			"gallery": gallery,
-			"design": json.dumps(data),
+			"design": design,
 		}
 	)
 	doc.insert()
@@ -329,6 +334,51 @@ def belongs_to(doc, action: str) -> None:
 	"""Write down which action a design is for. 1 query."""
 	frappe.db.set_value(DOCTYPE, doc.name, "action", action, update_modified=False)
 	doc.action = action
+
+
+def copy_designs(copied: dict[str, str], old: str, new: str, action) -> None:
+	"""Copy the designs of an action's Email Templates with a campaign. copied: {Email Template: its copy}. old, new: the
+	campaigns. action: the copy's. 1 query, and those of inserting a document for each design.
+	"""
+	mine = {row.email_template for row in (action, *action.translations) if row.email_template}
+	sources = {name: copy for name, copy in copied.items() if copy in mine}
+	names = frappe.get_all(
+		TABLE,
+		filters={"email_template": ["in", list(sources)], "parenttype": DOCTYPE},
+		pluck="parent",
+		distinct=True,
+		order_by="parent asc",
+	)
+	for name in names:
+		design = frappe.get_doc(DOCTYPE, name)
+		if any(
+			design_of(sources[row.email_template])
+			for row in design.templates
+			if row.email_template in sources
+		):
+			# Another action of the campaign sends it as well.
+			continue
+		made = new_document(
+			f"{new}: {name.removeprefix(f'{old}: ')}", design.design, action.name, design.company
+		)
+		stored = {row.name: row for row in templates.documents(set(sources.values()))}
+		made.flags.by_design = True
+		for row in design.templates:
+			if copy := sources.get(row.email_template):
+				made.append(
+					"templates",
+					{
+						"language": row.language,
+						"email_template": copy,
+						"html": row.html,
+						"text": row.text,
+						"written_hash": digest_of(stored[copy]),
+						"written_at": now_datetime(),
+					},
+				)
+		made.update({"gallery": design.gallery, "is_changed": design.is_changed})
+		made.save()
+		made.flags.by_design = False
 
 
 def take_over(by_language: dict[str, str], name: str, action: str | None = None, company: str | None = None):

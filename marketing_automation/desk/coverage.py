@@ -85,7 +85,7 @@ def _page(
 	coming = {}
 	for _entries, found in faults.answers(
 		lambda _source, some: source.upcoming([rule for (rule,) in some], rows, today, done),
-		# Those that have raised before are not asked again.
+		# Rules that have raised before are not asked again.
 		[(rule,) for rule in loaded if rule.trigger.name not in broken],
 		broken,
 	):

@@ -48,7 +48,7 @@ def of_campaign(campaign, again: bool = False) -> list[dict]:
 		is_marketing=campaign.get("purpose") != SERVICE,
 		address=links.base_address(),
 	)
-	return _sorted([*_of_domain(asked, again), *_found(asked, MAILS)])
+	return _sorted([*_of_domain(asked, again), *_once(_found(asked, MAILS))])
 
 
 def of_site(again: bool = False) -> list[dict]:
@@ -106,6 +106,11 @@ def _found(asked: Asked, looks_at: str) -> list[dict]:
 
 def _may_open(route: str) -> bool:
 	return frappe.has_permission(route.split("/")[1], "read")
+
+
+def _once(found: list[dict]) -> list[dict]:
+	"""Return what is found, once: several actions may have the same name and the same mail."""
+	return list({(row["check"], row["level"], row["text"]): row for row in found}.values())
 
 
 def _sorted(found: list[dict]) -> list[dict]:

@@ -11,6 +11,7 @@ from frappe.utils.scheduler import is_scheduler_inactive
 from marketing_automation import erpnext_schema
 from marketing_automation.channels.email import bounces, reports
 from marketing_automation.channels.email.smtp_errors import fault_of_server
+from marketing_automation.checks import window
 from marketing_automation.engine import (
 	consent,
 	faults,
@@ -76,17 +77,24 @@ def problems(campaigns: list) -> list[dict]:
 
 
 def _right(campaigns: list) -> list[dict]:
-	"""Return what is not settled of by what right the campaigns write, where one of them offers something. At most 7 queries."""
-	names = [campaign.name for campaign in campaigns]
+	"""Return what is not settled of by what right the campaigns write, where one of them offers something. At most 16 queries."""
 	offering = frappe.get_all(
 		"Lifecycle Campaign",
-		filters={"name": ["in", names], "purpose": ["!=", profiles.SERVICE]},
-		fields=["name", "company"],
+		filters={
+			"name": ["in", [campaign.name for campaign in campaigns]],
+			"purpose": ["!=", profiles.SERVICE],
+		},
+		fields=list(window.FIELDS),
 		order_by="name asc",
 	)
 	if not offering:
 		return []
 	stored, found = values("addresses_lawful", "basis_needed"), []
+	for campaign, country in window.never_open(offering).items():
+		text = _(
+			"{0}: nothing of it can leave. Its hours and those that the law of {1} allows never meet. Choose other hours."
+		).format(campaign, _(country or ""))
+		found.append(_problem("red", text, f"Form/Lifecycle Campaign/{campaign}"))
 	if not cint(stored["basis_needed"]):
 		text = _(
 			"Marketing messages also go to who has neither bought nor agreed. Look at the report Basis of Messages, and then tick Send Nothing Without a Basis in the settings."

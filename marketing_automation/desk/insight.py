@@ -452,7 +452,7 @@ def _steps(
 			for action in rule.actions
 		]
 	hide_evidence(steps)
-	# Those of drafts and of paused campaigns come last: they are no answer to what will be sent.
+	# Steps of drafts and of paused campaigns come last: they are no answer to what will be sent.
 	return sorted(
 		steps,
 		key=lambda step: (not step["is_active"], str(step["due_on"] or "9999"), step["campaign"]),
@@ -590,6 +590,8 @@ def _by_the_gate(message: PlannedMessage, state: tuple[str, str, bool], today: d
 			# What would hold it back today may be over by then.
 			return state
 		until = frappe.format(message.due_at, {"fieldtype": "Datetime"})
+		if message.reason == Reason.ON_HOLD:
+			return COMING, _("Is looked at again {0}: {1}.").format(until, reason), True
 		return COMING, _("Waits until {0}: {1}.").format(until, reason), True
 	return (
 		STOPPED if night >= today else WITHHELD,

@@ -76,7 +76,11 @@ def of_run(campaign: str | None, visible: Visibility) -> dict:
 	night = getdate()
 	broken = Faults()
 	loaded = faults.sound(rules.load([campaign] if campaign else None), broken)
-	unplanned = (page.unplanned for page in again.pages(loaded, night, broken))
+	unplanned = chain(
+		(page.unplanned for page in again.pages(loaded, night, broken)),
+		# What has to leave before its own night.
+		([(message, None) for message in page] for page in plan.early(loaded, night, broken)),
+	)
 	return _looked_at(plan.windows_for_run(loaded, night), night, visible, broken, unplanned=unplanned)
 
 

@@ -208,13 +208,13 @@ def _send_what_waits(action_type: str, channel: Channel) -> bool:
 	campaigns = frappe.get_all(
 		ledger.DOCTYPE, filters=pending, pluck="campaign", distinct=True, order_by="campaign asc"
 	)
-	# They go out in one message with what is claimed, when that is all there.
+	# Rows of a campaign that is being claimed go out in one message with the rest, once all of it is there.
 	claiming = _claiming()
 	campaigns = [name for name in campaigns if not _is_claimed(name, claiming)]
 	for name in random.sample(campaigns, len(campaigns)):
 		campaign = frappe.get_cached_doc("Lifecycle Campaign", name)
 		room = channel.room(campaign)
-		# It has locked the settings, which the jobs need.
+		# `room` has locked the settings, which the jobs need.
 		frappe.db.rollback()
 		if room:
 			customers = frappe.get_all(

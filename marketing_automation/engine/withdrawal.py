@@ -119,7 +119,7 @@ def take_out(found: list[dict], **options) -> list[dict]:
 	"""
 	rows = {row.name: row for row in found}
 	if shared := {row.handle for row in found if row.handle}:
-		# Those of other pages that share a message with them.
+		# Rows of other pages can share a message with these rows.
 		filters = {"status": QUEUED, "handle": ["in", list(shared)]}
 		sharing = frappe.get_all(ledger.DOCTYPE, filters=filters, fields=FIELDS, order_by="name asc")
 		rows |= {row.name: row for row in sharing}

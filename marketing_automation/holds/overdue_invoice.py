@@ -6,6 +6,7 @@ from frappe import _
 
 from marketing_automation.engine import schedule
 from marketing_automation.holds.of_customer import OfCustomer
+from marketing_automation.sources.invoices import still_open
 
 # Less than the smallest coin.
 NOTHING = 0.005
@@ -16,7 +17,7 @@ def _overdue(invoice, days: int, today: date):
 	return (
 		(invoice.docstatus == 1)
 		& (invoice.is_return == 0)
-		& (invoice.outstanding_amount > NOTHING)
+		& (still_open(invoice) > NOTHING)
 		& (invoice.due_date < (schedule.shifted(today, -days) or date.min))
 	)
 

@@ -294,11 +294,13 @@ def _rights(person: Person) -> list[str]:
 	}
 	texts = []
 	for basis, (count, first, last) in counted.items():
-		text = (
-			_("1 message on {0}").format(format_date(first))
-			if count == 1
-			else _("{0} messages from {1} to {2}").format(count, format_date(first), format_date(last))
-		)
+		first, last = format_date(first), format_date(last)
+		if count == 1:
+			text = _("1 message on {0}").format(first)
+		elif first == last:
+			text = _("{0} messages on {1}").format(count, first)
+		else:
+			text = _("{0} messages from {1} to {2}").format(count, first, last)
 		texts.append(f"{text}, {because[basis]}" if basis in because else text)
 	return texts
 

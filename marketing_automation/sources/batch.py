@@ -17,9 +17,9 @@ from marketing_automation.engine.model import DueEvent, Reason, Rule
 from marketing_automation.engine.names import ByName, folded, same
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.sources import ownership
-from marketing_automation.sources.date_field import COMPANY, OWNER, DateSource, Spec
+from marketing_automation.sources.date_field import DateSource
+from marketing_automation.sources.spec import COMPANY, OWNER, Spec
 
-ENTRY = "Serial and Batch Entry"
 COMPANIES = "companies"
 
 SPEC = Spec(
@@ -83,20 +83,16 @@ class Batches(DateSource):
 	def owned_by(self, trigger, customer: str, visible: Visibility, most: int) -> list[str]:
 		"""Return the batches that a customer has bought of, the first `most` by name. Queries: one for each DocType of sales,
 		and one of all lines."""
-		bundle, entry = frappe.qb.DocType(erpnext_schema.BUNDLE), frappe.qb.DocType(ENTRY)
 		names = set()
 		for doctype in erpnext_schema.sales():
 			sale = frappe.qb.DocType(doctype)
+			query, bundle, entry = ownership.bundled()
 			query = (
-				frappe.qb.from_(sale)
-				.join(bundle)
+				query.join(sale)
 				.on((bundle.voucher_no == sale.name) & (bundle.voucher_type == doctype))
-				.join(entry)
-				.on(entry.parent == bundle.name)
 				.select(entry.batch_no)
 				.distinct()
-				.where(sale.customer == customer)
-				.where((sale.docstatus == 1) & (bundle.docstatus == 1) & (bundle.is_cancelled == 0))
+				.where((sale.customer == customer) & (sale.docstatus == 1))
 				.where(entry.batch_no != "")
 			)
 			names.update(name for (name,) in query.run())
@@ -116,12 +112,9 @@ def buyers(batches: Iterable[str]) -> dict[str, dict[str, list[str]]]:
 	"""
 	if not (batches := list(batches)):
 		return {}
-	bundle, entry = frappe.qb.DocType(erpnext_schema.BUNDLE), frappe.qb.DocType(ENTRY)
+	query, bundle, entry = ownership.bundled()
 	query = (
-		frappe.qb.from_(entry)
-		.join(bundle)
-		.on(entry.parent == bundle.name)
-		.select(
+		query.select(
 			entry.batch_no,
 			bundle.type_of_transaction,
 			bundle.voucher_type,
@@ -130,7 +123,6 @@ def buyers(batches: Iterable[str]) -> dict[str, dict[str, list[str]]]:
 			Sum(Abs(entry.qty)),
 		)
 		.where(long_lists.among(entry.batch_no, "batches"))
-		.where((bundle.docstatus == 1) & (bundle.is_cancelled == 0))
 		.where(bundle.voucher_type.isin(erpnext_schema.sales()))
 		.where(bundle.type_of_transaction.isin(["Inward", "Outward"]))
 		.groupby(

@@ -2,7 +2,9 @@
 
 from frappe import _
 
-from marketing_automation.sources.date_field import DateSource, Spec
+from marketing_automation.sources.date_field import DateSource
+from marketing_automation.sources.invoices import still_open
+from marketing_automation.sources.spec import Spec
 
 CUSTOMER_ONLY = "Customer"
 
@@ -49,6 +51,7 @@ SALES_INVOICE = DateSource(
 		date_fields=("due_date",),
 		lines="Sales Invoice Item",
 		open=(("outstanding_amount", ">", 0),),
+		reckoned=(("outstanding_amount", still_open),),
 		variables=lambda: _amounts("outstanding_amount", "grand_total"),
 		is_sale=True,
 	)

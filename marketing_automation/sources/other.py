@@ -6,7 +6,8 @@ from frappe import _
 from marketing_automation import erpnext_schema
 from marketing_automation.engine.source import COMMON
 from marketing_automation.engine.visibility import may_read_all, readable_levels
-from marketing_automation.sources.date_field import CUSTOMER, DATES, DateSource, Spec, labelled
+from marketing_automation.sources.date_field import DateSource
+from marketing_automation.sources.spec import CUSTOMER, DATES, Spec, labelled
 
 # What a template can say of such a document.
 SAID = {

@@ -20,6 +20,7 @@ from marketing_automation.engine.model import DueEvent, Reason
 from marketing_automation.engine.names import BLANKS, ByName
 
 PACKED_ITEM = "Packed Item"
+ENTRY = "Serial and Batch Entry"
 # The serial numbers in a text field stand one a line, or with these between them.
 BETWEEN = re.compile(r"[\n\r,;，；、]")
 # In characters: as many serial numbers as fit are looked for in the database as one pattern, more by what a text is as a
@@ -99,21 +100,16 @@ def _at_open_tills(serials: set[str]) -> set[str]:
 	"""
 	if not erpnext_schema.has(erpnext_schema.TILL, "consolidated_invoice"):
 		return set()
-	serial = frappe.qb.DocType(erpnext_schema.SERIAL_NO)
-	bundle, entry = frappe.qb.DocType(erpnext_schema.BUNDLE), frappe.qb.DocType("Serial and Batch Entry")
-	sale = frappe.qb.DocType(erpnext_schema.TILL)
+	serial, sale = frappe.qb.DocType(erpnext_schema.SERIAL_NO), frappe.qb.DocType(erpnext_schema.TILL)
+	query, bundle, entry = bundled()
 	query = (
-		frappe.qb.from_(entry)
-		.join(serial)
+		query.join(serial)
 		.on(entry.serial_no == serial.name)
-		.join(bundle)
-		.on(entry.parent == bundle.name)
 		.join(sale)
 		.on(bundle.voucher_no == sale.name)
 		.select(serial.name)
 		.where(long_lists.among(serial.name, "serials"))
-		.where((bundle.voucher_type == erpnext_schema.TILL) & (bundle.docstatus == 1))
-		.where(bundle.is_cancelled == 0)
+		.where(bundle.voucher_type == erpnext_schema.TILL)
 		.where(
 			(sale.docstatus == 1) & (sale.consolidated_invoice.isnull() | (sale.consolidated_invoice == ""))
 		)
@@ -121,19 +117,23 @@ def _at_open_tills(serials: set[str]) -> set[str]:
 	return {name for (name,) in long_lists.run(query, serials=list(serials))}
 
 
+def bundled() -> tuple:
+	"""Return (query, bundles, entries): a query (frappe.qb) of all that bundles move, submitted and not cancelled, and its
+	tables, for conditions and columns."""
+	bundle, entry = frappe.qb.DocType(erpnext_schema.BUNDLE), frappe.qb.DocType(ENTRY)
+	query = frappe.qb.from_(entry).join(bundle).on(entry.parent == bundle.name)
+	return query.where((bundle.docstatus == 1) & (bundle.is_cancelled == 0)), bundle, entry
+
+
 def _sales_by_bundle(serials: Iterable[str]) -> dict[str, tuple[Sale | None, str | None]]:
 	"""Return (sale, reason) of the serial numbers that have Serial and Batch Bundles. At most 4 queries."""
 	serial = frappe.qb.DocType(erpnext_schema.SERIAL_NO)
-	bundle = frappe.qb.DocType(erpnext_schema.BUNDLE)
-	entry = frappe.qb.DocType("Serial and Batch Entry")
+	query, bundle, entry = bundled()
 	moments = erpnext_schema.moment_fields()
 	query = (
 		# With the serial number, so that its name comes back as it is there, however the entry writes it.
-		frappe.qb.from_(entry)
-		.join(serial)
+		query.join(serial)
 		.on(entry.serial_no == serial.name)
-		.join(bundle)
-		.on(entry.parent == bundle.name)
 		.select(
 			serial.name,
 			bundle.type_of_transaction,
@@ -143,8 +143,6 @@ def _sales_by_bundle(serials: Iterable[str]) -> dict[str, tuple[Sale | None, str
 			*[bundle[field] for field in moments],
 		)
 		.where(long_lists.among(serial.name, "serials"))
-		.where(bundle.docstatus == 1)
-		.where(bundle.is_cancelled == 0)
 		.where(bundle.type_of_transaction.isin(["Inward", "Outward"]))
 	)
 	movements = defaultdict(list)
@@ -377,17 +375,12 @@ def _sales_since(doctype: str, since: date | None):
 
 def _moved(also: Callable[..., Criterion] | None):
 	"""Return a query of what the bundles of the sales that it is given have moved; see `sold`."""
-	bundle = frappe.qb.DocType(erpnext_schema.BUNDLE)
-	entry = frappe.qb.DocType("Serial and Batch Entry")
+	query, bundle, entry = bundled()
 	query = (
-		frappe.qb.from_(bundle)
-		.join(entry)
-		.on(entry.parent == bundle.name)
-		.select(bundle.voucher_type, bundle.voucher_no, entry.serial_no)
+		query.select(bundle.voucher_type, bundle.voucher_no, entry.serial_no)
 		.where(long_lists.among(bundle.voucher_no, "sales"))
 		.where(bundle.voucher_type.isin(erpnext_schema.sales()))
 		.where(long_lists.among(bundle.item_code, "items"))
-		.where((bundle.docstatus == 1) & (bundle.is_cancelled == 0))
 		.where(entry.serial_no != "")
 	)
 	if not also:
@@ -423,8 +416,7 @@ def sold_to(customers: Iterable[str]) -> list[str]:
 	customers, found = list(customers), []
 	if not customers:
 		return []
-	bundle = frappe.qb.DocType(erpnext_schema.BUNDLE)
-	entry = frappe.qb.DocType("Serial and Batch Entry")
+	bundle, entry = frappe.qb.DocType(erpnext_schema.BUNDLE), frappe.qb.DocType(ENTRY)
 	for doctype in erpnext_schema.sales():
 		sale = frappe.qb.DocType(doctype)
 		of_customers = (

@@ -14,7 +14,9 @@ from marketing_automation.engine.names import folded, same
 from marketing_automation.engine.source import Variable
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.sources import ownership
-from marketing_automation.sources.date_field import COMPANY, EXAMPLES, OWNER, DateSource, ItemGroups, Spec
+from marketing_automation.sources.date_field import EXAMPLES, DateSource
+from marketing_automation.sources.item_groups import ItemGroups
+from marketing_automation.sources.spec import COMPANY, OWNER, Spec
 
 REFERENCE_DOCTYPE = erpnext_schema.SERIAL_NO
 
@@ -27,9 +29,9 @@ def _timing() -> tuple[str, str, str]:
 	return _("Before expiration"), _("On expiration"), _("After expiration")
 
 
-SPEC = Spec(REFERENCE_DOCTYPE, _title, _timing, item="item_code", is_sale=True)
+SPEC = Spec(REFERENCE_DOCTYPE, _title, _timing, item="item_code")
 # Where Serial No has no customer, the sales say whose it is.
-SPEC_WITHOUT_OWNER = Spec(REFERENCE_DOCTYPE, _title, _timing, customer="", item="item_code", is_sale=True)
+SPEC_WITHOUT_OWNER = Spec(REFERENCE_DOCTYPE, _title, _timing, customer="", item="item_code")
 
 
 class SerialNumbers(DateSource):
@@ -40,6 +42,10 @@ class SerialNumbers(DateSource):
 
 	def spec_of(self, trigger=None) -> Spec:
 		return SPEC if erpnext_schema.has_owner() else SPEC_WITHOUT_OWNER
+
+	def is_sale(self, event: DueEvent) -> bool:
+		"""Say that whose it is has bought it. Asked of each message, so without asking which fields there are."""
+		return True
 
 	def shown(self, spec: Spec) -> set[str]:
 		return {*super().shown(spec), OWNER, "status"}

@@ -6,7 +6,8 @@ from frappe import _
 from marketing_automation.engine.model import DueEvent
 from marketing_automation.engine.names import ByName
 from marketing_automation.engine.source import Variable
-from marketing_automation.sources.date_field import DateSource, Spec
+from marketing_automation.sources.date_field import DateSource
+from marketing_automation.sources.spec import Spec
 
 PLAN = "Subscription Plan"
 

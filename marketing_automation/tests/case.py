@@ -96,6 +96,7 @@ class MarketingTestCase(unittest.TestCase):
 		):
 			raise RuntimeError("This site has campaigns of its own. Run the tests on another one.")
 		factories.company()
+		factories.fiscal_years()
 		factories.item()
 		frappe.db.commit()
 

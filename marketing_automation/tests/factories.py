@@ -75,6 +75,23 @@ def company() -> str:
 	return make("Company", company_name=COMPANY, abbr="TP", default_currency="USD", country="Colombia").name
 
 
+def fiscal_years() -> None:
+	"""Make the fiscal years in which tests sell, where ERPNext is real: it has that of today alone."""
+	if not real_erpnext():
+		return
+	for year in range(getdate().year - 3, getdate().year + 2):
+		first, last = date(year, 1, 1), date(year, 12, 31)
+		# A year may begin on another day than the first of January.
+		for day in (first, last):
+			if frappe.db.exists(
+				"Fiscal Year",
+				{"year_start_date": ["<=", day], "year_end_date": [">=", day], "disabled": 0},
+			):
+				break
+		else:
+			make("Fiscal Year", year=f"Test {year}", year_start_date=first, year_end_date=last)
+
+
 def second_company() -> str:
 	"""Return a company that has sold nothing."""
 	other = f"{COMPANY} 2"
@@ -170,12 +187,14 @@ def contact(customer: str, email: str | None, more: tuple[str, ...] = (), **fiel
 # -- pins --------------------------------------------------------------------------------------------------------
 
 
-def received(count: int = 1, item_code: str | None = None, names: list[str] | None = None) -> list[str]:
-	"""Return new serial numbers in stock: `count` with names of their own, or those with these names."""
+def received(
+	count: int = 1, item_code: str | None = None, names: list[str] | None = None, on: date | None = None
+) -> list[str]:
+	"""Return new serial numbers in stock, today or since a day: `count` with names of their own, or those with these names."""
 	item_code = item_code or item()
 	names = names or [f"TEST-{frappe.generate_hash(length=10)}".upper() for _ in range(count)]
 	if real_erpnext():
-		_received({"item_code": item_code, "qty": len(names), "serial_no": "\n".join(names)})
+		_received({"item_code": item_code, "qty": len(names), "serial_no": "\n".join(names)}, on)
 		return names
 	for name in names:
 		fields = {"serial_no": name, "item_code": item_code, "company": company(), "status": "Active"}
@@ -184,9 +203,11 @@ def received(count: int = 1, item_code: str | None = None, names: list[str] | No
 	return names
 
 
-def _received(line: dict) -> None:
+def _received(line: dict, on: date | None = None) -> None:
 	entry = frappe.new_doc("Stock Entry")
 	entry.update({"stock_entry_type": "Material Receipt", "company": company()})
+	if on:
+		entry.update({"set_posting_time": 1, "posting_date": on, "posting_time": "00:00:00"})
 	entry.append(
 		"items", {"t_warehouse": warehouse(), "basic_rate": 10, "use_serial_batch_fields": 1, **line}
 	)
@@ -374,7 +395,8 @@ def handed_over(sale, customer: str):
 
 def pins(customer: str, *expiries, date_field: str = "warranty_expiry_date", **sale) -> list[str]:
 	"""Return serial numbers sold to a customer in one document, each with its expiry date."""
-	names = received(len(expiries), sale.get("item_code"))
+	# Nothing can be sold before it is there.
+	names = received(len(expiries), sale.get("item_code"), on=sale.get("posting_date"))
 	sold(customer, names, **sale)
 	by_date = {}
 	for name, expiry in zip(names, expiries, strict=True):

@@ -11,7 +11,7 @@ from marketing_automation.engine import deliver, rules, visibility
 from marketing_automation.engine.schedule import Window
 from marketing_automation.engine.source import source_for
 from marketing_automation.engine.visibility import Visibility
-from marketing_automation.sources import date_field
+from marketing_automation.sources import date_field, variables
 from marketing_automation.sources.batch import buyers
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, mail_parts, statements
@@ -229,6 +229,34 @@ class TestOpenOnes(DatesTestCase):
 	def test_a_credit_note(self):
 		name = factories.invoice(self.ana, in_days(7)).name
 		self.gone_when("Sales Invoice", name, is_return=1)
+
+	def test_an_invoice_that_a_credit_note_takes_back_and_nobody_has_reconciled(self):
+		invoice = factories.invoice(self.ana, in_days(7))
+		paid_in_part = factories.invoice(self.ana, in_days(7))
+		factories.pay(paid_in_part, factories.PRICE / 4)
+		rule = self.rule("Sales Invoice")
+		source, window = source_for(rule.trigger), Window(in_days(0), in_days(0), in_days(0))
+		self.assertCountEqual(self.due(rule), [invoice.name, paid_in_part.name])
+		factories.returned(invoice)
+		# As ERPNext leaves it: the note has its own amount, and the invoice its own.
+		self.assertEqual(
+			frappe.db.get_value("Sales Invoice", invoice.name, "outstanding_amount"), factories.PRICE
+		)
+		self.assertEqual(self.due(rule), [paid_in_part.name])
+		self.assertEqual(sum(source.counts([(rule, window)], Visibility()).values()), 1)
+		self.assertEqual(source.about([rule], [invoice.name]), [])
+
+	def test_what_a_credit_note_gives_back_is_not_asked_for(self):
+		invoice = factories.invoice(
+			self.ana, in_days(7), factories.service(), factories.service("TEST-SERVICE-2")
+		)
+		note = factories.returned(invoice)
+		frappe.db.set_value("Sales Invoice", note.name, "outstanding_amount", -factories.PRICE / 2)
+		rule = self.rule("Sales Invoice")
+		self.assertEqual(self.due(rule), [invoice.name])
+		(values,) = source_for(rule.trigger).values(source_for(rule.trigger).about([rule], [invoice.name]))
+		currency = frappe.get_cached_value("Company", invoice.company, "default_currency")
+		self.assertEqual(values["outstanding_amount"], fmt_money(factories.PRICE * 1.5, currency=currency))
 
 	def test_an_order_that_is_closed_or_on_hold_and_one_that_is_delivered_already(self):
 		for status in ("Closed", "On Hold", "Completed"):
@@ -580,10 +608,10 @@ class TestTemplates(DatesTestCase):
 		company = factories.company()
 		of_company = frappe.get_cached_value("Company", company, "default_currency")
 		amount = frappe._dict(fieldtype="Currency", options="Company:company:default_currency")
-		self.assertEqual(date_field.currency_of(amount, {"company": company}), of_company)
+		self.assertEqual(variables.currency_of(amount, {"company": company}), of_company)
 		amount.options = None
 		with patch.object(frappe.defaults, "get_global_default", return_value="COP"):
-			self.assertEqual(date_field.currency_of(amount, {"company": company, "currency": "EUR"}), "COP")
+			self.assertEqual(variables.currency_of(amount, {"company": company, "currency": "EUR"}), "COP")
 
 	def test_all_items_of_a_combined_message_are_listed(self):
 		first, second = (factories.invoice(self.ana, in_days(7)).name for _twice in range(2))

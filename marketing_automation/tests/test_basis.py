@@ -14,6 +14,7 @@ from marketing_automation.engine.gate import Asked
 from marketing_automation.engine.model import Recipient
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.visibility import Visibility
+from marketing_automation.marketing_automation.report.basis_of_messages import basis_of_messages
 from marketing_automation.patches import ask_for_basis
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, statements
@@ -313,3 +314,44 @@ class TestQueries(BasisTestCase):
 		one, six = queries(some[:1]), queries(some)
 		self.assertEqual(one, six)
 		self.assertLessEqual(six, 20)
+
+
+class TestReport(BasisTestCase):
+	def report(self, **filters):
+		_columns, rows, _message, _chart, summary = basis_of_messages.execute(filters)
+		return rows, {one["label"]: one["value"] for one in summary}
+
+	def test_it_lists_what_was_sent_with_its_basis(self):
+		pin = factories.pin(self.customer, in_days(30))
+		factories.pin(factories.customer(email=None), in_days(30))
+		self.campaign()
+		self.run_night()
+		rows, summary = self.report()
+		self.assertEqual(
+			[(row.customer, row.basis, row.evidence_name) for row in rows], [(self.customer, EXISTING, pin)]
+		)
+		self.assertEqual(summary["Existing customer"], 1)
+		self.assertEqual(self.report(only_without=1)[0], [])
+
+	def test_those_without_one(self):
+		frappe.get_single(SETTINGS).update({"basis_needed": 0}).save()
+		self.quotation(factories.service())
+		self.about_quotations()
+		self.run_night()
+		rows, summary = self.report(only_without=1)
+		self.assertEqual([(row.customer, row.right) for row in rows], [(self.customer, "None")])
+		self.assertEqual(summary["Without a Basis"], 1)
+
+	def test_a_user_sees_only_their_customers(self):
+		factories.pin(self.customer, in_days(30))
+		other = factories.customer()
+		factories.pin(other, in_days(30))
+		self.campaign()
+		self.run_night()
+		frappe.set_user(factories.user("Marketing User", sees={"Customer": other}))
+		self.assertEqual([row.customer for row in self.report()[0]], [other])
+		frappe.set_user("Administrator")
+
+	def test_a_period_that_ends_before_it_starts_is_refused(self):
+		with self.refused("ends before"):
+			self.report(from_date=in_days(1), to_date=in_days(0))

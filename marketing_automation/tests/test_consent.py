@@ -556,11 +556,12 @@ class TestWhereCustomersReachUs(ConsentTestCase):
 			"https://x.example:port", "https://u@x.example", "https://[x"):  # fmt: skip
 			found = links.normal(text)
 			self.assertTrue(found is None or found == "http://shop", (text, found))
-		frappe.clear_document_cache(SETTINGS, SETTINGS)
 		settings = frappe.get_single(SETTINGS)
 		settings.public_address = "shop.example"
 		with self.refused("is no address of a site"):
 			settings.save()
+		# What was refused once is not saved any more in some versions.
+		settings = frappe.get_single(SETTINGS)
 		settings.public_address = "https://shop.example/"
 		settings.save()
 		self.assertEqual(settings.public_address, "https://shop.example")

@@ -342,6 +342,17 @@ class TestOfCampaigns(MarketingTestCase):
 		(row,) = (row for row in api.deliverability(campaign.name) if row["check"] == "Links")
 		self.assertIn("(es)", row["text"])
 
+	def test_the_way_out_of_a_design_is_no_mistake_and_a_mistake_of_two_actions_is_named_once(self):
+		name = api.make_from_recipe("batch_expiry", factories.unique("Test"), "30, 7", "en")
+		frappe.db.set_value("Lifecycle Campaign", name, "sender", "news@shop.example")
+		frappe.db.commit()
+		self.assertEqual([row for row in api.deliverability(name) if row["check"] == "Links"], [])
+		template = factories.template(response='<p>Dear {{ customer_name }}</p><a href="shop">x</a>')
+		for action in frappe.get_all("Lifecycle Action", {"campaign": name}, pluck="name"):
+			frappe.db.set_value("Lifecycle Action", action, {"email_template": template, "action_name": "x"})
+		frappe.db.commit()
+		self.assertEqual(len([row for row in api.deliverability(name) if row["check"] == "Links"]), 1)
+
 	def test_the_dns_is_not_asked_inside_a_transaction_nor_again_within_minutes(self):
 		seen, of_zone = [], self.zone.answer
 
@@ -414,3 +425,22 @@ class TestOfCampaigns(MarketingTestCase):
 		(made,) = desk._mails(campaign)
 		self.assertIn("lifecycle-mail", made.html)
 		self.assertTrue(made.subject)
+
+	def test_a_designed_mail_is_looked_at_as_it_leaves(self):
+		campaign = api.make_from_recipe(
+			"subscription_renewal", factories.unique("Test"), days="30", language="en"
+		)
+		frappe.db.commit()
+		mails = list(desk._mails(frappe.get_doc("Lifecycle Campaign", campaign)))
+		self.assertEqual(len(mails), 2)
+		for made in mails:
+			self.assertEqual(made.html.lower().count("<body"), 1)
+			self.assertNotIn("<!--unsubscribe_url-->", made.html)
+			self.assertGreater(len(made.body_text), 50)
+		# A recipe that we ship has nothing to mend.
+		found = [
+			row
+			for row in api.deliverability(campaign)
+			if row["check"] in ("Links", "Pictures", "Braces left over")
+		]
+		self.assertEqual([row for row in found if row["level"] == WRONG], [])

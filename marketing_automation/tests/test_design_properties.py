@@ -15,10 +15,40 @@ from marketing_automation.engine.brand import brand_of
 from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.test_mail_features import read
 
-NAMES = ("customer_name", "item_name", "serial_no", "expiry_date", "days_left", "days_in_words", "items_count")
+NAMES = (
+	"customer_name",
+	"item_name",
+	"serial_no",
+	"expiry_date",
+	"days_left",
+	"days_in_words",
+	"items_count",
+)
 PIECES = st.one_of(
 	st.sampled_from([f"{{{{ {name} }}}}" for name in NAMES]),
-	st.sampled_from(["{{ nothing }}", "{", "}}", "{%", "{#", "**", "*", "[a](https://b.example)", "- ", "\n\n", "\n", "<b>", "&amp;", "'", '"', "<!--", "-->", "]]>", "</td>"]),
+	st.sampled_from(
+		[
+			"{{ nothing }}",
+			"{",
+			"}}",
+			"{%",
+			"{#",
+			"**",
+			"*",
+			"[a](https://b.example)",
+			"- ",
+			"\n\n",
+			"\n",
+			"<b>",
+			"&amp;",
+			"'",
+			'"',
+			"<!--",
+			"-->",
+			"]]>",
+			"</td>",
+		]
+	),
 	st.text(max_size=12),
 )
 TEXTS = st.lists(PIECES, min_size=1, max_size=6).map("".join)
@@ -30,7 +60,9 @@ TESTS = st.fixed_dictionaries(
 		"value": st.one_of(st.integers(-9, 99).map(str), TEXTS),
 	}
 )
-ONLY = st.fixed_dictionaries({"all": st.integers(0, 1), "if": st.lists(TESTS, max_size=2), "languages": st.just([])})
+ONLY = st.fixed_dictionaries(
+	{"all": st.integers(0, 1), "if": st.lists(TESTS, max_size=2), "languages": st.just([])}
+)
 
 
 @st.composite
@@ -92,6 +124,10 @@ class TestDesignProperties(MarketingTestCase):
 			seen = "".join(template_text.visible(html).split())
 			for node in found.nodes():
 				key = f"{node.id}.text"
-				if node.type == "text" and not node.only and "{{ customer_name }}" in found.texts["en"].get(key, ""):
+				if (
+					node.type == "text"
+					and not node.only
+					and "{{ customer_name }}" in found.texts["en"].get(key, "")
+				):
 					self.assertIn("Ana", seen)
 					self.assertIn("Ana", plain)

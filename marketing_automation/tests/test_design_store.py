@@ -4,6 +4,7 @@ import json
 
 import frappe
 
+from marketing_automation import api
 from marketing_automation.channels.email import channel
 from marketing_automation.channels.texts import designed
 from marketing_automation.designs import store
@@ -113,6 +114,18 @@ class TestDesignStore(MarketingTestCase):
 		self.assertEqual(doc.version, 1)
 		self.assertNotIn("frappe.db", doc.templates[0].html)
 
+	def test_a_copy_of_a_campaign_has_designs_of_its_own(self):
+		campaign = api.make_from_recipe("subscription_renewal", factories.unique("Test"), "30, 7", "en")
+		copy = api.duplicate(campaign, factories.unique("Test"))
+		actions = frappe.get_all("Lifecycle Action", {"campaign": copy}, ["name", "email_template"])
+		self.assertEqual(len(actions), 2)
+		for action in actions:
+			doc = frappe.get_doc(store.DOCTYPE, store.design_of(action.email_template))
+			self.assertEqual(doc.action, action.name)
+			self.assertEqual({row.language for row in doc.templates}, {"en", "es"})
+			self.assertEqual(store.changed_by_hand(doc), [])
+			store.publish(doc)
+
 	def test_it_goes_with_its_versions_and_leaves_the_templates(self):
 		doc = examples.designed()
 		template = examples.template_of(doc)
@@ -155,6 +168,21 @@ class TestDesignedMails(MarketingTestCase):
 		plain, html = mail_parts(mail)
 		self.assertIn("Foot of all", html)
 		self.assertIn("Foot of all", plain)
+
+	def test_the_preview_text_is_the_designs_or_else_the_actions(self):
+		for data, expected in ((examples.everything(), "Before "), (examples.small("x"), "Of the action")):
+			self._reset()
+			template = examples.template_of(examples.designed(data))
+			customer = factories.customer(language="en")
+			factories.pins(customer, in_days(30))
+			campaign = factories.campaign(email_template=template)
+			frappe.db.set_value(
+				"Lifecycle Action", {"campaign": campaign.name}, "preview_text", "Of the action"
+			)
+			self.run_night(campaign.name)
+			html = mail_parts(frappe.get_doc("Email Queue", self.ledger()[0].handle))[1]
+			hidden = html.partition("<body")[2].partition("</div>")[0]
+			self.assertIn(expected, hidden)
 
 	def test_one_that_was_changed_by_hand_is_sent_as_it_is_with_a_way_out(self):
 		doc = examples.designed(examples.small("Made"))

@@ -254,7 +254,10 @@ class TestSteps(FairnessTestCase):
 			self.assertRaises(JobTimeoutException),
 		):
 			settle.settle()
-		self.assertEqual(enqueue.mock_calls[-1].kwargs["steps"], ["retry_failed", "pour", "warn"])
+		self.assertEqual(
+			enqueue.mock_calls[-1].kwargs["steps"],
+			["advance_what_waits", "retry_failed", "pour", "report_failed_checks", "warn"],
+		)
 
 
 class TestBrokenRow(FairnessTestCase):

@@ -216,7 +216,9 @@ class TestParts(ArrivalTestCase):
 		(mail,) = self.sink.messages()
 		text, html = self.parts(mail)
 		hidden = re.search(
-			r'<body[^>]*>.*?<div class="lifecycle-preview" style="[^"]*display:none[^"]*">([^<]*)', html, re.DOTALL
+			r'<body[^>]*>.*?<div class="lifecycle-preview" style="[^"]*display:none[^"]*">([^<]*)',
+			html,
+			re.DOTALL,
 		)
 		self.assertIn("Test &lt;Ñ&gt; &amp; Co: 30 days left", hidden.group(1))
 		self.assertNotIn("30 days left", text)

@@ -124,6 +124,9 @@ class TestRoles(MarketingTestCase):
 		of_campaign = {"campaign": campaign.name}
 		action = {"action": frappe.db.get_value("Lifecycle Action", {"campaign": campaign.name})}
 		pin = {"reference_name": factories.pin(factories.customer(), in_days(30))}
+		made = {"name": api.new_design(factories.unique("Test"), from_gallery="renewal")}
+		api.publish_design(made["name"])
+		version = api.design_versions(made["name"])[0]["name"]
 		calls = {
 			"run_now": [{}, of_campaign],
 			"run_preview": [{}, of_campaign],
@@ -163,6 +166,23 @@ class TestRoles(MarketingTestCase):
 			"country_profile": [{"country": "Spain"}],
 			"deliverability": [{}, of_campaign],
 			"brand_preview": [{"fields": "{}"}],
+			"add_suppressions": [{"text": "ana@customers.example"}],
+			"export_suppressions": [{}],
+			"lift_suppression": [{"name": "x", "why": "x"}],
+			"read_mailbox": [{}],
+			"design": [made],
+			"show_design": [{**made, "design": "{}", "language": "en"}],
+			"save_design": [{**made, "design": "{}", "modified": "2026-01-01"}],
+			"design_changes": [made],
+			"publish_design": [made],
+			"design_versions": [made],
+			"design_version": [{"version": version}],
+			"design_gallery": [{}],
+			"new_design": [{"title": "Test"}],
+			"design_of_action": [action],
+			"test_design": [{**made, "design": "{}", "languages": ["en"], "addresses": ["a@users.example"]}],
+			"as_sent": [{"message": "x"}],
+			"mail_picture": [{"file_url": "/files/x.png"}],
 			"sources": [{}],
 			"variables": [action],
 			"offers": [{"source": "Serial No"}],
@@ -172,10 +192,6 @@ class TestRoles(MarketingTestCase):
 			"forget": [{"email": "ana@customers.example"}],
 			"template_rights": [{"template": factories.usual_template()}],
 			"release_template": [{"template": factories.usual_template()}],
-			"lift_suppression": [{"name": "x", "why": "x"}],
-			"add_suppressions": [{"text": "ana@customers.example"}],
-			"export_suppressions": [{}],
-			"read_mailbox": [{}],
 		}
 		whitelisted = {
 			name for name, value in vars(api).items() if callable(value) and value in frappe.whitelisted

@@ -235,7 +235,7 @@ class TestForecast(MarketingTestCase):
 			found = api.forecast(campaign.name, 366)
 		self.assertEqual(found["total"], 40)
 		self.assertEqual(len(day), len(year))
-		self.assertLessEqual(len(year), 10)
+		self.assertLessEqual(len(year), 11)
 
 
 class TestVisibility(MarketingTestCase):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketing_automation.checks.window import CHECK
-from marketing_automation.desk import preview
+from marketing_automation.desk import health, insight, preview
 from marketing_automation.engine import advance, plan, profiles, rules
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.visibility import Visibility
@@ -342,6 +342,29 @@ class TestBeforeADate(WindowTestCase):
 			found = preview.of_day([campaign], SATURDAY, Visibility())
 			(row,) = found["rows"]
 		self.assertEqual((row["outcome"], getdate(row["due_at"])), ("send", FRIDAY))
+
+	def test_the_preview_of_the_run_has_it_too(self):
+		with self.at("2026-11-27 00:30:00"):
+			pin = self.told_before(1, SUNDAY)
+			frappe.db.commit()
+			(row,) = preview.of_run(None, Visibility())["rows"]
+		self.assertEqual((row["reference_name"], row["outcome"]), (pin, "send"))
+
+	def test_why_says_that_it_goes_before_its_day(self):
+		with self.at("2026-11-26 10:00:00"):
+			customer = self.customer_in()
+			self.told_before(1, SUNDAY, customer)
+			campaigns = frappe.get_all("Lifecycle Campaign", pluck="name")
+			(step,) = insight.why_customer(customer, campaigns, Visibility())["coming"]
+		self.assertIn("already", step["why"])
+
+	def test_the_bar_names_hours_that_never_meet_the_laws(self):
+		own = {"send_window": "Own hours", "send_from": "20:00:00", "send_until": "22:00:00"}
+		frappe.db.set_value("Company", factories.company(), "country", "Colombia")
+		campaign = factories.campaign(**own, purpose="Marketing")
+		self.assertIn("never meet", " ".join(problem["text"] for problem in health.problems([campaign])))
+		campaign = factories.campaign(**own)
+		self.assertNotIn("never meet", " ".join(problem["text"] for problem in health.problems([campaign])))
 
 	def test_on_other_days_nobody_looks_ahead(self):
 		with self.at("2026-11-25 01:00:00"):

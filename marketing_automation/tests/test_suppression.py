@@ -155,15 +155,17 @@ class TestTheList(MarketingTestCase):
 
 	def test_many_are_written_and_looked_up_in_a_number_of_queries_that_stays(self):
 		counts = []
-		for number in (10, 1000):
+		# Once without: Frappe reads its metas.
+		for number in (5, 10, 1000):
 			addresses = [f"c{number}-{one}@customers.example" for one in range(number)]
 			with statements() as seen:
 				suppression.record([finding(SOFT, address) for address in addresses])
 				written = len(seen)
 				suppression.suppressed(addresses, now_datetime())
 			counts.append((written, len(seen) - written))
-		self.assertEqual(counts[0][1], 1)
-		self.assertEqual(counts[1], (counts[0][0] + 1, 1))
+		_first, few, many = counts
+		self.assertEqual(few[1], 1)
+		self.assertEqual(many, (few[0] + 1, 1))
 
 	def test_an_administrator_lifts_an_entry_and_it_is_kept_who_did_and_why(self):
 		suppression.record([finding()])

@@ -113,6 +113,15 @@ def words_of_recipes() -> set[str]:
 	return found
 
 
+def words_of_gallery() -> set[str]:
+	"""Return the titles and descriptions of the gallery's designs; their messages have their own languages."""
+	found = set()
+	for path in (APP / "gallery").rglob("design.json"):
+		design = json.loads(path.read_text(encoding="utf-8"))
+		found |= {design["title"], design["description"], design["group"]}
+	return found
+
+
 def words_of_profiles() -> set[str]:
 	"""Return what the country profiles say of themselves; what they put into mails has its own languages."""
 	found = set()
@@ -136,6 +145,7 @@ class TestSpanish(unittest.TestCase):
 			| words_of_documents()
 			| words_of_pages()
 			| words_of_recipes()
+			| words_of_gallery()
 			| words_of_profiles()
 			| {insight.COMING, insight.STOPPED, insight.NOT_DUE, insight.WITHHELD}
 		)

@@ -8,7 +8,7 @@ from frappe.utils import getdate
 
 from marketing_automation import api
 from marketing_automation.channels.email import channel as email
-from marketing_automation.engine import deliver, warmup
+from marketing_automation.engine import deliver, settle, warmup
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.warmup import Plan, allowed
 from marketing_automation.tests import factories, test_frequency_cap
@@ -41,7 +41,14 @@ class TestPlan(MarketingTestCase):
 		self.assertFalse(warmup.is_of(Plan("shop.example", getdate(), 1, 1, 2), "another.example"))
 
 
-class WarmupTestCase(test_frequency_cap.CapTestCase):
+class WarmupTestCase(MarketingTestCase):
+	def campaign(self, *triggers, **fields):
+		return factories.campaign(*triggers, **fields)
+
+	def tick(self) -> None:
+		frappe.db.commit()
+		settle.settle()
+
 	def warm_up(self, first: int, growth: int = 100, most: int = 1000, start: date | None = None, **fields):
 		frappe.get_single(SETTINGS).update(
 			{

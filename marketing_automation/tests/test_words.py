@@ -16,6 +16,7 @@ from marketing_automation.tests.test_translations import (
 	APP,
 	words_of_code,
 	words_of_documents,
+	words_of_gallery,
 	words_of_recipes,
 	words_of_scripts,
 )
@@ -65,6 +66,7 @@ class TestWords(MarketingTestCase):
 
 	def test_no_text_of_ours_speaks_of_telling(self):
 		texts = words_of_code() | words_of_scripts() | words_of_documents() | words_of_recipes()
+		texts |= words_of_gallery()
 		self.assertEqual(sorted(text for text in texts if TELLING.search(text)), [])
 
 	def test_a_report_and_why_say_them_too(self):

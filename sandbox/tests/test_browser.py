@@ -13,6 +13,7 @@ PASSWORD = "browser"
 MARKETER = "marketer@example.com"
 SPANISH_MARKETER = "mercadotecnia@example.com"
 STRANGER = "stranger@example.com"
+ADMINISTRATOR = "administrator@example.com"
 # More than so many is no stall of the machine.
 MOST_AGAIN = 3
 
@@ -31,13 +32,14 @@ def sandbox():
 
 @contextlib.contextmanager
 def served(sandbox):
-	"""Yield the address of a new site with two marketers, of whom one reads Spanish, and somebody who is none."""
+	"""Yield the address of a new site with two marketers, of whom one reads Spanish, somebody who is none, and an administrator."""
 	sandbox.sites.fresh(SITE)
 	sandbox.bench.script("browser_data.py", SITE, log="browser-data.log")
 	logins = {
 		MARKETER: ("en", *desk.MARKETER_ROLES),
 		SPANISH_MARKETER: ("es", *desk.MARKETER_ROLES),
 		STRANGER: ("en", "Sales User"),
+		ADMINISTRATOR: ("en", "System Manager", "Marketing Manager"),
 	}
 	desk.add_users(sandbox.bench, SITE, PASSWORD, logins)
 	with desk.mailbox(sandbox.bench) as (mail, _file):
@@ -48,7 +50,12 @@ def served(sandbox):
 
 def browse(sandbox, only=()):
 	"""Run the tests, or those of these names; returns the process, what failed first in its output."""
-	users = {"MARKETER": MARKETER, "SPANISH_MARKETER": SPANISH_MARKETER, "STRANGER": STRANGER}
+	users = {
+		"MARKETER": MARKETER,
+		"SPANISH_MARKETER": SPANISH_MARKETER,
+		"STRANGER": STRANGER,
+		"ADMINISTRATOR": ADMINISTRATOR,
+	}
 	options = ["--test-reporter", desk.BROWSER / "reporter.cjs"]
 	for name in only:
 		options += ["--test-name-pattern", f"^{re.escape(name)}$"]

@@ -137,9 +137,8 @@ def test_uninstalled_what_was_sent_and_the_templates_stay_and_nothing_more_is_se
 def test_the_nightly_job_is_at_one_oclock():
 	from marketing_automation import hooks
 
-	assert hooks.scheduler_events["cron"] == {
-		"0 1 * * *": ["marketing_automation.tasks.check_expiring_subscriptions"]
-	}
+	nightly = "marketing_automation.tasks.check_expiring_subscriptions"
+	assert [at for at, jobs in hooks.scheduler_events["cron"].items() if nightly in jobs] == ["0 1 * * *"]
 
 
 def test_uninstalled_what_has_a_life_of_its_own_stays_and_is_free_of_it(life):
@@ -177,3 +176,12 @@ def test_uninstalled_it_has_written_down_who_had_unsubscribed_and_made_nothing_g
 	assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
 	unsubscribed = [row for row in life["rows"] if "`tabEmail Unsubscribe`" in row]
 	assert len(unsubscribed) == 1 and "silent@customers.example" in unsubscribed[0]
+
+
+def test_uninstalled_it_has_written_down_which_addresses_were_suppressed_and_keeps_no_password(life):
+	path = re.search(r"/\S+suppressed-addresses-\S+\.csv", life["console"]).group()
+	with open(path, newline="") as file:
+		rows = list(csv.DictReader(file))
+	assert [(row["address"], row["reason"]) for row in rows] == [("bounced@customers.example", "Hard bounce")]
+	assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+	assert not [row for row in life["rows"] if "`__Auth`" in row and "mailbox_password" in row]

@@ -33,7 +33,7 @@ from marketing_automation.channels.email import (
 from marketing_automation.channels.email import queue as email_queue
 from marketing_automation.channels.texts import of_action, templates
 from marketing_automation.engine import consent, links, suppression, warmup
-from marketing_automation.engine.brand import brand_of
+from marketing_automation.engine.brand import Brand, brand_of
 from marketing_automation.engine.channel import Message, Rendered, Unsendable
 from marketing_automation.engine.deliverability import Mail
 from marketing_automation.engine.language import in_language, of_the_site
@@ -46,6 +46,8 @@ HANDLE_DOCTYPE = "Email Queue"
 PER_JOB = 1000
 # Inboxes show some hundred characters.
 MOST_OF_PREVIEW = 200
+# Where the foot of an example leads; nobody follows it.
+WAY_OUT_OF_EXAMPLES = "https://example.com/"
 
 # More than the five minutes that RQ gives a job that sends, less than the fifteen after which newer versions of
 # Frappe would send again by themselves what may have been sent.
@@ -230,11 +232,15 @@ def send_as_it_is(sender: str | None, subject: str, html: str, text: str, addres
 
 def _as_read(prepared: Prepared, message: Message, mail: Rendered, link: dict | None) -> tuple[str, str]:
 	template, language = of_action.template_of(prepared.texts, message)
-	if template.design:
-		return _own_frame(
-			template, message, language, templates.for_reader(of_action.values(message), language)
-		)
 	try:
+		if template.design:
+			return _own_frame(
+				prepared,
+				template,
+				message,
+				language,
+				templates.for_reader(of_action.values(message), language),
+			)
 		preview = _preview(prepared, message, language)
 	except templates.TemplateInvalid as e:
 		raise Unsendable(Reason.TEMPLATE_ERROR, str(e)) from e
@@ -276,22 +282,30 @@ def _example(campaign: dict, action: dict, template: templates.Template, languag
 		subjects[case] = templates.one_line(subject)
 	context = templates.for_reader(templates.example_context(1, 30, words=template.words), language)
 	subject, body = templates.fill(template, [template.subject, template.body], context)
-	subject = templates.one_line(subject)
-	seen_as = look.Look(
-		brand_of(campaign.get("company")),
-		language,
-		templates.reads_from_the_right(template, action, language),
-		look.has_no_own_colors(template.source),
+	subject, brand = templates.one_line(subject), brand_of(campaign.get("company"))
+	if template.design:
+		html, text = own_frame.filled(_frame_of(template, language, brand), template, context)
+		body = html = html.replace(mime.UNSUBSCRIBE_URL, "#")
+	else:
+		seen_as = look.Look(
+			brand,
+			language,
+			templates.reads_from_the_right(template, action, language),
+			look.has_no_own_colors(template.source),
+		)
+		with in_language(language):
+			link = get_unsubscribe_message(_("Unsubscribe"), None)
+			html, text = look.framed(seen_as, escape(subject), body, None, link), html2text(body)
+	# Where the foot leads is worked out for each customer as their mail leaves.
+	html, body, text = (
+		part.replace(mime.UNSUBSCRIBE_URL, WAY_OUT_OF_EXAMPLES) for part in (html, body, text)
 	)
-	with in_language(language):
-		link = get_unsubscribe_message(_("Unsubscribe"), None)
-		html = look.framed(seen_as, escape(subject), body, None, link)
 	return Mail(
 		label=f"{action.action_name} ({language})",
 		subject=subject,
 		html=html,
 		body=body,
-		body_text=html2text(body),
+		body_text=text,
 		subjects=subjects,
 		names=frozenset((*templates.names_of(template.words), "item", "pin")),
 	)
@@ -322,7 +336,7 @@ def _parts(
 		(body,) = templates.fill(template, [template.body], values)
 	templates.check_says(template, subject, body)
 	if template.design:
-		html, text = _own_frame(template, message, language, values)
+		html, text = _own_frame(prepared, template, message, language, values)
 		return {"subject": subject, "html": html, "text_content": text}
 	preview, seen_as = _preview(prepared, message, language), _look(template, message, language)
 	with in_language(language):
@@ -347,19 +361,24 @@ def _parts(
 
 
 def _own_frame(
-	template: templates.Template, message: Message, language: str, values: dict
+	prepared: Prepared, template: templates.Template, message: Message, language: str, values: dict
 ) -> tuple[str, str]:
-	"""Return HTML and text of a designed mail but for the link to unsubscribe. values: of `templates.for_reader`."""
-	brand = brand_of(message.company or message.campaign.get("company"))
+	"""Return HTML and text of a designed mail but for the link to unsubscribe. values: of `templates.for_reader`.
+
+	The action's preview text is for a design that has none of its own.
+	"""
+	made = _frame_of(template, language, brand_of(message.company or message.campaign.get("company")))
+	html, text = own_frame.filled(made, template, values)
+	if not made.has_preview and (preview := _preview(prepared, message, language)):
+		html = own_frame.with_preview(html, escape(preview))
+	return html, text
+
+
+def _frame_of(template: templates.Template, language: str, brand: Brand) -> own_frame.OwnFrame:
 	with in_language(language):
-		made = _made_once(
+		return _made_once(
 			("own frame", template.design, language, brand), lambda: own_frame.make(template.design, brand)
 		)
-	if made.text:
-		html, text = templates.fill(template, [made.html, made.text], values)
-		return html, own_frame.tidy(text)
-	(html,) = templates.fill(template, [made.html], values)
-	return html, own_frame.as_text(html)
 
 
 def _text_of(text: str, seen_as: look.Look) -> str:

@@ -25,7 +25,7 @@ from frappe.utils import strip
 UNSUBSCRIBE_URL, RECIPIENT = "<!--unsubscribe_url-->", "<!--recipient-->"
 PLACEHOLDERS = (UNSUBSCRIBE_URL, RECIPIENT, "<!--email_open_check-->", "<!--cc_message-->")
 
-# Those that are an address whatever reads them: Frappe, a header, a server.
+# Addresses that Frappe, a header and a server all read as one address.
 PLAIN_ADDRESS = re.compile(
 	r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}"
 )
@@ -159,7 +159,7 @@ def make(build: Callable[[Parts], tuple[EmailPolicy, dict]], ways_out: int = 0) 
 	texts, between = pieces[::2], pieces[1::2]
 	if sorted(between) != sorted(slots):
 		return None
-	# Those that Python makes have what no quoted-printable text has, so they are good for every text.
+	# Python's boundaries have characters that no quoted-printable text has, so they are good for every text.
 	if not all("==" in boundary for boundary in BOUNDARY.findall(message)):
 		return None
 	frame = Frame(row, tuple(texts), tuple(slots.index(slot) for slot in between), policy)

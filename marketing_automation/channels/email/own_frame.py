@@ -13,14 +13,18 @@ from frappe import _
 from frappe.core.utils import html2text
 from frappe.utils import expand_relative_urls
 
+from marketing_automation.channels.email.look import FILLER, HIDDEN
 from marketing_automation.channels.email.queue import without_table_lines
 from marketing_automation.channels.texts import designed
 from marketing_automation.channels.texts.designed import MUTED, WAY_OUT
-from marketing_automation.channels.texts.templates import BODY, SUBJECT, Designed
+from marketing_automation.channels.texts.templates import BODY, SUBJECT, Designed, Template, fill
 from marketing_automation.engine.brand import Brand
 
 # The placeholder is no address yet.
 HELD_WAY_OUT = "https://way-out.invalid/"
+BODY_TAG = re.compile(r"<body\b[^>]*>")
+# As MJML writes it.
+PREVIEW = re.compile(r'<body\b[^>]*>\s*<div style="display:none')
 BLANK_LINES = re.compile(r"[ \t]*\n(?:[ \t]*\n){2,}")
 STYLE = re.compile(r"<style\b.*?</style>|<title>.*?</title>", re.DOTALL | re.IGNORECASE)
 
@@ -28,11 +32,12 @@ STYLE = re.compile(r"<style\b.*?</style>|<title>.*?</title>", re.DOTALL | re.IGN
 @dataclass(frozen=True)
 class OwnFrame:
 	"""A mail as a function of the template's context. source: its HTML, for whatever looks at it. text: None where only
-	the finished HTML can be turned into text."""
+	the finished HTML can be turned into text. has_preview: whether it says what an inbox shows behind the subject."""
 
 	source: str
 	html: Callable
 	text: Callable | None
+	has_preview: bool
 
 
 def make(design: Designed, brand: Brand) -> OwnFrame:
@@ -42,7 +47,20 @@ def make(design: Designed, brand: Brand) -> OwnFrame:
 	if WAY_OUT not in html:
 		html = _with_way_out(html)
 	text = SUBJECT.from_string(designed.branded_text(design.text, brand)).render if design.text else None
-	return OwnFrame(html, BODY.from_string(html).render, text)
+	return OwnFrame(html, BODY.from_string(html).render, text, bool(PREVIEW.search(html)))
+
+
+def filled(frame: OwnFrame, template: Template, values: dict) -> tuple[str, str]:
+	"""Return HTML and text of one mail. Raises TemplateInvalid as `templates.fill` does."""
+	html, *text = fill(template, [part for part in (frame.html, frame.text) if part], values)
+	return html, tidy(text[0]) if text else as_text(html)
+
+
+def with_preview(html: str, preview: str) -> str:
+	"""Return a mail that says what an inbox shows behind the subject. preview: HTML."""
+	return BODY_TAG.sub(
+		lambda body: f'{body.group()}<div style="{HIDDEN}">{preview}{FILLER}</div>', html, count=1
+	)
 
 
 def _with_way_out(html: str) -> str:

@@ -50,7 +50,7 @@ TAG_NAMES = {
 }
 SIGNS = {nodes.Pow: "**", nodes.Dict: "{ }"}
 
-# Those that give back a text, and how much longer it can get.
+# The filters that give back a text, and how much longer it can get.
 TEXT_FILTERS = {
 	**dict.fromkeys(("upper", "lower", "capitalize", "title"), 2),
 	**dict.fromkeys(("trim", "striptags", "string", "safe"), 1),

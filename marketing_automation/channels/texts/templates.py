@@ -36,7 +36,7 @@ KIND_OF = {
 }
 # (name, kind, example) of the variables of an item: what a source says of it (`Source.describe`).
 Words = tuple[tuple[str, str, object], ...]
-# Those of serial numbers, which a template is taken to be about where nobody says otherwise.
+# The words of serial numbers: a template is taken to be about these where nobody says otherwise.
 PINS: Words = (
 	("item_name", "text", "Pin"),
 	("expiry_date", "date", None),

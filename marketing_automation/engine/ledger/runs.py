@@ -87,7 +87,7 @@ def refresh_soon(runs: set[str]) -> None:
 			for run in counted
 			if frappe.db.exists(
 				DOCTYPE,
-				# It ends when nothing is Pending, however long what is Queued has to wait.
+				# A run ends when nothing of it is Pending, however long its Queued rows have to wait.
 				{"run": run.name, "status": ["in", [PENDING, QUEUED] if run.finished_at else [PENDING]]},
 			)
 		}

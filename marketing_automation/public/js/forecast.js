@@ -46,8 +46,9 @@ marketing_automation.forecast = {
 							"Nothing falls due in the next {0} days. The report Expiring Pins shows which products expire and which trigger, if any, catches them.",
 							[this.DAYS]
 						)
-					)
+					) + this.waiting(found)
 				);
+				this.open_waiting(wrapper, campaign);
 				return;
 			}
 			wrapper.html(`${ma.broken_banners(found.broken)}<div class="lifecycle-notes">
@@ -61,16 +62,39 @@ marketing_automation.forecast = {
 					)}
 					<span class="text-muted">${__("Some may be skipped: choose a day to see for whom it is.")}</span>
 				</div>
+				${this.waiting(found)}
 				<div class="lifecycle-calendar"></div>
 				<div class="lifecycle-forecast-chart"></div>
 				<div class="lifecycle-forecast-actions"></div>`);
 			this.calendar(wrapper.find(".lifecycle-calendar"), found);
 			this.chart(wrapper.find(".lifecycle-forecast-chart"), found, campaign);
 			wrapper.find(".lifecycle-forecast-actions").html(this.actions(found));
+			this.open_waiting(wrapper, campaign);
 			wrapper.off("click.forecast").on("click.forecast", "[data-day]", (e) => {
 				ma.preview.show({ campaign, date: e.currentTarget.dataset.day });
 			});
 		});
+	},
+
+	// What is written down already and has not left: how much, and from when on it may.
+	waiting(found) {
+		const ma = marketing_automation;
+		const days = Object.entries(found.waiting);
+		if (!days.length) return "";
+		const total = days.reduce((sum, [, count]) => sum + count, 0);
+		const shown = days.slice(0, 5).map(([day, count]) => `${ma.date(day)}: ${ma.number(count)}`);
+		if (days.length > shown.length) shown.push("…");
+		return `<div class="lifecycle-notes"><button type="button" class="btn btn-default btn-xs" data-waiting="1">${ma.count(
+			total,
+			__("1 more message is waiting."),
+			__("{0} more messages are waiting.", [ma.number(total)])
+		)}</button> <span class="text-muted">${__("They may leave on: {0}", [shown.join(" · ")])}</span></div>`;
+	},
+
+	open_waiting(wrapper, campaign) {
+		wrapper.off("click.waiting").on("click.waiting", "[data-waiting]", () =>
+			marketing_automation.open_ledger({ ...(campaign ? { campaign } : {}), status: "Waiting" })
+		);
 	},
 
 	// In the user's language; the Desk's moment knows English only in some versions.

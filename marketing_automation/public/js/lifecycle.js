@@ -26,6 +26,18 @@ Object.assign(marketing_automation, {
 		Draft: "gray",
 	},
 
+	// Fetch the editor of messages, which most people never open; a promise of `marketing_automation` with it.
+	load_editor() {
+		const bundle = ["message_editor.bundle.js", "message_editor.bundle.css"];
+		this.fetched_editor = this.fetched_editor || frappe.require(bundle);
+		return this.fetched_editor.then(() => this);
+	},
+
+	// The editor on a design.
+	edit_design(name) {
+		frappe.set_route("lifecycle-message-editor", name);
+	},
+
 	// A campaign's state in words. The context keeps them from being those of other screens.
 	state(state) {
 		const words = {
@@ -365,10 +377,29 @@ Object.assign(marketing_automation, {
 		return `<a href="${frappe.utils.get_form_link(doctype, name)}">${html}</a>`;
 	},
 
+	// Of the times of day on a form: they are by the customer's clock. Frappe would say below each that it is by the site's, and
+	// then finds no translation of the whole.
+	by_no_zone(frm) {
+		const zone = frappe.sys_defaults.time_zone;
+		for (const field of frm.fields.filter(({ df }) => df.fieldtype === "Time")) {
+			const { description } = field.df;
+			field.df.description = description === zone ? "" : (description || "").replace(`<br>${zone}`, "");
+			field.set_description = frappe.ui.form.ControlInput.prototype.set_description;
+			field.set_description();
+		}
+	},
+
 	// Until when a message waits, in words; nothing of one that does not.
-	waits_until({ status, due_at }) {
+	waits_until({ status, due_at, reason }) {
 		if (status !== "Waiting" || !due_at) return "";
-		return __("until {0}", [frappe.datetime.str_to_user(due_at)], "Lifecycle");
+		return this.until(frappe.datetime.str_to_user(due_at), reason);
+	},
+
+	// What the business holds is only looked at then.
+	until(moment, reason) {
+		return reason === "On hold"
+			? __("looked at again {0}", [moment])
+			: __("until {0}", [moment], "Lifecycle");
 	},
 
 	// Why a message was not sent, or waits and until when, and what is wrong in the words of whatever has found it.
@@ -402,10 +433,14 @@ Object.assign(marketing_automation, {
 					)}</th>`
 			)
 			.join("");
-		const cell = (c, row) =>
-			`<td data-label="${this.escape(c.label)}"${c.numeric ? ' class="lifecycle-numeric"' : ""}>${
-				c.html(row) || "&nbsp;"
-			}</td>`;
+		// In one piece: on a phone it stands beside its label. A line without a value is left out there.
+		const cell = (c, row) => {
+			const html = c.html(row);
+			const classes = [c.numeric && "lifecycle-numeric", !html && "lifecycle-nothing"].filter(Boolean);
+			return `<td data-label="${this.escape(c.label)}" class="${classes.join(" ")}"><div>${
+				html || "&nbsp;"
+			}</div></td>`;
+		};
 		const body = rows.map((row) => `<tr>${columns.map((c) => cell(c, row)).join("")}</tr>`).join("");
 		return `<div class="lifecycle-table"><table class="table">
 			<thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`;

@@ -208,7 +208,8 @@ marketing_automation.preview = {
 			const waits = row.due_at ? ` <span class="text-muted">${ma.escape(why)}</span>` : "";
 			return ma.pill(__("Would Be Sent"), "green") + waits + (waits ? ma.evidence(row) : "");
 		}
-		const reason = (why ? ` <span class="text-muted">${ma.escape(why)}</span>` : "") + ma.evidence(row);
+		// Of what was sent the document shows by what right; here it is asked why not.
+		const reason = why ? ` <span class="text-muted">${ma.escape(why)}</span>${ma.evidence(row)}` : "";
 		if (row.outcome === "known") {
 			return ma.link_around("Lifecycle Execution Log", row.log, ma.status(row.status)) + reason;
 		}

@@ -8,16 +8,13 @@ Object.assign(marketing_automation, {
 	// What Frappe translates of an onboarding step in newer versions only.
 	TEXTS_OF_STEPS: ["description", "callback_title", "callback_message", "report_description"],
 
-	// On the form of what messages are about: what was sent about it, and why.
+	// The forms of what messages are about: what was sent, and why.
 	REFERENCE: {
 		refresh(frm) {
 			if (frm.is_new() || !frappe.model.can_read("Lifecycle Execution Log")) return;
-			frm.add_custom_button(
-				__("Messages: What and Why"),
-				() =>
-					marketing_automation.ready().then((ma) => ma.why.reference(frm.doctype, frm.doc.name)),
-				__("View")
-			);
+			const label = __("Messages: What and Why");
+			const ask = (ma) => ma.why.reference(frm.doctype, frm.doc.name);
+			frm.add_custom_button(label, () => marketing_automation.ready().then(ask), __("View"));
 		},
 	},
 
@@ -36,18 +33,6 @@ Object.assign(marketing_automation, {
 		return this.fetched;
 	},
 
-	// The same for the editor of messages, which most people never open.
-	load_editor() {
-		const bundle = ["message_editor.bundle.js", "message_editor.bundle.css"];
-		this.fetched_editor = this.fetched_editor || this.ready().then(() => frappe.require(bundle));
-		return this.fetched_editor.then(() => this);
-	},
-
-	// The editor on a design, or on the message of an action.
-	edit_design(name) {
-		frappe.set_route("lifecycle-message-editor", name);
-	},
-
 	// Forms, lists and the other views of a DocType begin when its definition has come: those of the app wait for the
 	// bundle, too.
 	start() {
@@ -56,10 +41,7 @@ Object.assign(marketing_automation, {
 			const go_on = () => usual.call(frappe.model, doctype, ...others);
 			return this.OURS.test(doctype) && !this.is_ready ? this.ready().then(go_on) : go_on();
 		};
-		// Chosen in a trigger; ERPNext's own have their script by a hook.
-		for (const doctype of frappe.boot.lifecycle_references || []) {
-			frappe.ui.form.on(doctype, this.REFERENCE);
-		}
+		frappe.boot.lifecycle_references?.forEach((own) => frappe.ui.form.on(own, this.REFERENCE));
 		const onboarding = frappe.widget.widget_factory.onboarding.prototype;
 		const show_step = onboarding.show_step;
 		const { TEXTS_OF_STEPS } = this;

@@ -148,7 +148,10 @@ marketing_automation.why = {
 						},
 						{ label: __("About", null, "Lifecycle"), html: (r) => ma.reference(r) },
 						{ label: __("State"), html: (r) => ma.pill(__(r.state), colors[r.state]) },
-						{ label: __("Why"), html: (r) => ma.escape(r.why) + (r.basis ? "" : ma.evidence(r)) },
+						{
+							label: __("Why"),
+							html: (r) => ma.escape(r.why) + (r.basis ? "" : ma.evidence(r)),
+						},
 						{
 							label: __("By What Right"),
 							html: (r) => ma.basis(r) + (r.basis ? ma.evidence(r) : ""),

@@ -87,3 +87,20 @@ test("what is begun in Date Field and left with Tab is what was marked", async (
 		{ as: MARKETER }
 	);
 });
+
+test("the hours of a campaign are the customer's, and no time zone stands below them", async () => {
+	await inBrowser(
+		async (page) => {
+			await openNew(page, "By the customer's clock");
+			await page.evaluate(() => cur_frm.set_value("send_window", "Own hours"));
+			const below = (field) => page.locator(`.form-layout [data-fieldname="${field}"] .help-box`).innerText();
+			await page.locator('.form-layout [data-fieldname="send_until"]').waitFor();
+			await page.evaluate(() => cur_frm.refresh());
+			await settled(page);
+			assert.ok(await page.evaluate(() => !frappe.datetime.is_system_time_zone()), "Frappe would name the zone");
+			assert.equal(await below("send_from"), "");
+			assert.equal(await below("send_until"), "A time before Send From is one of the next day.");
+		},
+		{ as: MARKETER }
+	);
+});

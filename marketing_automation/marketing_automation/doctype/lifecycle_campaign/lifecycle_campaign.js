@@ -8,6 +8,12 @@ frappe.ui.form.on("Lifecycle Campaign", {
 
 	onload(frm) {
 		const ma = marketing_automation;
+		frm.set_query("topic", () => ({ filters: { disabled: 0 } }));
+		if (frm.is_new() && !frm.doc.topic) {
+			frappe.db.get_value("Lifecycle Topic", { is_default: 1 }, "name").then(({ message }) => {
+				if (frm.is_new() && !frm.doc.topic && message?.name) frm.set_value("topic", message.name);
+			});
+		}
 		const describe = (text) => frm.set_df_property("sender", "description", text);
 		ma.ask("senders").then(
 			(senders) =>
@@ -47,7 +53,10 @@ frappe.ui.form.on("Lifecycle Campaign", {
 	},
 
 	refresh(frm) {
+		marketing_automation.by_no_zone(frm);
 		frm.trigger("show_goal");
+		// That a campaign offers nothing, so that it needs no consent, only they can say.
+		frm.set_df_property("purpose", "read_only", frappe.user.has_role("Marketing Manager") ? 0 : 1);
 		if (frm.is_new()) return;
 		frm.lifecycle_may_write = Boolean(frm.perm[0] && frm.perm[0].write);
 		const state = frm.doc.__onload?.state;

@@ -7,6 +7,7 @@ from frappe.utils import getdate, now_datetime
 
 from marketing_automation import template_rights
 from marketing_automation.channels.email import channel as email
+from marketing_automation.designs import store
 from marketing_automation.desk import campaigns
 from marketing_automation.engine import faults, goals, ledger, overlap, rules, withdrawal
 from marketing_automation.engine.channel import channel_for
@@ -275,6 +276,7 @@ class LifecycleCampaign(Document):
 						templates[row.email_template] = self._copied_template(row.email_template, copy.name)
 					row.email_template = templates.get(row.email_template)
 				of_new.insert()
+				store.copy_designs(templates, self.name, copy.name, of_new)
 		for text in broken.texts():
 			text = _("Left out of the copy: {0}").format(text)
 			frappe.msgprint(frappe.utils.escape_html(text), indicator="orange")

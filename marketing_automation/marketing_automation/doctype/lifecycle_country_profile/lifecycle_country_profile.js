@@ -1,5 +1,6 @@
 frappe.ui.form.on("Lifecycle Country Profile", {
 	refresh(frm) {
+		marketing_automation.by_no_zone(frm);
 		frm.trigger("show_shipped");
 	},
 
@@ -33,7 +34,10 @@ frappe.ui.form.on("Lifecycle Country Profile", {
 	in_words(ma, found) {
 		const checked = found.checked
 			? ""
-			: ma.banner("orange", __("Nobody has checked the law of this country: the strictest rules hold."));
+			: ma.banner(
+					"orange",
+					__("Nobody has checked the law of this country: the strictest rules hold.")
+			  );
 		const table = ma.table(
 			[
 				{ label: __("Rule"), html: (line) => ma.escape(line.label) },

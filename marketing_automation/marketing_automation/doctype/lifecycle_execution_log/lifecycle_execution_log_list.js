@@ -1,6 +1,6 @@
 frappe.listview_settings["Lifecycle Execution Log"] = {
 	add_fields: [
-		...["status", "reason", "customer", "action", "due_on", "executed_at"],
+		...["status", "reason", "customer", "action", "due_on", "due_at", "executed_at"],
 		...["reference_doctype", "reference_name"],
 	],
 	hide_name_column: true,
@@ -73,9 +73,17 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 			{
 				label: __("When"),
 				plain: true,
-				html: (doc) => this.moment(doc.executed_at || doc.due_on),
+				html: (doc) => this.when(doc),
 			},
 		];
+	},
+
+	// When it left or was decided; of what waits, until when it does: what is held is asked about each day.
+	when(doc) {
+		const { due_at, reason } = doc;
+		if (doc.status !== "Waiting" || !due_at) return this.moment(doc.executed_at || doc.due_on);
+		const until = this.moment(reason === "On hold" ? due_at.slice(0, 10) : due_at);
+		return `<span class="text-muted">${marketing_automation.until(until, reason)}</span>`;
 	},
 
 	// A day, or a day and a time of day; there is no room for seconds.

@@ -3,7 +3,9 @@ frappe.ui.form.on("Lifecycle Suppression", {
 		const ma = marketing_automation;
 		frm.disable_save();
 		frm.page.set_indicator(__(frm.doc.status, null, "Lifecycle Suppression"), ma.SUPPRESSION_COLORS[frm.doc.status]);
-		if (!["Suppressed", "Counting"].includes(frm.doc.status) || !frappe.model.can_write(frm.doctype)) {
+		// Frappe counts who may add to such a list among those who may write.
+		const may_lift = frappe.perm.has_perm(frm.doctype, 0, "write");
+		if (!may_lift || !["Suppressed", "Counting"].includes(frm.doc.status)) {
 			return;
 		}
 		frm.add_custom_button(__("Lift"), () => {

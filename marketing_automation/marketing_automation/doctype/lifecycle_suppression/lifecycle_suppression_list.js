@@ -17,10 +17,10 @@ frappe.listview_settings["Lifecycle Suppression"] = {
 				"No address is on the list. Hard bounces and complaints put addresses here, and so does Add Addresses."
 			)
 		);
-		if (frappe.model.can_create(listview.doctype)) {
+		if (frappe.perm.has_perm(listview.doctype, 0, "create")) {
 			listview.page.add_inner_button(__("Add Addresses"), () => this.add(listview));
 		}
-		if (frappe.model.can_export(listview.doctype)) {
+		if (frappe.perm.has_perm(listview.doctype, 0, "export")) {
 			listview.page.add_inner_button(__("Export for Another Tool"), () => this.export_list());
 		}
 	},
@@ -34,9 +34,9 @@ frappe.listview_settings["Lifecycle Suppression"] = {
 				{
 					fieldname: "file",
 					fieldtype: "HTML",
-					options: `<label class="control-label" for="lifecycle-suppression-file">${__(
+					options: `<div class="form-group"><label class="control-label" for="lifecycle-suppression-file">${__(
 						"CSV File"
-					)}</label><input id="lifecycle-suppression-file" type="file" accept=".csv,.txt,text/csv,text/plain" class="form-control">`,
+					)}</label><input id="lifecycle-suppression-file" type="file" accept=".csv,.txt,text/csv,text/plain" class="form-control"></div>`,
 				},
 				{
 					fieldname: "text",

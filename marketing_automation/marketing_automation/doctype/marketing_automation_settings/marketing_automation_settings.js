@@ -1,5 +1,6 @@
 frappe.ui.form.on("Marketing Automation Settings", {
 	refresh(frm) {
+		marketing_automation.by_no_zone(frm);
 		marketing_automation.arrival.draw(frm.fields_dict.deliverability.$wrapper);
 		if (!frm.doc.mailbox_enabled || !frappe.user.has_role("System Manager")) return;
 		frm.add_custom_button(__("Read the Bounce Mailbox"), () =>

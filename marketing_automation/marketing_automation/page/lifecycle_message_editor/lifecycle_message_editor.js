@@ -13,7 +13,8 @@ frappe.pages["lifecycle-message-editor"].on_page_show = function (wrapper) {
 		frappe.set_route("List", "Lifecycle Message Design");
 		return;
 	}
-	marketing_automation.load_editor().then((ma) => {
+	const loaded = marketing_automation.ready().then((ma) => ma.load_editor());
+	loaded.then((ma) => {
 		// What was typed and not saved is still there when somebody comes back.
 		if (wrapper.lifecycle_editor?.name === name) return;
 		wrapper.lifecycle_editor?.close();
