@@ -125,7 +125,10 @@ def forecast(campaign: str | None = None, days: int = 90) -> dict:
 	"""
 	campaigns = campaigns_of(campaign)
 	days = min(max(cint(days), 1), FARTHEST)
-	return forecasts.of_campaigns(campaigns, getdate(), days, Visibility(), active_only=not campaign)
+	visible = Visibility()
+	found = forecasts.of_campaigns(campaigns, getdate(), days, visible, active_only=not campaign)
+	names = {action["campaign"] for action in found["actions"]}
+	return {**found, "waiting": forecasts.waiting(names, getdate(), visible)}
 
 
 @frappe.whitelist(methods=["GET", "POST"])

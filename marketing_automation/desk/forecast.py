@@ -1,7 +1,7 @@
 """The forecast: messages a day and action over the days to come. Counts only; nothing is written.
 
 It counts what falls due, before it is known who can be reached: the preview of a day makes it exact. What a run has
-written down for the first day is not to come any more; of that, what waits is counted by the day on which it may leave.
+written down for the first day is not to come any more; what waits of it is counted by itself (`waiting`).
 """
 
 from collections import defaultdict
@@ -22,13 +22,12 @@ from marketing_automation.engine.visibility import Visibility
 def of_campaigns(
 	campaigns: list[str], first: date, days: int, visible: Visibility, active_only: bool = True
 ) -> dict:
-	"""Return {"first", "last", "days": {date: count}, "actions": [...], "total", "waiting": {date: count}, "broken"}.
+	"""Return {"first", "last", "days": {date: count}, "actions": [...], "total", "broken"}.
 
 	actions: campaign, trigger, trigger_name, action, action_name, total and days ({date: count}), in the order of the
 	journey. active_only: without it, as if the campaigns were active. broken: the rules that were left out, see
-	`faults.Fault.as_dict`. waiting: the messages that a run has written down and that wait, by the first day on which they may
-	leave, at the earliest the first one; they are in no other count. Of what is about a DocType that the user may not read nothing is counted.
-	Queries: 8, one for each rule with filters, and those of the source's `counts`, for any number of days.
+	`faults.Fault.as_dict`. Of what is about a DocType that the user may not read nothing is counted.
+	Queries: 7, one for each rule with filters, and those of the source's `counts`, for any number of days.
 	"""
 	last, broken = schedule.shifted(first, days - 1) or date.max, Faults()
 	loaded = faults.sound(rules.load(campaigns) if active_only else enabled_rules(campaigns), broken)
@@ -61,28 +60,15 @@ def of_campaigns(
 		"days": {str(night): count for night, count in sorted(per_day.items())},
 		"actions": actions,
 		"total": sum(per_day.values()),
-		"waiting": _waiting({rule.campaign.name for rule in loaded}, first, visible),
 		"broken": broken.as_dicts(),
 	}
 
 
-def _known(actions: list[str], night: date, visible: Visibility) -> dict[str, int]:
-	"""Return {action: messages of a night that a run has written down}. 1 query."""
-	if not actions:
-		return {}
-	log = frappe.qb.DocType(ledger.DOCTYPE)
-	query = (
-		frappe.qb.from_(log)
-		.select(log.action, Count("*"))
-		.where(log.due_on == night)
-		.where(log.action.isin(actions))
-		.groupby(log.action)
-	)
-	return dict(visible.restrict_ledger(query, log).run())
+def waiting(campaigns: set[str], first: date, visible: Visibility) -> dict[str, int]:
+	"""Return {day: messages that a run has written down and that may leave on it}, on the first day at the earliest. 1 query.
 
-
-def _waiting(campaigns: set[str], first: date, visible: Visibility) -> dict[str, int]:
-	"""Return {day: messages of campaigns that wait until then}; what waits for less than that counts on the first day. 1 query."""
+	They are in no count of `of_campaigns`.
+	"""
 	if not campaigns:
 		return {}
 	log = frappe.qb.DocType(ledger.DOCTYPE)
@@ -98,6 +84,21 @@ def _waiting(campaigns: set[str], first: date, visible: Visibility) -> dict[str,
 	for until, count in visible.restrict_ledger(query, log).run():
 		found[str(max(until or first, first))] += count
 	return dict(sorted(found.items()))
+
+
+def _known(actions: list[str], night: date, visible: Visibility) -> dict[str, int]:
+	"""Return {action: messages of a night that a run has written down}. 1 query."""
+	if not actions:
+		return {}
+	log = frappe.qb.DocType(ledger.DOCTYPE)
+	query = (
+		frappe.qb.from_(log)
+		.select(log.action, Count("*"))
+		.where(log.due_on == night)
+		.where(log.action.isin(actions))
+		.groupby(log.action)
+	)
+	return dict(visible.restrict_ledger(query, log).run())
 
 
 def _due(

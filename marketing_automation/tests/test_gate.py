@@ -7,7 +7,8 @@ from unittest.mock import patch
 import frappe
 from frappe.utils import getdate, now_datetime
 
-from marketing_automation.desk import forecast, health, insight, preview
+from marketing_automation import api
+from marketing_automation.desk import health, insight, preview
 from marketing_automation.engine import gate, ledger, retry, settle
 from marketing_automation.engine.gate import At, Send, Skip, Wait
 from marketing_automation.engine.model import Basis, Reason
@@ -288,14 +289,14 @@ class TestWaiting(GateTestCase):
 	def test_the_forecast_counts_it_by_the_day_on_which_it_may_leave(self):
 		campaign, _customer = self.due()
 		today = str(getdate())
-		found = forecast.of_campaigns([campaign.name], getdate(), 3, Visibility())
+		found = api.forecast(campaign.name, 3)
 		self.assertEqual((found["days"], found["waiting"]), ({today: 1}, {}))
 		self.run_night()
-		found = forecast.of_campaigns([campaign.name], getdate(), 3, Visibility())
+		found = api.forecast(campaign.name, 3)
 		self.assertEqual((found["days"], found["waiting"]), ({}, {str(self.until.date()): 1}))
 		self.until = now_datetime() - timedelta(days=2)
 		frappe.db.set_value(ledger.DOCTYPE, self.only().name, "due_at", self.until)
-		found = forecast.of_campaigns([campaign.name], getdate(), 3, Visibility())
+		found = api.forecast(campaign.name, 3)
 		self.assertEqual(found["waiting"], {today: 1}, "what is late leaves next")
 
 	def test_why_says_until_when(self):

@@ -93,8 +93,8 @@ test("the hours of a campaign are the customer's, and no time zone stands below 
 		async (page) => {
 			await openNew(page, "By the customer's clock");
 			await page.evaluate(() => cur_frm.set_value("send_window", "Own hours"));
-			const below = (field) => page.locator(`.form-layout [data-fieldname="${field}"] .help-box`).innerText();
-			await page.locator('.form-layout [data-fieldname="send_until"]').waitFor();
+			const below = (field) => page.locator(`.form-layout .frappe-control[data-fieldname="${field}"] .help-box`).innerText();
+			await page.locator('.form-layout .frappe-control[data-fieldname="send_until"]').waitFor();
 			await page.evaluate(() => cur_frm.refresh());
 			await settled(page);
 			assert.ok(await page.evaluate(() => !frappe.datetime.is_system_time_zone()), "Frappe would name the zone");
