@@ -13,6 +13,7 @@ from datetime import date
 import frappe
 from frappe import _
 from frappe.utils import cint
+from pypika.terms import ValueWrapper
 
 from marketing_automation.engine import consent, long_lists, profiles, settings
 from marketing_automation.engine.gate import Answer, Asked, At, Check, Send, Skip
@@ -38,7 +39,7 @@ class Basics(Check):
 	def judge(self, asked: list[Asked], at: At) -> dict[int, Answer]:
 		"""Return {index: Send with the basis, or Skip} of every message.
 
-		Queries: none for service messages; else 1 of the settings, those of `profiles.profiles`, at most 4 where a sale is
+		Queries: none for service messages; else 1 of the settings, those of `profiles.profiles`, at most 3 where a sale is
 		looked for, and those of `consent.opted_in` where there is none.
 		"""
 		found: dict[int, Answer] = {
@@ -120,21 +121,25 @@ def _bought(customers: set[str], looked_for: Iterable[tuple[Profile, date]]) -> 
 
 
 class _Groups:
-	"""The item groups of what is offered. At most 2 queries: of Item, and of Item Group."""
+	"""The item groups of what is offered, and where each group stands in their tree. 1 query."""
 
 	def __init__(self, asked: Iterable[Asked]):
-		asked = list(asked)
+		items = {one.event.item_code for one in asked if one.event.item_code}
+		group, item = frappe.qb.DocType("Item Group"), frappe.qb.DocType("Item")
+		query = frappe.qb.from_(group).select(
+			ValueWrapper(0), group.name, group.lft, group.rgt, ValueWrapper("")
+		)
+		if items:
+			query = query * frappe.qb.from_(item).select(
+				ValueWrapper(1), item.name, ValueWrapper(0), ValueWrapper(0), item.item_group
+			).where(long_lists.among(item.name, "items"))
 		self.of_items: ByName[str | None] = ByName()
-		if items := {one.event.item_code for one in asked if one.event.item_code}:
-			table = frappe.qb.DocType("Item")
-			query = (
-				frappe.qb.from_(table)
-				.select(table.name, table.item_group)
-				.where(long_lists.among(table.name, "items"))
-			)
-			self.of_items = ByName(long_lists.run(query, items=items))
-		rows = frappe.get_all("Item Group", fields=["name", "lft", "rgt"], order_by="name asc")
-		self.bounds = ByName((row.name, (row.lft, row.rgt)) for row in rows)
+		self.bounds: ByName[tuple[int, int]] = ByName()
+		for is_item, name, lft, rgt, of_item in long_lists.run(query, **({"items": items} if items else {})):
+			if is_item:
+				self.of_items[name] = of_item
+			else:
+				self.bounds[name] = lft, rgt
 
 	def offered(self, one: Asked) -> str | None:
 		"""Return the group of what a message offers: that of the item it is about, else that of its trigger or campaign."""

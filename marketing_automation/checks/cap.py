@@ -22,7 +22,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint
 
-from marketing_automation.engine import consent, ledger, profiles, schedule
+from marketing_automation.engine import consent, ledger, profiles, schedule, settings
 from marketing_automation.engine.channel import channel_for, is_served
 from marketing_automation.engine.gate import Answer, Asked, At, Check, Skip, Wait
 from marketing_automation.engine.model import (
@@ -36,7 +36,6 @@ from marketing_automation.engine.model import (
 	message_key,
 )
 from marketing_automation.engine.names import folded
-from marketing_automation.engine.settings import SETTINGS
 
 SERVICE = "Service"
 SKIP = "Skip"
@@ -54,6 +53,8 @@ COLUMNS = (
 	*("name", "customer", "campaign", "action", "channel", "handle", "status", "reason", "basis"),
 	*("executed_at", "due_at", "modified", "message_key"),
 )
+# What has to be known of a campaign, besides its name.
+OF_CAMPAIGN = ("is_active", "purpose", "priority", "combine_messages")
 
 
 class Limit(NamedTuple):
@@ -133,7 +134,14 @@ class Cap(Check):
 		rows = _rows(customers, _since(limits.values(), at.night), at, lock=at.leaving, keys=keys)
 		written = {keys.get(row.message_key) for row in rows}
 		known = {one.event.rule.campaign.name: one.event.rule.campaign for one in asked}
-		pasts = _pasts(rows, known | _campaigns({row.campaign for row in rows} - {*known}), at)
+		others = [row for row in rows if row.campaign not in known and row.get("is_active", 0) is not None]
+		# Where rows are locked their campaigns are not.
+		known |= (
+			_campaigns({row.campaign for row in others})
+			if at.leaving
+			else {row.campaign: row for row in others}
+		)
+		pasts = _pasts(rows, known, at)
 		found: dict[int, Answer] = {}
 		for customer, indexes in by_customer.items():
 			past = pasts.get(customer) or Past([], [])
@@ -231,8 +239,8 @@ def _rank(priority: str | None) -> int:
 
 
 def site_limit() -> Limit | None:
-	"""Return the limit of the settings; None where none is set. 1 query."""
-	kept = frappe.db.get_singles_dict(SETTINGS)
+	"""Return the limit of the settings; None where none is set. At most 1 query."""
+	kept = settings.stored()
 	messages, days = cint(kept.get("cap_messages")), cint(kept.get("cap_days")) or DAYS
 	return Limit(messages, days) if messages > 0 else None
 
@@ -314,20 +322,26 @@ def _once(ahead: list[Ahead]) -> list[Ahead]:
 
 def _rows(customers: set[str], since: datetime, at: At, lock: bool, keys: Iterable[str] = ()) -> list[dict]:
 	"""Return the ledger's rows of customers that may count, on any day from a moment on, and those with one of the message
-	keys, whatever became of them. 1 query.
+	keys, whatever became of them; with what has to be known of their campaigns (OF_CAMPAIGN) where nothing is locked. 1 query.
 
 	lock: until the caller commits; what others have committed meanwhile is read then, also by a transaction that began before.
 	The index on the customer leads there, so rows are locked in the order of the customers.
 	"""
-	select = f"select {', '.join(COLUMNS)} from `tab{ledger.DOCTYPE}`"
-	written = f" union all {select} where message_key in %(keys)s" if keys else ""
+	table, campaign = f"`tab{ledger.DOCTYPE}` log", "`tabLifecycle Campaign` campaign"
+	columns = [f"log.{column}" for column in COLUMNS]
+	if not lock:
+		columns += [f"campaign.{column}" for column in OF_CAMPAIGN]
+		table = f"{table} left join {campaign} on campaign.name = log.campaign"
+	select = f"select {', '.join(columns)} from {table}"
+	written = f" union all {select} where log.message_key in %(keys)s" if keys else ""
+	executed = "ifnull(log.executed_at, log.modified) >= %(since)s"
 	return frappe.db.sql(
 		f"""{select}
-		where customer in %(customers)s and (
-			status in ('{PENDING}', '{QUEUED}')
-			or (status = '{WAITING}' and due_at <= %(now)s)
-			or (status = '{COMPLETED}' and ifnull(executed_at, modified) >= %(since)s)
-			or (status = '{FAILED}' and reason = '{Reason.OUTCOME_UNKNOWN}' and ifnull(executed_at, modified) >= %(since)s)
+		where log.customer in %(customers)s and (
+			log.status in ('{PENDING}', '{QUEUED}')
+			or (log.status = '{WAITING}' and log.due_at <= %(now)s)
+			or (log.status = '{COMPLETED}' and {executed})
+			or (log.status = '{FAILED}' and log.reason = '{Reason.OUTCOME_UNKNOWN}' and {executed})
 		){written}{" for update" if lock else ""}""",
 		{"customers": tuple(sorted(customers)), "now": at.now, "since": since, "keys": tuple(keys)},
 		as_dict=True,
@@ -353,7 +367,7 @@ def _campaigns(names: set[str]) -> dict[str, dict]:
 	rows = frappe.get_all(
 		"Lifecycle Campaign",
 		filters={"name": ["in", sorted(names)]},
-		fields=["name", "is_active", "purpose", "priority", "combine_messages"],
+		fields=["name", *OF_CAMPAIGN],
 		order_by="name asc",
 	)
 	return {row.name: row for row in rows}

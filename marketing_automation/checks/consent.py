@@ -16,8 +16,8 @@ class Consent(Check):
 		return _("Consent", context="Lifecycle Check")
 
 	def judge(self, asked: list[Asked], at: At) -> dict[int, Answer]:
-		"""See `Check.judge`. At most 6 queries."""
-		known, found = consent.Known([one.recipient for one in asked]), {}
+		"""See `Check.judge`. At most 4 queries."""
+		known, found = consent.known_of([one.recipient for one in asked]), {}
 		for index, one in enumerate(asked):
 			if refusal := known.refusal(one.recipient, one.campaign, at.now):
 				found[index] = (

@@ -7,15 +7,13 @@ invoice is overdue. Nor is what a campaign sends that does not heed holds.
 
 from datetime import date, datetime, time
 
-import frappe
 from frappe import _
 from frappe.utils import cint
 
-from marketing_automation.engine import schedule
+from marketing_automation.engine import schedule, settings
 from marketing_automation.engine.gate import Answer, Asked, At, Check, Skip, Wait
 from marketing_automation.engine.holds import SEND, Held, switched_on
 from marketing_automation.engine.model import Reason
-from marketing_automation.engine.settings import SETTINGS
 
 SERVICE = "Service"
 # A little after midnight: the next day has begun by every clock of the bench.
@@ -79,8 +77,8 @@ def _has_waited(one: Asked, today: date) -> int:
 
 
 def _patience() -> tuple[int, str | None]:
-	"""Return after how many days a held message waits no more, and what becomes of it then. 1 query."""
-	kept = frappe.db.get_singles_dict(SETTINGS)
+	"""Return after how many days a held message waits no more, and what becomes of it then. At most 1 query."""
+	kept = settings.stored()
 	return cint(kept.get("held_days")) or DAYS, kept.get("when_held")
 
 

@@ -20,7 +20,7 @@ from frappe import _
 from frappe.utils import get_system_timezone, getdate, now_datetime
 
 from marketing_automation import erpnext_schema
-from marketing_automation.engine import long_lists, profiles, schedule, settings, windows
+from marketing_automation.engine import companies, long_lists, profiles, schedule, settings, windows
 from marketing_automation.engine.channel import channel_for, is_served
 from marketing_automation.engine.gate import NIGHT_HOUR, Answer, Asked, At, Check, Skip, Wait
 from marketing_automation.engine.model import Reason, Rule
@@ -288,22 +288,19 @@ def _holiday_lists(entries: Iterable[tuple[dict, str | None]]) -> _Lists:
 	"""
 	if not erpnext_schema.has(HOLIDAY_LIST):
 		return _Lists(ByName(), ByName())
-	default = frappe.defaults.get_global_default("company")
+	default = companies.default()
 	entries = list(entries)
-	companies = {company or default for _campaign, company in entries} - {None, ""}
-	of_companies = ByName()
-	if companies and erpnext_schema.has("Company", "default_holiday_list"):
-		table = frappe.qb.DocType("Company")
-		query = (
-			frappe.qb.from_(table)
-			.select(table.name, table.default_holiday_list)
-			.where(long_lists.among(table.name, "companies"))
-		)
-		found = [(name, of) for name, of in long_lists.run(query, companies=companies) if of]
-		named = dict(found)
-		if default in named:
-			found.append(("", named[default]))
-		of_companies = ByName(found)
+	asked = {company or default for _campaign, company in entries} - {None, ""}
+	of_company = companies.read(asked) if asked else ByName()
+	found = [
+		(name, row[companies.HOLIDAYS])
+		for name in asked
+		if (row := of_company.get(name)) and row.get(companies.HOLIDAYS)
+	]
+	named = dict(found)
+	if default in named:
+		found.append(("", named[default]))
+	of_companies = ByName(found)
 	names = {campaign.get("holiday_list") for campaign, _company in entries} | set(of_companies.values())
 	names -= {None, ""}
 	if not names:

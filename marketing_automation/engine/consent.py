@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 import frappe
 from frappe.utils import now_datetime
+from pypika.terms import ValueWrapper
 
-from marketing_automation.engine import links, long_lists, secrets
+from marketing_automation.engine import links, long_lists, once, secrets
 from marketing_automation.engine.model import Reason, Recipient
 from marketing_automation.engine.names import same
 
@@ -34,6 +35,9 @@ SOURCES = {
 	"double opt-in": "Double opt-in",
 	"hand": "By hand",
 }
+# Whoever says no by these wants no more of what they hold in their hands: of its topic, and of that campaign, whatever topic it is
+# moved to later.
+OF_ONE_MAIL = (SOURCES["one-click"], SOURCES["mail"], SOURCES["complaint"])
 SERVICE = "Service"
 PAUSE_DAYS = 30
 # What "less often" means where nothing else is said.
@@ -153,59 +157,71 @@ def topic_of(campaign: dict, topics: dict[str, Topic]) -> str | None:
 
 
 def topics() -> dict[str, Topic]:
-	"""Return all topics by name, those that are disabled as well. 2 queries."""
-	groups = defaultdict(dict)
-	for row in frappe.get_all(
-		TOPIC_GROUP,
-		filters={"parenttype": TOPIC},
-		fields=["parent", "email_group", "members_agreed"],
-		order_by="parent asc, idx asc",
-	):
-		groups[row.parent][row.email_group] = bool(row.members_agreed)
-	rows = frappe.get_all(
-		TOPIC,
-		fields=[
-			*("name", "description", "is_default", "is_service", "disabled", "consent_field", "consent_text")
-		],
-		order_by="is_service asc, creation asc, name asc",
-	)
-	return {
-		row.name: Topic(
-			row.name,
-			row.description,
-			bool(row.is_default),
-			bool(row.is_service),
-			bool(row.disabled),
-			row.consent_field,
-			row.consent_text,
-			groups[row.name],
+	"""Return all topics by name, those that are disabled as well. 1 query."""
+	topic, group = frappe.qb.DocType(TOPIC), frappe.qb.DocType(TOPIC_GROUP)
+	query = (
+		frappe.qb.from_(topic)
+		.left_join(group)
+		.on((group.parent == topic.name) & (group.parenttype == TOPIC))
+		.select(
+			*(topic[field] for field in ("name", "description", "is_default", "is_service", "disabled")),
+			*(topic[field] for field in ("consent_field", "consent_text")),
+			*(group[field] for field in ("email_group", "members_agreed")),
 		)
-		for row in rows
-	}
+		.orderby(topic.is_service, topic.creation, topic.name, group.idx)
+	)
+	found: dict[str, Topic] = {}
+	for row in query.run(as_dict=True):
+		if row.name not in found:
+			found[row.name] = Topic(
+				row.name,
+				row.description,
+				bool(row.is_default),
+				bool(row.is_service),
+				bool(row.disabled),
+				row.consent_field,
+				row.consent_text,
+				{},
+			)
+		if row.email_group:
+			found[row.name].groups[row.email_group] = bool(row.members_agreed)
+	return found
 
 
 class Known:
-	"""What people have said, read for all of them at once. 1 query for each of the four places, 2 for the topics.
+	"""What people have said, read for all of them at once. At most 3 queries: of Lifecycle Consent, of
+	the other places, and of the topics.
 
-	Without anybody to ask about: only the topics. to_us: only what they have said to us, at most 2 queries, and no topics.
+	Without anybody to ask about: only the topics. to_us: only what they have said to us, 1 query, and no topics.
+	agreed: {address: {Email Group: its member}} of those who are in a group of a topic and have not left it.
 	"""
 
 	def __init__(self, recipients: Iterable[Recipient], to_us: bool = False):
 		recipients = list(recipients)
 		self.topics = {} if to_us else topics()
+		self.agreed: dict[str, dict[str, str]] = defaultdict(dict)
 		self._addresses = {address for one in recipients if (address := normal(one.address))}
 		self._contacts = {one.contact for one in recipients if one.contact}
 		self._of_address, self._of_contact = defaultdict(list), defaultdict(list)
 		self._read_consents()
 		if self._addresses and not to_us:
-			self._read_unsubscribes()
-			self._read_members()
+			self._read_other_places()
+
+	def covers(self, recipients: Iterable[Recipient]) -> bool:
+		"""Say whether all that these recipients have said has been read. No query."""
+		return all(
+			(not one.contact or one.contact in self._contacts)
+			and (not one.address or normal(one.address) in self._addresses)
+			for one in recipients
+		)
 
 	def of(self, recipient: Recipient) -> list[Said]:
 		"""Return what a recipient has said, by their address and as the Contact that they are."""
 		by_address = self._of_address.get(normal(recipient.address), [])
 		by_contact = self._of_contact.get(recipient.contact, []) if recipient.contact else []
-		return list({(*one.evidence, one.topic): one for one in (*by_address, *by_contact)}.values())
+		return list(
+			{(*one.evidence, one.topic, one.campaign): one for one in (*by_address, *by_contact)}.values()
+		)
 
 	def refusal(self, recipient: Recipient, campaign: dict, now: datetime | None = None) -> Refusal | None:
 		"""Return why a recipient gets nothing of a campaign, or None. No query."""
@@ -224,23 +240,34 @@ class Known:
 	def _read_consents(self) -> None:
 		by_key = {key_of(address): address for address in self._addresses}
 		table = frappe.qb.DocType(DOCTYPE)
-		fields = ("name", "kind", "topic", "occurred_at", "paused_until", "messages", "days")
+		fields = (
+			"name",
+			"kind",
+			"topic",
+			"occurred_at",
+			"paused_until",
+			"messages",
+			"days",
+			"campaign",
+			"source",
+		)
 		query = frappe.qb.from_(table).select(
 			*[table[field] for field in fields], table.address_key, table.contact
 		)
-		rows = {}
+		# Each by its own index, which "or" would not be sure to use.
+		queries, given = [], {}
 		if by_key:
-			found = long_lists.run(
-				query.where(long_lists.among(table.address_key, "keys")), as_dict=True, keys=by_key
-			)
-			rows |= {row.name: row for row in found}
+			queries.append(query.where(long_lists.among(table.address_key, "keys")))
+			given["keys"] = by_key
 		if self._contacts:
-			found = long_lists.run(
-				query.where(long_lists.among(table.contact, "contacts")),
-				as_dict=True,
-				contacts=self._contacts,
-			)
-			rows |= {row.name: row for row in found}
+			queries.append(query.where(long_lists.among(table.contact, "contacts")))
+			given["contacts"] = self._contacts
+		if not queries:
+			return
+		found = long_lists.run(
+			queries[0] if len(queries) == 1 else queries[0] * queries[1], as_dict=True, **given
+		)
+		rows = {row.name: row for row in found}
 		for row in rows.values():
 			said = Said(
 				row.kind,
@@ -252,54 +279,67 @@ class Known:
 				messages=row.messages or 0,
 				days=row.days or 0,
 			)
+			words = [said]
+			if row.kind == WITHDRAWN and row.campaign and row.source in OF_ONE_MAIL:
+				words.append(said._replace(topic=None, campaign=row.campaign))
 			if address := by_key.get(row.address_key):
-				self._of_address[address].append(said)
+				self._of_address[address] += words
 			if row.contact:
-				self._of_contact[row.contact].append(said)
+				self._of_contact[row.contact] += words
 
-	def _read_unsubscribes(self) -> None:
-		table = frappe.qb.DocType(UNSUBSCRIBE)
-		query = (
-			frappe.qb.from_(table)
-			.select(table.name, table.email, table.reference_name, table.global_unsubscribe, table.creation)
-			.where(long_lists.among(table.email, "emails"))
-			.where((table.global_unsubscribe == 1) | (table.reference_doctype == CAMPAIGN))
-		)
-		for name, email, campaign, everything, at in long_lists.run(query, emails=self._addresses):
-			said = Said(
-				WITHDRAWN,
-				at,
-				UNSUBSCRIBE,
-				str(name),
-				campaign=None if everything else campaign,
-				everything=bool(everything),
-			)
-			self._of_address[normal(email)].append(said)
-
-	def _read_members(self) -> None:
+	def _read_other_places(self) -> None:
+		"""Read Email Unsubscribe, and the members of the topics' Email Groups. 1 query."""
 		by_group = defaultdict(list)
 		for topic in self.topics.values():
 			for group in topic.groups:
 				by_group[group].append(topic.name)
-		if not by_group:
-			return
-		for row in members(self._addresses, by_group, unsubscribed=1):
-			for topic in by_group[row.email_group]:
-				said = Said(WITHDRAWN, row.modified, MEMBER, str(row.name), topic=topic)
-				self._of_address[normal(row.email)].append(said)
+		table, member = frappe.qb.DocType(UNSUBSCRIBE), frappe.qb.DocType(MEMBER)
+		query = (
+			frappe.qb.from_(table)
+			.select(ValueWrapper(UNSUBSCRIBE), table.name, table.email, table.creation)
+			.select(table.reference_name, table.global_unsubscribe)
+			.where(long_lists.among(table.email, "emails"))
+			.where((table.global_unsubscribe == 1) | (table.reference_doctype == CAMPAIGN))
+		)
+		given = {"emails": self._addresses}
+		if by_group:
+			query = query * (
+				frappe.qb.from_(member)
+				.select(ValueWrapper(MEMBER), member.name, member.email, member.modified)
+				.select(member.email_group, member.unsubscribed)
+				.where(long_lists.among(member.email, "emails"))
+				.where(long_lists.among(member.email_group, "groups"))
+			)
+			given["groups"] = by_group
+		for place, name, email, at, about, is_out in long_lists.run(query, **given):
+			address, name = normal(email), str(name)
+			if place == UNSUBSCRIBE:
+				said = Said(
+					WITHDRAWN,
+					at,
+					UNSUBSCRIBE,
+					name,
+					campaign=None if is_out else about,
+					everything=bool(is_out),
+				)
+				self._of_address[address].append(said)
+			elif is_out:
+				self._of_address[address] += [
+					Said(WITHDRAWN, at, MEMBER, name, topic=topic) for topic in by_group[about]
+				]
+			else:
+				self.agreed[address][about] = name
 
 
-def members(addresses: Iterable[str], groups: Iterable[str], unsubscribed: int) -> list[dict]:
-	"""Return the members of Email Groups with these addresses (name, email, email_group, modified). 1 query."""
-	table = frappe.qb.DocType(MEMBER)
-	query = (
-		frappe.qb.from_(table)
-		.select(table.name, table.email, table.email_group, table.modified)
-		.where(long_lists.among(table.email, "emails"))
-		.where(long_lists.among(table.email_group, "groups"))
-		.where(table.unsubscribed == unsubscribed)
-	)
-	return long_lists.run(query, as_dict=True, emails=addresses, groups=groups)
+def known_of(recipients: Iterable[Recipient], to_us: bool = False) -> Known:
+	"""Return what these recipients have said, as `Known`; within a question of the gate it is read once for all checks."""
+	recipients, kept = list(recipients), once.memory()
+	known = kept.get(DOCTYPE)
+	if known is None or not known.covers(recipients):
+		known = Known(recipients, to_us)
+		if not to_us:
+			kept[DOCTYPE] = known
+	return known
 
 
 def key_of(address: str) -> str:
@@ -320,16 +360,17 @@ def opted_in(recipients: list[Recipient], topics: list[str | None]) -> dict[int,
 
 	topics: a topic's name each; None stands for the default topic. The proof is the first that there is of: the consent that
 	they gave and have not withdrawn (Lifecycle Consent), a tick or a date in the topic's field of their Contact (Contact),
-	their place in an Email Group whose members have agreed (Email Group Member). Only reads; at most 9 queries for any number.
+	their place in an Email Group whose members have agreed (Email Group Member). Only reads; the queries of `known_of`, and 1 for
+	each field of Contact that topics name.
 	"""
-	known = Known(recipients)
+	known = known_of(recipients)
 	default = default_topic(known.topics)
 	asked = [
 		(index, one, topic or default)
 		for index, (one, topic) in enumerate(zip(recipients, topics, strict=True))
 	]
 	proofs = _proofs_of_contacts(asked, known.topics)
-	groups = _proofs_of_groups(asked, known.topics)
+	groups = _proofs_of_groups(asked, known)
 	found = {}
 	now = now_datetime()
 	for index, recipient, topic in asked:
@@ -365,23 +406,13 @@ def _proofs_of_contacts(asked: list[tuple], known: dict[str, Topic]) -> dict[int
 	return found
 
 
-def _proofs_of_groups(asked: list[tuple], known: dict[str, Topic]) -> dict[int, tuple[str, str]]:
-	"""Return {index: proof} of those who are in a group whose members have agreed. At most 1 query."""
-	wanted = [
-		(index, normal(recipient.address), {group for group, agreed in known[topic].groups.items() if agreed})
-		for index, recipient, topic in asked
-		if topic in known and recipient.address
-	]
-	groups = {group for _index, _address, some in wanted for group in some}
-	addresses = {address for _index, address, some in wanted if some}
-	if not groups or not addresses:
-		return {}
-	of_address = defaultdict(dict)
-	for row in members(addresses, groups, unsubscribed=0):
-		of_address[normal(row.email)][row.email_group] = str(row.name)
+def _proofs_of_groups(asked: list[tuple], known: Known) -> dict[int, tuple[str, str]]:
+	"""Return {index: proof} of those who are in a group whose members have agreed. No query."""
 	found = {}
-	for index, address, some in wanted:
-		names = [name for group, name in of_address[address].items() if group in some]
+	for index, recipient, topic in asked:
+		groups = known.topics[topic].groups if topic in known.topics else {}
+		own = known.agreed.get(normal(recipient.address), {})
+		names = [own[group] for group, agreed in groups.items() if agreed and group in own]
 		if names:
 			found[index] = (MEMBER, names[0])
 	return found
@@ -391,10 +422,10 @@ def less_often(recipients: Iterable[Recipient]) -> dict[str, tuple[int, int]]:
 	"""Return {address in lower case, or name of a Contact: (messages, days)} of those who want fewer messages.
 
 	Whoever has asked for it is found under their address and under their Contact, as far as they have them. For the frequency cap:
-	so many marketing messages in so many days at most, over all campaigns. Only reads; at most 2 queries.
+	so many marketing messages in so many days at most, over all campaigns. Only reads; at most 1 query, none where a check has asked what they have said.
 	"""
 	recipients = list(recipients)
-	known, found = Known(recipients, to_us=True), {}
+	known, found = known_of(recipients, to_us=True), {}
 	for recipient in recipients:
 		if wanted := wish(known.of(recipient)):
 			for name in filter(None, (normal(recipient.address), recipient.contact)):
@@ -604,6 +635,7 @@ def _has_withdrawn(said: list[Said], topic: str | None, known: dict[str, Topic])
 		one
 		for one in said
 		if one.doctype == DOCTYPE
+		and not one.campaign
 		and one.kind in (GIVEN, WITHDRAWN)
 		and (_is_about(one, topic, is_service) if topic else True)
 	]

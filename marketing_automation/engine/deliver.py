@@ -24,6 +24,7 @@ from marketing_automation.engine import (
 	gate,
 	identity,
 	ledger,
+	once,
 	plan,
 	profiles,
 	protection,
@@ -39,6 +40,7 @@ from marketing_automation.engine.language import in_the_sites_language
 from marketing_automation.engine.model import (
 	CANCELLED,
 	FAILED,
+	ONCE_PER_CUSTOMER,
 	PENDING,
 	QUEUED,
 	SKIPPED,
@@ -48,6 +50,7 @@ from marketing_automation.engine.model import (
 	Recipient,
 	Rule,
 	key_of_all,
+	suppression_key,
 )
 from marketing_automation.engine.settings import limit
 from marketing_automation.engine.source import source_for
@@ -241,7 +244,7 @@ def _give_up(batch: list[dict], fields: dict) -> None:
 	committed(protection.pause_failing, {row.run for row in batch})
 
 
-@profiles.looked_up_once()
+@once.looked_up_once()
 def _deliver_batch(
 	names: list[str],
 	campaign: str,
@@ -281,6 +284,9 @@ def _deliver_batch(
 				"error": recipient.error if judged.status == FAILED else None,
 				"executed_at": None if judged.status == WAITING else now,
 			}
+	had = _keep_once(rows, sendable, now)
+	changes |= had
+	sendable = [entry for entry in sendable if entry[0].name not in had]
 	repeated = _repeated(sendable)
 	on_their_way = _recall(sendable)
 	changes |= on_their_way
@@ -420,6 +426,38 @@ def verdict(
 	if recipient.customer != row.customer:
 		return SKIPPED, recipient.reason or Reason.OWNER_CHANGED
 	return plan.verdict(event, recipient, today)
+
+
+def _keep_once(rows: list[dict], sendable: list[tuple], now) -> dict[str, dict]:
+	"""Return the changes of the rows whose customer has had the message already, where a campaign sends it once.
+
+	The parts of a combined message share the customer's key, which one of them holds, and can have to wait for different
+	moments: one item is not to be had, another one is. What leaves first takes the key, and nothing leaves after it. At most 4
+	queries, none where all have their keys.
+	"""
+	keys = {
+		row.name: suppression_key(action.name, row.customer)
+		for row, rule, action, *_rest in sendable
+		if rule.campaign.duplicate_policy == ONCE_PER_CUSTOMER and row.customer and not row.suppression_key
+	}
+	holders = ledger.lock_keys(keys.values())
+	leaving, changes, taken = {row.name for row, *_rest in sendable}, {}, {}
+	for row, rule, *_rest in sendable:
+		if not (key := keys.get(row.name)):
+			continue
+		holder = holders.get(key)
+		leaves = key in taken or bool(holder and holder.name in leaving)
+		if not leaves and (not holder or holder.status in (PENDING, WAITING)):
+			taken[key] = row.name
+		elif not (leaves and rule.campaign.combine_messages):
+			changes[row.name] = {"status": SKIPPED, "reason": Reason.ALREADY_SENT, "executed_at": now}
+	if taken:
+		ledger.take_keys({name: key for key, name in taken.items()})
+		own = {name: key for key, name in taken.items()}
+		for row in rows:
+			if row.suppression_key in taken or row.name in own:
+				row.suppression_key = own.get(row.name)
+	return changes
 
 
 def _repeated(sendable: list[tuple]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from frappe import _
 from frappe.utils import getdate, now_datetime
 from rq.timeouts import BaseTimeoutException
 
-from marketing_automation.engine import profiles
+from marketing_automation.engine import once
 from marketing_automation.engine.channel import channel_for, is_served
 from marketing_automation.engine.model import (
 	PENDING,
@@ -244,7 +244,7 @@ def judge(asked: list[Asked], at: At) -> list[Answer]:
 
 	What does not reach a customer may go. A check that raises has its messages wait AFTER_A_FAILURE; it stops no other.
 	"""
-	with profiles.looked_up_once():
+	with once.looked_up_once():
 		return _judge(asked, at)
 
 

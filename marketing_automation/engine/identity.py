@@ -12,6 +12,7 @@ import frappe
 from frappe import _
 from frappe.utils.password import get_encryption_key
 
+from marketing_automation.engine import settings
 from marketing_automation.engine.settings import SETTINGS
 
 FIELD = "bound_to"
@@ -39,8 +40,8 @@ def fingerprint() -> str:
 
 
 def is_copy() -> bool:
-	"""Say whether sending is bound to another site than this one. 1 query."""
-	bound = frappe.db.get_singles_dict(SETTINGS).get(FIELD)
+	"""Say whether sending is bound to another site than this one. At most 1 query."""
+	bound = settings.stored().get(FIELD)
 	return bool(bound) and bound != fingerprint()
 
 

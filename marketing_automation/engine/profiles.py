@@ -6,8 +6,7 @@ that nobody has checked has the profile `default`, which has the strictest of al
 """
 
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
@@ -18,7 +17,7 @@ import frappe
 from frappe.utils import cint
 
 from marketing_automation import erpnext_schema
-from marketing_automation.engine import long_lists
+from marketing_automation.engine import companies, long_lists, once
 from marketing_automation.engine.names import ByName
 from marketing_automation.engine.windows import Hours, minutes, zone_of
 
@@ -229,14 +228,13 @@ def profile_of(country: Country) -> Profile:
 
 
 def _changed() -> ByName[dict]:
-	"""Return what the site has changed, by the country's name. 1 query."""
-	memo = getattr(frappe.local, MEMO, None)
-	if memo is None:
-		return ByName((row.name, row) for row in frappe.get_all(DOCTYPE, fields=["*"], order_by="name asc"))
-	if "changed" not in memo:
+	"""Return what the site has changed, by the country's name. 1 query, one in each question."""
+
+	def read() -> ByName[dict]:
 		rows = frappe.get_all(DOCTYPE, fields=["*"], order_by="name asc")
-		memo["changed"] = ByName((row.name, row) for row in rows)
-	return memo["changed"]
+		return ByName((row.name, row) for row in rows)
+
+	return once.remembered(DOCTYPE, read)
 
 
 def _as_changed(profile: Profile, row: dict | None) -> Profile:
@@ -267,21 +265,6 @@ def _as_changed(profile: Profile, row: dict | None) -> Profile:
 
 # -- whose country is which --------------------------------------------------------------------------------------------
 
-MEMO = "lifecycle_countries"
-
-
-@contextmanager
-def looked_up_once() -> Iterator[None]:
-	"""Within it, a customer's country and what the site has changed are looked up once, whoever asks how often."""
-	if getattr(frappe.local, MEMO, None) is not None:
-		yield
-		return
-	setattr(frappe.local, MEMO, {})
-	try:
-		yield
-	finally:
-		setattr(frappe.local, MEMO, None)
-
 
 def countries(pairs: Iterable[tuple[str | None, str | None]]) -> list[Country]:
 	"""Return the country of each (customer, company), in the same order.
@@ -292,9 +275,11 @@ def countries(pairs: Iterable[tuple[str | None, str | None]]) -> list[Country]:
 	pairs = list(pairs)
 	if not pairs:
 		return []
-	memo = getattr(frappe.local, MEMO, None)
-	memo = {} if memo is None else memo
-	of_customers, of_companies = memo.setdefault("customers", {}), memo.setdefault("companies", {})
+	known = once.memory()
+	of_customers, of_companies = (
+		known.setdefault("countries of customers", {}),
+		known.setdefault("of companies", {}),
+	)
 	if new := {customer for customer, _company in pairs if customer and customer not in of_customers}:
 		found = _of_customers(new)
 		of_customers |= {customer: found.get(customer, NOWHERE) for customer in new}
@@ -302,8 +287,8 @@ def countries(pairs: Iterable[tuple[str | None, str | None]]) -> list[Country]:
 		of_companies
 	)
 	if homeless:
-		found = _of_companies({company for company in homeless if company})
-		site = found.get("") or NOWHERE
+		found = _of_companies({company for _customer, company in pairs if company})
+		site = NOWHERE if homeless <= set(found) else _of_site()
 		of_companies |= {company: found.get(company) or site for company in homeless}
 	return [
 		of_customers[customer] if of_customers.get(customer, NOWHERE).name else of_companies[company]
@@ -374,32 +359,25 @@ def _of_customers(customers: set[str]) -> ByName[Country]:
 	return ByName((name, found) for name, (_rank, found) in best.items())
 
 
-def _of_companies(companies: set[str]) -> dict[str, Country]:
-	"""Return the country of each company, and under "" the site's: of its default company, else of its settings. 2 queries,
-	and those of Frappe's defaults."""
-	default = frappe.defaults.get_global_default("company")
-	wanted = {*companies, *filter(None, [default])}
-	found: dict[str, Country] = {}
-	if wanted:
-		company, country = frappe.qb.DocType("Company"), frappe.qb.DocType("Country")
-		query = (
-			frappe.qb.from_(company)
-			.left_join(country)
-			.on(country.name == company.country)
-			.select(company.name, company.country, country.code)
-			.where(long_lists.among(company.name, "companies"))
-		)
-		by_name = ByName(
-			(name, _country(country_name, code))
-			for name, country_name, code in long_lists.run(query, companies=wanted)
-			if country_name
-		)
-		found = {name: by_name.get(name) for name in wanted if by_name.get(name)}
-	if default and default in found:
-		found[""] = found[default]
-	elif own := frappe.db.get_single_value("System Settings", "country"):
-		found[""] = _country(own, frappe.db.get_value("Country", own, "code"))
-	return found
+def _of_companies(names: set[str]) -> dict[str, Country]:
+	"""Return the country of each company that has one. The queries of `companies.read`."""
+	of_company = companies.read({*names, *filter(None, [companies.default()])})
+	return {
+		name: _country(company.country, company.code)
+		for name in names
+		if (company := of_company.get(name)) and company.country
+	}
+
+
+def _of_site() -> Country:
+	"""Return the country of the site: of its default company, else of its settings. At most 2 queries, and those of Frappe's
+	defaults."""
+	default = companies.default()
+	company = companies.read([default]).get(default) if default else None
+	if company and company.country:
+		return _country(company.country, company.code)
+	own = frappe.db.get_single_value("System Settings", "country")
+	return _country(own, frappe.db.get_value("Country", own, "code")) if own else NOWHERE
 
 
 def _country(name: str | None, code: str | None) -> Country:

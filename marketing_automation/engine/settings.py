@@ -5,6 +5,8 @@ from datetime import date, datetime
 import frappe
 from frappe.utils import cint, get_datetime
 
+from marketing_automation.engine import once
+
 SETTINGS = "Marketing Automation Settings"
 
 
@@ -14,12 +16,17 @@ def limit(field: str) -> int:
 	return value or cint(frappe.get_meta(SETTINGS).get_field(field).default)
 
 
+def stored() -> dict[str, str]:
+	"""Return the settings as they are stored, as text; what was never saved is not in it. 1 query, one in each question."""
+	return once.remembered(SETTINGS, lambda: frappe.db.get_singles_dict(SETTINGS))
+
+
 def values(*fields: str) -> dict[str, str | None]:
 	"""Return settings as they are stored, as text; their defaults where they were never saved. 1 query."""
-	stored = frappe.db.get_singles_dict(SETTINGS)
+	kept = stored()
 	meta = frappe.get_meta(SETTINGS)
 	return {
-		field: stored[field] if stored.get(field) is not None else meta.get_field(field).default
+		field: kept[field] if kept.get(field) is not None else meta.get_field(field).default
 		for field in fields
 	}
 

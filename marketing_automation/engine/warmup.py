@@ -11,6 +11,7 @@ from typing import NamedTuple
 import frappe
 from frappe.utils import cint, getdate
 
+from marketing_automation.engine import settings
 from marketing_automation.engine.settings import SETTINGS
 
 EMAIL = "Send Email"
@@ -31,18 +32,18 @@ class Plan(NamedTuple):
 
 def plan() -> Plan | None:
 	"""Return the plan of the settings, None where there is none. 1 query."""
-	return _plan(frappe.db.get_singles_dict(SETTINGS))
+	return _plan(settings.stored())
 
 
-def _plan(settings: dict) -> Plan | None:
-	if not settings.get("warmup_start"):
+def _plan(kept: dict) -> Plan | None:
+	if not kept.get("warmup_start"):
 		return None
 	return Plan(
-		(settings.get("warmup_domain") or "").strip().lower(),
-		getdate(settings["warmup_start"]),
-		max(cint(settings.get("warmup_first")), 1),
-		max(cint(settings.get("warmup_growth")), 0),
-		cint(settings.get("warmup_most")),
+		(kept.get("warmup_domain") or "").strip().lower(),
+		getdate(kept["warmup_start"]),
+		max(cint(kept.get("warmup_first")), 1),
+		max(cint(kept.get("warmup_growth")), 0),
+		cint(kept.get("warmup_most")),
 	)
 
 
@@ -77,8 +78,10 @@ def room(plan: Plan, day: date, for_update: bool = False) -> int | None:
 	most = allowed(plan, day)
 	if most is None:
 		return None
-	counted = _counted(frappe.db.get_singles_dict(SETTINGS, for_update=for_update), day) if most else 0
-	return max(most - counted, 0)
+	if not most:
+		return 0
+	kept = frappe.db.get_singles_dict(SETTINGS, for_update=True) if for_update else settings.stored()
+	return max(most - _counted(kept, day), 0)
 
 
 def lock() -> None:
@@ -98,5 +101,5 @@ def take(domains: list[str], day: date) -> None:
 		)
 
 
-def _counted(settings: dict, day: date) -> int:
-	return cint(frappe.parse_json(settings.get("warmup_counted") or "{}").get(str(day)))
+def _counted(kept: dict, day: date) -> int:
+	return cint(frappe.parse_json(kept.get("warmup_counted") or "{}").get(str(day)))

@@ -519,12 +519,17 @@ def pay(invoice, amount: float | None = None) -> None:
 		invoice.pay(amount or invoice.outstanding_amount)
 
 
-def batch(expires, *customers: str, item_code: str | None = None, **sale) -> str:
-	"""Return a batch that expires on a date, which may be past, one of which was sold to each of these customers."""
+def batch(
+	expires, *customers: str, item_code: str | None = None, more: int = 0, since: date | None = None, **sale
+) -> str:
+	"""Return a batch that expires on a date, which may be past, one of which was sold to each of these customers.
+
+	more: how many there are besides. since: when it was received, if not today.
+	"""
 	item_code = item_code or item(IN_BATCHES, has_serial_no=0, has_batch_no=1)
 	name = make("Batch", batch_id=unique("TEST"), item=item_code).name
 	if real_erpnext():
-		_received({"item_code": item_code, "qty": len(customers) or 1, "batch_no": name})
+		_received({"item_code": item_code, "qty": (len(customers) or 1) + more, "batch_no": name}, since)
 	for customer in customers:
 		sold_of(customer, name, **sale)
 	# ERPNext sells nothing that has expired.

@@ -437,7 +437,7 @@ class TestBatches(DatesTestCase):
 		bea, cleo = factories.customer(), factories.customer()
 		for doctype in ("Sales Invoice", "Delivery Note"):
 			with self.subTest(doctype):
-				name = factories.batch(in_days(7), cleo)
+				name = factories.batch(in_days(7), cleo, more=5, since=in_days(-9))
 				sales = [
 					factories.sold_of(customer, name, doctype, qty=2, posting_date=in_days(-9))
 					for customer in (self.ana, bea)

@@ -188,7 +188,7 @@ class TestDesignApi(MarketingTestCase):
 		data = {"blocks": [], "texts": {"en": {"subject": "Reply"}}}
 		for number in range(110):
 			data["blocks"].append({"id": f"t{number}", "type": "text"})
-			data["texts"]["en"][f"t{number}.text"] = "Reply. " + "word " * 40
+			data["texts"]["en"][f"t{number}.text"] = "Reply. " + "word " * 160
 		(problem,) = [one for one in self.problems(data) if "kB" in one["text"]]
 		self.assertEqual(problem["level"], checks.RED)
 

@@ -8,7 +8,7 @@ import frappe
 
 from marketing_automation import api
 from marketing_automation.desk import countries, health
-from marketing_automation.engine import profiles
+from marketing_automation.engine import once, profiles
 from marketing_automation.engine.profiles import NOWHERE, Country, required_texts, shipped, shipped_for
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, mail_parts, mail_subject, statements
@@ -185,7 +185,7 @@ class TestWhoseCountry(ProfileTestCase):
 
 	def test_within_one_question_it_is_looked_up_once(self):
 		pairs = [(factories.customer(), factories.company())]
-		with profiles.looked_up_once():
+		with once.looked_up_once():
 			profiles.profiles(pairs)
 			with statements() as seen:
 				profiles.profiles(pairs)

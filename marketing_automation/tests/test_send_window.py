@@ -208,7 +208,10 @@ class TestClocks(WindowTestCase):
 
 	def test_that_nobody_knows_is_the_sites(self):
 		frappe.db.set_value("Company", factories.company(), "country", None)
-		with patch.object(profiles, "_of_companies", lambda _companies: {}):
+		with (
+			patch.object(profiles, "_of_companies", lambda _companies: {}),
+			patch.object(profiles, "_of_site", lambda: profiles.NOWHERE),
+		):
 			self.assertEqual(
 				self.due_at("2026-11-27", 30, FRIDAY + timedelta(days=30)), datetime(2026, 11, 27, 9)
 			)

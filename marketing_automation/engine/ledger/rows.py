@@ -375,6 +375,30 @@ def _write_groups(groups: list[tuple[dict, list[str]]], was: list[str], ignore: 
 	)
 
 
+def lock_keys(keys: Iterable[str]) -> dict[str, dict]:
+	"""Return {suppression key: the row that holds it (name, status)}, locked until the caller commits. At most 1 query."""
+	names = sorted(set(keys))
+	if not names:
+		return {}
+	rows = frappe.db.sql(
+		f"select name, status, suppression_key from `tab{DOCTYPE}` where suppression_key in %(keys)s for update",
+		{"keys": names},
+		as_dict=True,
+	)
+	return {row.suppression_key: row for row in rows}
+
+
+def take_keys(keys: dict[str, str]) -> None:
+	"""Give Pending rows, {name: suppression key}, the keys of their customers; who held one has it no more. At most 2 queries, and
+	those of `write_rows`. The caller commits."""
+	if not keys:
+		return
+	table = frappe.qb.DocType(DOCTYPE)
+	held = table.suppression_key.isin(sorted(keys.values()))
+	frappe.qb.update(table).set(table.suppression_key, None).where(held).run()
+	write_rows({name: {"suppression_key": key} for name, key in keys.items()}, was=[PENDING])
+
+
 def move_on(rows: list[dict], changes: dict[str, dict]) -> None:
 	"""Move rows on from Pending as `update` does; a combined message keeps its customer's key as long as it is sent.
 

@@ -149,6 +149,34 @@ marketing_automation.mail = {
 			${ma.link("Email Template", template, __("Email Template"))}</div>`;
 	},
 
+	// A message of the ledger, in the words and the look that its design had when it was sent.
+	show_as_sent(message) {
+		const ma = marketing_automation;
+		const dialog = ma.dialog({
+			title: __("As It Was"),
+			size: "extra-large",
+			fields: [{ fieldname: "mail", fieldtype: "HTML" }],
+		});
+		dialog.show();
+		const place = dialog.fields_dict.mail.$wrapper;
+		ma.load(place, () => ma.ask("as_sent", { message }), (found) => {
+			if (!found) {
+				place.html(
+					ma.empty(__("This message was not made in the editor, so what its template said then is not kept."))
+				);
+				return;
+			}
+			place.html(`<div class="lifecycle-mail-head"><div><strong>${ma.escape(found.subject)}</strong></div>
+				<div class="text-muted">${__(
+					"Version {0} of the design. What is filled in is what is known of the customer today.",
+					[ma.number(found.version)]
+				)}</div></div><div class="lifecycle-mail"></div>`);
+			$('<iframe sandbox="" referrerpolicy="no-referrer"></iframe>')
+				.attr({ title: __("Message"), srcdoc: found.html })
+				.appendTo(place.find(".lifecycle-mail"));
+		});
+	},
+
 	// To the editor, with the message of an action.
 	edit(action) {
 		const ma = marketing_automation;

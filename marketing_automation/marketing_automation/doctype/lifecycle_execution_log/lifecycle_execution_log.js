@@ -27,6 +27,9 @@ frappe.ui.form.on("Lifecycle Execution Log", {
 			__("Lifecycle Execution Log"),
 			frappe.utils.generate_route({ type: "DocType", name: frm.doctype, doc_view: "List" })
 		);
+		if (frm.doc.status === "Completed" && frm.doc.channel === marketing_automation.EMAIL) {
+			frm.add_custom_button(__("As It Was"), () => marketing_automation.mail.show_as_sent(frm.doc.name));
+		}
 		frm.events.show_title(frm, "customer", "Customer", "customer_name");
 		frm.events.show_title(frm, "item_code", "Item", "item_name");
 		frm.page.set_indicator(

@@ -1,0 +1,269 @@
+"""All checks of the gate at once: what each would do alone is tested beside it, here they meet on the same messages."""
+
+from datetime import timedelta
+from unittest.mock import patch
+
+import frappe
+from frappe.utils import getdate, now_datetime
+
+from marketing_automation.engine import consent, gate, holds, plan, profiles, rules, settle
+from marketing_automation.engine.model import Recipient
+from marketing_automation.engine.settings import SETTINGS
+from marketing_automation.tests import factories
+from marketing_automation.tests.case import MarketingTestCase, statements
+from marketing_automation.tests.factories import in_days
+
+NOT_TO_BE_HAD = "Item out of stock or disabled"
+OPEN_ISSUE = "Open Issue"
+SOLD_OUT = "TEST-PIN-SOLD-OUT"
+
+
+class TogetherTestCase(MarketingTestCase):
+	def hold_by(self, *keys: str) -> None:
+		settings = frappe.get_single(SETTINGS)
+		settings.set("holds", [{"hold": key} for key in keys])
+		settings.save()
+
+	def later(self, **time):
+		return self.at(str(now_datetime() + timedelta(**time))[:19])
+
+	def outcomes(self) -> list[tuple]:
+		return [(row.status, row.reason) for row in self.ledger()]
+
+
+class TestOncePerCustomer(TogetherTestCase):
+	"""The parts of one message may have to wait for different moments, and its customer gets it once all the same."""
+
+	def setUp(self):
+		super().setUp()
+		self.hold_by(NOT_TO_BE_HAD)
+		factories.item(SOLD_OUT)
+		factories.in_stock(SOLD_OUT, 0)
+		factories.in_stock(factories.ITEM, 5)
+		self.customer = factories.customer()
+		frappe.db.commit()
+
+	def pins(self, *item_codes: str) -> list[str]:
+		return [factories.pin(self.customer, in_days(30), item_code=code) for code in item_codes]
+
+	def offer(self, **fields):
+		return factories.campaign(
+			**{
+				"purpose": "Marketing",
+				"combine_messages": 1,
+				"duplicate_policy": "Once per customer",
+				**fields,
+			}
+		)
+
+	def of(self, reference: str) -> tuple:
+		(row,) = self.ledger(reference_name=reference)
+		return row.status, row.reason, bool(row.suppression_key)
+
+	def test_what_waits_longer_does_not_leave_after_the_others(self):
+		for item_codes in ((factories.ITEM, SOLD_OUT), (SOLD_OUT, factories.ITEM)):
+			with self.subTest(item_codes):
+				self._reset()
+				self.hold_by(NOT_TO_BE_HAD)
+				factories.in_stock(SOLD_OUT, 0)
+				pins = dict(zip(item_codes, self.pins(*item_codes), strict=True))
+				self.offer()
+				self.run_night()
+				self.assertEqual(self.of(pins[factories.ITEM]), ("Queued", None, True))
+				self.assertEqual(self.of(pins[SOLD_OUT])[0], "Waiting")
+				self.mail_sent()
+				factories.in_stock(SOLD_OUT, 5)
+				with self.later(days=1, hours=1):
+					settle.settle()
+				self.assertEqual(self.of(pins[SOLD_OUT]), ("Skipped", "Already sent", False))
+				self.assertEqual(len(self.mails()), 1)
+
+	def test_also_where_the_campaign_combines_no_more(self):
+		self.pins(SOLD_OUT, SOLD_OUT)
+		campaign = self.offer()
+		self.run_night()
+		self.assertEqual([status for status, _reason in self.outcomes()], ["Waiting"] * 2)
+		campaign.reload()
+		campaign.update({"combine_messages": 0}).save()
+		factories.in_stock(SOLD_OUT, 5)
+		# The law of the company's country lets one mail leave on a day, and none on a Sunday.
+		for days in range(1, 6):
+			with self.at(f"{in_days(days)} 10:00:00"):
+				settle.settle()
+				self.mail_sent()
+		self.assertEqual(sorted(self.outcomes()), [("Completed", None), ("Skipped", "Already sent")])
+		self.assertEqual(len(self.mails()), 1)
+
+	def test_when_what_left_first_has_failed_what_waits_may_go(self):
+		held, free = self.pins(SOLD_OUT, factories.ITEM)
+		self.offer()
+		self.run_night()
+		self.mail_sent("Error", error="smtplib.SMTPDataError: (550, b'5.7.1 no')")
+		self.assertEqual(self.of(free)[0], "Failed")
+		factories.in_stock(SOLD_OUT, 5)
+		with self.later(days=1, hours=1):
+			settle.settle()
+		self.assertEqual(self.of(held), ("Queued", None, True))
+
+	def test_what_waits_for_the_same_moment_is_one_mail(self):
+		self.pins(SOLD_OUT, SOLD_OUT)
+		self.offer()
+		self.run_night()
+		factories.in_stock(SOLD_OUT, 5)
+		with self.later(days=1, hours=1):
+			settle.settle()
+		self.assertEqual((self.outcomes(), len(self.mails())), ([("Queued", None)] * 2, 1))
+
+
+class TestQueries(TogetherTestCase):
+	"""What all checks together cost a page of the plan, with everything that they can be about."""
+
+	AIM = 15
+	LIST = "Test All Checks"
+
+	def setUp(self):
+		super().setUp()
+		self.addCleanup(self.tidy_up)
+		self.company_before = frappe.db.get_value("Company", factories.company(), "default_holiday_list")
+		self.group = factories.make("Email Group", title=factories.unique("Test")).name
+		self.topic = factories.make(
+			"Lifecycle Topic",
+			topic_name=factories.unique("Test"),
+			consent_text="Yes, by telephone.",
+			email_groups=[{"email_group": self.group, "members_agreed": 1}],
+		).name
+		factories.make(profiles.DOCTYPE, country="Spain", per_week=3)
+		factories.make(
+			"Holiday List",
+			holiday_list_name=self.LIST,
+			from_date="2026-01-01",
+			to_date="2027-12-31",
+			holidays=[{"holiday_date": "2026-12-25", "description": "Test"}],
+		)
+		frappe.db.set_value("Company", factories.company(), "default_holiday_list", self.LIST)
+		settings = frappe.get_single(SETTINGS)
+		settings.update(
+			{
+				"cap_messages": 5,
+				"mails_per_minute": 100,
+				"warmup_start": in_days(-1),
+				"warmup_domain": "company.example",
+			}
+		)
+		settings.save()
+
+	def tidy_up(self):
+		frappe.db.rollback()
+		frappe.db.set_value("Company", factories.company(), "default_holiday_list", self.company_before)
+		frappe.db.delete("Lifecycle Topic", {"name": self.topic})
+		frappe.db.delete("Lifecycle Topic Group", {"parent": self.topic})
+		frappe.db.delete("Email Group Member", {"email_group": self.group})
+		frappe.db.delete("Email Group", {"name": self.group})
+		frappe.db.delete(profiles.DOCTYPE)
+		frappe.db.delete("Holiday", {"parent": self.LIST})
+		frappe.db.delete("Holiday List", {"name": self.LIST})
+		frappe.db.commit()
+
+	def person(self, number: int) -> str:
+		"""Return a customer to whom a quotation was made: of a group of items of which they have bought, or who has agreed."""
+		customer = factories.customer()
+		if number % 2:
+			factories.make(
+				"Address",
+				address_title=customer,
+				address_type="Billing",
+				address_line1="Test",
+				city="Test",
+				country="Spain",
+				links=[{"link_doctype": "Customer", "link_name": customer}],
+			)
+		if number % 3:
+			factories.sold(customer, factories.received(1))
+		else:
+			factories.make(
+				"Email Group Member",
+				email_group=self.group,
+				email=factories.address(customer),
+				unsubscribed=0,
+			)
+		factories.quotation(customer, in_days(30), factories.service())
+		return customer
+
+	def offer(self, **fields):
+		text = "Hello {{ customer_name }}"
+		return factories.campaign(
+			{"source": "Quotation", "date_field": "valid_till", "days_offset": 30},
+			email_template=factories.template(text, f"<p>{text}</p>"),
+			**{
+				"purpose": "Marketing",
+				"send_window": "As in the settings",
+				"topic": self.topic,
+				"item_group": factories.ITEM_GROUP,
+				**fields,
+			},
+		)
+
+	def queries(self, *without: str) -> list[str]:
+		"""Return the statements of a plan of one page, by all checks but some."""
+		frappe.db.commit()
+		known = gate.checks()
+		asked = {key: check for key, check in known.items() if key not in without}
+		windows = plan.windows_for_run(rules.load(campaigns=[self.campaign.name]), getdate())
+		with patch.object(gate, "checks", lambda: asked), statements() as seen:
+			(page,) = plan.plan(windows, getdate())
+		self.bases = {message.basis for message in page}
+		return seen
+
+	def test_a_page_costs_so_many_queries(self):
+		customers = [self.person(number) for number in range(12)]
+		# Other campaigns have written to them.
+		for customer in customers[:3]:
+			factories.pin(customer, in_days(30))
+		factories.campaign(purpose="Marketing")
+		self.run_night()
+		self.campaign = self.offer()
+		self.queries()
+		found, nothing = self.queries(), self.queries(*gate.checks())
+		self.assertEqual(self.bases, {None})
+		self.queries()
+		self.assertEqual(self.bases, {"Existing customer", "Opt-in"})
+		self.assertLessEqual(len(found) - len(nothing), self.AIM, "\n".join(found))
+		for number in range(12, 18):
+			self.person(number)
+		self.assertEqual(len(self.queries()), len(found), "whatever their number")
+		on = list(holds.offered())
+		self.hold_by(*on)
+		self.queries()
+		with_holds = len(self.queries())
+		self.assertLessEqual(with_holds - len(found), 2 * len(on))
+
+
+class TestAMovedCampaign(TogetherTestCase):
+	"""Whoever has left a campaign by one click has left it for good, whatever topic it belongs to later."""
+
+	def reason(self, campaign: str, customer: str) -> str | None:
+		one = Recipient(customer, customer, factories.address(customer))
+		no = consent.Known([one]).refusal(one, rules.campaigns({campaign})[campaign])
+		return no.reason if no else None
+
+	def test_who_has_left_by_one_click_does_not_come_back_by_another_topic(self):
+		customer = factories.customer()
+		person = consent.Person(factories.address(customer), customer=customer)
+		campaign = factories.campaign(purpose="Marketing", topic="Offers")
+		other = factories.campaign(purpose="Marketing", topic="News")
+		consent.withdraw(person._replace(campaign=campaign.name), "Offers", "one-click", "x")
+		campaign.reload()
+		campaign.update({"topic": "News"}).save()
+		self.assertEqual(self.reason(campaign.name, customer), "Unsubscribed")
+		self.assertIsNone(self.reason(other.name, customer))
+		# It is not about all marketing, so leaving another topic is still written down.
+		self.assertTrue(consent.withdraw(person, "News", "page", "x"))
+		consent.record(consent.GIVEN, person, "News", "page", "x")
+		self.assertIsNone(self.reason(campaign.name, customer), "asked for by its topic, later")
+
+	def test_what_is_chosen_on_the_page_is_about_topics_alone(self):
+		customer = factories.customer()
+		campaign = factories.campaign(purpose="Marketing", topic="Offers")
+		person = consent.Person(factories.address(customer), customer=customer, campaign=campaign.name)
+		consent.record(consent.WITHDRAWN, person, "News", "page", "x")
+		self.assertIsNone(self.reason(campaign.name, customer))
