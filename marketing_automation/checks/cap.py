@@ -45,6 +45,9 @@ PRIORITIES = ("High", NORMAL, "Low")
 DAYS = 7
 # A message that gives way to another one looks again after this time: by then that one has left, or has not.
 A_MOMENT = timedelta(minutes=15)
+# So many days after its night a message has lost its meaning. Without an end those of a customer who wants one in three months
+# would pile up, and each leave later than the one before.
+MOST_WAIT = 31
 # What is Pending for longer than this is stuck, and nobody gives way to it any more.
 STUCK_AFTER = timedelta(days=1)
 
@@ -116,7 +119,8 @@ class Cap(Check):
 	def judge(self, asked: list[Asked], at: At) -> dict[int, Answer]:
 		"""Return {index: Wait, or Skip where its campaign says so} of the messages whose customer has had enough.
 
-		While it is only planned nothing is skipped: by the hour at which it may leave there can be room again. Queries: at
+		While it is only planned nothing is skipped that its campaign would skip: by the hour at which it may leave there can be
+		room again. What would wait for longer than MOST_WAIT is skipped in any case. Queries: at
 		most 2, and those of `_limits`.
 		"""
 		counted = [index for index, one in enumerate(asked) if _counts(one)]
@@ -169,12 +173,20 @@ def _judged(
 			skips=first.event.rule.campaign.when_capped == SKIP,
 		)
 		if answer:
-			found |= dict.fromkeys(units[unit], answer)
+			found |= {index: _within_patience(answer, asked[index]) for index in units[unit]}
 		else:
 			# It takes a place, from those after it.
 			row = first.row["name"] if first.row else None
 			ahead.append(Ahead(turns[unit], unit, row))
 	return found
+
+
+def _within_patience(answer: Answer, one: Asked) -> Answer:
+	"""Return Skip in place of a Wait that would end too long after the night of a message."""
+	due_on = one.row["due_on"] if one.row else one.event.night
+	if isinstance(answer, Wait) and (answer.until.date() - due_on).days > MOST_WAIT:
+		return Skip(answer.reason, answer.evidence)
+	return answer
 
 
 def verdict(

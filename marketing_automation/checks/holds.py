@@ -1,11 +1,12 @@
 """Holds: marketing waits as long as the business has a reason to let its customer be. Only reads.
 
-A held message waits and is asked about again each day. It goes when the hold is over, and once it has waited the days that
+A held message waits and is asked about again each day; each hour where it is sent before a date that is near, for there may
+be no other day on which it can leave. It goes when the hold is over, and once it has waited the days that
 the settings allow it is skipped or sent, as they say. Service messages are never held: a payment reminder is there because the
 invoice is overdue. Nor is what a campaign sends that does not heed holds.
 """
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 from frappe import _
 from frappe.utils import cint
@@ -18,6 +19,9 @@ from marketing_automation.engine.model import Reason
 SERVICE = "Service"
 # A little after midnight: the next day has begun by every clock of the bench.
 AFTER_MIDNIGHT = time(0, 5)
+# So few days before its date a message is asked about again after SOON.
+NEAR = 7
+SOON = timedelta(hours=1)
 # On a site whose settings are older than holds.
 DAYS = 14
 
@@ -33,7 +37,7 @@ class Holds(Check):
 		return _("Holds", context="Lifecycle Check")
 
 	def judge(self, asked: list[Asked], at: At) -> dict[int, Answer]:
-		"""Return {index: Wait until the next day, or Skip} of the messages that are held.
+		"""Return {index: Wait until it is asked again, or Skip} of the messages that are held.
 
 		Queries: 1, those of each hold that is on (at most 2), and 1 where something is held.
 		"""
@@ -50,7 +54,8 @@ class Holds(Check):
 				break
 			about = [_about(asked[index]) for index in still]
 			for place, evidence in switch.hold.held(about, switch.days, today).items():
-				found[still[place]] = Wait(_next_day(today), Reason.ON_HOLD, evidence)
+				until = _asked_again(asked[still[place]], at)
+				found[still[place]] = Wait(until, Reason.ON_HOLD, evidence)
 		most_days, then = _patience() if found else (0, None)
 		for index in [index for index in found if _has_waited(asked[index], today) >= most_days]:
 			held = found.pop(index)
@@ -80,6 +85,14 @@ def _patience() -> tuple[int, str | None]:
 	"""Return after how many days a held message waits no more, and what becomes of it then. At most 1 query."""
 	kept = settings.stored()
 	return cint(kept.get("held_days")) or DAYS, kept.get("when_held")
+
+
+def _asked_again(one: Asked, at: At) -> datetime:
+	event = one.event
+	is_near = (
+		event.rule.trigger.trigger_type == schedule.BEFORE and (event.occurrence - at.night).days <= NEAR
+	)
+	return min(_next_day(at.night), at.now + SOON) if is_near else _next_day(at.night)
 
 
 def _next_day(today: date) -> datetime:

@@ -261,7 +261,7 @@ def _judge(asked: list[Asked], at: At) -> list[Answer]:
 		for place, answer in _answers(key, check, [asked[index] for index in indexes], at).items():
 			index = indexes[place]
 			if isinstance(answer, Skip):
-				skipped[index] = answer
+				skipped[index] = _because(answer, waiting.get(index))
 			elif isinstance(answer, Send):
 				sent[index] = answer
 			elif index not in waiting or waiting[index].until < answer.until:
@@ -273,6 +273,11 @@ def _judge(asked: list[Asked], at: At) -> list[Answer]:
 	return [
 		skipped.get(index) or waiting.get(index) or sent.get(index) or Send() for index in range(len(asked))
 	]
+
+
+def _because(skip: Skip, wait: Wait | None) -> Skip:
+	"""Return why a message is skipped: what has no open hour left because it had to wait, by what it waited for."""
+	return Skip(wait.reason, wait.evidence) if wait and skip.reason == Reason.OUTSIDE_WINDOW else skip
 
 
 def _answers(key: str, check: Check, asked: list[Asked], at: At) -> dict[int, Answer]:

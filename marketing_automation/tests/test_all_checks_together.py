@@ -1,6 +1,6 @@
 """All checks of the gate at once: what each would do alone is tested beside it, here they meet on the same messages."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from unittest.mock import patch
 
 import frappe
@@ -267,3 +267,110 @@ class TestAMovedCampaign(TogetherTestCase):
 		person = consent.Person(factories.address(customer), customer=customer, campaign=campaign.name)
 		consent.record(consent.WITHDRAWN, person, "News", "page", "x")
 		self.assertIsNone(self.reason(campaign.name, customer))
+
+
+class TestADayWithEverything(TogetherTestCase):
+	"""Holds, hours and caps on the same messages, hour by hour, whatever day it is today."""
+
+	USUAL = "As in the settings"
+
+	def walk(self, first: date, days: int, then: dict | None = None) -> None:
+		"""Let the clock run from a day on: a run each night, what is due in the hours, and what a test does at (day, hour)."""
+		for number in range(days):
+			for hour in (1, 9, 10, 12, 14, 17):
+				with self.at(f"{first + timedelta(days=number)} {hour:02}:07:00"):
+					if act := (then or {}).get((number, hour)):
+						act()
+						frappe.db.commit()
+					if hour == 1:
+						self.run_night()
+					settle.settle()
+					self.mail_sent()
+
+	def held_customer(self) -> tuple[str, str]:
+		customer = factories.customer()
+		self.hold_by(OPEN_ISSUE)
+		return customer, factories.issue(customer)
+
+	def close(self, issue: str):
+		return lambda: frappe.db.set_value("Issue", issue, "status", "Closed")
+
+	def test_on_hold_outside_its_hours_and_capped_it_leaves_once_when_all_let_it(self):
+		friday = date(2026, 11, 27)
+		with self.at(f"{friday} 00:30:00"):
+			customer, issue = self.held_customer()
+			settings = frappe.get_single(SETTINGS)
+			settings.update({"cap_messages": 1, "cap_days": 7}).save()
+			factories.pin(customer, friday + timedelta(days=30))
+			held = factories.campaign(purpose="Marketing", send_window=self.USUAL)
+			other = factories.campaign(
+				purpose="Marketing", send_window=self.USUAL, priority="Low", heeds_holds=0
+			)
+			# Closed on Tuesday: the cap lets it go a week after the other, on Friday.
+			self.walk(friday, 9, {(4, 12): self.close(issue)})
+		left = {row.campaign: str(row.executed_at)[:13] for row in self.ledger(status="Completed")}
+		self.assertEqual(left, {other.name: "2026-11-27 09", held.name: "2026-12-04 09"})
+		self.assertEqual((len(self.ledger()), len(self.mails())), (2, 2))
+
+	def test_before_a_sunday_it_still_goes_when_its_hold_ends_on_friday(self):
+		thursday = date(2026, 11, 26)
+		with self.at(f"{thursday} 00:30:00"):
+			customer, issue = self.held_customer()
+			factories.pin(customer, date(2026, 11, 29))
+			factories.campaign({"days_offset": 1}, purpose="Marketing", send_window=self.USUAL)
+			self.walk(thursday, 4, {(1, 14): self.close(issue)})
+		(row,) = self.ledger()
+		self.assertEqual((row.status, str(row.executed_at)[:10]), ("Completed", "2026-11-27"))
+
+	def test_what_had_no_hour_left_because_of_a_hold_says_so(self):
+		thursday = date(2026, 11, 26)
+		with self.at(f"{thursday} 00:30:00"):
+			customer, issue = self.held_customer()
+			factories.pin(customer, date(2026, 11, 29))
+			factories.campaign({"days_offset": 1}, purpose="Marketing", send_window=self.USUAL)
+			self.walk(thursday, 4)
+		(row,) = self.ledger()
+		self.assertEqual(
+			(row.status, row.reason, row.evidence_doctype, row.evidence_name),
+			("Skipped", "On hold", "Issue", issue),
+		)
+
+	def test_of_five_campaigns_of_one_night_the_important_ones_leave_first(self):
+		friday = date(2026, 11, 27)
+		priorities = ("Low", "Normal", "High", "Normal", "High")
+		with self.at(f"{friday} 00:30:00"):
+			customer = factories.customer()
+			settings = frappe.get_single(SETTINGS)
+			settings.update({"cap_messages": 2, "cap_days": 7}).save()
+			factories.pin(customer, friday + timedelta(days=30))
+			names = {
+				factories.campaign(
+					purpose="Marketing", send_window=self.USUAL, priority=priority
+				).name: priority
+				for priority in priorities
+			}
+			self.walk(friday, 18)
+		rows = sorted(self.ledger(status="Completed"), key=lambda row: row.executed_at)
+		self.assertEqual([names[row.campaign] for row in rows], ["High"] * 2 + ["Normal"] * 2 + ["Low"])
+		days = [row.executed_at.date() for row in rows]
+		# Two in seven days, and by the law of the company's country one a day and none on a Sunday.
+		self.assertTrue(
+			all((later - day).days >= 7 for day, later in zip(days[:-2], days[2:], strict=True)), days
+		)
+		self.assertEqual(len(set(days)), 5)
+		self.assertFalse([day for day in days if day.weekday() > 4])
+
+	def test_what_would_have_to_wait_for_months_is_skipped(self):
+		monday = date(2026, 11, 30)
+		with self.at(f"{monday} 00:30:00"):
+			customer = factories.customer()
+			person = consent.Person(factories.address(customer), customer=customer)
+			consent.record(consent.LESS_OFTEN, person, None, "page", "x", messages=1, days=90)
+			factories.pin(customer, monday + timedelta(days=30))
+			for priority in ("High", "Low"):
+				factories.campaign(purpose="Marketing", send_window=self.USUAL, priority=priority)
+			self.walk(monday, 1)
+		self.assertEqual(
+			sorted((row.status, row.reason) for row in self.ledger()),
+			[("Completed", None), ("Skipped", "Frequency cap")],
+		)
