@@ -201,6 +201,7 @@ def demo_desk(sandbox: Sandbox, night: bool, browser: bool = False):
 	desk.need_programs(bench, browser)
 	desk.build_assets(bench)
 	sandbox.sites.fresh(DEMO_SITE, demonstration=today())
+	bench.script("open_all_hours.py", DEMO_SITE, log="open-all-hours.log")
 	if night:
 		with step("A night"):
 			bench.script("night.py", DEMO_SITE, log="night.log")

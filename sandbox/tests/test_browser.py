@@ -35,6 +35,7 @@ def served(sandbox):
 	"""Yield the address of a new site with two marketers, of whom one reads Spanish, somebody who is none, and an administrator."""
 	sandbox.sites.fresh(SITE)
 	sandbox.bench.script("browser_data.py", SITE, log="browser-data.log")
+	sandbox.bench.script("open_all_hours.py", SITE, log="open-all-hours.log")
 	logins = {
 		MARKETER: ("en", *desk.MARKETER_ROLES),
 		SPANISH_MARKETER: ("es", *desk.MARKETER_ROLES),
