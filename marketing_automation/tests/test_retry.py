@@ -14,7 +14,8 @@ from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.factories import in_days
 
-REFUSED = "smtplib.SMTPRecipientsRefused: {'ana@customers.example': (550, b'5.1.1 no such user')}"
+# What is held against no address: one that does not exist is suppressed, and a retry is skipped.
+REFUSED = "smtplib.SMTPRecipientsRefused: {'ana@customers.example': (552, b'5.3.4 message too big')}"
 GREYLISTED = "smtplib.SMTPRecipientsRefused: {'ana@customers.example': (451, b'4.7.1 try again later')}"
 DOWN = "ConnectionRefusedError: [Errno 111] Connection refused"
 
@@ -48,7 +49,7 @@ class TestWhatAnErrorMeans(MarketingTestCase):
 
 	def test_the_words_of_the_server_come_first(self):
 		self.assertTrue(
-			smtp_errors.summary(f"Traceback\n  line\n{REFUSED}").startswith("550 5.1.1 no such user\n")
+			smtp_errors.summary(f"Traceback\n  line\n{REFUSED}").startswith("552 5.3.4 message too big\n")
 		)
 		self.assertTrue(smtp_errors.summary(f"Traceback\n  line\n{DOWN}\n").startswith(f"{DOWN}\n"))
 
