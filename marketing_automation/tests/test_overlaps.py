@@ -205,6 +205,8 @@ class TestOverlaps(MarketingTestCase):
 		for more in (1, 9):
 			for _ in range(more):
 				self.due(factories.customer(), 0, 1)
+			# What is read once and kept is none of it.
+			api.preview(self.renewal.name)
 			with statements() as seen:
 				found = api.preview(self.renewal.name)["overlaps"]
 			counts.append(len(seen))

@@ -12,7 +12,8 @@ from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase
 from marketing_automation.tests.factories import in_days
 
-REFUSED = "smtplib.SMTPRecipientsRefused: {'ana@customers.example': (550, b'5.1.1 no such user')}"
+# What is held against no address: one that does not exist is suppressed, and a retry is skipped.
+REFUSED = "smtplib.SMTPRecipientsRefused: {'ana@customers.example': (552, b'5.3.4 message too big')}"
 GREYLISTED = "smtplib.SMTPRecipientsRefused: {'ana@customers.example': (451, b'4.7.1 try again later')}"
 
 
