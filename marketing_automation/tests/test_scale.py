@@ -42,7 +42,8 @@ def explained(doctype: str):
 
 	def explaining(query, *values, **options):
 		if f"from `tab{doctype}`" in str(query).replace("FROM", "from"):
-			(row,) = sql(f"explain {query}", *values, as_dict=True)
+			# That of the table itself comes before what is joined to it.
+			row, *_joined = sql(f"explain {query}", *values, as_dict=True)
 			found.append([query, row])
 		return sql(query, *values, **options)
 
