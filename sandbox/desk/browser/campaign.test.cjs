@@ -126,7 +126,7 @@ test("a message leads to its text, and the text says which words there are", asy
 		async (page) => {
 			await openNew(page, "To be reworded");
 			await page.locator("[data-mail]").first().click();
-			await dialog(page).getByRole("link", { name: "Change the Text" }).click();
+			await dialog(page).getByRole("link", { name: "Email Template" }).click();
 			await formOf(page, "Email Template");
 			await page.locator(".lifecycle-words").getByText("{{ customer_name }}", { exact: true }).waitFor();
 			await harness.becomes(() => page.locator(".modal.show").count(), 0);
