@@ -42,7 +42,8 @@ async function inBrowser(visit, { as, phone, allowed } = {}) {
 		assert.deepEqual(unexpected, [], "the page reported errors");
 		await leave(page);
 	} catch (error) {
-		const picture = await screenshot(page, process.env.DESK_LOGS, "browser-failure");
+		// A page that hangs cannot be drawn, and must not hold up the others.
+		const picture = await screenshot(page, process.env.DESK_LOGS, "browser-failure").catch(() => "no picture");
 		error.message += `\nThe page then: ${page.url()}, see ${picture}. It reported: ${errors.join("; ") || "nothing"}`;
 		pages.delete(key);
 		await page.context().close();
@@ -207,7 +208,7 @@ async function save(page) {
 // Write a picture of what is seen into a folder; returns its path.
 async function screenshot(page, folder, name) {
 	const file = path.join(folder, `${name}.png`);
-	await page.screenshot({ path: file, animations: "disabled", caret: "hide" });
+	await page.screenshot({ path: file, animations: "disabled", caret: "hide", timeout: 30_000 });
 	return file;
 }
 
