@@ -33,6 +33,8 @@ frappe.query_reports["Basis of Messages"] = {
 		},
 	],
 
+	onload: () => marketing_automation.ready(),
+
 	formatter(value, row, column, data, default_formatter) {
 		return default_formatter(marketing_automation.cell(value, column), row, column, data);
 	},
