@@ -17,6 +17,8 @@ const FRAPPES_SCRIPTS = /init_onboarding_tour|boundDrawFn/;
 
 // How long a test waits for what is to come, in milliseconds: a machine that has other work may be ten times as slow.
 const PATIENCE = 120_000;
+// How long a whole visit may take, in milliseconds. What waits in the page for what never comes has no limit of its own.
+const VISIT = 4 * PATIENCE;
 
 const ARGUMENTS = [
 	// What it draws with a processor's help costs as much again.
@@ -37,7 +39,7 @@ async function inBrowser(visit, { as, phone, allowed } = {}) {
 	if (!pages.has(key)) pages.set(key, await openPage(as, phone));
 	const { page, errors } = pages.get(key);
 	try {
-		await visit(page);
+		await within(VISIT, visit(page));
 		const unexpected = errors.splice(0).filter((error) => !allowed?.test(error));
 		assert.deepEqual(unexpected, [], "the page reported errors");
 		await leave(page);
@@ -49,6 +51,15 @@ async function inBrowser(visit, { as, phone, allowed } = {}) {
 		await page.context().close();
 		throw error;
 	}
+}
+
+// A promise of what another one is of; broken when that takes longer than so many milliseconds.
+async function within(limit, promise) {
+	let timer;
+	const late = new Promise((_, refuse) => {
+		timer = setTimeout(() => refuse(new Error(`not done within ${limit / 1000} s`)), limit);
+	});
+	return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
 // Let go of what only this visit wanted: its dialogs, and its answers instead of the server's.
@@ -235,9 +246,17 @@ async function escape(page) {
 	await stillness(page);
 }
 
-// Call one of the app's methods, as the Desk does.
+// Call one of the app's methods as the Desk does; throws what the server refuses. (The Desk's own way of asking has a
+// dialog say it, and waits for Retry.)
 const call = (page, method, args) =>
-	page.evaluate(([method, args]) => marketing_automation.ready().then((ma) => ma.call(method, args)), [method, args]);
+	page.evaluate(
+		async ([method, args]) => {
+			const ma = await marketing_automation.ready();
+			const refused = (xhr) => Promise.reject(new Error(ma.trouble(xhr).text));
+			return ma.request(method, args, "POST").then((reply) => reply.message, refused);
+		},
+		[method, args]
+	);
 
 // Choose a recipe in the dialog that offers them.
 const chooseRecipe = (page, name = "subscription_renewal") => dialog(page).locator(`[data-recipe="${name}"]`).click();

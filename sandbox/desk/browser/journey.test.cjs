@@ -226,7 +226,7 @@ async function escapeAll(page) {
 test("it all works by keyboard", async () => {
 	await inBrowser(
 		async (page) => {
-			await openNew(page, "By keyboard");
+			await openNew(page, "All by keyboard");
 			const press = async (locator, key = "Enter") => {
 				await locator.focus();
 				await page.keyboard.press(key);
