@@ -15,6 +15,8 @@ from pypika import Criterion, Order
 from marketing_automation import erpnext_schema
 
 COMPANY = "Test Pins Ltd"
+# That of the company, and so of customers without an address.
+COUNTRY = "Colombia"
 ITEM_GROUP = "Test Pins"
 ITEM = "TEST-PIN"
 SET = "TEST-SET"
@@ -72,7 +74,7 @@ def company() -> str:
 
 		before_tests()
 		return company()
-	return make("Company", company_name=COMPANY, abbr="TP", default_currency="USD", country="Colombia").name
+	return make("Company", company_name=COMPANY, abbr="TP", default_currency="USD", country=COUNTRY).name
 
 
 def fiscal_years() -> None:
