@@ -190,6 +190,19 @@ class MarketingTestCase(unittest.TestCase):
 		self.addCleanup(_set_time_zone, get_system_timezone())
 		_set_time_zone(zone)
 
+	def live_in_country(self, country: str) -> None:
+		"""Move the company, and by that all customers without an address, until the test ends."""
+		company = factories.company()
+		before = frappe.db.get_value("Company", company, "country")
+		frappe.db.set_value("Company", company, "country", country)
+		frappe.db.commit()
+
+		def back():
+			frappe.db.set_value("Company", company, "country", before)
+			frappe.db.commit()
+
+		self.addCleanup(back)
+
 	def ledger(self, **filters) -> list:
 		"""Return the ledger's rows in the order in which they were written."""
 		return frappe.get_all(
