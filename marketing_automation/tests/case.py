@@ -13,7 +13,7 @@ import time_machine
 from frappe.cache_manager import clear_defaults_cache
 from frappe.utils import get_system_timezone, now_datetime
 
-from marketing_automation.engine import consent, dispatch, gate, identity, run, withdrawal
+from marketing_automation.engine import brand, consent, dispatch, gate, identity, run, withdrawal
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
 
@@ -147,6 +147,7 @@ class MarketingTestCase(unittest.TestCase):
 		# What checks have raised in other tests is no matter of this one.
 		frappe.cache().delete_keys(gate._FAILURE)
 		frappe.db.commit()
+		brand.forget()
 		frappe.clear_messages()
 
 	# -- what tests do -------------------------------------------------------------------------------------------
