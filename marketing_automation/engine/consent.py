@@ -265,7 +265,7 @@ class Known:
 		if not queries:
 			return
 		found = long_lists.run(
-			queries[0] if len(queries) == 1 else queries[0] * queries[1], as_dict=True, **given
+			queries[0] if len(queries) == 1 else queries[0] * queries[1], as_dict=True, sparse=True, **given
 		)
 		rows = {row.name: row for row in found}
 		for row in rows.values():

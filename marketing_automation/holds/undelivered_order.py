@@ -98,7 +98,7 @@ def _with_open_invoices(orders: list[str]) -> set[str]:
 		.where(long_lists.among(line.sales_order, "orders"))
 		.where((invoice.docstatus == 1) & (invoice.outstanding_amount > NOTHING))
 	)
-	return {order for (order,) in long_lists.run(query, orders=orders)}
+	return {order for (order,) in long_lists.run(query, sparse=True, orders=orders)}
 
 
 HOLD = UndeliveredOrder()
