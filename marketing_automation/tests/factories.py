@@ -15,6 +15,8 @@ from pypika import Criterion, Order
 from marketing_automation import erpnext_schema
 
 COMPANY = "Test Pins Ltd"
+# That of the company, and so of customers without an address.
+COUNTRY = "Colombia"
 ITEM_GROUP = "Test Pins"
 ITEM = "TEST-PIN"
 SET = "TEST-SET"
@@ -72,14 +74,14 @@ def company() -> str:
 
 		before_tests()
 		return company()
-	return make("Company", company_name=COMPANY, abbr="TP", default_currency="USD", country="Colombia").name
+	return make("Company", company_name=COMPANY, abbr="TP", default_currency="USD", country=COUNTRY).name
 
 
 def fiscal_years() -> None:
 	"""Make the fiscal years in which tests sell, where ERPNext is real: it has that of today alone."""
 	if not real_erpnext():
 		return
-	for year in range(getdate().year - 3, getdate().year + 2):
+	for year in range(getdate().year - 3, getdate().year + 3):
 		first, last = date(year, 1, 1), date(year, 12, 31)
 		# A year may begin on another day than the first of January.
 		for day in (first, last):
@@ -823,6 +825,12 @@ def campaign(*triggers: dict, active: bool = True, email_template: str | None = 
 		doc.is_active = 1
 		doc.save(ignore_permissions=True)
 	return doc
+
+
+def brand(**fields):
+	"""Return a Lifecycle Brand, of all companies unless the fields say otherwise."""
+	# Where there is a default company, new documents get it.
+	return make("Lifecycle Brand", **{"brand_name": unique("Test"), "company": "", **fields})
 
 
 def keeper() -> None:

@@ -188,6 +188,9 @@ class TestEmailTemplatesOfOthers(MarketingTestCase):
 			(template_rights.RELEASED, "Administrator"),
 		)
 		api.release_template(doc.name, released=0)
+		# As an import may have left it.
+		frappe.db.set_value("Lifecycle Template", {"email_template": doc.name}, "released_by", "")
+		self.assertFalse(api.template_rights(doc.name)["released"])
 		self.assert_closed(doc.name)
 
 	def test_a_template_of_another_companys_campaign_is_closed(self):

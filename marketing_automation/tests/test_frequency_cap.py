@@ -103,19 +103,6 @@ class CapTestCase(MarketingTestCase):
 		# Whatever else the gate asks has tests of its own.
 		self.enterContext(patch.object(gate, "checks", lambda: {"Frequency cap": cap.CHECK}))
 
-	def live_in_country(self, country: str) -> None:
-		"""Move the company, and by that all customers without an address, until the test ends."""
-		company = factories.company()
-		before = frappe.db.get_value("Company", company, "country")
-		frappe.db.set_value("Company", company, "country", country)
-		frappe.db.commit()
-
-		def back():
-			frappe.db.set_value("Company", company, "country", before)
-			frappe.db.commit()
-
-		self.addCleanup(back)
-
 	def cap(self, messages: int, days: int = 7) -> None:
 		frappe.get_single(SETTINGS).update({"cap_messages": messages, "cap_days": days}).save()
 		frappe.db.commit()

@@ -57,14 +57,19 @@ class LifecycleBrand(Document):
 
 	def refuse_second_of_company(self):
 		"""1 query."""
-		other = frappe.db.get_value(
-			self.doctype, {"company": self.company or ["is", "not set"], "name": ["!=", self.name]}, "name"
+		# A form's empty company is stored as an empty text, which older versions' `frappe.db.get_value` takes for set.
+		others = frappe.get_all(
+			self.doctype,
+			filters={"company": self.company or ["is", "not set"], "name": ["!=", self.name]},
+			pluck="name",
+			order_by="name asc",
+			limit_page_length=1,
 		)
-		if other:
+		if others:
 			company = self.company or _("all companies without one of their own")
 			frappe.throw(
 				_("{0} is the brand of {1} already. Change that one, or choose another company.").format(
-					frappe.bold(frappe.utils.escape_html(other)), frappe.utils.escape_html(company)
+					frappe.bold(frappe.utils.escape_html(others[0])), frappe.utils.escape_html(company)
 				),
 				title=_("One Brand For Each Company"),
 			)
