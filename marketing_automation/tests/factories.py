@@ -825,6 +825,12 @@ def campaign(*triggers: dict, active: bool = True, email_template: str | None = 
 	return doc
 
 
+def brand(**fields):
+	"""Return a new brand: that of all companies, unless `fields` name one."""
+	# New documents get the default company where there is one; a marketer empties the field.
+	return make("Lifecycle Brand", **{"brand_name": unique("Test"), "company": None, **fields})
+
+
 def keeper() -> None:
 	"""Make a first user: Frappe makes that one a System Manager, whatever roles they were to have."""
 	email = "keeper@users.example"

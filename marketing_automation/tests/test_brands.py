@@ -51,7 +51,7 @@ class TestBrand(MarketingTestCase):
 		brand.forget()
 
 	def brand(self, **fields):
-		return factories.make("Lifecycle Brand", brand_name=factories.unique("Test"), **fields)
+		return factories.brand(**fields)
 
 	def address(self, **fields) -> None:
 		"""Give the tests' company an address, for as long as the test runs."""

@@ -92,7 +92,7 @@ class ArrivalTestCase(DrainTestCase):
 
 	@contextmanager
 	def branded(self, **fields):
-		doc = factories.make("Lifecycle Brand", brand_name=factories.unique("Test"), **fields)
+		doc = factories.brand(**fields)
 		frappe.db.commit()
 		try:
 			yield doc
