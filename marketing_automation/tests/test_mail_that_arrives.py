@@ -203,7 +203,10 @@ class TestParts(ArrivalTestCase):
 				self.assertIn(f'<div class="lifecycle-mail" lang="{language}" dir="{direction}"', html)
 
 	def test_the_preview_text_comes_first_is_hidden_and_is_not_in_the_text(self):
-		factories.pin(factories.customer("Test <Ñ> & Co"), in_days(30))
+		customer = factories.customer()
+		# Where customers are named by their names, a new one cannot have these signs.
+		frappe.db.set_value("Customer", customer, "customer_name", "Test <Ñ> & Co")
+		factories.pin(customer, in_days(30))
 		campaign = factories.campaign(active=False)
 		action = frappe.get_doc("Lifecycle Action", {"campaign": campaign.name})
 		action.update({"preview_text": "{{ customer_name }}: {{ days_left }} days left"}).save()
