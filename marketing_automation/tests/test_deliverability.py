@@ -392,6 +392,8 @@ class TestOfCampaigns(MarketingTestCase):
 		self.assertEqual(levels["SPF: who may send for the domain"], UNKNOWN)
 		self.zone.silent = False
 		time.sleep(1.1)
+		# What one request has read it goes on remembering; the next one begins anew.
+		frappe.local.cache.clear()
 		levels = {row["check"]: row["level"] for row in api.deliverability(campaign.name)}
 		self.assertEqual(levels["SPF: who may send for the domain"], OK)
 

@@ -161,9 +161,7 @@ class TestDesignedMails(MarketingTestCase):
 
 	def test_each_company_has_its_look(self):
 		doc = examples.designed(examples.small("x"))
-		factories.make(
-			"Lifecycle Brand", brand_name=factories.unique("Test"), foot_text="Foot of all", color="#123456"
-		)
+		factories.brand(foot_text="Foot of all", color="#123456")
 		_pin, mail = self.sent(examples.template_of(doc))
 		plain, html = mail_parts(mail)
 		self.assertIn("Foot of all", html)
