@@ -401,6 +401,36 @@ class TestSingleHolds(HoldsTestCase):
 		factories.dunning(ana, docstatus=2, status="Cancelled")
 		self.assertEqual(self.held("Unresolved Dunning", ana), {})
 
+	def test_a_dunning_holds_as_long_as_one_of_its_invoices_is_open_less_what_credit_notes_give_back(self):
+		ana = factories.customer()
+		paid, taken_back = (factories.invoice(ana, in_days(-20)) for _number in range(2))
+		name = factories.dunning(ana, paid.name, taken_back.name)
+		self.assertEqual(self.held("Unresolved Dunning", ana), {0: ("Dunning", name)})
+		factories.pay(paid)
+		self.assertEqual(self.held("Unresolved Dunning", ana), {0: ("Dunning", name)})
+		# Nobody reconciles the note, so ERPNext leaves the dunning as it is.
+		factories.returned(taken_back)
+		self.assertEqual(frappe.db.get_value("Dunning", name, "status"), "Unresolved")
+		self.assertEqual(self.held("Unresolved Dunning", ana), {})
+
+	def test_an_order_is_paid_when_a_credit_note_gives_the_rest_of_its_bill_back(self):
+		ana = factories.customer()
+		order = factories.sales_order(ana, in_days(10))
+		bill = factories.billed(order)
+		factories.pay(bill, factories.PRICE / 4)
+		note = factories.returned(bill)
+		frappe.db.set_value("Sales Invoice", note.name, "outstanding_amount", -factories.PRICE * 3 / 4)
+		frappe.db.set_value("Sales Invoice Item", {"parent": note.name}, "qty", 0)
+		frappe.db.set_value("Sales Order", order.name, "per_billed", 100)
+		self.assertEqual(self.held("Order paid and not delivered", ana), {0: ("Sales Order", order.name)})
+
+	def test_an_order_whose_bill_was_taken_back_holds_nothing(self):
+		ana = factories.customer()
+		order = factories.sales_order(ana, in_days(10))
+		factories.returned(factories.billed(order))
+		frappe.db.set_value("Sales Order", order.name, "per_billed", 100)
+		self.assertEqual(self.held("Order paid and not delivered", ana), {})
+
 	def test_an_order_that_is_not_paid_holds_nothing(self):
 		ana = factories.customer()
 		order = factories.sales_order(ana, in_days(10))
