@@ -118,8 +118,11 @@ class Check(Protocol):
 		"""
 		...
 
-	def lock(self, customers: set[str], at: At) -> None:
-		"""Lock what `judge` counts, inside the transaction that queues, before it locks rows of its own. Default: nothing."""
+	def lock(self, customers: set[str], purpose: str | None, at: At) -> None:
+		"""Lock what `judge` counts, inside the transaction that queues, before it locks rows of its own. Default: nothing.
+
+		purpose: of the campaign whose messages leave; None where that is gone.
+		"""
 
 
 @runtime_checkable
@@ -173,10 +176,16 @@ def checks() -> dict[str, Check]:
 	return dict(sorted(found.items(), key=lambda entry: entry[1].order))
 
 
-def lock(customers: set[str], at: At) -> None:
-	"""Have each check lock what it counts about these customers, in their order. The queries of the checks."""
+def lock(customers: set[str], campaign: str, channel: str | None, at: At) -> None:
+	"""Have each check lock what it counts about these customers, in their order. The queries of the checks, and 1.
+
+	Nothing for what reaches no customer, for the checks are not asked about it.
+	"""
+	if not customers or (is_served(channel) and not _reaches(channel)):
+		return
+	purpose = frappe.db.get_value("Lifecycle Campaign", campaign, "purpose")
 	for check in checks().values():
-		check.lock(customers, at)
+		check.lock(customers, purpose, at)
 
 
 def verdicts(asked: list[Asked], first: Iterable[tuple[str, str | None]], at: At) -> list[Verdict]:

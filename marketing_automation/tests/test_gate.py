@@ -35,7 +35,7 @@ class FakeCheck:
 		found = {index: self.answer(one, at) for index, one in enumerate(asked)}
 		return {index: answer for index, answer in found.items() if answer}
 
-	def lock(self, customers, at):
+	def lock(self, customers, purpose, at):
 		self.locked.append(customers)
 
 
