@@ -160,8 +160,8 @@ def _broken(campaigns: list) -> list[dict]:
 
 
 def _checks() -> list[dict]:
-	"""Return the checks of the gate that have raised in the last hours. No query."""
-	return [_problem("red", gate.explanation(key), "List/Error Log") for key in gate.failures()]
+	"""Return the checks of the gate, and the holds, that have raised in the last hours. No query."""
+	return [_problem("red", failure.explanation, "List/Error Log") for failure in gate.failures()]
 
 
 def _holds() -> list[dict]:

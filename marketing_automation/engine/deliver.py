@@ -281,7 +281,7 @@ def _deliver_batch(
 		else:
 			changes[row.name] = {
 				**judged.fields,
-				"error": recipient.error if judged.status == FAILED else None,
+				"error": recipient.error if judged.status == FAILED else judged.words,
 				"executed_at": None if judged.status == WAITING else now,
 			}
 	had = _keep_once(rows, sendable, now)
