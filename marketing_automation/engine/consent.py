@@ -581,8 +581,10 @@ def record(
 	doc.flags.said = True
 	# What it points at may be gone since.
 	doc.insert(ignore_permissions=True, ignore_links=True)
-	if kind in (WITHDRAWN, PAUSED):
+	if kind == WITHDRAWN or (kind == PAUSED and until and until > now_datetime()):
 		take_back_soon(person)
+	elif kind != ASKED:
+		ask_again_soon(person)
 	return doc.name
 
 
@@ -610,6 +612,18 @@ def take_back_soon(person: Person) -> None:
 		"marketing_automation.engine.leaving.take_back",
 		queue="short",
 		enqueue_after_commit=True,
+		address=person.address,
+		contact=person.contact,
+	)
+
+
+def ask_again_soon(person: Person) -> None:
+	"""Have a job let go what waits by what somebody had said (engine/waiting.py), when what they say now is committed."""
+	frappe.enqueue(
+		"marketing_automation.engine.waiting.end_for",
+		queue="short",
+		enqueue_after_commit=True,
+		customer=person.customer,
 		address=person.address,
 		contact=person.contact,
 	)

@@ -13,7 +13,7 @@ import time_machine
 from frappe.cache_manager import clear_defaults_cache
 from frappe.utils import get_system_timezone, now_datetime
 
-from marketing_automation.engine import consent, dispatch, gate, identity, run, withdrawal
+from marketing_automation.engine import consent, dispatch, gate, identity, run, waiting, withdrawal
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.tests import factories
 
@@ -117,6 +117,8 @@ class MarketingTestCase(unittest.TestCase):
 		# A worker of this bench would take it, in the middle of another test.
 		self.enterContext(patch.object(withdrawal, "enqueue"))
 		self.taken_back = self.enterContext(patch.object(consent, "take_back_soon"))
+		self.asked_again = self.enterContext(patch.object(consent, "ask_again_soon"))
+		self.waits_ended = self.enterContext(patch.object(waiting, "end_soon"))
 
 	@classmethod
 	def tearDownClass(cls):

@@ -379,8 +379,10 @@ def returned(sale):
 	else:
 		doc = frappe.copy_doc(sale)
 		doc.update({"is_return": 1, "return_against": sale.name})
-		for line in doc.items:
+		for line, of_sale in zip(doc.items, sale.items, strict=True):
 			line.update({"qty": -line.qty, "serial_and_batch_bundle": None})
+			if sale.doctype == "Sales Invoice":
+				line.sales_order = of_sale.sales_order
 	doc.flags.ignore_permissions = True
 	doc.submit()
 	return doc
@@ -650,13 +652,20 @@ def warranty_claim(customer: str, **fields) -> str:
 	return make("Warranty Claim", **{**usual, "customer": customer, **fields}).name
 
 
-def dunning(customer: str, **fields) -> str:
-	"""Return a submitted Dunning that is not resolved; as ERPNext leaves it, without the invoices that it is about."""
+def dunning(customer: str, *invoices: str, **fields) -> str:
+	"""Return a submitted Dunning that is not resolved, as ERPNext leaves it, of these invoices."""
 	doc = frappe.new_doc("Dunning")
 	usual = {"company": company(), "posting_date": getdate(), "status": "Unresolved", "docstatus": 1}
 	doc.update({**usual, "customer": customer, **fields})
 	doc.name = unique("DUNN")
 	doc.db_insert()
+	for index, invoice in enumerate(invoices, 1):
+		line = frappe.new_doc("Overdue Payment")
+		line.update(
+			{"parent": doc.name, "parenttype": "Dunning", "parentfield": "overdue_payments", "idx": index}
+		)
+		line.update({"sales_invoice": invoice, "name": unique("LINE")})
+		line.db_insert()
 	return doc.name
 
 

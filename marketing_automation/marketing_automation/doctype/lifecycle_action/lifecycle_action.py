@@ -7,6 +7,7 @@ from marketing_automation.engine.language import of_the_site
 from marketing_automation.lifecycle import (
 	only_switched_off,
 	read_numbers,
+	refuse_change_of_service,
 	refuse_deletion_if_used,
 	refuse_merge,
 	refuse_rename,
@@ -52,6 +53,8 @@ class LifecycleAction(Document):
 	def validate(self):
 		read_numbers(self, "enabled", "due_in_days")
 		self.campaign = frappe.db.get_value("Lifecycle Trigger", self.trigger, "campaign")
+		before = self.get_doc_before_save() or self
+		refuse_change_of_service(self, WORKS_BY, self.campaign, before.campaign)
 		if self.is_new() and not self.language:
 			self.language = of_the_site()
 		if not only_switched_off(self, WORKS_BY):

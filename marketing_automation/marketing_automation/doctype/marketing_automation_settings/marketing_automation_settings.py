@@ -3,10 +3,11 @@ import re
 import frappe
 from frappe import _
 from frappe.model.document import Document
-from frappe.utils import cint, now_datetime
+from frappe.utils import cint, cstr, now_datetime
 
 from marketing_automation.channels.email.address import is_address
-from marketing_automation.engine import holds, links
+from marketing_automation.engine import holds, links, waiting
+from marketing_automation.engine.model import Reason
 from marketing_automation.engine.windows import minutes
 
 # What the engine itself keeps here. It writes them one by one, and no form or request changes them.
@@ -43,6 +44,15 @@ NEWER = (
 # Who has declared that the addresses were got lawfully, and when: written when the box is ticked, by nobody else.
 DECLARED = ("addresses_lawful_since", "addresses_lawful_by")
 
+# {reason: the fields that what waits for it waits by}.
+WAITED_BY = {
+	Reason.ON_HOLD: ("holds", "do_not_disturb", "held_days", "when_held"),
+	Reason.FREQUENCY_CAP: ("cap_messages", "cap_days"),
+	Reason.WARM_UP: (
+		*("warmup_domain", "warmup_start", "warmup_first"),
+		*("warmup_growth", "warmup_most"),
+	),
+}
 
 DNS_NAME = re.compile(
 	r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?)*"
@@ -233,9 +243,31 @@ class MarketingAutomationSettings(Document):
 			)
 		self.mailbox_folder = (self.mailbox_folder or "").strip() or "INBOX"
 
+	def on_update(self):
+		"""Have what waits by settings that are others now asked about again, and not when its time comes."""
+		before = self.get_doc_before_save()
+		changed = [
+			reason
+			for reason, fields in WAITED_BY.items()
+			if before and any(_said(before, field) != _said(self, field) for field in fields)
+		]
+		if changed:
+			waiting.end_soon(changed)
+
 	def on_trash(self):
 		frappe.throw(
 			_("The settings hold what keeps messages from going out twice. They cannot be deleted."),
 			frappe.PermissionError,
 			title=_("Cannot Delete"),
 		)
+
+
+def _said(doc, field: str):
+	"""Return what a field says, however the form has written it."""
+	value = doc.get(field)
+	if isinstance(value, list):
+		return [
+			[cstr(row.get(name)) for name in ("hold", "days", "party_type", "party", "until")]
+			for row in value
+		]
+	return cstr(value or "")
