@@ -78,13 +78,14 @@ class TestDesignApi(MarketingTestCase):
 	def test_from_the_gallery_to_a_message_that_is_sent(self):
 		customer = factories.customer("Test Ana", language="en")
 		factories.pin(customer, in_days(30))
-		campaign = factories.campaign(active=False)
+		# What a Service campaign sends is a manager's to say.
+		campaign = factories.campaign(active=False, purpose="Marketing")
 		(action,) = frappe.get_all("Lifecycle Action", {"campaign": campaign.name}, pluck="name")
 		with examples.asked_by(factories.user("Marketing User")):
 			name = api.new_design(factories.unique("Test"), "renewal", action)
 			self.assertEqual(api.publish_design(name)["written"], ["en", "es"])
 		campaign.reload()
-		campaign.update({"is_active": 1}).save()
+		campaign.update({"is_active": 1, "purpose": "Service"}).save()
 		self.run_night(campaign.name)
 		(mail,) = self.mails()
 		self.assertIn("Stay with us", mail.message)
