@@ -150,10 +150,11 @@ def coming(campaign: str) -> dict:
 def recipes() -> list[dict]:
 	"""Return the ready-made campaigns, those of a group together.
 
-	[{"name", "title", "description", "group", "obstacle", "days", "asks", "languages", "date_field", "date_fields", "cap"}];
+	[{"name", "title", "description", "group", "obstacle", "days", "asks", "languages", "date_field", "date_fields", "cap", "notice"}];
 	obstacle: why it cannot be used here, or None. days: {"Before": [30, 7], "After": [3]}. asks: which of the answers that
 	not every recipe needs. date_fields: those to choose from, [{"value", "label"}]. cap: the
 	frequency cap that it suggests, {"messages", "days"}; None where the site has one, or the user may not set it.
+	notice: what its user has to know before it is made, or None.
 	"""
 	require(CAMPAIGN, "create")
 	may_cap = cookbook.may_cap()
@@ -170,6 +171,7 @@ def recipes() -> list[dict]:
 			"date_field": recipe.get("date_field"),
 			"date_fields": cookbook.date_fields(recipe) if "date_field" in recipe["asks"] else [],
 			"cap": recipe.get("cap") if may_cap else None,
+			"notice": cookbook.notice(recipe),
 		}
 		for name, recipe in cookbook.all_recipes().items()
 	]

@@ -45,6 +45,7 @@ from marketing_automation.engine import faults
 from marketing_automation.engine.schedule import BEFORE, ON, SIGN
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.source import all_sources
+from marketing_automation.lifecycle import MANAGER, SERVICE
 from marketing_automation.naming import free_name
 
 FOLDER = Path(__file__).resolve().parent
@@ -170,10 +171,24 @@ def _topic(recipe: dict) -> str | None:
 	return frappe.db.get_value("Lifecycle Topic", {"name": recipe.get("topic"), "disabled": 0}) or None
 
 
+def becomes_marketing(recipe: dict) -> bool:
+	"""Say whether a recipe offers nothing, and its campaign would be Marketing all the same: only a Marketing Manager can say
+	that messages need no consent."""
+	return recipe.get("purpose") == SERVICE and MANAGER not in frappe.get_roles()
+
+
+def notice(recipe: dict) -> str | None:
+	"""Return what the session's user has to know before they make a recipe's campaign, or None."""
+	if not becomes_marketing(recipe):
+		return None
+	return _(
+		"This recipe offers nothing, and only a Marketing Manager can make a Service campaign. Yours will be Marketing: it goes only to who has agreed and, where the law allows it, to existing customers. A manager can make it Service before it is activated."
+	)
+
+
 def _purpose(recipe: dict) -> str:
-	"""Return the purpose of a recipe's campaign. That it offers nothing only a Marketing Manager can say."""
-	is_service = recipe.get("purpose") == "Service" and "Marketing Manager" in frappe.get_roles()
-	return "Service" if is_service else "Marketing"
+	"""Return the purpose of a recipe's campaign."""
+	return SERVICE if recipe.get("purpose") == SERVICE and not becomes_marketing(recipe) else "Marketing"
 
 
 def _moments(recipe: dict, days: dict[str, list[int]]) -> list[tuple[str, int]]:

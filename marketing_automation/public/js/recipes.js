@@ -176,7 +176,7 @@ marketing_automation.recipes = {
 		dialog.fields_dict.about.$wrapper.html(
 			`<p><strong>${escape(recipe.title)}</strong><br><span class="text-muted">${escape(
 				recipe.description
-			)}</span></p>`
+			)}</span></p>${recipe.notice ? marketing_automation.banner("orange", recipe.notice) : ""}`
 		);
 		dialog.set_df_property("language", "options", this.languages(recipe));
 		dialog.set_df_property("date_field", "options", recipe.date_fields);

@@ -5,6 +5,7 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils import cint, cstr, now_datetime
 
+from marketing_automation.channels.email import bounces, mailbox
 from marketing_automation.channels.email.address import is_address
 from marketing_automation.engine import holds, links, waiting
 from marketing_automation.engine.model import Reason
@@ -90,6 +91,7 @@ class MarketingAutomationSettings(Document):
 		held_days: DF.Int
 		holds: DF.Table[LifecycleHold]
 		keep_addresses_days: DF.Int
+		mailbox_account: DF.Link | None
 		mailbox_enabled: DF.Check
 		mailbox_error: DF.SmallText | None
 		mailbox_folder: DF.Data | None
@@ -225,6 +227,13 @@ class MarketingAutomationSettings(Document):
 		"""Refuse a mailbox that cannot be read, for something is missing."""
 		if not cint(self.mailbox_enabled):
 			return
+		self.mailbox_folder = (self.mailbox_folder or "").strip() or "INBOX"
+		if self.mailbox_account:
+			try:
+				bounces.of_account(self.mailbox_account, ask=False)
+			except mailbox.Unreadable as error:
+				frappe.throw(frappe.utils.escape_html(str(error)), title=_("Mailbox Incomplete"))
+			return
 		missing = [
 			field
 			for field in ("mailbox_server", "mailbox_user", "mailbox_password")
@@ -241,7 +250,6 @@ class MarketingAutomationSettings(Document):
 			frappe.throw(
 				_("The port of the mailbox is a number between 1 and 65535."), title=_("Value Out Of Range")
 			)
-		self.mailbox_folder = (self.mailbox_folder or "").strip() or "INBOX"
 
 	def on_update(self):
 		"""Have what waits by settings that are others now asked about again, and not when its time comes."""
