@@ -154,7 +154,7 @@ class TestDesignApi(MarketingTestCase):
 			("[See](a.example/x)", "leads nowhere", "[See](https://a.example/x)"),
 			("Free!!!", "look like spam", "Free!"),
 			("[See](/private/files/x.pdf)", "is private", None),
-			("click here now", "Filters dislike", None),
+			("act now", "Filters dislike", None),
 			(f"{long} {long}", None, None),
 		):
 			with self.subTest(text):
