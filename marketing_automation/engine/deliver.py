@@ -584,6 +584,9 @@ def _messages(sendable: list[tuple], repeated: dict[str, str], today) -> Iterato
 			rows=tuple(entry[0].name for entry in entries),
 			row_keys=row_keys,
 			repeats=row.name in repeated,
+			about=tuple(
+				dict.fromkeys((entry[3].reference_doctype, entry[3].reference_name) for entry in entries)
+			),
 			profile=of_country.get((recipient.customer, event.company))
 			if profiles.offers(rule.campaign)
 			else None,

@@ -46,6 +46,7 @@ class Reason:
 	CAMPAIGN_INACTIVE = "Campaign inactive"
 	TEMPLATE_ERROR = "Template error"
 	SENDING_FAILED = "Sending failed"
+	ATTACHMENT_FAILED = "Attachment failed"
 	OUTCOME_UNKNOWN = "Outcome unknown"
 	TRIGGER_BROKEN = "Trigger broken"
 	OUTSIDE_DATES = "Outside campaign dates"

@@ -44,6 +44,7 @@ USUAL_SETTINGS = {
 	"pause_share": 20,
 	"pause_count": 10,
 	"mails_per_minute": 0,
+	"attachments_mb": 5,
 	"private_webhooks": 0,
 	"public_address": None,
 	"unsubscribe_address": None,

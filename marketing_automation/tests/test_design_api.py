@@ -55,6 +55,31 @@ class TestDesignApi(MarketingTestCase):
 			with self.assertRaises(frappe.DoesNotExistError):
 				api.show_design(doc.name, doc.design, "en", pin)
 
+	def test_designs_and_versions_of_another_company_are_hidden_whatever_company_they_name(self):
+		doc, action = self.design_of_a_campaign()
+		api.publish_design(doc.name)
+		campaign = frappe.db.get_value("Lifecycle Action", action, "campaign")
+		frappe.db.set_value("Lifecycle Campaign", campaign, "company", factories.second_company())
+		frappe.db.set_value(store.DOCTYPE, doc.name, "company", None)
+		(version,) = frappe.get_all(store.VERSION, {"message_design": doc.name}, pluck="name")
+		with examples.asked_by(factories.user("Marketing User", sees={"Company": factories.company()})):
+			for doctype, name in ((store.DOCTYPE, doc.name), (store.VERSION, version)):
+				with self.subTest(doctype):
+					self.assertFalse(frappe.get_list(doctype, filters={"name": name}))
+					self.assertFalse(frappe.has_permission(doctype, "read", doc=name))
+			for ask in (
+				api.design,
+				api.design_versions,
+				lambda name: api.show_design(name, doc.design, "en"),
+			):
+				with self.assertRaises(frappe.PermissionError):
+					ask(doc.name)
+			with self.assertRaises(frappe.PermissionError):
+				frappe.get_doc(doctype=store.DOCTYPE, design_name="Stolen", action=action).insert()
+		with examples.asked_by(factories.user("Marketing User")):
+			self.assertTrue(frappe.get_list(store.VERSION, filters={"name": version}))
+			self.assertTrue(frappe.has_permission(store.VERSION, "read", doc=version))
+
 	def test_strangers_may_nothing(self):
 		doc, action = self.design_of_a_campaign()
 		asked = (
@@ -155,7 +180,7 @@ class TestDesignApi(MarketingTestCase):
 			("[See](a.example/x)", "leads nowhere", "[See](https://a.example/x)"),
 			("Free!!!", "look like spam", "Free!"),
 			("[See](/private/files/x.pdf)", "is private", None),
-			("click here now", "Filters dislike", None),
+			("act now", "Filters dislike", None),
 			(f"{long} {long}", None, None),
 		):
 			with self.subTest(text):

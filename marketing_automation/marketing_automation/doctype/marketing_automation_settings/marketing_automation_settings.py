@@ -25,6 +25,7 @@ LIMITS = {
 	"pause_share": (1, 100),
 	"pause_count": (1, 1_000_000),
 	"mails_per_minute": (0, 100_000),
+	"attachments_mb": (1, 50),
 	"soft_bounces": (1, 20),
 	"soft_bounce_days": (1, 365),
 	"keep_addresses_days": (1, 3650),
@@ -37,7 +38,7 @@ LIMITS = {
 }
 # These are newer than some sites, whose settings do not have them yet.
 NEWER = (
-	*("cap_messages", "cap_days", "held_days", "when_held"),
+	*("cap_messages", "cap_days", "held_days", "when_held", "attachments_mb"),
 	*("soft_bounces", "soft_bounce_days", "keep_addresses_days"),
 	*("mailbox_port", "mailbox_security", "mailbox_folder"),
 	*("warmup_first", "warmup_growth", "warmup_most"),
@@ -79,6 +80,7 @@ class MarketingAutomationSettings(Document):
 		addresses_lawful: DF.Check
 		addresses_lawful_by: DF.Data | None
 		addresses_lawful_since: DF.Datetime | None
+		attachments_mb: DF.Int
 		basis_needed: DF.Check
 		bound_to: DF.Data | None
 		cap_days: DF.Int
