@@ -12,6 +12,8 @@ from frappe.sessions import get_csrf_token
 from frappe.translate import get_translation_dict_from_file
 from frappe.utils.jinja import get_jenv
 from frappe.utils.verified_command import verify_request
+from frappe.website import serve
+from frappe.website.path_resolver import PathResolver
 
 
 def extend_bootinfo(bootinfo: dict) -> None:
@@ -81,6 +83,22 @@ def no_message_of_errors() -> Iterator[None]:
 	except Exception:
 		del frappe.local.message_log[said:]
 		raise
+
+
+def page_of_print(doctype: str, name: str, print_format: str | None) -> str | None:
+	"""Return a print as the page that a PDF is made of, in versions that would print the page of an error; None in newer ones,
+	which raise it."""
+	if hasattr(serve, "get_response_without_exception_handling"):
+		return None
+	asked = frappe.local.form_dict
+	frappe.local.form_dict = frappe._dict(
+		doctype=doctype, name=name, format=print_format, no_letterhead=False
+	)
+	try:
+		_endpoint, page = PathResolver("printview").resolve()
+		return str(page.render().data, "utf-8")
+	finally:
+		frappe.local.form_dict = asked
 
 
 def register_log_clearing(days_of: dict[str, int]) -> None:

@@ -62,6 +62,7 @@ OPTIONAL = {
 	"Issue": ("customer", "status"),
 	"Warranty Claim": ("customer", "status"),
 	"Dunning": ("customer", "status"),
+	"Overdue Payment": ("sales_invoice",),
 	"Sales Order": (
 		*("customer", "status", "per_delivered", "per_billed", "skip_delivery_note"),
 		*("currency", "party_account_currency", "advance_paid"),

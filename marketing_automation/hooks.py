@@ -132,6 +132,8 @@ page_renderer = ["marketing_automation.pages.preferences.PreferencePage"]
 permission_query_conditions = {
 	"Lifecycle Trigger": "marketing_automation.permissions.triggers",
 	"Lifecycle Action": "marketing_automation.permissions.actions",
+	"Lifecycle Message Design": "marketing_automation.permissions.designs",
+	"Lifecycle Design Version": "marketing_automation.permissions.versions",
 	"Lifecycle Run": "marketing_automation.permissions.runs",
 	"Lifecycle Execution Log": "marketing_automation.permissions.messages",
 	"Lifecycle Suppression": "marketing_automation.permissions.suppressions",
@@ -140,6 +142,8 @@ has_permission = {
 	"Lifecycle Campaign": "marketing_automation.permissions.of_campaign",
 	"Lifecycle Trigger": "marketing_automation.permissions.has_permission",
 	"Lifecycle Action": "marketing_automation.permissions.has_permission",
+	"Lifecycle Message Design": "marketing_automation.permissions.of_design",
+	"Lifecycle Design Version": "marketing_automation.permissions.of_version",
 	"Lifecycle Run": "marketing_automation.permissions.has_permission",
 	"Lifecycle Execution Log": "marketing_automation.permissions.of_message",
 	"Lifecycle Suppression": "marketing_automation.permissions.of_suppression",

@@ -2,9 +2,13 @@
 
 import frappe
 from frappe import _
-from frappe.utils import cint, now_datetime
+from frappe.utils import cint, cstr, now_datetime
 
 from marketing_automation.engine import ledger
+
+MANAGER = "Marketing Manager"
+# The purpose of a campaign that offers nothing.
+SERVICE = "Service"
 
 
 def read_numbers(doc, *fields: str) -> None:
@@ -24,6 +28,50 @@ def only_switched_off(doc, works_by: tuple[str, ...]) -> bool:
 		and not doc.enabled
 		and all((before.get(field) or None) == (doc.get(field) or None) for field in works_by)
 	)
+
+
+def may_make_service(doc) -> bool:
+	"""Say whether the session's user may say what goes out without anybody's consent."""
+	return bool(doc.flags.ignore_permissions) or MANAGER in frappe.get_roles()
+
+
+def refuse_change_of_service(doc, works_by: tuple[str, ...], *campaigns: str | None) -> None:
+	"""Throw when a trigger or action changes what a Service campaign sends, and its user is no Marketing Manager. 1 query.
+
+	Such a campaign needs no consent because a manager has said that it offers nothing. So what it sends is theirs to say as
+	well, also while it is off. To switch a part off, or to name it otherwise, is anybody's. campaigns: those that the document
+	belongs to, and to which it belonged.
+	"""
+	if may_make_service(doc):
+		return
+	before = doc.get_doc_before_save()
+	is_same = (
+		before
+		and len({*campaigns}) == 1
+		and (before.enabled or not doc.enabled)
+		and all(_said(before, field) == _said(doc, field) for field in works_by)
+	)
+	names = [name for name in campaigns if name]
+	if is_same or not names:
+		return
+	service = frappe.db.get_value("Lifecycle Campaign", {"name": ["in", names], "purpose": SERVICE})
+	if service:
+		frappe.throw(
+			_(
+				"{0} is a Service campaign: it writes to customers who have agreed to nothing, so only a Marketing Manager may change what it sends. Ask one of them, or duplicate the campaign: the copy is Marketing."
+			).format(frappe.bold(frappe.utils.escape_html(service))),
+			frappe.PermissionError,
+			title=_("Not Yours To Change"),
+		)
+
+
+def _said(doc, field: str):
+	"""Return what a field says, however a request writes it."""
+	df = doc.meta.get_field(field)
+	value = doc.get(field)
+	if df.fieldtype == "Table":
+		return [[cstr(row.get(of_row.fieldname)) for of_row in row.meta.fields] for row in value or ()]
+	return cint(value) if df.fieldtype in ("Check", "Int") else cstr(value or "")
 
 
 def set_active_since(doc, switch: str, definition: tuple[str, ...] = ()) -> None:

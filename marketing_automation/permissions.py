@@ -1,5 +1,6 @@
-"""Triggers, actions and runs belong to their campaign: who may not see its company sees nothing of them. A message belongs to
-what it is about: who may not read that DocType does not see it.
+"""Triggers, actions and runs belong to their campaign: who may not see its company sees nothing of them, and so do designs and
+their versions, by the action that they are for. A message belongs to what it is about: who may not read that DocType
+does not see it.
 
 Frappe applies a user permission only to documents that name the company themselves.
 """
@@ -12,7 +13,7 @@ from marketing_automation.engine.ledger import DOCTYPE
 from marketing_automation.engine.source import all_sources, hidden_doctypes, may_see_message, of_writers
 from marketing_automation.engine.visibility import Visibility
 
-CAMPAIGN = "Lifecycle Campaign"
+CAMPAIGN, ACTION, DESIGN = "Lifecycle Campaign", "Lifecycle Action", "Lifecycle Message Design"
 CHANGES = {"write", "create", "delete"}
 # A user permission for serial numbers alone hides no campaign.
 READ = (DOCTYPE,)
@@ -46,6 +47,21 @@ def has_permission(doc, user: str, ptype: str | None = None) -> bool:
 		return True
 	before = None if doc.is_new() else frappe.db.get_value(doc.doctype, doc.name, "campaign")
 	return _may(visible, ptype, [name for name in (doc.campaign, before) if name])
+
+
+def of_design(doc, user: str, ptype: str | None = None) -> bool:
+	"""Say whether a user may do this with a design (hook has_permission): by the campaign of the action that it is for, and of
+	the one that it was for. At most 4 queries."""
+	before = None if doc.is_new() else frappe.db.get_value(DESIGN, doc.name, "action")
+	actions = {action for action in (doc.action, before) if action}
+	campaigns = frappe.get_all(ACTION, filters={"name": ["in", actions]}, pluck="campaign") if actions else []
+	visible = _visibility(user, ptype, campaigns)
+	return not visible.allowed or _may(visible, ptype, [name for name in campaigns if name])
+
+
+def of_version(doc, user: str, ptype: str | None = None) -> bool:
+	"""Say whether a user may do this with a version: what they may do with its design (hook has_permission)."""
+	return frappe.has_permission(DESIGN, ptype or "read", doc=doc.message_design, user=user)
 
 
 def _visibility(user: str, ptype: str | None, campaigns: list[str | None], *about: str | None) -> Visibility:
@@ -88,13 +104,30 @@ def triggers(user: str) -> str:
 
 def actions(user: str) -> str:
 	"""Return the condition on the actions that a user may see (hook permission_query_conditions)."""
-	return _condition("Lifecycle Action", user)
+	return _condition(ACTION, user)
 
 
 def runs(user: str) -> str:
 	"""Return the condition on the runs that a user may see (hook permission_query_conditions): those of all campaigns
 	among them."""
 	return _condition("Lifecycle Run", user)
+
+
+def designs(user: str) -> str:
+	"""Return the condition on the designs that a user may see (hook permission_query_conditions)."""
+	design = frappe.qb.DocType(DESIGN)
+	condition = _of_seen_campaigns(design, user)
+	return condition.get_sql(with_namespace=True, quote_char="`") if condition else ""
+
+
+def versions(user: str) -> str:
+	"""Return the condition on the versions of designs that a user may see (hook permission_query_conditions)."""
+	design, version = frappe.qb.DocType(DESIGN), frappe.qb.DocType("Lifecycle Design Version")
+	condition = _of_seen_campaigns(design, user)
+	if not condition:
+		return ""
+	seen = Visibility(user, READ).restrict(frappe.qb.from_(design).select(design.name), design, ["company"])
+	return version.message_design.isin(seen.where(condition)).get_sql(with_namespace=True, quote_char="`")
 
 
 def messages(user: str) -> str:
@@ -127,11 +160,32 @@ def of_suppression(doc, user: str, ptype: str | None = None) -> bool:
 
 
 def _condition(doctype: str, user: str) -> str:
+	seen = _seen_campaigns(user)
+	if not seen:
+		return ""
+	condition = _among(frappe.qb.DocType(doctype).campaign, seen)
+	return condition.get_sql(with_namespace=True, quote_char="`")
+
+
+def _of_seen_campaigns(design, user: str) -> Criterion | None:
+	"""Return the condition that a design is for no action, or for one of a campaign that a user may see; None for all."""
+	seen = _seen_campaigns(user)
+	if not seen:
+		return None
+	action = frappe.qb.DocType(ACTION)
+	return _among(
+		design.action, frappe.qb.from_(action).select(action.name).where(_among(action.campaign, seen))
+	)
+
+
+def _seen_campaigns(user: str):
+	"""Return the query of the campaigns that a user may see, by their companies; None where nothing binds them."""
 	visible = Visibility(user, READ)
 	if "company" not in visible.allowed:
-		return ""
+		return None
 	campaign = frappe.qb.DocType(CAMPAIGN)
-	seen = visible.restrict(frappe.qb.from_(campaign).select(campaign.name), campaign, ["company"])
-	table = frappe.qb.DocType(doctype)
-	condition = table.campaign.isnull() | (table.campaign == "") | table.campaign.isin(seen)
-	return condition.get_sql(with_namespace=True, quote_char="`")
+	return visible.restrict(frappe.qb.from_(campaign).select(campaign.name), campaign, ["company"])
+
+
+def _among(column, seen) -> Criterion:
+	return column.isnull() | (column == "") | column.isin(seen)

@@ -15,6 +15,7 @@ from jinja2 import TemplateSyntaxError, nodes
 from marketing_automation import compat
 from marketing_automation.channels.texts import template_syntax, templates
 from marketing_automation.install import ROLES
+from marketing_automation.lifecycle import MANAGER, SERVICE
 
 DOCTYPE = "Email Template"
 OWN = "Lifecycle Template"
@@ -43,7 +44,7 @@ def has_permission(doc, user: str, ptype: str | None = None) -> bool:
 def obstacle(doc, user: str, ptype: str = "write") -> str | None:
 	"""Return why a user who has this right by our roles may not change an Email Template that exists, or None.
 
-	At most 6 queries, and the permission of each campaign that uses it.
+	At most 7 queries, and the permission of each campaign that uses it.
 	"""
 	if not is_bound(user, ptype, doc):
 		return None
@@ -52,9 +53,14 @@ def obstacle(doc, user: str, ptype: str = "write") -> str | None:
 		return _("It was not made for a campaign.")
 	if not own.released_by and (places := named_elsewhere(doc.name)):
 		return _("It is used in {0}.").format(", ".join(_(place) for place in places))
-	for campaign in _campaigns_of(doc.name):
+	campaigns = _campaigns_of(doc.name)
+	for campaign in campaigns:
 		if not frappe.has_permission("Lifecycle Campaign", "write", doc=campaign, user=user):
 			return _("A campaign uses it that you may not change.")
+	if MANAGER not in frappe.get_roles(user) and (service := _service_of(campaigns)):
+		return _(
+			"The Service campaign {0} sends it to customers who have agreed to nothing, so only a Marketing Manager may change it."
+		).format(frappe.utils.escape_html(service))
 	return None
 
 
@@ -112,6 +118,13 @@ def _campaigns_of(template: str) -> list[str]:
 		.orderby(action.campaign)
 	).run()
 	return [campaign for (campaign,) in rows if campaign]
+
+
+def _service_of(campaigns: list[str]) -> str | None:
+	"""Return one of these campaigns whose purpose is Service. At most 1 query."""
+	if not campaigns:
+		return None
+	return frappe.db.get_value("Lifecycle Campaign", {"name": ["in", campaigns], "purpose": SERVICE})
 
 
 def actions_of(template: str) -> list[dict]:

@@ -50,7 +50,10 @@ from marketing_automation.tests.case import statements
 
 LOG = Path("..") / "logs" / "benchmark-worker.log"
 OURS = (ledger.DOCTYPE, ledger.RUN, "Email Queue", "Email Queue Recipient")
-PARTS = ("plan", "growth", "desk", "gate", "queue", "workers", "email_campaign")
+PARTS = ("plan", "growth", "desk", "sources", "gate", "queue", "workers", "email_campaign")
+# Of each kind of document that is no invoice and no serial number; and of a night's messages, those about pins.
+DATED_DOCUMENTS = 100_000
+PINS_AMONG_ALL = 4000
 QUEUED_MAILS = 2000
 PEER_MAILS = 200
 END_TO_END_MAILS = 2000
@@ -181,6 +184,29 @@ def goals() -> dict:
 	frappe.db.set_value("Lifecycle Campaign", {}, "goal", "")
 	frappe.db.commit()
 	return result
+
+
+def all_sources() -> dict:
+	"""Plan a night over every source that is a document of ERPNext's, and scan each of their tables once, bare."""
+	with statements() as seen, clock() as seconds:
+		sizes = [len(page) for page in pages()]
+	dates = {("Serial No", "warranty_expiry_date"): PINS_AMONG_ALL, **data.DATED}
+	with clock() as scans:
+		for doctype, field in dates:
+			frappe.db.sql(
+				f"select count(*) from `tab{doctype}` where date_add(`{field}`, interval 0 day) = curdate()"
+			)
+	frappe.db.rollback()
+	if (due := sum(sizes)) != sum(dates.values()):
+		raise RuntimeError(f"{due} messages are due, of {sum(dates.values())}.")
+	return {
+		"sources_plan_seconds": seconds(),
+		"sources_plan_due": due,
+		"sources_plan_queries": len(seen),
+		"sources_plan_pages": len(sizes),
+		"limit_sources_scan_seconds": scans(),
+		"sources_plan_share_of_limit": seconds() / (2 * scans() + 0.5),
+	}
 
 
 def planning_memory(site: str) -> dict:
@@ -672,7 +698,15 @@ def measured(arguments, sink: smtp_sink.Sink) -> dict:
 	if "desk" in arguments.parts:
 		desk.measure(figures, arguments.rows)
 		forget()
-	activate([frappe.db.get_value("Lifecycle Trigger", {"days_offset": 30}, "campaign")])
+	if "sources" in arguments.parts:
+		if not frappe.db.count("Quotation", {"name": ["like", "BENCH-%"]}):
+			data.dated_documents(DATED_DOCUMENTS)
+		activate(campaigns + data.campaigns_of_all_sources())
+		data.all_due(PINS_AMONG_ALL)
+		figures.measure(all_sources)
+	activate(
+		[frappe.db.get_value("Lifecycle Trigger", {"days_offset": 30, "source": "Serial No"}, "campaign")]
+	)
 	if "gate" in arguments.parts:
 		with a_working_day():
 			data.due(GATE_MAILS, (30,))

@@ -97,7 +97,9 @@ def serial_numbers(first: int, last: int) -> None:
 	ago = f"if((seq + 7 * floor(seq / {CUSTOMERS})) % 50 = 0, 10 + seq % 40, 120 + seq % 600)"
 	posted = f"date_sub(curdate(), interval {ago} day)"
 	sold = {"docstatus": "1", "posting_date": posted, "company": company}
-	_fill("Sales Invoice", last, {**sold, "name": name, "customer": customer}, first)
+	# All of them are paid.
+	paid = {"due_date": f"date_add({posted}, interval 30 day)", "outstanding_amount": "0"}
+	_fill("Sales Invoice", last, {**sold, **paid, "name": name, "customer": customer}, first)
 	line = {"parenttype": "'Sales Invoice'", "parentfield": "'items'", "idx": "1", "docstatus": "1"}
 	line |= {"name": name, "parent": name, "item_code": f"'{ITEM}'", "serial_and_batch_bundle": name}
 	_fill("Sales Invoice Item", last, line, first)
@@ -121,6 +123,108 @@ def serial_numbers(first: int, last: int) -> None:
 		{**entry, "docstatus": "1", "name": name, "parent": name, "serial_no": name},
 		first,
 	)
+
+
+def dated_documents(count: int) -> None:
+	"""Make so many of each other document with a date; nothing of it is due where a trigger looks.
+
+	A maintenance schedule has one visit. A batch has one buyer: the customer of its serial number's invoice.
+	"""
+	company = frappe.db.escape(factories.company())
+	customer = f"concat('BENCH-C-', lpad(1 + (seq * 7919) % {CUSTOMERS}, 7, '0'))"
+	far = f"date_add(curdate(), interval {FAR} + seq % 1000 day)"
+	name = "concat('BENCH-', lpad(seq, 8, '0'))"
+	submitted = {"name": name, "docstatus": "1", "company": company}
+	party = {"party_type": "'Customer'"}
+	_fill(
+		"Quotation",
+		count,
+		submitted
+		| {"quotation_to": "'Customer'", "party_name": customer, "status": "'Open'"}
+		| {"valid_till": far},
+	)
+	order = {"customer": customer, "status": "'To Deliver and Bill'", "delivery_status": "'Not Delivered'"}
+	_fill("Sales Order", count, submitted | order | {"delivery_date": far})
+	_fill(
+		"Subscription",
+		count,
+		party | {"name": name, "company": company, "party": customer, "status": "'Active'", "end_date": far},
+	)
+	_fill(
+		"Contract",
+		count,
+		party
+		| {"name": name, "docstatus": "1", "party_name": customer, "status": "'Active'", "end_date": far},
+	)
+	_fill("Maintenance Schedule", count, submitted | {"customer": customer, "status": "'Submitted'"})
+	visit = {
+		"parenttype": "'Maintenance Schedule'",
+		"parentfield": "'schedules'",
+		"idx": "1",
+		"docstatus": "1",
+	}
+	visit |= {"name": name, "parent": name, "item_code": f"'{ITEM}'", "completion_status": "'Pending'"}
+	_fill("Maintenance Schedule Detail", count, visit | {"scheduled_date": far})
+	_fill("Batch", count, {"name": name, "batch_id": name, "item": f"'{ITEM}'", "expiry_date": far})
+	entry = {
+		"parenttype": "'Serial and Batch Bundle'",
+		"parentfield": "'entries'",
+		"idx": "2",
+		"docstatus": "1",
+	}
+	entry |= {"name": f"concat({name}, '-B')", "parent": name, "batch_no": name, "qty": "-1"}
+	_fill("Serial and Batch Entry", count, entry)
+
+
+# The other dates that triggers look at, and how many of a night's messages are about each.
+DATED = {
+	("Sales Invoice", "due_date"): 3000,
+	("Quotation", "valid_till"): 500,
+	("Sales Order", "delivery_date"): 500,
+	("Subscription", "end_date"): 500,
+	("Contract", "end_date"): 500,
+	("Maintenance Schedule Detail", "scheduled_date"): 500,
+	("Batch", "expiry_date"): 500,
+}
+
+
+def all_due(serial_nos: int) -> None:
+	"""Let so many serial numbers be due tonight, and of each other date as many as DATED says."""
+	due(serial_nos)
+	for (doctype, field), count in DATED.items():
+		table = frappe.qb.DocType(doctype)
+		query = frappe.qb.update(table).set(table[field], add_days(getdate(), OFFSETS[0]))
+		if doctype == "Sales Invoice":
+			query = query.set(table.outstanding_amount, 100)
+		query.where(table.name.between("BENCH-00000001", f"BENCH-{count:08}")).run()
+	frappe.db.commit()
+
+
+def campaigns_of_all_sources() -> list[str]:
+	"""Make a campaign for each of those dates, with three triggers; return their names."""
+	template = factories.make(
+		"Email Template",
+		name="Benchmark of a date",
+		subject="{{ customer_name }}",
+		use_html=1,
+		response_html="<p>Dear {{ customer_name }}, until {{ date }}.</p>",
+	).name
+	names = []
+	for doctype, field in DATED:
+		source = doctype.removesuffix(" Detail")
+		campaign = factories.make(
+			"Lifecycle Campaign",
+			campaign_name=f"Benchmark {source}",
+			purpose=PURPOSE,
+			send_window=SEND_WINDOW,
+		)
+		for days in OFFSETS[:3]:
+			of_source = {"source": source, "date_field": field, "days_offset": days}
+			trigger = factories.trigger(campaign.name, trigger_name=f"{source}: {days} days", **of_source)
+			factories.action(trigger.name, template, action_name=f"Benchmark {source} {days}")
+		names.append(campaign.name)
+	frappe.db.commit()
+	return names
 
 
 def _fill(doctype: str, last: int, values: dict, first: int = 1) -> None:

@@ -30,7 +30,7 @@ BRAND = {
 
 def write(folder: Path) -> None:
 	"""Write the first message of the recipe, in each of its languages."""
-	factories.make("Lifecycle Brand", **BRAND)
+	factories.brand(**BRAND)
 	factories.company()
 	factories.item()
 	recipe = all_recipes()[RECIPE]

@@ -7,6 +7,7 @@ from marketing_automation.api.access import may_open
 from marketing_automation.api.campaigns import (
 	activate,
 	activation,
+	attachable,
 	campaign_states,
 	coming,
 	duplicate,
@@ -71,6 +72,7 @@ __all__ = [
 	"add_suppressions",
 	"as_sent",
 	"ask_for_consent",
+	"attachable",
 	"bind_site",
 	"brand_preview",
 	"campaign_states",

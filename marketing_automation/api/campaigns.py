@@ -11,6 +11,7 @@ from marketing_automation import recipes as cookbook
 from marketing_automation.api.access import CAMPAIGN, campaign_of, campaigns_of, names_of, require
 from marketing_automation.api.site import health
 from marketing_automation.channels.email import channel as email
+from marketing_automation.channels.email import prints
 from marketing_automation.desk import campaigns as overviews
 from marketing_automation.desk import forecast as forecasts
 from marketing_automation.desk import insight
@@ -150,10 +151,11 @@ def coming(campaign: str) -> dict:
 def recipes() -> list[dict]:
 	"""Return the ready-made campaigns, those of a group together.
 
-	[{"name", "title", "description", "group", "obstacle", "days", "asks", "languages", "date_field", "date_fields", "cap"}];
+	[{"name", "title", "description", "group", "obstacle", "days", "asks", "languages", "date_field", "date_fields", "cap", "notice"}];
 	obstacle: why it cannot be used here, or None. days: {"Before": [30, 7], "After": [3]}. asks: which of the answers that
 	not every recipe needs. date_fields: those to choose from, [{"value", "label"}]. cap: the
 	frequency cap that it suggests, {"messages", "days"}; None where the site has one, or the user may not set it.
+	notice: what its user has to know before it is made, or None.
 	"""
 	require(CAMPAIGN, "create")
 	may_cap = cookbook.may_cap()
@@ -165,11 +167,12 @@ def recipes() -> list[dict]:
 			"group": _(recipe["group"]),
 			"obstacle": cookbook.obstacle(recipe),
 			"days": recipe["days"],
-			"asks": recipe["asks"],
+			"asks": cookbook.asks(recipe),
 			"languages": cookbook.languages(recipe),
 			"date_field": recipe.get("date_field"),
 			"date_fields": cookbook.date_fields(recipe) if "date_field" in recipe["asks"] else [],
 			"cap": recipe.get("cap") if may_cap else None,
+			"notice": cookbook.notice(recipe),
 		}
 		for name, recipe in cookbook.all_recipes().items()
 	]
@@ -190,11 +193,12 @@ def make_from_recipe(
 	combine_messages: int = 1,
 	days_after: str | None = None,
 	cap: int = 0,
+	attach_print: int = 0,
 ) -> str:
 	"""Make a campaign from a recipe, inactive, and return its name.
 
 	days, days_after: before and after the date, numbers with commas between; what a recipe does not have is empty.
-	cap: 1 sets the frequency cap that the recipe suggests, for the whole site.
+	cap: 1 sets the frequency cap that the recipe suggests, for the whole site. attach_print: 1 has each mail carry what it is about, printed.
 	"""
 	require(CAMPAIGN, "create")
 	found = cookbook.all_recipes().get(recipe)
@@ -205,6 +209,7 @@ def make_from_recipe(
 		"item_group": item_group,
 		"date_field": date_field,
 		"combine_messages": cint(combine_messages),
+		"attach_print": cint(attach_print),
 	}
 	asked = {answer: value for answer, value in answers.items() if answer in found["asks"]}
 	if cint(cap):
@@ -219,6 +224,7 @@ def make_from_recipe(
 		},
 		language,
 		date_field=asked.pop("date_field", None),
+		attach_print=asked.pop("attach_print", 0),
 		fields={"sender": sender, **asked},
 	).name
 
@@ -292,3 +298,16 @@ def variables(action: str | None = None, trigger: str | None = None) -> list[dic
 		for variable in source.describe(fields)
 		if may_know or variable.name == "date"
 	]
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def attachable(trigger: str) -> dict | None:
+	"""Return what the mails of a trigger's actions can have attached: {"doctype", "label"}; None where there is no print of it, or
+	where the user may not print it."""
+	require(CAMPAIGN, "read")
+	if not frappe.db.exists("Lifecycle Trigger", trigger):
+		return None
+	doc = frappe.get_doc("Lifecycle Trigger", trigger)
+	doc.check_permission("read")
+	doctype = prints.offered(doc)
+	return {"doctype": doctype, "label": _(doctype)} if doctype else None

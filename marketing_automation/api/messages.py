@@ -17,7 +17,8 @@ from marketing_automation.engine.visibility import Visibility
 @frappe.whitelist(methods=["GET", "POST"])
 def mail(action: str, reference_name: str | None = None, language: str | None = None) -> dict:
 	"""Return the rendered mail of an action: {"reference_doctype", "reference_name", "subject", "html", "text", "recipient", "reason", ...}, and
-	`languages`, in which it can be looked at: [{"value", "label"}], and `template`, the Email Template that it reads.
+	`languages`, in which it can be looked at: [{"value", "label"}], `template`, the Email Template that it reads, and `attached`,
+	the prints that go with it: [{"doctype", "name", "print_format", "lang", "may_print"}].
 
 	reference_name: without it an example that the action's trigger takes (see the source). When there is none, there are
 	only `reference_doctype`, `reference_name`, which is None, and `wanted`: which ones the trigger takes, in words. The same words are in `wanted`
@@ -41,6 +42,10 @@ def mail(action: str, reference_name: str | None = None, language: str | None = 
 		"recipient": found.message.recipient.address,
 		"due_on": found.message.today,
 		"reason": found.reason,
+		"attached": [
+			{key: one[key] for key in ("doctype", "name", "print_format", "lang", "may_print")}
+			for one in found.attached
+		],
 		"languages": sample.languages(found.message.action),
 		"template": template_for(found.message.action, found.message.recipient.language),
 	}

@@ -14,7 +14,10 @@ from marketing_automation.engine.settings import SETTINGS
 
 @frappe.whitelist(methods=["GET", "POST"])
 def health(campaign: str | None = None) -> list[dict]:
-	"""Return what stands in the way of sending; see engine.health. campaign: the one that is looked at."""
+	"""Return what stands in the way of sending; see desk.health. campaign: the one that is looked at.
+
+	What `deliverability` says on the form of a campaign is said there only.
+	"""
 	require(CAMPAIGN, "read")
 	if campaign:
 		docs = [campaign_of(campaign)]
@@ -22,7 +25,7 @@ def health(campaign: str | None = None) -> list[dict]:
 		docs = frappe.get_list(
 			CAMPAIGN, filters={"is_active": 1}, fields=["name", "sender", "is_active"], order_by="name asc"
 		)
-	return checks.problems(docs)
+	return checks.problems(docs, with_way_out=not campaign)
 
 
 @frappe.whitelist(methods=["GET", "POST"])

@@ -108,12 +108,13 @@ class Cap(Check):
 		"""What the gate calls it."""
 		return _("Frequency cap", context="Lifecycle Check")
 
-	def lock(self, customers: set[str], at: At) -> None:
+	def lock(self, customers: set[str], purpose: str | None, at: At) -> None:
 		"""Lock what counts of these customers, in the order of their names, until the caller commits. At most 1 query.
 
 		Also on a site that has set no cap: a country can have one, and a customer. Older rows than today's do not change.
+		Service messages are neither counted nor held back, so they wait for nobody.
 		"""
-		if customers:
+		if customers and purpose != SERVICE:
 			_rows(customers, datetime.combine(at.night, time()), at, lock=True)
 
 	def judge(self, asked: list[Asked], at: At) -> dict[int, Answer]:

@@ -11,9 +11,9 @@ from datetime import date, datetime, time, timedelta
 from frappe import _
 from frappe.utils import cint
 
-from marketing_automation.engine import schedule, settings
+from marketing_automation.engine import gate, schedule, settings
 from marketing_automation.engine.gate import Answer, Asked, At, Check, Skip, Wait
-from marketing_automation.engine.holds import SEND, Held, switched_on
+from marketing_automation.engine.holds import SEND, Held, Switch, all_holds, switched_on
 from marketing_automation.engine.model import Reason
 
 SERVICE = "Service"
@@ -30,15 +30,22 @@ class Holds(Check):
 	"""Asks the holds that the site has switched on."""
 
 	order = 400
+	# Its name in the hook `lifecycle_checks`.
+	KEY = "Holds"
 
 	@property
 	def label(self) -> str:
 		"""What the gate calls it."""
 		return _("Holds", context="Lifecycle Check")
 
+	def parts(self) -> dict[str, str]:
+		"""Return {key: label} of the holds: one that raises is named by itself."""
+		return {key: hold.label for key, hold in all_holds().items()}
+
 	def judge(self, asked: list[Asked], at: At) -> dict[int, Answer]:
 		"""Return {index: Wait until it is asked again, or Skip} of the messages that are held.
 
+		What a hold that raises was asked about waits a while, unless another one holds it: nobody knows whether it may go.
 		Queries: 1, those of each hold that is on (at most 2), and 1 where something is held.
 		"""
 		heeding = [index for index, one in enumerate(asked) if _heeds(one)]
@@ -47,13 +54,19 @@ class Holds(Check):
 			return {}
 		today = at.night
 		found: dict[int, Answer] = {}
+		unknown: dict[int, Answer] = {}
 		for switch in on:
 			# The first that holds is reason enough.
 			still = [index for index in heeding if index not in found]
 			if not still:
 				break
 			about = [_about(asked[index]) for index in still]
-			for place, evidence in switch.hold.held(about, switch.days, today).items():
+			held = self._held(switch, about, today)
+			if held is None:
+				for index in still:
+					unknown.setdefault(index, gate.failed(switch.hold.label, at))
+				continue
+			for place, evidence in held.items():
 				until = _asked_again(asked[still[place]], at)
 				found[still[place]] = Wait(until, Reason.ON_HOLD, evidence)
 		most_days, then = _patience() if found else (0, None)
@@ -61,7 +74,18 @@ class Holds(Check):
 			held = found.pop(index)
 			if then != SEND:
 				found[index] = Skip(Reason.ON_HOLD, held.evidence)
-		return found
+			# Nothing is sent while nobody knows what another one says of it.
+		return {**unknown, **found}
+
+	def _held(self, switch: Switch, about: list[Held], today: date) -> dict[int, tuple[str, str]] | None:
+		"""Return what a hold says, or None where it raises, which is noted."""
+		try:
+			return switch.hold.held(about, switch.days, today)
+		except gate.INTERRUPTIONS:
+			raise
+		except Exception:
+			gate.note_failure(self.KEY, switch.key)
+			return None
 
 
 def _heeds(one: Asked) -> bool:

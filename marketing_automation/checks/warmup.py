@@ -26,8 +26,8 @@ class Warmup(Check):
 		"""What the gate calls it."""
 		return _("Warm-up", context="Lifecycle Check")
 
-	def lock(self, customers: set[str], at: At) -> None:
-		"""Lock the number of today. 1 query, and one more while there is a plan."""
+	def lock(self, customers: set[str], purpose: str | None, at: At) -> None:
+		"""Lock the number of today, in which service messages count as well. 1 query, and one more while there is a plan."""
 		plan = warmup.plan()
 		if plan and warmup.allowed(plan, at.night) is not None:
 			warmup.lock()

@@ -3,6 +3,7 @@
 from frappe import _
 
 from marketing_automation.engine.deliverability import DOMAIN, OK, WRONG, Asked, Finding
+from marketing_automation.engine.links import is_secure
 
 SETTINGS = "Form/Marketing Automation Settings"
 
@@ -18,6 +19,9 @@ class OneClick:
 		mend = _(
 			"Write the site's address in the settings, with https://, or have host_name set in the site's configuration."
 		)
+		if not asked.is_marketing and not is_secure(asked.address):
+			# Only marketing has to have it.
+			return []
 		if not asked.address:
 			return [
 				Finding(
@@ -29,7 +33,7 @@ class OneClick:
 					SETTINGS,
 				)
 			]
-		if not asked.address.startswith("https://"):
+		if not is_secure(asked.address):
 			return [
 				Finding(
 					WRONG,

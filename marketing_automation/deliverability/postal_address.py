@@ -2,7 +2,10 @@
 
 from frappe import _
 
-from marketing_automation.engine.deliverability import DOMAIN, OK, WRONG, Asked, Finding
+from marketing_automation.engine.deliverability import ADVICE, DOMAIN, OK, WRONG, Asked, Finding
+
+# So many countries are named.
+SOME = 5
 
 
 class PostalAddress:
@@ -18,12 +21,23 @@ class PostalAddress:
 		if not asked.is_marketing:
 			return []
 		route = f"Form/Lifecycle Brand/{asked.brand.name}" if asked.brand.name else "List/Lifecycle Brand"
+		if asked.countries:
+			unknown = _("the country of the company, which is not known")
+			names = [_(name) if name else unknown for name in asked.countries[:SOME]]
+			more = "…" if len(asked.countries) > SOME else ""
+			text = _(
+				"The mails of {0} have no postal address. Where customers are, the law asks for one: {1}."
+			)
+			level, text = WRONG, text.format(asked.brand.title, ", ".join(names) + more)
+		else:
+			level = ADVICE
+			text = _(
+				"The mails of {0} have no postal address. No law asks for one where your customers are; readers trust a mail more that has one."
+			).format(asked.brand.title)
 		return [
 			Finding(
-				WRONG,
-				_(
-					"The mails of {0} have no postal address. CAN-SPAM asks for one, and so do other laws."
-				).format(asked.brand.title),
+				level,
+				text,
 				_("Write it in the brand of the company, or add an address to the company in ERPNext."),
 				route,
 			)

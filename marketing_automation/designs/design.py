@@ -83,7 +83,8 @@ def read(stored: str | dict, blocks: dict[str, Block]) -> Design:
 	"""
 	try:
 		data = json.loads(stored) if isinstance(stored, str) else stored
-	except ValueError:
+	except (ValueError, RecursionError):
+		# The second: brackets in brackets without an end.
 		raise DesignInvalid(_("The design cannot be read: it is no JSON.")) from None
 	if not isinstance(data, dict) or not isinstance(data.get("blocks", []), list):
 		raise DesignInvalid(_("The design cannot be read: it has no list of blocks."))

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 NAME = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 LINK = re.compile(r"\[([^\[\]\n]{1,300})\]\(([^()\s]{1,1000})\)")
-BOLD = re.compile(r"\*\*(?=\S)(.{1,2000}?)(?<=\S)\*\*")
+# It ends where the next two stars are, whether they close it or not: otherwise each beginning would look for an end afar.
+BOLD = re.compile(r"\*\*(?=\S)((?:[^*]|\*(?!\*)){1,2000}?)(?<=\S)\*\*")
 ITALIC = re.compile(r"(?<![\w*])\*(?=[^\s*])([^*]{1,2000}?)(?<=[^\s*])\*(?![\w*])")
 BULLET = re.compile(r"^\s*[-•]\s+")
 # Where an address may lead; what begins with a slash is of the site.

@@ -10,7 +10,7 @@ from frappe import _
 
 from marketing_automation.channels.email import channel as email
 from marketing_automation.deliverability import dns
-from marketing_automation.engine import deliverability, links, rules
+from marketing_automation.engine import deliverability, links, profiles, rules
 from marketing_automation.engine.brand import brand_of
 from marketing_automation.engine.channel import channel_for, is_served
 from marketing_automation.engine.consent import SERVICE
@@ -47,6 +47,7 @@ def of_campaign(campaign, again: bool = False) -> list[dict]:
 		brand=brand_of(campaign.company),
 		is_marketing=campaign.get("purpose") != SERVICE,
 		address=links.base_address(),
+		countries=tuple(profiles.want_postal_address(campaign.company)),
 	)
 	return _sorted([*_of_domain(asked, again), *_once(_found(asked, MAILS))])
 
@@ -54,14 +55,25 @@ def of_campaign(campaign, again: bool = False) -> list[dict]:
 def of_site(again: bool = False) -> list[dict]:
 	"""Return what is found about the domain of the site's own sender; as `of_campaign`. At most 15 queries."""
 	asked = Asked(
-		sender=_sender(None), dns=dns.Resolver(), brand=brand_of(None), address=links.base_address()
+		sender=_sender(None),
+		dns=dns.Resolver(),
+		brand=brand_of(None),
+		address=links.base_address(),
+		countries=tuple(profiles.want_postal_address(None)),
 	)
 	return _sorted(_of_domain(asked, again))
 
 
 def _of_domain(asked: Asked, again: bool) -> list[dict]:
 	key = _CACHE + frappe.as_json(
-		[vars(asked.sender), asked.address, asked.is_marketing, vars(asked.brand), frappe.local.lang],
+		[
+			vars(asked.sender),
+			asked.address,
+			asked.is_marketing,
+			asked.countries,
+			vars(asked.brand),
+			frappe.local.lang,
+		],
 		indent=None,
 	)
 	known = None if again else frappe.cache().get_value(key, expires=True)

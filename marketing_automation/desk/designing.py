@@ -10,7 +10,7 @@ from frappe import _
 from frappe.utils import validate_email_address
 
 from marketing_automation.channels.email import channel as email
-from marketing_automation.channels.email import own_frame
+from marketing_automation.channels.email import own_frame, prints
 from marketing_automation.channels.texts import designed, of_action, templates
 from marketing_automation.designs import checks, store
 from marketing_automation.designs import compile as compiler
@@ -79,7 +79,7 @@ def variables(doc) -> list[dict]:
 
 def shown(doc, data: str, language: str, reference_name: str | None, visible: Visibility) -> dict:
 	"""Return a design as it reads: {"subject", "html", "text", "problems", "customer", "reference_doctype",
-	"reference_name", "missing": {language: keys}}. html is None where it cannot be made; a problem says why.
+	"reference_name", "missing": {language: keys}, "attached"}. html is None where it cannot be made; a problem says why.
 
 	reference_name: what it is about; without it what its action's trigger meets next, or made-up values. At most 30 queries.
 	"""
@@ -109,7 +109,13 @@ def shown(doc, data: str, language: str, reference_name: str | None, visible: Vi
 		"customer": message.recipient.customer_name if message else None,
 		"reference_doctype": sample.reference_doctype_of(doc.action) if doc.action else None,
 		"reference_name": message.key.removeprefix("sample-") if message else None,
+		"attached": _attached(message, language),
 	}
+
+
+def _attached(message, language: str) -> list[dict]:
+	"""Return what the design's action attaches; see `sample.attachments`."""
+	return sample.attachments(prints.wanted(message, language)) if message else []
 
 
 def _message(doc, reference_name: str | None, language: str, visible: Visibility):
@@ -176,7 +182,10 @@ def send_tests(
 	"""Have the design mailed to colleagues in each language, marked as a test; return their addresses. No ledger row."""
 	found = colleagues(addresses)
 	for language in languages[:MOST_LANGUAGES]:
-		if not shown(doc, data, language, reference_name, visible)["html"]:
+		mail = shown(doc, data, language, reference_name, visible)
+		# Whoever asks sees what is wrong with a print; the job has it made again.
+		sample.files_of(mail["attached"])
+		if not mail["html"]:
 			frappe.throw(
 				_("The message in {0} cannot be made yet. Mend what is marked first.").format(language),
 				title=_("Cannot Be Sent"),
@@ -242,8 +251,9 @@ def mail_tests(
 		mail = shown(doc, data, language, reference_name, visible)
 		with in_language(asked_in):
 			subject = _("[Test] {0}").format(mail["subject"])
+		files = sample.files_of(mail["attached"])
 		for address in addresses:
-			email.send_as_it_is(sender, subject, mail["html"], mail["text"], address)
+			email.send_as_it_is(sender, subject, mail["html"], mail["text"], address, files)
 
 
 # -- live messages ---------------------------------------------------------------------------------------------------

@@ -46,12 +46,13 @@ UNKNOWN_LETTERS = 3
 LONGEST_WORDS = 200
 
 
-def problems(campaigns: list) -> list[dict]:
+def problems(campaigns: list, with_way_out: bool = True) -> list[dict]:
 	"""Return [{"level": "red" or "orange", "text", "route", "may_bind"}], the worst first.
 
 	route: where the user can look at it or put it right, or None. One about a broken trigger names it: `trigger`.
 	may_bind: whether it is that this site is a copy, and the user may say that it is not.
-	campaigns: those to check the triggers and channels of (documents or dicts of name, sender, is_active).
+	campaigns: those to check the triggers and channels of (documents or dicts of name, sender, is_active). with_way_out: also
+	what is wrong with the way out of their mails, which `deliverability` names as well.
 	Queries: at most 35, for each sender those of the channels' checks, and one for each trigger with filters.
 	"""
 	actions = _actions([campaign.name for campaign in campaigns])
@@ -65,7 +66,7 @@ def problems(campaigns: list) -> list[dict]:
 		*_channels(campaigns, actions),
 		*_messages(actions),
 		*_mail(),
-		*_way_out(actions),
+		*(_way_out(actions) if with_way_out else ()),
 		*_server(campaigns),
 		*_mailbox(),
 		*_bounces(),
@@ -159,8 +160,8 @@ def _broken(campaigns: list) -> list[dict]:
 
 
 def _checks() -> list[dict]:
-	"""Return the checks of the gate that have raised in the last hours. No query."""
-	return [_problem("red", gate.explanation(key), "List/Error Log") for key in gate.failures()]
+	"""Return the checks of the gate, and the holds, that have raised in the last hours. No query."""
+	return [_problem("red", failure.explanation, "List/Error Log") for failure in gate.failures()]
 
 
 def _holds() -> list[dict]:

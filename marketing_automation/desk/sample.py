@@ -11,6 +11,7 @@ from frappe.utils import getdate, validate_email_address
 
 from marketing_automation import recipes as cookbook
 from marketing_automation.channels.email import channel as email
+from marketing_automation.channels.email import prints
 from marketing_automation.channels.texts import templates
 from marketing_automation.engine import faults, profiles, recipients, rules
 from marketing_automation.engine.channel import Message, Rendered, Unsendable, channel_for
@@ -22,7 +23,8 @@ from marketing_automation.engine.visibility import Visibility
 
 @dataclass(frozen=True)
 class Sample:
-	"""A rendered mail. html: as mailed, with the site's frame round it; text: the plain version of it."""
+	"""A rendered mail. html: as mailed, with the site's frame round it; text: the plain version of it. attached: as of
+	`attachments`."""
 
 	subject: str
 	html: str
@@ -30,6 +32,7 @@ class Sample:
 	body: str
 	message: Message
 	reason: str | None
+	attached: list[dict]
 
 
 def rule_of(action: str) -> tuple[Rule, dict]:
@@ -56,8 +59,10 @@ def render(action: str, reference_name: str, visible: Visibility, language: str 
 	try:
 		prepared = channel.prepare([found])
 		mail, _language = channel.render(prepared, message)
+		attached = []
 		if channel.REACHES_CUSTOMER:
 			framed, text = email.as_read(prepared, message, mail)
+			attached = attachments(email.attached(prepared, message))
 		else:
 			# No frame of a mail, and no link to unsubscribe.
 			framed, text = mail.body, frappe.utils.strip_html(mail.body)
@@ -76,7 +81,31 @@ def render(action: str, reference_name: str, visible: Visibility, language: str 
 		body=mail.body,
 		message=message,
 		reason=recipient.reason,
+		attached=attached,
 	)
+
+
+def attachments(prints_of_message: list[dict]) -> list[dict]:
+	"""Return the prints of a message (`prints.wanted`), each with `may_print`: whether the session's user may print that document.
+	A few queries each."""
+	return [
+		{**one, "may_print": bool(frappe.has_permission(one["doctype"], "print", doc=one["name"]))}
+		for one in prints_of_message
+	]
+
+
+def files_of(attached: list[dict]) -> list[dict]:
+	"""Return the files of those of `attachments` that the session's user may print, for a test to a colleague. Throws, in words
+	for the marketer, when one cannot be made. A second or two each."""
+	wanted = [
+		{key: value for key, value in one.items() if key != "may_print"}
+		for one in attached
+		if one["may_print"]
+	]
+	try:
+		return prints.made(wanted)
+	except prints.PrintFailed as e:
+		frappe.throw(frappe.utils.escape_html(str(e)), title=_("Cannot Be Attached"))
 
 
 def message_about(
@@ -93,6 +122,7 @@ def message_about(
 		recipient=recipient,
 		company=event.company,
 		items=source_for(rule.trigger).values([event]),
+		about=((event.reference_doctype, event.reference_name),),
 		# As it reads on the day that it is due.
 		today=event.night,
 		profile=profiles.of_advertisements([(rule.campaign, recipient.customer, event.company)]).get(
@@ -161,6 +191,8 @@ def send_test(action: str, reference_name: str, visible: Visibility, language: s
 			title=_("No E-mail Address"),
 		)
 	channel_for(sample.message.action.action_type).check(sample.message.campaign)
+	# Whoever asks sees what is wrong with a print; the job has it made again.
+	files_of(sample.attached)
 	frappe.enqueue(
 		mail_test,
 		queue="short",
@@ -186,7 +218,8 @@ def mail_test(action: str, reference_name: str, language: str | None, asked_in: 
 	address = frappe.db.get_value("User", frappe.session.user, "email")
 	mail = Rendered(subject, sample.body)
 	if channel_for(sample.message.action.action_type).REACHES_CUSTOMER:
-		email.send_test(email.prepare([sample.message.action]), sample.message, mail, address)
+		prepared = email.prepare([sample.message.action])
+		email.send_test(prepared, sample.message, mail, address, files_of(sample.attached))
 	else:
 		frappe.sendmail(recipients=[address], subject=mail.subject, message=mail.body, now=True)
 

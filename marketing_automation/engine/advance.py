@@ -24,7 +24,11 @@ def advance() -> None:
 	moved = []
 	last = ""
 	while rows := _due(campaigns, last):
-		committed(ledger.update, {row.name: {"status": PENDING, "reason": None} for row in rows}, WAITING)
+		committed(
+			ledger.update,
+			{row.name: {"status": PENDING, "reason": None, "error": None} for row in rows},
+			WAITING,
+		)
 		moved += [row.name for row in rows]
 		runs |= {row.run for row in rows}
 		last = rows[-1].name

@@ -40,7 +40,8 @@ class Message:
 	same for every attempt at this message and no other: that of its ledger row, or one made of those of all its rows.
 	rows: the names of its ledger rows, none while it is only looked at; row_keys: the message keys of these, in the same
 	order. repeats: whether an earlier attempt at it may have been taken (`Channel.repeated`). profile: the rules of the
-	reader's country for what offers something; None for what offers nothing.
+	reader's country for what offers something; None for what offers nothing. about: (DocType, name) of the documents that the items
+	are about, in their order.
 	"""
 
 	key: str
@@ -54,6 +55,7 @@ class Message:
 	row_keys: tuple[str, ...] = ()
 	repeats: bool = False
 	profile: Profile | None = None
+	about: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

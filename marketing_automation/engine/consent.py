@@ -265,7 +265,7 @@ class Known:
 		if not queries:
 			return
 		found = long_lists.run(
-			queries[0] if len(queries) == 1 else queries[0] * queries[1], as_dict=True, **given
+			queries[0] if len(queries) == 1 else queries[0] * queries[1], as_dict=True, sparse=True, **given
 		)
 		rows = {row.name: row for row in found}
 		for row in rows.values():
@@ -581,8 +581,10 @@ def record(
 	doc.flags.said = True
 	# What it points at may be gone since.
 	doc.insert(ignore_permissions=True, ignore_links=True)
-	if kind in (WITHDRAWN, PAUSED):
+	if kind == WITHDRAWN or (kind == PAUSED and until and until > now_datetime()):
 		take_back_soon(person)
+	elif kind != ASKED:
+		ask_again_soon(person)
 	return doc.name
 
 
@@ -610,6 +612,18 @@ def take_back_soon(person: Person) -> None:
 		"marketing_automation.engine.leaving.take_back",
 		queue="short",
 		enqueue_after_commit=True,
+		address=person.address,
+		contact=person.contact,
+	)
+
+
+def ask_again_soon(person: Person) -> None:
+	"""Have a job let go what waits by what somebody had said (engine/waiting.py), when what they say now is committed."""
+	frappe.enqueue(
+		"marketing_automation.engine.waiting.end_for",
+		queue="short",
+		enqueue_after_commit=True,
+		customer=person.customer,
 		address=person.address,
 		contact=person.contact,
 	)

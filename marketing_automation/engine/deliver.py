@@ -261,7 +261,7 @@ def _deliver_batch(
 	"""
 	at = gate.when(getdate(), leaving=True)
 	# Before the rows of the batch, and customers in order, so that two batches that count the same wait for each other.
-	gate.lock({customer for customer in customers if customer}, at)
+	gate.lock({customer for customer in customers if customer}, campaign, channel, at)
 	# Whatever brought a row here, from whichever job, page or hand: the rest of its message comes with it.
 	together, claimed = ledger.pending_together(campaign, channel, customers)
 	# What a run is claiming at this moment, it delivers itself when it has all, and whatever else there is with it.
@@ -281,7 +281,7 @@ def _deliver_batch(
 		else:
 			changes[row.name] = {
 				**judged.fields,
-				"error": recipient.error if judged.status == FAILED else None,
+				"error": recipient.error if judged.status == FAILED else judged.words,
 				"executed_at": None if judged.status == WAITING else now,
 			}
 	had = _keep_once(rows, sendable, now)
@@ -584,6 +584,9 @@ def _messages(sendable: list[tuple], repeated: dict[str, str], today) -> Iterato
 			rows=tuple(entry[0].name for entry in entries),
 			row_keys=row_keys,
 			repeats=row.name in repeated,
+			about=tuple(
+				dict.fromkeys((entry[3].reference_doctype, entry[3].reference_name) for entry in entries)
+			),
 			profile=of_country.get((recipient.customer, event.company))
 			if profiles.offers(rule.campaign)
 			else None,

@@ -65,7 +65,10 @@ class Mail:
 
 @dataclass(frozen=True)
 class Asked:
-	"""What is looked at. address: that of the site as customers reach it, where somebody has said it."""
+	"""What is looked at. address: that of the site as customers reach it, where somebody has said it.
+
+	countries: those in which customers or the company are and whose law wants the sender's postal address in an advertisement.
+	"""
 
 	sender: Sender
 	dns: Dns
@@ -73,6 +76,7 @@ class Asked:
 	brand: Brand | None = None
 	is_marketing: bool = True
 	address: str | None = None
+	countries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

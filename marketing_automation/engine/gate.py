@@ -79,12 +79,13 @@ class Send(NamedTuple):
 
 class Wait(NamedTuple):
 	"""It may not go before `until` (site's time zone), and is asked again then. reason: one of model.Reason; basis: as known by
-	now, which the gate fills in."""
+	now, which the gate fills in; words: what more there is to say of the reason."""
 
 	until: datetime
 	reason: str
 	evidence: tuple[str, str] | None = None
 	basis: str | None = None
+	words: str | None = None
 
 
 class Skip(NamedTuple):
@@ -118,8 +119,15 @@ class Check(Protocol):
 		"""
 		...
 
-	def lock(self, customers: set[str], at: At) -> None:
-		"""Lock what `judge` counts, inside the transaction that queues, before it locks rows of its own. Default: nothing."""
+	def parts(self) -> dict[str, str]:
+		"""Return {key: label} of what it asks in its turn, each of which can fail by itself (`note_failure`). Default: nothing."""
+		return {}
+
+	def lock(self, customers: set[str], purpose: str | None, at: At) -> None:
+		"""Lock what `judge` counts, inside the transaction that queues, before it locks rows of its own. Default: nothing.
+
+		purpose: of the campaign whose messages leave; None where that is gone.
+		"""
 
 
 @runtime_checkable
@@ -143,6 +151,7 @@ class Verdict(NamedTuple):
 	due_at: datetime | None = None
 	basis: str | None = None
 	evidence: tuple[str, str] | None = None
+	words: str | None = None
 
 	@property
 	def fields(self) -> dict:
@@ -173,10 +182,16 @@ def checks() -> dict[str, Check]:
 	return dict(sorted(found.items(), key=lambda entry: entry[1].order))
 
 
-def lock(customers: set[str], at: At) -> None:
-	"""Have each check lock what it counts about these customers, in their order. The queries of the checks."""
+def lock(customers: set[str], campaign: str, channel: str | None, at: At) -> None:
+	"""Have each check lock what it counts about these customers, in their order. The queries of the checks, and 1.
+
+	Nothing for what reaches no customer, for the checks are not asked about it.
+	"""
+	if not customers or (is_served(channel) and not _reaches(channel)):
+		return
+	purpose = frappe.db.get_value("Lifecycle Campaign", campaign, "purpose")
 	for check in checks().values():
-		check.lock(customers, at)
+		check.lock(customers, purpose, at)
 
 
 def verdicts(asked: list[Asked], first: Iterable[tuple[str, str | None]], at: At) -> list[Verdict]:
@@ -237,6 +252,7 @@ def pass_through(messages: list[PlannedMessage], at: At) -> None:
 		verdict = _of_answer(answer)
 		message.status, message.reason = verdict.status, verdict.reason
 		message.due_at, message.basis, message.evidence = verdict.due_at, verdict.basis, verdict.evidence
+		message.words = verdict.words
 
 
 def judge(asked: list[Asked], at: At) -> list[Answer]:
@@ -287,21 +303,59 @@ def _answers(key: str, check: Check, asked: list[Asked], at: At) -> dict[int, An
 		raise
 	except Exception:
 		note_failure(key)
-		wait = Wait(at.now + AFTER_A_FAILURE, Reason.CHECK_FAILED)
-		return dict.fromkeys(range(len(asked)), wait)
+		return dict.fromkeys(range(len(asked)), failed(check.label, at))
 
 
-def note_failure(key: str) -> None:
-	"""Keep what a check has just raised, for `failures`. Not in the database: messages may be leaving in this transaction."""
+def failed(label: str, at: At) -> Wait:
+	"""Return the answer about what could not be judged. label: of the check, or of the part of it, that has raised."""
+	return Wait(at.now + AFTER_A_FAILURE, Reason.CHECK_FAILED, words=label)
+
+
+class Failure(NamedTuple):
+	"""What a check, or a part of it, has raised in the last hours. key: the check's; part: its key, None for the whole check."""
+
+	key: str
+	part: str | None
+	label: str
+	trace: str
+
+	@property
+	def explanation(self) -> str:
+		"""What the bar says of it."""
+		text = (
+			_(
+				"{0} cannot be worked out. The messages that would be asked about it wait until it can; the Error Log says what is wrong."
+			)
+			if self.part
+			else _(
+				"The check {0} cannot be worked out. The messages that it judges wait until it can; the Error Log says what is wrong."
+			)
+		)
+		return text.format(self.label)
+
+
+def note_failure(key: str, part: str | None = None) -> None:
+	"""Keep what a check has just raised, for `failures`. Not in the database: messages may be leaving in this transaction.
+
+	part: which of its `parts` it was, where it goes on without it.
+	"""
 	frappe.cache().set_value(
-		_FAILURE + key, frappe.get_traceback(), expires_in_sec=int(REMEMBERED.total_seconds())
+		_cached(key, part), frappe.get_traceback(), expires_in_sec=int(REMEMBERED.total_seconds())
 	)
 
 
-def failures() -> dict[str, str]:
-	"""Return {key of a check: the trace of what it has raised} of the last hours. No query."""
-	found = {key: frappe.cache().get_value(_FAILURE + key, expires=True) for key in checks()}
-	return {key: trace for key, trace in found.items() if trace}
+def failures() -> list[Failure]:
+	"""Return what checks, and parts of them, have raised in the last hours. No query."""
+	found = []
+	for key, check in checks().items():
+		for part, label in [(None, check.label), *check.parts().items()]:
+			if trace := frappe.cache().get_value(_cached(key, part), expires=True):
+				found.append(Failure(key, part, label, trace))
+	return found
+
+
+def _cached(key: str, part: str | None) -> str:
+	return f"{_FAILURE}{key}" + (f"/{part}" if part else "")
 
 
 def _reaches(action_type: str) -> bool:
@@ -317,14 +371,7 @@ def _of_answer(answer: Answer) -> Verdict:
 	match answer:
 		case Skip(reason, evidence):
 			return Verdict(SKIPPED, reason, evidence=evidence)
-		case Wait(until, reason, evidence, basis):
-			return Verdict(WAITING, reason, due_at=until, basis=basis, evidence=evidence)
+		case Wait(until, reason, evidence, basis, words):
+			return Verdict(WAITING, reason, due_at=until, basis=basis, evidence=evidence, words=words)
 		case Send(basis, evidence):
 			return Verdict(PENDING, basis=basis, evidence=evidence)
-
-
-def explanation(key: str) -> str:
-	"""Return what the bar says of a check that raises."""
-	return _(
-		"The check {0} cannot be worked out. The messages that it judges wait until it can; the Error Log says what is wrong."
-	).format(_(key))

@@ -46,6 +46,7 @@ class Reason:
 	CAMPAIGN_INACTIVE = "Campaign inactive"
 	TEMPLATE_ERROR = "Template error"
 	SENDING_FAILED = "Sending failed"
+	ATTACHMENT_FAILED = "Attachment failed"
 	OUTCOME_UNKNOWN = "Outcome unknown"
 	TRIGGER_BROKEN = "Trigger broken"
 	OUTSIDE_DATES = "Outside campaign dates"
@@ -181,7 +182,7 @@ class PlannedMessage:
 	"""One message of one action about one event: what becomes a row of the ledger.
 
 	due_at: until when one that is Waiting waits, in the site's time zone. basis: one of `Basis`. evidence: (DocType, name) of the
-	document that shows why.
+	document that shows why. words: what more there is to say of why it waits.
 	"""
 
 	action: dict
@@ -192,6 +193,7 @@ class PlannedMessage:
 	due_at: datetime | None = None
 	basis: str | None = None
 	evidence: tuple[str, str] | None = None
+	words: str | None = None
 
 	@property
 	def campaign(self) -> dict:
@@ -214,8 +216,8 @@ class PlannedMessage:
 
 	@property
 	def error(self) -> str | None:
-		"""What is to be mended where the message has failed before it was written."""
-		return self.recipient.error if self.status == FAILED else None
+		"""What is to be mended where the message has failed before it was written, or waits for something that has."""
+		return self.recipient.error if self.status == FAILED else self.words
 
 	@property
 	def suppression_key(self) -> str | None:

@@ -40,6 +40,8 @@ OWN_HOURS = "Own hours"
 ANY_HOUR = "Any hour"
 CLOSED = "Closed"
 OPEN = "Open"
+ASKED_FOR = "Asked for"
+NOT_ASKED_FOR = "Not asked for"
 # (what a profile's hours are by, the fields of a site's own)
 DAYS = ("weekdays", "saturday", "sunday")
 
@@ -258,8 +260,13 @@ def _as_changed(profile: Profile, row: dict | None) -> Profile:
 	for field in ("subject", "foot"):
 		if row.get(f"{field}_rule") == "Own text":
 			changes[field] = (("", (row.get(field) or "").strip()),)
-	if cint(row.get("per_week")):
-		changes["per_week"] = cint(row["per_week"])
+	if row.get("postal_address") in (ASKED_FOR, NOT_ASKED_FOR):
+		changes["postal_address"] = row["postal_address"] == ASKED_FOR
+	for field in ("per_week", "per_day"):
+		if cint(row.get(f"any_{field}")):
+			changes[field] = None
+		elif cint(row.get(field)):
+			changes[field] = cint(row[field])
 	return replace(profile, **changes, changed=tuple(changes)) if changes else profile
 
 
@@ -301,6 +308,24 @@ def profiles(pairs: Iterable[tuple[str | None, str | None]]) -> list[Profile]:
 	found = countries(pairs)
 	by_country = profiles_of(found)
 	return [by_country[country] for country in found]
+
+
+def want_postal_address(company: str | None) -> list[str]:
+	"""Return the countries of a company and of any customer whose law wants the sender's postal address, in their order.
+
+	"" stands for a company of which nobody knows the country. The queries of `profiles`, and 2.
+	"""
+	address, country = frappe.qb.DocType("Address"), frappe.qb.DocType("Country")
+	found = (
+		frappe.qb.from_(address)
+		.join(country)
+		.on(country.name == address.country)
+		.select(country.name, country.code)
+		.distinct()
+		.where(address.disabled == 0)
+	).run()
+	everywhere = {*countries([(None, company)]), *(_country(*row) for row in found)}
+	return sorted(of.name or "" for of, profile in profiles_of(everywhere).items() if profile.postal_address)
 
 
 def offers(campaign: dict) -> bool:

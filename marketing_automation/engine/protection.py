@@ -17,7 +17,7 @@ CAMPAIGN = "Lifecycle Campaign"
 # So far back what came back is counted: servers may take days to say so.
 REFUSED_DAYS = 7
 # What speaks against the campaign. An invalid address speaks against one customer.
-COUNTED = (Reason.TEMPLATE_ERROR, Reason.SENDING_FAILED)
+COUNTED = (Reason.TEMPLATE_ERROR, Reason.SENDING_FAILED, Reason.ATTACHMENT_FAILED)
 
 
 def exceeded(failed: int, tried: int, share: int, count: int) -> bool:

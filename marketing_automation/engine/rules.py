@@ -64,6 +64,8 @@ ACTION_FIELDS = [
 	"assign_to",
 	"user",
 	"due_in_days",
+	"attach_print",
+	"print_format",
 ]
 
 

@@ -160,10 +160,11 @@ def advance_what_waits() -> None:
 
 def report_failed_checks() -> None:
 	"""Write checks of the gate that have raised to the Error Log, once a day each."""
-	for key, trace in gate.failures().items():
+	for failure in gate.failures():
+		name = f"{failure.key} ({failure.part})" if failure.part else failure.key
 		log_once(
-			f"The check {key} failed. The messages that it judges wait; correct it or ask its developer",
-			trace,
+			f"The check {name} failed. The messages that it judges wait; correct it or ask its developer",
+			failure.trace,
 		)
 
 

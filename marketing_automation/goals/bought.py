@@ -118,7 +118,7 @@ def _got_by(asked: list[Asked]) -> dict[tuple[str, str], set[tuple[str, str]]]:
 			.where(long_lists.among(entry.batch_no, "batches"))
 			.where(bundle.voucher_type.isin(erpnext_schema.sales()))
 		)
-		for batch, doctype, name in long_lists.run(query, batches=batches):
+		for batch, doctype, name in long_lists.run(query, sparse=True, batches=batches):
 			found[BATCH, folded(batch)].add((doctype, folded(name)))
 	return found
 

@@ -69,7 +69,7 @@ def _orders(quotations: set[str]) -> dict[str, Reached]:
 		.orderby(order.creation)
 	)
 	found = {}
-	for quotation, name, day in long_lists.run(query, names=quotations):
+	for quotation, name, day in long_lists.run(query, sparse=True, names=quotations):
 		found.setdefault(folded(quotation), Reached(ORDER, name, day))
 	return found
 

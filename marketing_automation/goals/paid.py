@@ -1,4 +1,4 @@
-"""Paid: nothing of an invoice is open any more. Only reads."""
+"""Paid: nothing of an invoice is open any more, credit notes included. Only reads."""
 
 from datetime import date
 
@@ -10,11 +10,9 @@ from marketing_automation.engine import long_lists
 from marketing_automation.engine.goals import Asked
 from marketing_automation.engine.model import Reached
 from marketing_automation.engine.names import ByName, folded
+from marketing_automation.sources.invoices import INVOICE, NOTHING, still_open
 
-INVOICE = "Sales Invoice"
 PAYMENT = "Payment Entry"
-# Less than the smallest coin.
-NOTHING = 0.005
 
 
 class Paid:
@@ -35,20 +33,25 @@ class Paid:
 		"""It asks nothing of the campaign."""
 
 	def reached(self, asked: list[Asked], night: date) -> dict[int, Reached]:
-		"""Return {index: the last payment, or the invoice itself} of invoices with nothing open. At most 2 queries."""
+		"""Return {index: the last payment, else the last credit note, else the invoice itself} of invoices with nothing open.
+
+		At most 3 queries.
+		"""
 		invoice = frappe.qb.DocType(INVOICE)
 		query = (
 			frappe.qb.from_(invoice)
 			.select(invoice.name, invoice.posting_date)
 			.where(long_lists.among(invoice.name, "names"))
-			.where((invoice.docstatus == 1) & (invoice.outstanding_amount < NOTHING))
+			.where((invoice.docstatus == 1) & (still_open(invoice) <= NOTHING))
 		)
 		paid = ByName(long_lists.run(query, names={one.event.reference_name for one in asked}))
 		payments = _payments(list(paid)) if paid else {}
+		unpaid = [name for name in paid if folded(name) not in payments]
+		shown = {**(_credit_notes(unpaid) if unpaid else {}), **payments}
 		found = {}
 		for index, one in enumerate(asked):
 			if name := paid.written(one.event.reference_name):
-				found[index] = payments.get(folded(name)) or Reached(INVOICE, name, paid[name])
+				found[index] = shown.get(folded(name)) or Reached(INVOICE, name, paid[name])
 		return found
 
 
@@ -69,6 +72,25 @@ def _payments(names: list[str]) -> dict[str, Reached]:
 	)
 	return {
 		folded(invoice): Reached(PAYMENT, name, day)
+		for invoice, name, day in long_lists.run(query, names=names)
+	}
+
+
+def _credit_notes(names: list[str]) -> dict[str, Reached]:
+	"""Return the last submitted credit note of each invoice that has one. At most 1 query."""
+	if not erpnext_schema.has(INVOICE, "return_against"):
+		return {}
+	note = frappe.qb.DocType(INVOICE)
+	query = (
+		frappe.qb.from_(note)
+		.select(note.return_against, note.name, note.posting_date)
+		.where((note.docstatus == 1) & (note.is_return == 1))
+		.where(long_lists.among(note.return_against, "names"))
+		.orderby(note.posting_date)
+		.orderby(note.creation)
+	)
+	return {
+		folded(invoice): Reached(INVOICE, name, day)
 		for invoice, name, day in long_lists.run(query, names=names)
 	}
 

@@ -6,10 +6,8 @@ from frappe import _
 
 from marketing_automation.engine import schedule
 from marketing_automation.holds.of_customer import OfCustomer
-from marketing_automation.sources.invoices import still_open
+from marketing_automation.sources.invoices import NOTHING, still_open
 
-# Less than the smallest coin.
-NOTHING = 0.005
 DAYS = 7
 
 

@@ -1,22 +1,23 @@
 """Order paid and not delivered: first the customer gets what they have paid for. Only reads.
 
-An order is paid when an advance covers it, or when it is billed and nothing of its invoices is open.
+An order is paid when an advance covers it, or when it is billed and nothing of its invoices is open. One whose bills were all
+taken back is not.
 """
 
+from collections import defaultdict
 from datetime import date
 
 import frappe
 from frappe import _
+from pypika.functions import Sum
 
 from marketing_automation.engine import long_lists
 from marketing_automation.engine.holds import Held
 from marketing_automation.engine.names import folded
+from marketing_automation.sources.invoices import INVOICE, NOTHING, still_open
 
 ORDER = "Sales Order"
-INVOICE = "Sales Invoice"
 LINE = "Sales Invoice Item"
-# Less than the smallest coin.
-NOTHING = 0.005
 WHOLE = 99.995
 # Not delivered yet, and neither closed nor put on hold by the shop.
 OPEN = ("To Deliver and Bill", "To Deliver", "To Pay")
@@ -32,7 +33,7 @@ class UndeliveredOrder:
 			*("currency", "party_account_currency", "advance_paid"),
 			*("grand_total", "rounded_total", "base_grand_total", "base_rounded_total"),
 		),
-		LINE: ("sales_order",),
+		LINE: ("sales_order", "qty"),
 		INVOICE: ("outstanding_amount",),
 	}
 
@@ -45,10 +46,10 @@ class UndeliveredOrder:
 		"""Return {index: the oldest order of its customer that is paid and not delivered}. At most 2 queries."""
 		orders = self._undelivered({one.customer for one in asked})
 		billed = [order.name for order in orders if not _is_paid_in_advance(order) and _is_billed(order)]
-		unpaid = _with_open_invoices(billed) if billed else set()
+		paid = _paid_by_invoices(billed) if billed else set()
 		found = {}
 		for order in orders:
-			if _is_paid_in_advance(order) or (_is_billed(order) and order.name not in unpaid):
+			if _is_paid_in_advance(order) or order.name in paid:
 				found.setdefault(folded(order.customer), (ORDER, order.name))
 		return {
 			index: found[folded(one.customer)]
@@ -86,19 +87,25 @@ def _is_billed(order: dict) -> bool:
 	return (order.per_billed or 0) > WHOLE
 
 
-def _with_open_invoices(orders: list[str]) -> set[str]:
-	"""Return which of these orders have an invoice that is not paid. 1 query."""
+def _paid_by_invoices(orders: list[str]) -> set[str]:
+	"""Return which of these orders have invoices of which nothing is open, and that were not taken back. 1 query."""
 	invoice, line = frappe.qb.DocType(INVOICE), frappe.qb.DocType(LINE)
 	query = (
 		frappe.qb.from_(line)
 		.join(invoice)
 		.on(invoice.name == line.parent)
-		.select(line.sales_order)
-		.distinct()
+		.select(line.sales_order, still_open(invoice), Sum(line.qty))
 		.where(long_lists.among(line.sales_order, "orders"))
-		.where((invoice.docstatus == 1) & (invoice.outstanding_amount > NOTHING))
+		.where(invoice.docstatus == 1)
+		.groupby(line.sales_order, invoice.name)
 	)
-	return {order for (order,) in long_lists.run(query, orders=orders)}
+	billed, unpaid = defaultdict(float), set()
+	for order, still, qty in long_lists.run(query, sparse=True, orders=orders):
+		# What a credit note takes back is below zero.
+		billed[order] += qty
+		if still > NOTHING:
+			unpaid.add(order)
+	return {order for order, qty in billed.items() if qty > 0 and order not in unpaid}
 
 
 HOLD = UndeliveredOrder()

@@ -105,11 +105,18 @@ def _say(person: Person, form) -> str | None:
 
 
 def _choose(person: Person, form) -> str:
-	"""The topics that are ticked are wanted, the others are not. What holds already is not written once more."""
+	"""The topics that are ticked are wanted, the others of the form are not. What holds already is not written once more.
+
+	A topic that was made after the page was opened was not on it: nobody has said anything of that one.
+	"""
 	wanted = set(form.getlist("topic"))
+	# A page of before it named them showed all that there were.
+	shown = set(form.getlist("shown"))
 	recipient, now = person.recipient, now_datetime()
 	known = Known([recipient])
 	for topic in _shown(known):
+		if shown and topic.name not in shown:
+			continue
 		is_out = _is_out(known, recipient, topic, now)
 		if topic.name in wanted and is_out:
 			consent.record(consent.GIVEN, person, topic.name, "page", _text_of(topic))

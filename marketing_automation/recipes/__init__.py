@@ -13,8 +13,8 @@ A recipe is a folder named in the hook `lifecycle_recipes` (of this app or any o
   day itself, and no other.
 - `topic`: what its customers can unsubscribe from, one of those that the installation makes. Without one, or where the site has
   it no more, the campaign gets that of new campaigns.
-- `asks`: what is asked besides name, days, language and sender; any of company, item_group, date_field
-  and combine_messages.
+- `asks`: what is asked besides name, days, language and sender; any of company, item_group, date_field, combine_messages
+  and attach_print (whether each mail carries what it is about, printed; offered to who may print it).
 - `cap`: the frequency cap that it suggests to a site that has none, {"messages": 2, "days": 7}; without it none.
 - `messages`: the first of a `timing` (Before, On or After) whose `up_to` (null: any) reaches a trigger's days gives its
   text. Where there is none for On, those of Before do. A message has a name (its own in the recipe), a title (that of the
@@ -38,6 +38,7 @@ from frappe import _
 from frappe.utils import cint
 
 from marketing_automation import template_rights
+from marketing_automation.channels.email import prints
 from marketing_automation.channels.texts.templates import words_of_trigger
 from marketing_automation.designs import compile as compiler
 from marketing_automation.designs import gallery, store
@@ -45,6 +46,7 @@ from marketing_automation.engine import faults
 from marketing_automation.engine.schedule import BEFORE, ON, SIGN
 from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.source import all_sources
+from marketing_automation.lifecycle import MANAGER, SERVICE
 from marketing_automation.naming import free_name
 
 FOLDER = Path(__file__).resolve().parent
@@ -89,9 +91,25 @@ def obstacle(recipe: dict) -> str | None:
 
 def date_fields(recipe: dict) -> list[dict]:
 	"""Return the date fields that the triggers of a recipe can go by and the session's user may read: [{"value", "label"}]."""
+	if not is_there(recipe):
+		return []
+	return all_sources()[recipe["source"]].offers(_trigger_of(recipe))["date_fields"]
+
+
+def asks(recipe: dict) -> list[str]:
+	"""Return what a recipe asks the session's user: whether prints are attached only whoever may print. At most 1 query."""
+	may_attach = "attach_print" in recipe["asks"] and is_there(recipe) and prints.offered(_trigger_of(recipe))
+	return [ask for ask in recipe["asks"] if ask != "attach_print" or may_attach]
+
+
+def is_there(recipe: dict) -> bool:
+	"""Say whether this site has what the triggers of a recipe are about. No query."""
 	source = all_sources().get(recipe["source"])
-	trigger = frappe._dict(source=recipe["source"])
-	return source.offers(trigger)["date_fields"] if source and source.is_there() else []
+	return bool(source and source.is_there())
+
+
+def _trigger_of(recipe: dict) -> dict:
+	return frappe._dict(source=recipe["source"])
 
 
 def may_cap() -> bool:
@@ -114,12 +132,13 @@ def cook(
 	language: str,
 	fields: dict,
 	date_field: str | None = None,
+	attach_print: int = 0,
 ):
 	"""Make the campaign of a recipe, inactive; return it. Its user needs the right to create each part.
 
 	days: one trigger each, {"Before": [30, 7], "After": [3]}. language: that of the customers whose own has no
 	translation. fields: of the campaign (company, item_group, sender, combine_messages). date_field: instead of the
-	recipe's, or where it has none.
+	recipe's, or where it has none. attach_print: 1 has each mail carry what it is about, printed.
 	"""
 	if problem := obstacle(recipe):
 		frappe.throw(problem, title=_("Recipe Cannot Be Used"))
@@ -161,7 +180,7 @@ def cook(
 			"date_field": date_field,
 			"yearly": recipe.get("yearly", 0),
 		}
-		_trigger(recipe, campaign, of_trigger, language, templates)
+		_trigger(recipe, campaign, of_trigger, language, templates, attach_print)
 	return campaign
 
 
@@ -170,10 +189,24 @@ def _topic(recipe: dict) -> str | None:
 	return frappe.db.get_value("Lifecycle Topic", {"name": recipe.get("topic"), "disabled": 0}) or None
 
 
+def becomes_marketing(recipe: dict) -> bool:
+	"""Say whether a recipe offers nothing, and its campaign would be Marketing all the same: only a Marketing Manager can say
+	that messages need no consent."""
+	return recipe.get("purpose") == SERVICE and MANAGER not in frappe.get_roles()
+
+
+def notice(recipe: dict) -> str | None:
+	"""Return what the session's user has to know before they make a recipe's campaign, or None."""
+	if not becomes_marketing(recipe):
+		return None
+	return _(
+		"This recipe offers nothing, and only a Marketing Manager can make a Service campaign. Yours will be Marketing: it goes only to who has agreed and, where the law allows it, to existing customers. A manager can make it Service before it is activated."
+	)
+
+
 def _purpose(recipe: dict) -> str:
-	"""Return the purpose of a recipe's campaign. That it offers nothing only a Marketing Manager can say."""
-	is_service = recipe.get("purpose") == "Service" and "Marketing Manager" in frappe.get_roles()
-	return "Service" if is_service else "Marketing"
+	"""Return the purpose of a recipe's campaign."""
+	return SERVICE if recipe.get("purpose") == SERVICE and not becomes_marketing(recipe) else "Marketing"
 
 
 def _moments(recipe: dict, days: dict[str, list[int]]) -> list[tuple[str, int]]:
@@ -202,7 +235,9 @@ def _message(recipe: dict, timing: str, days: int) -> dict:
 	)
 
 
-def _trigger(recipe: dict, campaign, of_trigger: dict, language: str, templates: dict) -> None:
+def _trigger(
+	recipe: dict, campaign, of_trigger: dict, language: str, templates: dict, attach_print: int
+) -> None:
 	"""Make a trigger with its action. templates: those made so far; grows."""
 	trigger = frappe.get_doc(
 		{"doctype": "Lifecycle Trigger", "campaign": campaign.name, **of_trigger}
@@ -223,6 +258,7 @@ def _trigger(recipe: dict, campaign, of_trigger: dict, language: str, templates:
 			"action_name": _(message["title"]),
 			"email_template": templates[message["name"], language],
 			"language": language,
+			"attach_print": attach_print,
 			"translations": [
 				{"language": code, "email_template": templates[message["name"], code]}
 				for code in languages(recipe)

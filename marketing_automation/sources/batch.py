@@ -133,7 +133,7 @@ def buyers(batches: Iterable[str]) -> dict[str, dict[str, list[str]]]:
 			bundle.company,
 		)
 	)
-	moved = long_lists.run(query, batches=batches)
+	moved = long_lists.run(query, sparse=True, batches=batches)
 	sales = ownership.sales_of_vouchers(
 		{(voucher_type, voucher_no) for _batch, _way, voucher_type, voucher_no, *_more in moved}
 	)
@@ -147,7 +147,9 @@ def buyers(batches: Iterable[str]) -> dict[str, dict[str, list[str]]]:
 	lines = [
 		query.where(long_lists.among(line.batch_no, "batches")) for query, line, _sale in _lines_of_batches()
 	]
-	for batch, name, company, quantity in long_lists.run(ownership.all_of(lines), batches=batches):
+	for batch, name, company, quantity in long_lists.run(
+		ownership.all_of(lines), sparse=True, batches=batches
+	):
 		customer = written.setdefault(folded(name), name)
 		kept[own.get(batch), customer, company] += float(quantity or 0)
 	by_customer, found = defaultdict(float), defaultdict(lambda: defaultdict(list))

@@ -125,6 +125,7 @@ class DateSource(Filtered, Worded):
 		judged = {field for field, _operator, _value in (*spec.always, *spec.open, *spec.ahead)}
 		meta = frappe.get_meta(spec.doctype)
 		judged |= {"docstatus"} if meta.is_submittable else set()
+		judged |= {field for field, _term in spec.reckoned}
 		judged |= {"is_return"} if meta.has_field("is_return") else set()
 		plain = {field: tables[field].as_(field) for field in (*judged, *date_fields) if field not in columns}
 		key = [tables.key.as_(ROW_KEY)] if spec.child else []
@@ -443,7 +444,7 @@ class DateSource(Filtered, Worded):
 		"""
 		spec, trigger = self.spec_of(rule.trigger), rule.trigger
 		visible = visible.about(spec.doctype)
-		filters = self.for_database(self.parse_filters(trigger))
+		filters = self.for_database(spec, self.parse_filters(trigger))
 		filters += [
 			[spec.dated if field in spec.of_child else spec.doctype, field, operator, value]
 			for field, operator, value in self.conditions(spec, trigger)

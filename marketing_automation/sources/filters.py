@@ -5,6 +5,7 @@ from collections.abc import Callable
 import frappe
 from frappe import _
 from frappe.model import optional_fields
+from frappe.utils import cstr, flt
 
 from marketing_automation.engine.model import Rule
 from marketing_automation.engine.names import same
@@ -70,7 +71,7 @@ class Filtered(OfSpec):
 		spec = self.spec_of(trigger)
 		try:
 			filters = self.parse_filters(trigger)
-			if mine := self.for_database(filters):
+			if mine := self.for_database(spec, filters):
 				# Of one name, so that the database looks at the filters and not at the table.
 				frappe.get_all(
 					spec.doctype,
@@ -78,6 +79,7 @@ class Filtered(OfSpec):
 					limit_page_length=1,
 					order_by="name asc",
 				)
+			pass_reckoned(_of_reckoned(spec, filters), dict.fromkeys(dict(spec.reckoned), 0))
 			self.validate_own_filters(filters)
 		except Exception as e:
 			frappe.throw(
@@ -113,9 +115,9 @@ class Filtered(OfSpec):
 		"""Return the fields on which filters are for the source to judge, and not for the database."""
 		return ()
 
-	def for_database(self, filters: list[list]) -> list[list]:
+	def for_database(self, spec: Spec, filters: list[list]) -> list[list]:
 		"""Return the filters that the database judges."""
-		own = self.own_filters()
+		own = {*self.own_filters(), *dict(spec.reckoned)}
 		return [row for row in filters if row[1] not in own]
 
 	def validate_own_filters(self, filters: list[list]) -> None:
@@ -184,7 +186,7 @@ class Filtered(OfSpec):
 			if not (filters := self.parse_filters(rule.trigger)):
 				continue
 			names = list(dict.fromkeys(row["name"] for row in rows))
-			if mine := self.for_database(filters):
+			if mine := self.for_database(spec, filters):
 				found = frappe.get_all(
 					spec.doctype,
 					filters=[[spec.doctype, "name", "in", names], *mine],
@@ -192,5 +194,54 @@ class Filtered(OfSpec):
 					order_by="name asc",
 				)
 				names = set(found)
+			if reckoned := _of_reckoned(spec, filters):
+				known = set(names)
+				names = [row["name"] for row in rows if row["name"] in known and pass_reckoned(reckoned, row)]
 			passed[trigger] = self.passes_own(rule, filters, rows, set(names))
 		return passed
+
+
+def _of_reckoned(spec: Spec, filters: list[list]) -> list[list]:
+	"""Return the filters on fields that are not read as they stand: what the table says is another figure."""
+	reckoned = dict(spec.reckoned)
+	return [row for row in filters if row[1] in reckoned]
+
+
+def pass_reckoned(filters: list[list], row: dict) -> bool:
+	"""Say whether a row passes filters on reckoned fields, which are amounts. Pure.
+
+	Raises ValueError for an operator that says nothing of an amount.
+	"""
+	for _doctype, field, operator, wanted in filters:
+		holds = OF_AMOUNTS.get(cstr(operator).lower())
+		if not holds:
+			raise ValueError(_("{0} cannot be asked of an amount").format(operator))
+		if not holds(flt(row[field]), wanted):
+			return False
+	return True
+
+
+def _amounts(wanted) -> list[float]:
+	"""Return amounts as the filter builder writes them: one, a list, or a text with commas."""
+	some = wanted if isinstance(wanted, list | tuple) else cstr(wanted).split(",")
+	return [flt(one) for one in some]
+
+
+# The database keeps amounts to nine digits after the point.
+def _is_one_of(value: float, wanted) -> bool:
+	return any(abs(value - one) < 1e-9 for one in _amounts(wanted))
+
+
+OF_AMOUNTS: dict[str, Callable] = {
+	"=": lambda value, wanted: _is_one_of(value, [wanted]),
+	"!=": lambda value, wanted: not _is_one_of(value, [wanted]),
+	">": lambda value, wanted: value > flt(wanted),
+	">=": lambda value, wanted: value >= flt(wanted),
+	"<": lambda value, wanted: value < flt(wanted),
+	"<=": lambda value, wanted: value <= flt(wanted),
+	"in": _is_one_of,
+	"not in": lambda value, wanted: not _is_one_of(value, wanted),
+	"between": lambda value, wanted: _amounts(wanted)[0] <= value <= _amounts(wanted)[-1],
+	# There is always one.
+	"is": lambda value, wanted: wanted == "set",
+}

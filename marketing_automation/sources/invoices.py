@@ -6,6 +6,8 @@ from pypika.functions import Coalesce, Sum
 from marketing_automation import erpnext_schema
 
 INVOICE = "Sales Invoice"
+# Less than the smallest coin. What is open of an invoice is more than this.
+NOTHING = 0.005
 
 
 def still_open(invoice):

@@ -114,6 +114,6 @@ def _returned(sales: set[str]) -> Counter:
 			)
 	found = Counter()
 	if queries:
-		for doctype, sale, item, qty in long_lists.run(ownership.all_of(queries), sales=sales):
+		for doctype, sale, item, qty in long_lists.run(ownership.all_of(queries), sparse=True, sales=sales):
 			found[doctype, folded(sale), folded(item)] -= abs(qty or 0)
 	return found

@@ -121,7 +121,7 @@ class SerialNumbers(DateSource):
 		if items == []:
 			return None
 		asked = self.parse_filters(rule.trigger)
-		filters = self.for_database(asked)
+		filters = self.for_database(self.spec_of(), asked)
 		filters.append([REFERENCE_DOCTYPE, rule.trigger.date_field, "is", "set"])
 		if items is not None:
 			filters.append([REFERENCE_DOCTYPE, "item_code", "in", items])

@@ -24,6 +24,8 @@ TILL = "Test Till"
 CASH = "Cash"
 SERVICE = "TEST-SERVICE"
 IN_BATCHES = "TEST-IN-BATCHES"
+# Tests set the clock to days in these years.
+TRAVELLED_TO = range(2026, 2029)
 PLAN = "Test Plan"
 PLAN_DAYS = 30
 PRICE = 20
@@ -81,7 +83,7 @@ def fiscal_years() -> None:
 	"""Make the fiscal years in which tests sell, where ERPNext is real: it has that of today alone."""
 	if not real_erpnext():
 		return
-	for year in range(getdate().year - 3, getdate().year + 3):
+	for year in sorted({*range(getdate().year - 3, getdate().year + 3), *TRAVELLED_TO}):
 		first, last = date(year, 1, 1), date(year, 12, 31)
 		# A year may begin on another day than the first of January.
 		for day in (first, last):
@@ -377,8 +379,10 @@ def returned(sale):
 	else:
 		doc = frappe.copy_doc(sale)
 		doc.update({"is_return": 1, "return_against": sale.name})
-		for line in doc.items:
+		for line, of_sale in zip(doc.items, sale.items, strict=True):
 			line.update({"qty": -line.qty, "serial_and_batch_bundle": None})
+			if sale.doctype == "Sales Invoice":
+				line.sales_order = of_sale.sales_order
 	doc.flags.ignore_permissions = True
 	doc.submit()
 	return doc
@@ -648,13 +652,20 @@ def warranty_claim(customer: str, **fields) -> str:
 	return make("Warranty Claim", **{**usual, "customer": customer, **fields}).name
 
 
-def dunning(customer: str, **fields) -> str:
-	"""Return a submitted Dunning that is not resolved; as ERPNext leaves it, without the invoices that it is about."""
+def dunning(customer: str, *invoices: str, **fields) -> str:
+	"""Return a submitted Dunning that is not resolved, as ERPNext leaves it, of these invoices."""
 	doc = frappe.new_doc("Dunning")
 	usual = {"company": company(), "posting_date": getdate(), "status": "Unresolved", "docstatus": 1}
 	doc.update({**usual, "customer": customer, **fields})
 	doc.name = unique("DUNN")
 	doc.db_insert()
+	for index, invoice in enumerate(invoices, 1):
+		line = frappe.new_doc("Overdue Payment")
+		line.update(
+			{"parent": doc.name, "parenttype": "Dunning", "parentfield": "overdue_payments", "idx": index}
+		)
+		line.update({"sales_invoice": invoice, "name": unique("LINE")})
+		line.db_insert()
 	return doc.name
 
 

@@ -4,6 +4,7 @@ Whatever would change the mailbox is refused and remembered: SELECT, STORE, EXPU
 PEEK, which would mark what it reads.
 """
 
+import base64
 import re
 import socketserver
 import ssl
@@ -33,6 +34,8 @@ class Mailbox:
 		self, user: str = "bounces@company.example", password: str = "secret", folder: str = "INBOX"
 	):
 		self.user, self.password, self.folder = user, password, folder
+		# By which XOAUTH2 lets in, where there is one.
+		self.token: str | None = None
 		self.uidvalidity, self.next_uid = 4711, 1
 		self.messages: list[tuple[int, datetime, bytes]] = []
 		self.commands: list[str] = []
@@ -93,6 +96,8 @@ class _Session(socketserver.StreamRequestHandler):
 			asked = re.findall(r'"((?:[^"\\]|\\.)*)"|(\S+)', rest)
 			self.is_in = [one or other for one, other in asked] == [self.box.user, self.box.password]
 			return "OK in" if self.is_in else "NO [AUTHENTICATIONFAILED] wrong user or password"
+		if name == "AUTHENTICATE":
+			return self.authenticate(rest)
 		if not self.is_in:
 			return "NO log in first"
 		if name == "EXAMINE":
@@ -112,6 +117,22 @@ class _Session(socketserver.StreamRequestHandler):
 		if command == "UID FETCH":
 			return self.fetch(rest)
 		return f"BAD {command} is not known here"
+
+	def authenticate(self, mechanism: str) -> str:
+		if mechanism != "XOAUTH2":
+			return "NO this mechanism is not known here"
+		self.say("+ ")
+		said = base64.b64decode(self.rfile.readline(10_000)).decode()
+		self.is_in = (
+			bool(self.box.token) and said == f"user={self.box.user}\1auth=Bearer {self.box.token}\1\1"
+		)
+		if self.is_in:
+			return "OK in"
+		# As Google and Microsoft do: why not, and an empty answer is waited for.
+		self.say("+ " + base64.b64encode(b'{"status":"401","schemes":"bearer"}').decode())
+		if self.rfile.readline(10_000).strip():
+			return "BAD an empty answer was waited for"
+		return "NO [AUTHENTICATIONFAILED] Invalid credentials"
 
 	def search(self, rest: str) -> str:
 		messages = list(self.box.messages)

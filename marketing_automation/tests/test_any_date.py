@@ -258,6 +258,34 @@ class TestOpenOnes(DatesTestCase):
 		currency = frappe.get_cached_value("Company", invoice.company, "default_currency")
 		self.assertEqual(values["outstanding_amount"], fmt_money(factories.PRICE * 1.5, currency=currency))
 
+	def test_filters_on_what_is_open_know_what_a_credit_note_gives_back(self):
+		whole = factories.invoice(self.ana, in_days(7))
+		in_part = factories.invoice(self.ana, in_days(7))
+		note = factories.returned(in_part)
+		frappe.db.set_value("Sales Invoice", note.name, "outstanding_amount", -factories.PRICE / 2)
+		half = factories.PRICE / 2
+		for operator, wanted, expected in (
+			("=", half, [in_part.name]),
+			("!=", half, [whole.name]),
+			("<", half + 1, [in_part.name]),
+			("<=", half, [in_part.name]),
+			(">", half, [whole.name]),
+			(">=", half, [whole.name, in_part.name]),
+			("between", [half - 1, half + 1], [in_part.name]),
+			("in", f"{half},7", [in_part.name]),
+			("not in", f"{half},7", [whole.name]),
+			("is", "set", [whole.name, in_part.name]),
+		):
+			with self.subTest(operator):
+				asked = [["Sales Invoice", "outstanding_amount", operator, wanted]]
+				rule = self.rule("Sales Invoice", filters=frappe.as_json(asked))
+				self.assertCountEqual(self.due(rule), expected)
+				window = Window(in_days(0), in_days(0), in_days(0))
+				counted = source_for(rule.trigger).counts([(rule, window)], Visibility())
+				self.assertEqual(sum(counted.values()), len(expected))
+		with self.assertRaisesRegex(frappe.ValidationError, "cannot be asked of an amount"):
+			self.rule("Sales Invoice", filters='[["Sales Invoice", "outstanding_amount", "like", "%5%"]]')
+
 	def test_an_order_that_is_closed_or_on_hold_and_one_that_is_delivered_already(self):
 		for status in ("Closed", "On Hold", "Completed"):
 			with self.subTest(status):

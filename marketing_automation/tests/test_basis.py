@@ -6,6 +6,7 @@ import frappe
 from frappe import client
 from frappe.utils import getdate
 
+from marketing_automation import template_rights
 from marketing_automation.checks.basis import CHECK
 from marketing_automation.desk import health, insight
 from marketing_automation.engine import consent, gate, plan, rules
@@ -19,6 +20,7 @@ from marketing_automation.patches import ask_for_basis
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, statements
 from marketing_automation.tests.factories import in_days
+from marketing_automation.tests.http_site import ask, served
 
 EXISTING, OPT_IN, SERVICE = "Existing customer", "Opt-in", "Service"
 OTHER_GROUP = "Test Other Group"
@@ -231,6 +233,128 @@ class TestService(BasisTestCase):
 		copy = frappe.get_doc("Lifecycle Campaign", campaign.name).duplicate(factories.unique("Test"))
 		self.assertEqual(copy.purpose, "Marketing")
 		frappe.set_user("Administrator")
+
+
+class TestWhatServiceSends(BasisTestCase):
+	"""A manager has said that it offers nothing; so what it sends is theirs to say, by whichever way it is asked for."""
+
+	WHY = "is a Service campaign"
+
+	def setUp(self):
+		super().setUp()
+		self.template = factories.template("Your visit", "Dear {{ customer_name }}")
+		self.other = factories.template("Buy more", "Dear {{ customer_name }}")
+		for name in (self.template, self.other):
+			template_rights.register(name, template_rights.MARKETER)
+		self.service = self.campaign(purpose="Service", email_template=self.template)
+		self.marketing = self.campaign(email_template=self.other)
+		self.trigger, self.action = self.parts(self.service)
+		self.user, self.manager = factories.user("Marketing User"), factories.user("Marketing Manager")
+		frappe.db.commit()
+		frappe.set_user(self.user)
+		self.addCleanup(frappe.set_user, "Administrator")
+
+	def parts(self, campaign) -> tuple[str, str]:
+		of_campaign = {"campaign": campaign.name}
+		return tuple(
+			frappe.db.get_value(doctype, of_campaign) for doctype in ("Lifecycle Trigger", "Lifecycle Action")
+		)
+
+	def refusals(self):
+		return self.refused(self.WHY, error=frappe.PermissionError)
+
+	def changed(self, doctype: str, name: str, **fields) -> dict:
+		return {**frappe.get_doc(doctype, name).as_dict(), **fields}
+
+	def test_a_marketer_changes_neither_its_triggers_nor_its_actions(self):
+		with self.refusals():
+			client.set_value("Lifecycle Trigger", self.trigger, "days_offset", 7)
+		with self.refusals():
+			client.save(
+				self.changed("Lifecycle Trigger", self.trigger, filters='[["Serial No","name","!=","x"]]')
+			)
+		with self.refusals():
+			client.set_value("Lifecycle Action", self.action, "email_template", self.other)
+		with self.refusals():
+			client.set_value("Lifecycle Action", self.action, {"preview_text": "Now cheaper"})
+		spanish = [{"language": "es", "email_template": self.other}]
+		with self.refusals():
+			client.save(self.changed("Lifecycle Action", self.action, translations=spanish))
+		with self.refusals():
+			client.insert(
+				{
+					"doctype": "Lifecycle Action Translation",
+					"parenttype": "Lifecycle Action",
+					"parentfield": "translations",
+					"parent": self.action,
+					**spanish[0],
+				}
+			)
+
+	def test_a_marketer_adds_nothing_to_it_and_moves_nothing_there(self):
+		trigger, action = self.parts(self.marketing)
+		new = {**self.changed("Lifecycle Trigger", trigger), "name": None, "campaign": self.service.name}
+		with self.refusals():
+			client.insert({**new, "__islocal": 1})
+		with self.refusals():
+			client.set_value("Lifecycle Trigger", trigger, "campaign", self.service.name)
+		with self.refusals():
+			client.set_value("Lifecycle Action", action, "trigger", self.trigger)
+		# Nor is anything taken out of it, to be changed and put back.
+		with self.refusals():
+			client.set_value("Lifecycle Action", self.action, "trigger", trigger)
+
+	def test_over_rest_as_well(self):
+		frappe.set_user("Administrator")
+		user = frappe.get_doc("User", self.user)
+		user.update({"api_key": frappe.generate_hash(length=15), "api_secret": "a-secret-of-the-test"})
+		user.save(ignore_permissions=True)
+		frappe.db.commit()
+		key = f"token {user.api_key}:a-secret-of-the-test"
+		body = frappe.as_json({"email_template": self.other}).encode()
+		with served() as site:
+			address = f"{site}/api/resource/Lifecycle%20Action/{self.action}"
+			answer = ask(address, "PUT", body, Authorization=key, Content_Type="application/json")
+			self.assertEqual(answer.status, 403)
+			self.assertIn(self.WHY, answer.text)
+			_trigger, action = self.parts(self.marketing)
+			address = f"{site}/api/resource/Lifecycle%20Action/{action}"
+			answer = ask(address, "PUT", body, Authorization=key, Content_Type="application/json")
+			self.assertEqual(answer.status, 200)
+		frappe.db.rollback()
+		self.assertEqual(
+			frappe.db.get_value("Lifecycle Action", self.action, "email_template"), self.template
+		)
+
+	def test_a_marketer_does_not_change_what_its_templates_say(self):
+		with self.refused("only a Marketing Manager may change it", error=frappe.PermissionError):
+			template_rights.check(frappe.get_doc("Email Template", self.template))
+		self.assertFalse(frappe.has_permission("Email Template", "write", doc=self.template))
+		with self.assertRaises(frappe.PermissionError):
+			client.set_value("Email Template", self.template, "subject", "Buy more")
+		client.set_value("Email Template", self.other, "subject", "Buy more of it")
+
+	def test_a_marketer_may_switch_a_part_off_and_name_it_and_change_what_is_marketing(self):
+		client.set_value("Lifecycle Action", self.action, {"action_name": "Theirs"})
+		client.set_value("Lifecycle Action", self.action, "enabled", 0)
+		client.set_value("Lifecycle Trigger", self.trigger, {"trigger_name": "Theirs", "enabled": 0})
+		with self.refusals():
+			client.set_value("Lifecycle Action", self.action, "enabled", 1)
+		with self.refusals():
+			client.set_value("Lifecycle Trigger", self.trigger, "enabled", 1)
+		trigger, _action = self.parts(self.marketing)
+		client.set_value("Lifecycle Trigger", trigger, "days_offset", 7)
+
+	def test_a_manager_changes_all_of_it(self):
+		frappe.set_user(self.manager)
+		client.set_value("Lifecycle Action", self.action, "email_template", self.other)
+		client.set_value("Lifecycle Trigger", self.trigger, "days_offset", 7)
+		client.set_value("Email Template", self.template, "subject", "Your visit on Monday")
+
+	def test_off_it_is_the_same(self):
+		frappe.db.set_value("Lifecycle Campaign", self.service.name, "is_active", 0)
+		with self.refusals():
+			client.set_value("Lifecycle Action", self.action, "email_template", self.other)
 
 
 class TestNotNeeded(BasisTestCase):

@@ -100,6 +100,116 @@ class MailboxCase(MarketingTestCase):
 		return frappe.get_doc("Lifecycle Execution Log", name)
 
 
+class TestOfAnEmailAccount(MailboxCase):
+	"""Microsoft 365 lets no program in by a password: the account that Frappe has an authorization for is asked."""
+
+	APP = "Test Connected App"
+
+	def setUp(self):
+		super().setUp()
+		self.addCleanup(self.tidy_up)
+		self.tidy_up()
+		self.port = frappe.db.get_single_value(SETTINGS, "mailbox_port")
+		# What is written beside the account does not count.
+		self.configure(self.port, mailbox_server="no.such.host.example", mailbox_user="nobody")
+
+	def tidy_up(self):
+		frappe.db.rollback()
+		frappe.db.set_single_value(SETTINGS, "mailbox_account", None)
+		frappe.db.delete("Email Account", {"email_account_name": ["like", "Test Bounces%"]})
+		for doctype in ("Token Cache", "Connected App"):
+			frappe.db.delete(doctype, {"name": ["like", f"{self.APP}%"]})
+		frappe.db.commit()
+
+	def account(self, **fields) -> str:
+		"""Have the mailbox be that of an Email Account. Saving one would ask the server of its mail."""
+		doc = frappe.new_doc("Email Account")
+		doc.update(
+			{
+				"email_account_name": factories.unique("Test Bounces"),
+				"email_id": self.box.user,
+				"enable_incoming": 1,
+				"use_imap": 1,
+				"use_ssl": 0,
+				"email_server": "127.0.0.1",
+				"incoming_port": self.port,
+				**fields,
+			}
+		)
+		doc.name = doc.email_account_name
+		doc.db_insert()
+		frappe.db.set_single_value(SETTINGS, "mailbox_account", doc.name)
+		frappe.db.commit()
+		return doc.name
+
+	def authorized(self, token: str | None, **fields) -> str:
+		app = frappe.new_doc("Connected App")
+		app.update({"name": self.APP, "provider_name": self.APP})
+		app.db_insert()
+		if token:
+			cache = frappe.new_doc("Token Cache")
+			cache.update({"connected_app": self.APP, "user": "Administrator", "expires_in": 3600})
+			cache.access_token = token
+			cache.insert(ignore_permissions=True)
+		return self.account(
+			auth_method="OAuth", connected_app=self.APP, connected_user="Administrator", **fields
+		)
+
+	def test_it_is_read_by_the_token_of_oauth(self):
+		self.box.token, self.box.password = "a token of this hour", "nobody has it"
+		self.authorized(self.box.token)
+		self.box.add(letter("postfix-user-unknown"))
+		self.assertEqual((bounces.read(), self.error()), (1, None))
+		self.assertEqual(self.held(PATTERN_ADDRESS), {PATTERN_ADDRESS})
+		self.assertEqual(bounces.read(), 0)
+		self.assertIn("AUTHENTICATE XOAUTH2", self.box.commands)
+		self.assertNotIn("LOGIN", self.box.commands)
+
+	def test_a_token_that_the_server_does_not_take_is_said_in_its_words(self):
+		self.box.token = "another one"
+		self.authorized("a token of yesterday")
+		self.assertEqual(bounces.read(), 0)
+		for words in ("Invalid credentials", '"status":"401"'):
+			self.assertIn(words, self.error())
+		self.assertNotIn("yesterday", self.error())
+
+	def test_one_that_nobody_has_authorized_says_what_to_do(self):
+		name = self.authorized(None)
+		self.assertEqual(bounces.read(), 0)
+		self.assertIn(f"{name} is not authorized", self.error())
+		self.assertEqual(self.box.commands, [])
+
+	def test_a_provider_that_gives_no_token_is_named(self):
+		name = self.authorized("x")
+		account = type(frappe.get_doc("Email Account", name))
+		with patch.object(account, "get_oauth_token", side_effect=ConnectionError("no route")):
+			self.assertEqual(bounces.read(), 0)
+		self.assertIn("gets no token of its provider: no route", self.error())
+
+	def test_it_is_read_by_the_password_of_the_account(self):
+		name = self.account()
+		self.assertEqual(bounces.read(), 0)
+		self.assertIn("has no password", self.error())
+		set_encrypted_password("Email Account", name, self.box.password)
+		frappe.db.commit()
+		self.box.add(letter("postfix-user-unknown"))
+		self.assertEqual((bounces.read(), self.error()), (1, None))
+
+	def test_an_account_that_reads_no_mail_by_imap_is_refused(self):
+		name = self.account(use_imap=0)
+		bounces.read()
+		self.assertIn("does not read mail by IMAP", self.error())
+		with self.refused("does not read mail by IMAP"):
+			frappe.get_single(SETTINGS).update({"mailbox_account": name}).save()
+		frappe.db.set_value("Email Account", name, "use_imap", 1)
+		settings = frappe.get_single(SETTINGS)
+		settings.update({"mailbox_account": name, "mailbox_server": None, "mailbox_user": None}).save()
+		frappe.db.delete("Email Account", {"name": name})
+		frappe.db.commit()
+		bounces.read()
+		self.assertIn("There is no Email Account", self.error())
+
+
 class TestReading(MailboxCase):
 	def test_each_message_is_read_once_and_none_is_marked(self):
 		self.box.add(letter("postfix-user-unknown"))

@@ -7,8 +7,9 @@ import frappe
 from frappe.utils import add_days, now_datetime
 
 from marketing_automation import api, install
+from marketing_automation.checks.consent import CHECK
 from marketing_automation.desk import health
-from marketing_automation.engine import consent, deliver, leaving, links, recipients, rules
+from marketing_automation.engine import advance, consent, deliver, gate, leaving, links, recipients, rules
 from marketing_automation.engine.consent import Said
 from marketing_automation.engine.model import Recipient
 from marketing_automation.recipes import all_recipes
@@ -219,6 +220,51 @@ class TestTheCheck(ConsentTestCase):
 		self.assertEqual((row.status, row.reason), ("Waiting", "Paused by recipient"))
 		self.assertLess(abs(row.due_at - until), timedelta(seconds=2))
 
+	def test_whoever_comes_back_from_a_pause_is_asked_about_at_once_and_nobody_else_is(self):
+		self.campaign()
+		ben = factories.customer(email="ben@customers.example")
+		factories.pin(ben, in_days(30))
+		until = add_days(now_datetime(), 10)
+		self.says("Paused", until=until)
+		consent.record("Paused", self.person("ben@customers.example"), None, "page", "x", until=until)
+		self.run_night()
+		self.assertEqual({row.reason for row in self.ledger()}, {"Paused by recipient"})
+		self.assertEqual(self.asked_again.call_count, 0)
+		self.says("Paused", until=now_datetime())
+		(person,), _options = self.asked_again.call_args
+		self.assertEqual(person.address, ADDRESS)
+		frappe.db.commit()
+
+		with patch.object(frappe, "enqueue") as enqueued:
+			type(self).real_ask_again(person)
+		options = enqueued.call_args.kwargs
+		self.assertTrue(options.pop("enqueue_after_commit"))
+		self.assertEqual(options.pop("queue"), "short")
+		frappe.get_attr(enqueued.call_args.args[0])(**options)
+
+		by_customer = {row.customer: row for row in self.ledger()}
+		self.assertLessEqual(by_customer[self.ana].due_at, now_datetime())
+		self.assertLess(abs(by_customer[ben].due_at - until), timedelta(seconds=2))
+		with (
+			patch.object(gate, "checks", lambda: {"Consent": CHECK}),
+			patch.object(deliver, "enqueue") as out,
+		):
+			advance.advance()
+		for call in out.call_args_list:
+			deliver.deliver([row.name for row in call.args[0]])
+		self.assertEqual(
+			{row.customer: row.status for row in self.ledger()}, {self.ana: "Queued", ben: "Waiting"}
+		)
+
+	def test_whoever_gives_consent_or_wants_more_again_is_asked_about_and_a_question_of_ours_changes_nothing(
+		self,
+	):
+		for kind, count in (("Asked", 0), ("Withdrawn", 0), ("Given", 1), ("Less often", 2)):
+			self.says(kind, "Offers")
+			self.assertEqual(self.asked_again.call_count, count, kind)
+
+	real_ask_again = staticmethod(consent.ask_again_soon)
+
 	def test_the_recipient_knows_the_contact_whose_address_it_is(self):
 		customer = factories.customer(email=None)
 		contact = factories.contact(customer, "of@contact.example")
@@ -276,9 +322,13 @@ class TestUnsubscribedWhileItWaitsToLeave(ConsentTestCase):
 		self.assertEqual({row.status for row in self.ledger()}, {"Queued"})
 
 	def test_whoever_says_no_or_wants_a_pause_has_a_job_of_their_own(self):
+		soon = add_days(now_datetime(), 1)
 		for kind, count in (("Given", 0), ("Less often", 0), ("Withdrawn", 1), ("Paused", 2)):
-			self.says(kind, until=now_datetime())
+			self.says(kind, until=soon)
 			self.assertEqual(self.taken_back.call_count, count, kind)
+		# The end of a pause is a pause until now.
+		self.says("Paused", until=now_datetime())
+		self.assertEqual(self.taken_back.call_count, 2)
 
 	def test_the_job_begins_when_what_they_said_is_committed(self):
 		self.taken_back.side_effect = None

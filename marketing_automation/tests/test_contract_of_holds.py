@@ -1,14 +1,17 @@
 """Every hold keeps the engine's contract: those of this app, and a complete one of another app's."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import NamedTuple
 from unittest.mock import patch
 
 import frappe
+from frappe.utils import now_datetime
 
 from marketing_automation import api
 from marketing_automation.checks.holds import CHECK
-from marketing_automation.engine import deliver, gate, holds, settle
+from marketing_automation.desk import health
+from marketing_automation.engine import deliver, gate, holds, settle, waiting
 from marketing_automation.engine.holds import Held, Hold, all_holds
 from marketing_automation.engine.model import Reason
 from marketing_automation.engine.settings import SETTINGS
@@ -265,6 +268,69 @@ class TestHeld(HoldsTestCase):
 		self.run_night()
 		self.assertEqual(self.outcome_of(pin), ("Queued", None))
 
+	def test_a_hold_that_raises_is_named_and_the_others_go_on(self):
+		_ana, pin = self.due()
+		ben, held_pin = self.due()
+		with_goal = self.due()[1]
+		factories.issue(ben)
+		switch_on(FAKE, "Open Issue")
+		self.campaign()
+		with patch.object(OnThePhone, "held", side_effect=ValueError("no such table")):
+			self.run_night()
+			(row,) = self.ledger(reference_name=pin)
+			self.assertEqual(
+				(row.status, row.reason, row.error), ("Waiting", Reason.CHECK_FAILED, PHONE.label)
+			)
+			self.assertLess(row.due_at, now_datetime() + timedelta(hours=2))
+			# What another one holds is held by that one.
+			self.assertEqual(self.outcome_of(held_pin), ("Waiting", Reason.ON_HOLD))
+			self.assertEqual(self.outcome_of(with_goal), ("Waiting", Reason.CHECK_FAILED))
+			(failure,) = gate.failures()
+			self.assertEqual((failure.key, failure.part, failure.label), ("Holds", FAKE, PHONE.label))
+			texts = [problem["text"] for problem in health.problems([])]
+			self.assertTrue(any(text.startswith(f"{PHONE.label} cannot be") for text in texts), texts)
+			settle.report_failed_checks()
+			self.assertTrue(
+				frappe.db.exists("Error Log", {"method": ["like", f"%The check Holds ({FAKE}) failed%"]})
+			)
+		with self.at(str(now_datetime() + timedelta(hours=2))[:19]):
+			settle.settle()
+		self.assertEqual(self.outcome_of(pin), ("Queued", None))
+		(row,) = self.ledger(reference_name=pin)
+		self.assertIsNone(row.error)
+
+	def test_what_no_hold_is_asked_about_goes_while_one_raises(self):
+		_ana, pin = self.due()
+		switch_on(FAKE)
+		self.campaign(purpose="Service")
+		with patch.object(OnThePhone, "held", side_effect=ValueError("no such table")):
+			self.run_night()
+		self.assertEqual(self.outcome_of(pin), ("Queued", None))
+
+	def test_what_waits_by_a_hold_that_the_settings_let_go_is_asked_about_at_once(self):
+		ana, pin = self.due()
+		evidence = _listed(ana)
+		switch_on("Do not disturb")
+		self.campaign()
+		self.run_night()
+		self.assertEqual(self.outcome_of(pin), ("Waiting", Reason.ON_HOLD))
+		self.waits_ended.reset_mock()
+		frappe.get_single(SETTINGS).update({"chunk_size": 77}).save()
+		self.assertEqual(self.waits_ended.call_count, 0)
+		_unlist(ana, evidence)
+		(reasons,), _options = self.waits_ended.call_args
+		self.assertEqual(reasons, [Reason.ON_HOLD])
+		frappe.db.commit()
+		with patch.object(frappe, "enqueue") as enqueued:
+			type(self).real_end_soon(reasons)
+		options = enqueued.call_args.kwargs
+		self.assertTrue(options.pop("enqueue_after_commit") and options.pop("queue"))
+		frappe.get_attr(enqueued.call_args.args[0])(**options)
+		settle.settle()
+		self.assertEqual(self.outcome_of(pin), ("Queued", None))
+
+	real_end_soon = staticmethod(waiting.end_soon)
+
 	def test_what_has_waited_so_many_days_is_skipped_with_the_document(self):
 		ana, pin = self.due()
 		name = factories.issue(ana)
@@ -400,6 +466,36 @@ class TestSingleHolds(HoldsTestCase):
 		factories.dunning(ana, docstatus=0)
 		factories.dunning(ana, docstatus=2, status="Cancelled")
 		self.assertEqual(self.held("Unresolved Dunning", ana), {})
+
+	def test_a_dunning_holds_as_long_as_one_of_its_invoices_is_open_less_what_credit_notes_give_back(self):
+		ana = factories.customer()
+		paid, taken_back = (factories.invoice(ana, in_days(-20)) for _number in range(2))
+		name = factories.dunning(ana, paid.name, taken_back.name)
+		self.assertEqual(self.held("Unresolved Dunning", ana), {0: ("Dunning", name)})
+		factories.pay(paid)
+		self.assertEqual(self.held("Unresolved Dunning", ana), {0: ("Dunning", name)})
+		# Nobody reconciles the note, so ERPNext leaves the dunning as it is.
+		factories.returned(taken_back)
+		self.assertEqual(frappe.db.get_value("Dunning", name, "status"), "Unresolved")
+		self.assertEqual(self.held("Unresolved Dunning", ana), {})
+
+	def test_an_order_is_paid_when_a_credit_note_gives_the_rest_of_its_bill_back(self):
+		ana = factories.customer()
+		order = factories.sales_order(ana, in_days(10))
+		bill = factories.billed(order)
+		factories.pay(bill, factories.PRICE / 4)
+		note = factories.returned(bill)
+		frappe.db.set_value("Sales Invoice", note.name, "outstanding_amount", -factories.PRICE * 3 / 4)
+		frappe.db.set_value("Sales Invoice Item", {"parent": note.name}, "qty", 0)
+		frappe.db.set_value("Sales Order", order.name, "per_billed", 100)
+		self.assertEqual(self.held("Order paid and not delivered", ana), {0: ("Sales Order", order.name)})
+
+	def test_an_order_whose_bill_was_taken_back_holds_nothing(self):
+		ana = factories.customer()
+		order = factories.sales_order(ana, in_days(10))
+		factories.returned(factories.billed(order))
+		frappe.db.set_value("Sales Order", order.name, "per_billed", 100)
+		self.assertEqual(self.held("Order paid and not delivered", ana), {})
 
 	def test_an_order_that_is_not_paid_holds_nothing(self):
 		ana = factories.customer()

@@ -202,12 +202,25 @@ class TestDomain(MarketingTestCase):
 		):
 			self.assertEqual(list(self.looked(one_click, address=address)), [level], address)
 
+	def test_one_click_is_asked_of_marketing_only(self):
+		for address, levels in ((None, []), ("http://shop.example", []), ("https://shop.example", [OK])):
+			asked = Asked(sender(), None, brand=BRAND, address=address, is_marketing=False)
+			self.assertEqual([one.level for one in one_click.CHECK.look(asked)], levels, address)
+
 	def test_a_postal_address_only_where_it_is_marketing(self):
 		bare = brand.made("Pins", None, None, {}, {"sender_name": "Pins"})
 		with self.dns() as (resolver, _zone):
-			for is_marketing, levels in ((True, [WRONG]), (False, [])):
-				asked = Asked(sender(), resolver, brand=bare, is_marketing=is_marketing)
-				self.assertEqual([one.level for one in postal_address.CHECK.look(asked)], levels)
+			for is_marketing, countries, levels in (
+				(True, ("Chile", ""), [WRONG]),
+				(True, (), [ADVICE]),
+				(False, ("Chile",), []),
+			):
+				asked = Asked(sender(), resolver, brand=bare, is_marketing=is_marketing, countries=countries)
+				found = postal_address.CHECK.look(asked)
+				self.assertEqual([one.level for one in found], levels)
+				self.assertEqual(
+					"Chile, the country of the company" in str(found), countries == ("Chile", "")
+				)
 
 	def test_what_the_dns_does_not_say_is_unknown_and_not_wrong(self):
 		for option in ("silent", "broken"):
@@ -319,6 +332,20 @@ class TestOfCampaigns(MarketingTestCase):
 		frappe.db.commit()
 		return api.deliverability(campaign.name, again=again)
 
+	def test_the_form_of_a_campaign_says_once_that_there_is_no_way_out_by_one_click(self):
+		with patch.dict(frappe.local.conf, {"host_name": ""}):
+			found = self.found(purpose="Marketing")
+			(campaign,) = frappe.get_all(
+				"Lifecycle Campaign", pluck="name", order_by="creation desc", limit=1
+			)
+			of_form = [row["text"] for row in (*found, *api.health(campaign))]
+			self.assertEqual(
+				len([text for text in of_form if text.startswith("Nobody has said")]), 1, of_form
+			)
+			# Where nothing else says it, the bar does.
+			frappe.db.set_value("Lifecycle Campaign", campaign, "is_active", 1)
+			self.assertIn("Nobody has said at which", " ".join(row["text"] for row in api.health()))
+
 	def test_every_check_is_asked_and_the_worst_comes_first(self):
 		del self.zone.records["_dmarc.shop.example", "TXT"]
 		template = factories.template(response='<p>Dear {{ customer_name }}</p><img src="/files/x.png">')
@@ -392,6 +419,8 @@ class TestOfCampaigns(MarketingTestCase):
 		self.assertEqual(levels["SPF: who may send for the domain"], UNKNOWN)
 		self.zone.silent = False
 		time.sleep(1.1)
+		# What one request has read it goes on remembering; the next one begins anew.
+		frappe.local.cache.clear()
 		levels = {row["check"]: row["level"] for row in api.deliverability(campaign.name)}
 		self.assertEqual(levels["SPF: who may send for the domain"], OK)
 

@@ -1,5 +1,7 @@
 """What is put together of blocks becomes one mail, and nothing that somebody typed becomes code."""
 
+import time
+
 import frappe
 
 from marketing_automation.channels.texts import designed, template_text, templates
@@ -205,6 +207,7 @@ class TestDesigns(MarketingTestCase):
 	def test_what_is_no_design_is_refused_in_words(self):
 		for data, words in (
 			("{", "no JSON"),
+			("[" * 100_000, "no JSON"),
 			("[]", "no list of blocks"),
 			({"blocks": [{"type": "nothing"}]}, "nothing"),
 			({"blocks": [], "texts": {"../x": {}}}, "not the code of a language"),
@@ -216,6 +219,20 @@ class TestDesigns(MarketingTestCase):
 		):
 			with self.assertRaisesRegex(design.DesignInvalid, words):
 				design.read(data, all_blocks())
+
+	def test_stars_without_an_end_are_read_as_fast_as_words(self):
+		names = compiler.names_of(templates.PINS)
+
+		def seconds(typed: str) -> float:
+			times = []
+			for _attempt in range(5):
+				began = time.process_time()
+				text.as_html(typed, names)
+				times.append(time.process_time() - began)
+			return min(times)
+
+		self.assertLess(seconds("**b " * 2500), 20 * seconds("bbb " * 2500))
+		self.assertIn("<strong>so *be it</strong>", text.as_html("**so *be it**", names))
 
 	def test_it_is_stored_as_it_was_read(self):
 		read = design.read(examples.everything("en", "es"), all_blocks())

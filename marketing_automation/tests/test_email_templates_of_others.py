@@ -197,7 +197,7 @@ class TestEmailTemplatesOfOthers(MarketingTestCase):
 		theirs = factories.company()
 		bound = factories.user("Marketing User", sees={"Company": factories.second_company()})
 		doc = self.written(self.marketer)
-		factories.campaign(email_template=doc.name, company=theirs)
+		factories.campaign(email_template=doc.name, company=theirs, purpose="Marketing")
 		self.assert_closed(doc.name, bound)
 		self.assertEqual(self.change(doc.name, self.marketer), "Other words")
 

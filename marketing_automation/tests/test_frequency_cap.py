@@ -410,13 +410,13 @@ class TestTwoWorkers(CapTestCase):
 		site, barrier, lock, errors = frappe.local.site, threading.Barrier(len(jobs)), gate.lock, []
 		met = threading.local()
 
-		def lock_together(customers, at):
+		def lock_together(*asked):
 			# What is read from now on is of this moment, also after the other has committed.
 			frappe.db.sql("select count(*) from `tabLifecycle Execution Log`")
 			if not getattr(met, "once", False):
 				met.once = True
 				barrier.wait(30)
-			lock(customers, at)
+			lock(*asked)
 
 		def work(names):
 			frappe.init(site=site)
@@ -451,6 +451,18 @@ class TestTwoWorkers(CapTestCase):
 			by_customer.setdefault(row.customer, []).append(row.status)
 		self.assertEqual([sorted(found) for found in by_customer.values()], [["Queued", "Waiting"]] * 5)
 		self.assertEqual(len(self.mails()), 5)
+
+	def test_service_messages_and_what_reaches_no_customer_lock_nobody(self):
+		ana, locked = factories.customer(), []
+		at = gate.when(in_days(0), leaving=True)
+		marketing, service = self.campaign().name, self.campaign(purpose="Service").name
+		with patch.object(cap, "_rows", lambda customers, *_args, **_options: locked.append(customers)):
+			gate.lock({ana}, service, "Send Email", at)
+			gate.lock({ana}, marketing, "Create ToDo", at)
+			self.assertEqual(locked, [])
+			gate.lock({ana}, marketing, "Send Email", at)
+			gate.lock({ana}, "A campaign that is gone", "Send Email", at)
+		self.assertEqual(locked, [{ana}, {ana}])
 
 	def test_it_is_the_one_with_the_higher_priority(self):
 		self.cap(1)

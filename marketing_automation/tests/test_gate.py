@@ -35,8 +35,11 @@ class FakeCheck:
 		found = {index: self.answer(one, at) for index, one in enumerate(asked)}
 		return {index: answer for index, answer in found.items() if answer}
 
-	def lock(self, customers, at):
+	def lock(self, customers, purpose, at):
 		self.locked.append(customers)
+
+	def parts(self):
+		return {}
 
 
 def always(answer):
@@ -115,7 +118,7 @@ class TestAnswers(GateTestCase):
 			raise ValueError("no such table")
 
 		answer = self.answers(FakeCheck(broken, 400))
-		self.assertEqual(answer, Wait(datetime(2026, 2, 28, 2), Reason.CHECK_FAILED))
+		self.assertEqual(answer, Wait(datetime(2026, 2, 28, 2), Reason.CHECK_FAILED, words="Fake"))
 		skip = Skip(Reason.SUPPRESSED)
 		self.assertEqual(self.answers(FakeCheck(broken, 100), FakeCheck(always(skip), 500)), skip)
 
@@ -374,9 +377,10 @@ class TestAFailingCheck(GateTestCase):
 			self.assertEqual((row.status, row.reason), ("Waiting", Reason.CHECK_FAILED))
 			self.assertTrue(timedelta(minutes=55) < row.due_at - now_datetime() <= timedelta(hours=1))
 			texts = [problem["text"] for problem in health.problems([])]
-			self.assertTrue(any("fake 0" in text for text in texts), texts)
+			self.assertTrue(any("The check Fake cannot" in text for text in texts), texts)
+			self.assertEqual(row.error, "Fake")
 			settle.settle()
 			self.assertTrue(frappe.db.exists("Error Log", {"method": ["like", "%The check fake 0 failed%"]}))
 		with self.checked_by(), self.later(hours=2):
 			settle.settle()
-		self.assertEqual(self.only().status, "Queued")
+		self.assertEqual((self.only().status, self.only().error), ("Queued", None))

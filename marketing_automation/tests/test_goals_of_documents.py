@@ -244,6 +244,24 @@ class TestPaid(DocumentTestCase):
 		factories.pay(invoice, invoice.outstanding_amount / 2)
 		self.assertEqual(self.reached(self.asked(invoice, invoice.due_date)), [None])
 
+	def test_one_that_a_credit_note_takes_back_reaches_it_and_the_note_shows_it(self):
+		invoice = factories.invoice(self.customer, factories.in_days(5))
+		note = factories.returned(invoice)
+		# As ERPNext leaves it until somebody reconciles the two.
+		self.assertEqual(
+			frappe.db.get_value("Sales Invoice", invoice.name, "outstanding_amount"), factories.PRICE
+		)
+
+		(reached,) = self.reached(self.asked(invoice, invoice.due_date))
+
+		self.assertEqual((reached.doctype, reached.name), ("Sales Invoice", note.name))
+
+	def test_one_of_which_a_credit_note_takes_back_a_part_does_not(self):
+		invoice = factories.invoice(self.customer, factories.in_days(5))
+		note = factories.returned(invoice)
+		frappe.db.set_value("Sales Invoice", note.name, "outstanding_amount", -factories.PRICE / 2)
+		self.assertEqual(self.reached(self.asked(invoice, invoice.due_date)), [None])
+
 
 class TestInACampaign(MarketingTestCase):
 	"""Between the claim and the sending the customer does it: nothing is sent, and the row says what they did."""

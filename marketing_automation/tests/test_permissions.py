@@ -185,6 +185,7 @@ class TestRoles(MarketingTestCase):
 			"mail_picture": [{"file_url": "/files/x.png"}],
 			"sources": [{}],
 			"variables": [action],
+			"attachable": [{"trigger": "x"}],
 			"offers": [{"source": "Serial No"}],
 			"retry": [{"names": []}],
 			"retry_run": [{"run": "RUN"}],

@@ -220,7 +220,44 @@ class TestWhatASiteChanges(ProfileTestCase):
 		self.changed(foot_rule="Own text", foot="Ours")
 		self.assertEqual(required_texts(self.holds(), "es").foot, "Ours")
 		self.changed(per_week=2)
-		self.assertEqual(self.holds().per_week, 2)
+		self.assertEqual((self.holds().per_week, self.holds().per_day), (2, shipped_for(PERU).per_day))
+		self.changed(per_day=3)
+		self.assertEqual((self.holds().per_week, self.holds().per_day), (shipped_for(PERU).per_week, 3))
+		# Unchecked ones are shipped with both.
+		self.changed("Chile", any_per_day=1, any_per_week=1, per_week=4)
+		self.assertEqual(
+			(profiles.profile_of(CHILE).per_week, profiles.profile_of(CHILE).per_day), (None, None)
+		)
+		self.assertEqual(profiles.profile_of(CHILE).changed, ("per_week", "per_day"))
+		self.assertTrue(shipped_for(CHILE).postal_address)
+		self.changed("Chile", postal_address="Not asked for")
+		self.assertFalse(profiles.profile_of(CHILE).postal_address)
+		self.changed(postal_address="Asked for")
+		self.assertTrue(self.holds().postal_address)
+
+	def test_each_rule_of_a_profile_can_be_changed(self):
+		meta = frappe.get_meta(profiles.DOCTYPE)
+		self.assertEqual([field for field in countries.FIELDS if not meta.has_field(field)], [])
+
+	def test_a_cap_of_the_sites_own_holds_a_message_back(self):
+		self.changed("Spain", per_day=1, hours="Any hour", existing_customer="Any sale")
+		factories.pin(factories.customer(), in_days(30))
+		for _number in range(2):
+			factories.campaign(purpose="Marketing")
+		self.run_night()
+		self.assertEqual(sorted(row.reason or "" for row in self.ledger()), ["", "Frequency cap"])
+
+	def test_a_postal_address_is_asked_for_where_a_law_of_a_customers_country_wants_it(self):
+		everywhere = lambda: profiles.want_postal_address(factories.company())  # noqa: E731
+		self.assertNotIn("Peru", everywhere())
+		self.address(factories.customer(), "Peru")
+		self.assertNotIn("Peru", everywhere())
+		self.changed(postal_address="Asked for")
+		self.assertIn("Peru", everywhere())
+		self.home("Chile")
+		self.assertIn("Chile", everywhere())
+		self.changed("Chile", postal_address="Not asked for")
+		self.assertNotIn("Chile", everywhere())
 
 	def test_another_country_stays_as_shipped(self):
 		self.changed(existing_customer="Any sale")
@@ -235,6 +272,8 @@ class TestWhatASiteChanges(ProfileTestCase):
 			doc = {"doctype": profiles.DOCTYPE, "country": "Peru", "hours": "Own hours", **hours}
 			with self.refused(""):
 				frappe.get_doc(doc).insert()
+		with self.refused("between 0 and"):
+			frappe.get_doc({"doctype": profiles.DOCTYPE, "country": "Peru", "per_day": 1001}).insert()
 		with self.refused("between 0 and"):
 			frappe.get_doc({"doctype": profiles.DOCTYPE, "country": "Peru", "sale_days": 99999}).insert()
 

@@ -96,6 +96,23 @@ class TestRecipes(MarketingTestCase):
 		frappe.set_user("Administrator")
 		self.assertIsNone(cap.site_limit())
 
+	def test_who_cannot_make_a_service_campaign_is_told_before_it_is_made(self):
+		def notices() -> dict:
+			return {recipe["name"]: recipe["notice"] for recipe in api.recipes()}
+
+		answers = {"recipe": "payment_reminder", "days": "3", "days_after": "3"}
+		frappe.set_user(factories.user("Marketing Manager"))
+		self.assertEqual(set(notices().values()), {None})
+		name = self.make(**answers)
+		self.assertEqual(frappe.db.get_value("Lifecycle Campaign", name, "purpose"), "Service")
+		frappe.set_user(factories.user("Marketing User"))
+		told = {name: notice for name, notice in notices().items() if notice}
+		self.assertEqual(set(told), {"payment_reminder", "maintenance_visit"})
+		self.assertIn("Yours will be Marketing", told["payment_reminder"])
+		name = self.make(**answers)
+		frappe.set_user("Administrator")
+		self.assertEqual(frappe.db.get_value("Lifecycle Campaign", name, "purpose"), "Marketing")
+
 	def test_answers_that_cannot_be_are_refused(self):
 		for answers, text in (
 			({"days": ""}, "30, 7, 1"),

@@ -212,7 +212,7 @@ class WhatIsOffered(MarketingTestCase):
 	def test_each_asks_only_what_it_needs(self):
 		asks = {recipe["name"]: set(recipe["asks"]) for recipe in api.recipes()}
 		self.assertEqual(asks["birthday"], {"date_field"})
-		self.assertEqual(asks["payment_reminder"], {"company", "combine_messages"})
+		self.assertEqual(asks["payment_reminder"], {"company", "combine_messages", "attach_print"})
 
 	def test_every_language_has_every_message(self):
 		for name, recipe in all_recipes().items():

@@ -57,7 +57,7 @@ class TestFields(MarketingTestCase):
 			)
 			self.addCleanup(self._without, setter.name)
 		self.marketer = factories.user("Marketing User")
-		self.campaign = factories.campaign(active=False)
+		self.campaign = factories.campaign(active=False, purpose="Marketing")
 		self.trigger = frappe.get_doc("Lifecycle Trigger", {"campaign": self.campaign.name})
 		self.addCleanup(frappe.set_user, "Administrator")
 

@@ -29,7 +29,7 @@ from marketing_automation.engine.settings import SETTINGS
 from marketing_automation.engine.visibility import Visibility
 from marketing_automation.marketing_automation.report.campaign_performance import campaign_performance
 from marketing_automation.patches import slim_ledger
-from marketing_automation.sources import date_field
+from marketing_automation.sources import batch, date_field
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, statements
 from marketing_automation.tests.factories import in_days
@@ -99,6 +99,42 @@ class TestPlan(MarketingTestCase):
 		self.assertEqual(explanation.key, "PRIMARY")
 		self.assertNotIn("filesort", explanation.Extra)
 		self.assertNotIn("temporary", explanation.Extra)
+
+
+class TestSparseIndex(MarketingTestCase):
+	SALES = ("Sales Invoice", "Sales Invoice Item")
+
+	def setUp(self):
+		super().setUp()
+		self.addCleanup(self.forget)
+		name = "concat('SPARSE-', seq)"
+		for doctype, columns, values in (
+			(self.SALES[0], "update_stock", "1"),
+			(self.SALES[1], "parent, parenttype", f"{name}, 'Sales Invoice'"),
+		):
+			frappe.db.sql(
+				f"""insert into `tab{doctype}` (name, docstatus, creation, modified, {columns})
+				select {name}, 1, now(), now(), {values} from seq_1_to_20000"""
+			)
+			# Commits what was written.
+			frappe.db.sql(f"analyze table `tab{doctype}`")
+
+	def forget(self):
+		for doctype in self.SALES:
+			frappe.db.delete(doctype, {"name": ["like", "SPARSE-%"]})
+		frappe.db.commit()
+
+	@staticmethod
+	def read_in_a_row() -> int:
+		"""Return how many rows this connection has read one after the other, without an index."""
+		return int(frappe.db.sql("show session status like 'Handler_read_rnd_next'")[0][1])
+
+	def test_the_buyers_of_many_batches_are_found_in_the_index_where_most_lines_name_no_batch(self):
+		batches = [f"SPARSE-{number}" for number in range(300)]
+		batch.buyers(batches)
+		before = self.read_in_a_row()
+		batch.buyers(batches)
+		self.assertLess(self.read_in_a_row() - before, 10_000)
 
 
 class TestShareOut(MarketingTestCase):

@@ -15,7 +15,7 @@ COMPARED = ("fieldtype", "options", "fetch_from", "unique", "search_index")
 # Of Frappe's own.
 NOT_ERPNEXTS = ("Contact",)
 # What nobody has put beside the other definitions. They are the same in 15 and 16.
-NOT_AT_HAND = ("bin", "warehouse")
+NOT_AT_HAND = ("bin", "warehouse", "overdue_payment")
 # What some ERPNext 16 has and its definitions that were compared have not.
 NEWER = {("Serial and Batch Bundle", "posting_datetime")}
 

@@ -56,10 +56,16 @@ class Row(NamedTuple):
 
 
 def configured() -> mailbox.Mailbox | None:
-	"""Return the mailbox of the settings; None where none is to be read. 2 queries. Raises Unreadable without its password."""
+	"""Return the mailbox of the settings; None where none is to be read. Raises Unreadable without its password.
+
+	2 queries; where it is that of an Email Account a few more, and its provider may be asked for a new token.
+	"""
 	settings = frappe.db.get_singles_dict(SETTINGS)
 	if not cint(settings.get("mailbox_enabled")):
 		return None
+	folder = (settings.get("mailbox_folder") or "").strip() or "INBOX"
+	if settings.get("mailbox_account"):
+		return of_account(settings["mailbox_account"], folder)
 	try:
 		password = get_decrypted_password(SETTINGS, SETTINGS, "mailbox_password", raise_exception=False)
 	except frappe.ValidationError as error:
@@ -74,8 +80,62 @@ def configured() -> mailbox.Mailbox | None:
 		settings.get("mailbox_security") or mailbox.TLS,
 		(settings.get("mailbox_user") or "").strip(),
 		password,
-		(settings.get("mailbox_folder") or "").strip() or "INBOX",
+		folder,
 	)
+
+
+def of_account(name: str, folder: str = "INBOX", ask: bool = True) -> mailbox.Mailbox:
+	"""Return the mailbox of an Email Account, by its password or its authorization by OAuth. Raises Unreadable where that is
+	not possible. ask: with what it takes to log in; else only where it is."""
+	if not frappe.db.exists("Email Account", name):
+		raise mailbox.Unreadable(_("There is no Email Account {0}.").format(name))
+	account = frappe.get_doc("Email Account", name)
+	if not (account.use_imap and account.email_server):
+		raise mailbox.Unreadable(
+			_(
+				"The Email Account {0} does not read mail by IMAP. Tick Use IMAP there, and name the server."
+			).format(name)
+		)
+	security = mailbox.TLS if account.use_ssl else mailbox.STARTTLS if account.use_starttls else mailbox.PLAIN
+	port = cint(account.incoming_port) or (993 if account.use_ssl else 143)
+	user = account.get("login_id") or account.email_id
+	is_oauth = account.get("auth_method") == "OAuth"
+	password = token = None
+	if ask and is_oauth:
+		token = _token_of(account)
+	elif ask:
+		try:
+			password = account.get_password(raise_exception=False)
+		except frappe.ValidationError as error:
+			# It was stored with another encryption key.
+			frappe.clear_messages()
+			raise mailbox.Unreadable(
+				_("The password of the Email Account {0} cannot be read. Enter it again.").format(name)
+			) from error
+		if not password:
+			raise mailbox.Unreadable(_("The Email Account {0} has no password.").format(name))
+	return mailbox.Mailbox(account.email_server, port, security, user, password or "", folder, token)
+
+
+def _token_of(account) -> str:
+	"""Return the token by which an Email Account logs in, a new one where the last has expired. Asks its provider; may commit."""
+	try:
+		found = account.get_oauth_token()
+		token = found and found.get_password("access_token", raise_exception=False)
+	except BaseTimeoutException:
+		raise
+	except Exception as error:
+		frappe.clear_messages()
+		raise mailbox.Unreadable(
+			_("The Email Account {0} gets no token of its provider: {1}").format(account.name, error)[:300]
+		) from error
+	if not token:
+		raise mailbox.Unreadable(
+			_("The Email Account {0} is not authorized. Open it, and press Authorize API Access.").format(
+				account.name
+			)
+		)
+	return token
 
 
 @in_the_sites_language

@@ -25,6 +25,7 @@ from marketing_automation.channels.email import (
 	look,
 	mime,
 	own_frame,
+	prints,
 	reach,
 	refusals,
 	sender,
@@ -114,8 +115,13 @@ def validate_sender(sender: str | None) -> None:
 		)
 
 
+def validate(action, campaign) -> None:
+	"""Throw when one of the action's Email Templates cannot be sent, or its print cannot be attached."""
+	of_action.validate(action, campaign)
+	prints.validate(action)
+
+
 # What is said of a text is the same whatever it leaves by.
-validate = of_action.validate
 problems = of_action.problems
 
 
@@ -154,6 +160,7 @@ def compose(prepared: Prepared, message: Message) -> dict:
 		raise Unsendable(Reason.TEMPLATE_ERROR, str(e)) from e
 	# Not all of it: what is wrong with a message is said to the marketer, not to the customer.
 	way_out = _way_out(prepared, message)
+	attachments = prints.wanted(message, language)
 	with in_language(language):
 		mail = email_queue.Mail(
 			account,
@@ -174,7 +181,7 @@ def compose(prepared: Prepared, message: Message) -> dict:
 		raise Unsendable(
 			Reason.INVALID_ADDRESS, _("Frappe refuses the address of the sender or the recipient.")
 		)
-	return mail
+	return {**mail, "attachments": prints.as_kept(attachments)}
 
 
 def _way_out(prepared: Prepared, message: Message) -> email_queue.WayOut:
@@ -199,6 +206,12 @@ def render(prepared: Prepared, message: Message) -> tuple[Rendered, str]:
 	return of_action.render(prepared.texts, message)
 
 
+def attached(prepared: Prepared, message: Message) -> list[dict]:
+	"""Return the prints that a message would have attached, as `prints.wanted`. Raises Unsendable. No query."""
+	_template, language = of_action.template_of(prepared.texts, message)
+	return prints.wanted(message, language)
+
+
 def as_read(prepared: Prepared, message: Message, mail: Rendered) -> tuple[str, str]:
 	"""Return a rendered mail as it is sent, as HTML and as plain text. Raises Unsendable.
 
@@ -211,14 +224,21 @@ def as_read(prepared: Prepared, message: Message, mail: Rendered) -> tuple[str, 
 	return html, text + link.text.replace(mime.UNSUBSCRIBE_URL, "...")
 
 
-def send_test(prepared: Prepared, message: Message, mail: Rendered, address: str) -> None:
-	"""Send a rendered mail as it reads to a colleague, now, without a link to unsubscribe. Raises Unsendable."""
+def send_test(
+	prepared: Prepared, message: Message, mail: Rendered, address: str, files: list[dict] | None = None
+) -> None:
+	"""Send a rendered mail as it reads to a colleague, now, without a link to unsubscribe. Raises Unsendable.
+
+	files: of its prints, from `prints.made`.
+	"""
 	html, text = _as_read(prepared, message, mail, None)
-	send_as_it_is(message.campaign.sender or None, mail.subject, html, text, address)
+	send_as_it_is(message.campaign.sender or None, mail.subject, html, text, address, files)
 
 
-def send_as_it_is(sender: str | None, subject: str, html: str, text: str, address: str) -> None:
-	"""Send a finished mail to a colleague, now, without a link to unsubscribe."""
+def send_as_it_is(
+	sender: str | None, subject: str, html: str, text: str, address: str, files: list[dict] | None = None
+) -> None:
+	"""Send a finished mail to a colleague, now, without a link to unsubscribe. files: what is attached."""
 	email_queue.Mail(
 		email_queue.account_for(sender, REFERENCE_DOCTYPE),
 		email_queue.WayOut(""),
@@ -227,6 +247,7 @@ def send_as_it_is(sender: str | None, subject: str, html: str, text: str, addres
 		subject=subject,
 		recipients=[address],
 		text_content=text,
+		attachments=files,
 	).process(send_now=True)
 
 
@@ -595,6 +616,14 @@ def outcomes(rows: list[dict]) -> dict[str, dict]:
 		elif mail.status == "Error":
 			# Older versions keep the server's words in the ledger row (kept_errors.remember_mail_error).
 			error = "\n".join(filter(None, (mail.error, row.error)))
+			if unprinted := prints.reason_in(error):
+				found[row.name] = {
+					"status": FAILED,
+					"reason": Reason.ATTACHMENT_FAILED,
+					"error": unprinted,
+					"executed_at": mail.modified,
+				}
+				continue
 			found[row.name] = {
 				"status": FAILED,
 				"reason": Reason.SENDING_FAILED,

@@ -1,7 +1,7 @@
 """A mailbox as it is looked at: settings and a bookmark in, raw messages out. It stays as it is.
 
-The session is of Python's own imaplib: what it takes is LOGIN, EXAMINE, SEARCH and FETCH, all of RFC 3501, and nothing is to
-be installed. EXAMINE opens the folder for reading alone and BODY.PEEK sets no mark, so whoever reads the mailbox besides
+The session is of Python's own imaplib: what it takes is LOGIN (or AUTHENTICATE by a token), EXAMINE, SEARCH and FETCH, all of
+RFC 3501, and nothing is to be installed. EXAMINE opens the folder for reading alone and BODY.PEEK sets no mark, so whoever reads the mailbox besides
 (a person, Frappe) finds it as if nobody had been here. Called outside any transaction.
 """
 
@@ -38,7 +38,7 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Mailbox:
-	"""Where bounces arrive, as the settings say."""
+	"""Where bounces arrive, as the settings say. token: of OAuth, by which is logged in where there is one."""
 
 	server: str
 	port: int
@@ -46,6 +46,7 @@ class Mailbox:
 	user: str
 	password: str
 	folder: str
+	token: str | None = None
 
 	@property
 	def identity(self) -> str:
@@ -76,7 +77,7 @@ class Session:
 			self._imap = _connected(mailbox)
 		try:
 			with _said():
-				self._imap.login(mailbox.user, mailbox.password)
+				_log_in(self._imap, mailbox)
 				_answer(self._imap.select(_quoted(mailbox.folder), readonly=True))
 				(validity,) = self._imap.response("UIDVALIDITY")[1] or [None]
 				found = UIDVALIDITY.search(validity or b"")
@@ -149,6 +150,23 @@ def _connected(mailbox: Mailbox) -> imaplib.IMAP4:
 			imap.shutdown()
 			raise
 	return imap
+
+
+def _log_in(imap: imaplib.IMAP4, mailbox: Mailbox) -> None:
+	if not mailbox.token:
+		imap.login(mailbox.user, mailbox.password)
+		return
+	said = []
+
+	def answer(challenge: bytes) -> str:
+		"""Say who we are; to whatever comes after that, which is why the server refuses, say nothing (XOAUTH2)."""
+		said.append(challenge.decode("utf-8", "replace"))
+		return "" if len(said) > 1 else f"user={mailbox.user}\1auth=Bearer {mailbox.token}\1\1"
+
+	try:
+		imap.authenticate("XOAUTH2", answer)
+	except imaplib.IMAP4.error as error:
+		raise imaplib.IMAP4.error(*error.args, *said[1:]) from error
 
 
 def _answer(answer: tuple[str, list]) -> list:

@@ -24,7 +24,7 @@ from marketing_automation.channels.texts.templates import without_embeds
 DOCTYPE = "Email Queue"
 RECIPIENT = "Email Queue Recipient"
 # The fields that differ from mail to mail; the others are looked at once for all that have the same.
-OWN = ("message", "message_id", "reference_name", "send_after")
+OWN = ("message", "message_id", "reference_name", "send_after", "attachments")
 # Of one INSERT: MariaDB takes 16 MB as it is delivered, and some hosts set less.
 BYTES_AT_ONCE = 2_000_000
 # The events on every document of these apps have nothing to do with mail: ours follows what is renamed.
@@ -167,6 +167,8 @@ class Mail(QueueBuilder):
 		html = self._completed(without_embeds(self.html))
 		mail.set_html("", self.email_text_content(), formatted=html)
 		mail.set_message_id(self.message_id, self.is_notification)
+		for one in self._attachments or []:
+			mail.add_attachment(**one)
 		return mail
 
 

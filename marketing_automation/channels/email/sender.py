@@ -21,7 +21,7 @@ from frappe.utils import cint, cstr, get_datetime, get_hook_method, now_datetime
 from rq.timeouts import BaseTimeoutException
 
 from marketing_automation import compat
-from marketing_automation.channels.email import kept_errors, mime, smtp_errors
+from marketing_automation.channels.email import kept_errors, mime, prints, smtp_errors
 from marketing_automation.engine import consent, identity, ledger, rules, suppression
 from marketing_automation.engine.model import Recipient
 from marketing_automation.engine.settings import SETTINGS
@@ -198,14 +198,17 @@ class _Sender:
 		self._is_taken = False
 		began = time.monotonic()
 		try:
+			files = self._printed(mail)
+			began = time.monotonic()
 			if self._frappes_way or not _is_finished(mail, account):
-				self._send_frappes_way(mail, account)
+				self._send_frappes_way(mail, account, files)
 			else:
 				# First: an account without its password or token raises here, and then nothing is being sent.
 				server = self._server(account)
+				message = prints.attached(mail.message, files) if files else mail.message
 				if self._claim(mail):
 					self._is_taken = True
-					server.session.sendmail(mail.sender, mail.recipients[0].recipient, mail.message.encode())
+					server.session.sendmail(mail.sender, mail.recipients[0].recipient, message.encode())
 					self._accepted = mail
 		except BaseException as error:
 			frappe.db.rollback()
@@ -213,6 +216,9 @@ class _Sender:
 			kept_errors.keep_mail_error(mail.name, error)
 			if isinstance(error, BaseTimeoutException) or not isinstance(error, Exception):
 				raise
+			if isinstance(error, prints.PrintFailed):
+				# Of the server it says nothing.
+				return
 			if smtp_errors.replies(cstr(error)):
 				self._unanswered[account.name] = 0
 			else:
@@ -261,8 +267,16 @@ class _Sender:
 		)
 		return bool(compat.changed_rows())
 
-	def _send_frappes_way(self, mail: dict, account) -> None:
-		"""Send by Email Queue's `send`."""
+	def _printed(self, mail: dict) -> list[dict]:
+		"""Return the files of the prints that a row has attached. Commits before it has them made, for that takes seconds."""
+		attachments = prints.of_row(mail.attachments)
+		if not attachments or not prints.are_prints(attachments):
+			return []
+		self.write_down()
+		return prints.made(attachments)
+
+	def _send_frappes_way(self, mail: dict, account, files: list[dict]) -> None:
+		"""Send by Email Queue's `send`. files: of its prints, which are made already."""
 		self.write_down()
 		server = None if account.get("service") == "Frappe Mail" else self._server(account)
 		try:
@@ -271,7 +285,10 @@ class _Sender:
 			if frappe.db.get_value(DOCTYPE, still, "name", for_update=True):
 				frappe.db.set_value(DOCTYPE, mail.name, "send_after", TAKEN)
 				self._is_taken = True
-				frappe.get_doc(DOCTYPE, mail.name).send(smtp_server_instance=server)
+				row = frappe.get_doc(DOCTYPE, mail.name)
+				if files:
+					row.message, row.attachments = prints.attached(row.message, files), None
+				row.send(smtp_server_instance=server)
 		finally:
 			frappe.db.rollback()
 
@@ -312,7 +329,7 @@ def _is_finished(mail: dict, account) -> bool:
 	return (
 		[recipient.status for recipient in mail.recipients] == ["Not Sent"]
 		and not mail.communication
-		and not frappe.parse_json(mail.attachments or "[]")
+		and prints.are_prints(prints.of_row(mail.attachments))
 		and not any(placeholder in mail.message for placeholder in mime.PLACEHOLDERS)
 		and account.get("service") != "Frappe Mail"
 		and not account.append_emails_to_sent_folder

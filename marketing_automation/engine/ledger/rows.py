@@ -525,6 +525,21 @@ def touch(names: list[str]) -> None:
 	).run()
 
 
+def due_now(reasons: tuple[str, ...], customers: Iterable[str] | None = None) -> None:
+	"""Let Waiting rows with one of these reasons be due now, of some customers or of all. 1 query. The caller commits."""
+	table, now = frappe.qb.DocType(DOCTYPE), now_datetime()
+	query = (
+		frappe.qb.update(table)
+		.set(table.due_at, now)
+		.set(table.modified, now)
+		.where((table.status == WAITING) & (table.due_at > now))
+		.where(table.reason.isin(list(reasons)))
+	)
+	if customers is not None:
+		query = query.where(table.customer.isin(sorted(customers)))
+	query.run()
+
+
 def interrupted(names: list[str], error: str) -> None:
 	"""Write down that Pending rows could not be delivered, and why; they stay Pending. 1 query. The caller commits.
 

@@ -122,6 +122,7 @@ marketing_automation.mail = {
 			found.recipient || "–"
 		)}</div>
 				<div><span class="text-muted">${__("Subject")}</span> <strong>${ma.escape(found.subject)}</strong></div>
+				${this.attached(found.attached)}
 				${this.template_link(found.template)}
 				<div class="text-muted">${__("As it would read on {0}, when it is due.", [ma.date(found.due_on)])}</div>
 			</div>
@@ -139,6 +140,20 @@ marketing_automation.mail = {
 		$('<iframe sandbox="" referrerpolicy="no-referrer"></iframe>')
 			.attr({ title: __("Message"), srcdoc: found.html })
 			.appendTo(body);
+	},
+
+	// The prints that go with it. Whoever may print one can look at it.
+	attached(prints) {
+		const ma = marketing_automation;
+		if (!prints.length) return "";
+		const names = prints.map(({ doctype, name, print_format, lang, may_print }) => {
+			const file = ma.escape(`${name}.pdf`);
+			if (!may_print) return `${file} (${__("not in your test: you may not print it")})`;
+			const asked = new URLSearchParams({ doctype, name, format: print_format || "", _lang: lang, language: lang });
+			const url = `/api/method/frappe.utils.print_format.download_pdf?${asked}`;
+			return `<a href="${ma.escape(url)}" target="_blank" rel="noopener">${file}</a>`;
+		});
+		return `<div><span class="text-muted">${__("Attached")}</span> ${names.join(", ")}</div>`;
 	},
 
 	// Where the words are changed.

@@ -103,6 +103,13 @@ marketing_automation.recipes = {
 				description: __("Who has several due on one day gets one mail that lists them all."),
 			},
 			{
+				fieldname: "attach_print",
+				label: __("Attach the Document"),
+				fieldtype: "Check",
+				default: 0,
+				description: __("The quotation or the invoice, as PDF, in the customer's language."),
+			},
+			{
 				fieldname: "cap",
 				fieldtype: "Check",
 				default: 1,
@@ -165,7 +172,7 @@ marketing_automation.recipes = {
 		const { Before, After } = recipe.days;
 		const asks = (field) => recipe.asks.includes(field);
 		const asked = { days: Before, days_after: After };
-		for (const field of ["date_field", "item_group", "company", "combine_messages"])
+		for (const field of ["date_field", "item_group", "company", "combine_messages", "attach_print"])
 			asked[field] = asks(field);
 		for (const [field, is_asked] of Object.entries(asked))
 			dialog.set_df_property(field, "hidden", is_asked ? 0 : 1);
@@ -176,7 +183,7 @@ marketing_automation.recipes = {
 		dialog.fields_dict.about.$wrapper.html(
 			`<p><strong>${escape(recipe.title)}</strong><br><span class="text-muted">${escape(
 				recipe.description
-			)}</span></p>`
+			)}</span></p>${recipe.notice ? marketing_automation.banner("orange", recipe.notice) : ""}`
 		);
 		dialog.set_df_property("language", "options", this.languages(recipe));
 		dialog.set_df_property("date_field", "options", recipe.date_fields);
@@ -187,6 +194,7 @@ marketing_automation.recipes = {
 			date_field: recipe.date_field || recipe.date_fields[0]?.value || "",
 			item_group: "",
 			company: "",
+			attach_print: 0,
 			language: recipe.languages.includes(frappe.boot.lang) ? frappe.boot.lang : recipe.languages[0],
 		});
 		this.turn(dialog, true);

@@ -31,11 +31,14 @@ test("a recipe is chosen first, and asks only what it needs", async () => {
 			const common = ["language", "sender", "company", "combine_messages"];
 			assert.deepEqual(await asked(page), ["campaign_name", "days", "days_after", ...common]);
 			assert.equal(await dialog(page).locator('[data-fieldname="days_after"] input').inputValue(), "3, 14");
+			// It is of service, and this marketer is no manager.
+			await dialog(page).getByText("Yours will be Marketing").waitFor();
 
 			await dialog(page).getByRole("button", { name: "Choose Another Recipe" }).click();
 			await chooseRecipe(page, "quotation_follow_up");
 			await settled(page);
 			assert.deepEqual(await asked(page), ["campaign_name", "days", ...common]);
+			assert.equal(await dialog(page).getByText("Yours will be Marketing").count(), 0);
 			await dialog(page).locator('[data-fieldname="campaign_name"] input').fill("Quotations from a recipe");
 			await dialog(page).getByRole("button", { name: "Make the Campaign" }).click();
 			await formOf(page, "Lifecycle Campaign");

@@ -10,6 +10,7 @@ frappe.ui.form.on("Lifecycle Action", {
 
 	refresh(frm) {
 		frm.trigger("show_words");
+		frm.trigger("offer_print");
 		if (frm.is_new()) return;
 		marketing_automation.breadcrumb(
 			frm,
@@ -42,6 +43,32 @@ frappe.ui.form.on("Lifecycle Action", {
 
 	trigger(frm) {
 		frm.trigger("show_words");
+		frm.trigger("offer_print");
+	},
+
+	action_type(frm) {
+		frm.trigger("offer_print");
+	},
+
+	// Attached can be what the trigger is about, where that is something to print and the user may.
+	offer_print(frm) {
+		const ma = marketing_automation;
+		const { trigger } = frm.doc;
+		const show = (print) => {
+			// What a colleague has switched on can be switched off.
+			const is_offered = frm.doc.action_type === ma.EMAIL && (print || frm.doc.attach_print);
+			frm.toggle_display("attach_print", Boolean(is_offered));
+			if (!print) return;
+			frm.set_df_property("attach_print", "label", __("Attach the {0}", [print.label]));
+			frm.set_query("print_format", () => ({
+				filters: { doc_type: print.doctype, disabled: 0, raw_printing: 0 },
+			}));
+		};
+		show(null);
+		if (!trigger) return;
+		ma.ask("attachable", { trigger }).then((print) => {
+			if (frm.doc.trigger === trigger) show(print);
+		});
 	},
 
 	// What a template of this action can say: it depends on what its trigger is about. A click on a word copies it.

@@ -7,6 +7,7 @@ from marketing_automation.engine.language import of_the_site
 from marketing_automation.lifecycle import (
 	only_switched_off,
 	read_numbers,
+	refuse_change_of_service,
 	refuse_deletion_if_used,
 	refuse_merge,
 	refuse_rename,
@@ -15,7 +16,7 @@ from marketing_automation.lifecycle import (
 
 WORKS_BY = (
 	*("trigger", "action_type", "email_template", "preview_text", "translations", "language"),
-	*("assign_to", "user", "due_in_days", "webhook_url", "webhook_secret"),
+	*("assign_to", "user", "due_in_days", "webhook_url", "webhook_secret", "attach_print", "print_format"),
 )
 
 
@@ -36,12 +37,14 @@ class LifecycleAction(Document):
 		action_type: DF.Autocomplete
 		active_since: DF.Datetime | None
 		assign_to: DF.Literal["Account Manager", "User"]
+		attach_print: DF.Check
 		campaign: DF.Link | None
 		due_in_days: DF.Int
 		email_template: DF.Link | None
 		enabled: DF.Check
 		language: DF.Link | None
 		preview_text: DF.Data | None
+		print_format: DF.Link | None
 		translations: DF.Table[LifecycleActionTranslation]
 		trigger: DF.Link
 		user: DF.Link | None
@@ -50,8 +53,10 @@ class LifecycleAction(Document):
 	# end: auto-generated types
 
 	def validate(self):
-		read_numbers(self, "enabled", "due_in_days")
+		read_numbers(self, "enabled", "due_in_days", "attach_print")
 		self.campaign = frappe.db.get_value("Lifecycle Trigger", self.trigger, "campaign")
+		before = self.get_doc_before_save() or self
+		refuse_change_of_service(self, WORKS_BY, self.campaign, before.campaign)
 		if self.is_new() and not self.language:
 			self.language = of_the_site()
 		if not only_switched_off(self, WORKS_BY):

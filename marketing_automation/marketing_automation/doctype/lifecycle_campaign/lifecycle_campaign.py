@@ -14,6 +14,8 @@ from marketing_automation.engine.channel import channel_for
 from marketing_automation.engine.source import of_writers
 from marketing_automation.engine.windows import minutes
 from marketing_automation.lifecycle import (
+	SERVICE,
+	may_make_service,
 	read_numbers,
 	refuse_deletion_if_used,
 	refuse_merge,
@@ -21,7 +23,7 @@ from marketing_automation.lifecycle import (
 )
 from marketing_automation.naming import free_name
 
-MARKETING, SERVICE = "Marketing", "Service"
+MARKETING = "Marketing"
 AS_IN_SETTINGS, OWN_HOURS = "As in the settings", "Own hours"
 GOAL_FIELDS = ("goal", "goal_item", "goal_item_group", "renewal_window", "renews_in_group")
 
@@ -183,7 +185,7 @@ class LifecycleCampaign(Document):
 	def validate_purpose(self):
 		"""Let only a Marketing Manager say that a campaign offers nothing: it needs no consent then."""
 		self.purpose = self.purpose or MARKETING
-		if self.purpose == SERVICE and self.has_value_changed("purpose") and not self.may_be_service():
+		if self.purpose == SERVICE and self.has_value_changed("purpose") and not may_make_service(self):
 			frappe.throw(
 				_(
 					"Only a Marketing Manager can make a campaign Service. Its messages go to customers who have agreed to nothing, so they may offer nothing."
@@ -191,9 +193,6 @@ class LifecycleCampaign(Document):
 				frappe.PermissionError,
 				title=_("Not Yours To Choose"),
 			)
-
-	def may_be_service(self) -> bool:
-		return bool(self.flags.ignore_permissions) or "Marketing Manager" in frappe.get_roles()
 
 	def validate_window(self):
 		"""Refuse hours of its own that are none, and forget those that count for nothing."""
@@ -254,7 +253,7 @@ class LifecycleCampaign(Document):
 		copy = frappe.copy_doc(self, ignore_no_copy=False)
 		copy.campaign_name = campaign_name
 		copy.duplicated_from = self.name
-		if not copy.may_be_service():
+		if not may_make_service(copy):
 			copy.purpose = MARKETING
 		copy.insert()
 		templates = {}

@@ -19,13 +19,17 @@ class LifecycleCountryProfile(Document):
 	if TYPE_CHECKING:
 		from frappe.types import DF
 
+		any_per_day: DF.Check
+		any_per_week: DF.Check
 		country: DF.Link
 		existing_customer: DF.Literal["As shipped", "No", "Same item group", "Any sale"]
 		foot: DF.SmallText | None
 		foot_rule: DF.Literal["As shipped", "Own text"]
 		hours: DF.Literal["As shipped", "Own hours", "Any hour"]
 		national_holidays: DF.Literal["As shipped", "Closed", "Open"]
+		per_day: DF.Int
 		per_week: DF.Int
+		postal_address: DF.Literal["As shipped", "Asked for", "Not asked for"]
 		sale_days: DF.Int
 		saturday_from: DF.Time | None
 		saturday_until: DF.Time | None
@@ -44,14 +48,21 @@ class LifecycleCountryProfile(Document):
 		self.dont_update_if_missing = [f"{day}_{end}" for day in profiles.DAYS for end in ("from", "until")]
 
 	def validate(self):
-		read_numbers(self, "sale_days", "per_week")
+		read_numbers(self, "sale_days", "per_day", "per_week", "any_per_day", "any_per_week")
 		self.validate_numbers()
 		self.validate_hours()
+		for field in ("per_day", "per_week"):
+			if self.get(f"any_{field}"):
+				self.set(field, 0)
 		# One line, as a subject is.
 		self.subject = " ".join((self.subject or "").split())
 
 	def validate_numbers(self):
-		for field, highest in (("sale_days", MOST_DAYS), ("per_week", MOST_PER_WEEK)):
+		for field, highest in (
+			("sale_days", MOST_DAYS),
+			("per_day", MOST_PER_WEEK),
+			("per_week", MOST_PER_WEEK),
+		):
 			if not 0 <= self.get(field) <= highest:
 				frappe.throw(
 					_("{0} must be between {1} and {2}.").format(

@@ -72,6 +72,7 @@ class LifecycleExecutionLog(Document):
 			"Bounced",
 			"Complained",
 			"Sender refused",
+			"Attachment failed",
 		]
 		recipient: DF.Data | None
 		reference_doctype: DF.Link | None

@@ -12,6 +12,7 @@ from marketing_automation.engine.source import source_for
 from marketing_automation.lifecycle import (
 	only_switched_off,
 	read_numbers,
+	refuse_change_of_service,
 	refuse_deletion_if_used,
 	refuse_merge,
 	refuse_rename,
@@ -52,6 +53,8 @@ class LifecycleTrigger(Document):
 
 	def validate(self):
 		read_numbers(self, "enabled", "days_offset")
+		before = self.get_doc_before_save() or self
+		refuse_change_of_service(self, WORKS_BY, self.campaign, before.campaign)
 		if not only_switched_off(self, WORKS_BY):
 			faults.refuse_days(self.days_offset)
 			source_for(self).validate(self)

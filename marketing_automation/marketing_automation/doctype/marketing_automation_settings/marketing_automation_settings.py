@@ -3,10 +3,12 @@ import re
 import frappe
 from frappe import _
 from frappe.model.document import Document
-from frappe.utils import cint, now_datetime
+from frappe.utils import cint, cstr, now_datetime
 
+from marketing_automation.channels.email import bounces, mailbox
 from marketing_automation.channels.email.address import is_address
-from marketing_automation.engine import holds, links
+from marketing_automation.engine import holds, links, waiting
+from marketing_automation.engine.model import Reason
 from marketing_automation.engine.windows import minutes
 
 # What the engine itself keeps here. It writes them one by one, and no form or request changes them.
@@ -23,6 +25,7 @@ LIMITS = {
 	"pause_share": (1, 100),
 	"pause_count": (1, 1_000_000),
 	"mails_per_minute": (0, 100_000),
+	"attachments_mb": (1, 50),
 	"soft_bounces": (1, 20),
 	"soft_bounce_days": (1, 365),
 	"keep_addresses_days": (1, 3650),
@@ -35,7 +38,7 @@ LIMITS = {
 }
 # These are newer than some sites, whose settings do not have them yet.
 NEWER = (
-	*("cap_messages", "cap_days", "held_days", "when_held"),
+	*("cap_messages", "cap_days", "held_days", "when_held", "attachments_mb"),
 	*("soft_bounces", "soft_bounce_days", "keep_addresses_days"),
 	*("mailbox_port", "mailbox_security", "mailbox_folder"),
 	*("warmup_first", "warmup_growth", "warmup_most"),
@@ -43,6 +46,15 @@ NEWER = (
 # Who has declared that the addresses were got lawfully, and when: written when the box is ticked, by nobody else.
 DECLARED = ("addresses_lawful_since", "addresses_lawful_by")
 
+# {reason: the fields that what waits for it waits by}.
+WAITED_BY = {
+	Reason.ON_HOLD: ("holds", "do_not_disturb", "held_days", "when_held"),
+	Reason.FREQUENCY_CAP: ("cap_messages", "cap_days"),
+	Reason.WARM_UP: (
+		*("warmup_domain", "warmup_start", "warmup_first"),
+		*("warmup_growth", "warmup_most"),
+	),
+}
 
 DNS_NAME = re.compile(
 	r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?)*"
@@ -68,6 +80,7 @@ class MarketingAutomationSettings(Document):
 		addresses_lawful: DF.Check
 		addresses_lawful_by: DF.Data | None
 		addresses_lawful_since: DF.Datetime | None
+		attachments_mb: DF.Int
 		basis_needed: DF.Check
 		bound_to: DF.Data | None
 		cap_days: DF.Int
@@ -80,6 +93,7 @@ class MarketingAutomationSettings(Document):
 		held_days: DF.Int
 		holds: DF.Table[LifecycleHold]
 		keep_addresses_days: DF.Int
+		mailbox_account: DF.Link | None
 		mailbox_enabled: DF.Check
 		mailbox_error: DF.SmallText | None
 		mailbox_folder: DF.Data | None
@@ -215,6 +229,13 @@ class MarketingAutomationSettings(Document):
 		"""Refuse a mailbox that cannot be read, for something is missing."""
 		if not cint(self.mailbox_enabled):
 			return
+		self.mailbox_folder = (self.mailbox_folder or "").strip() or "INBOX"
+		if self.mailbox_account:
+			try:
+				bounces.of_account(self.mailbox_account, ask=False)
+			except mailbox.Unreadable as error:
+				frappe.throw(frappe.utils.escape_html(str(error)), title=_("Mailbox Incomplete"))
+			return
 		missing = [
 			field
 			for field in ("mailbox_server", "mailbox_user", "mailbox_password")
@@ -231,7 +252,17 @@ class MarketingAutomationSettings(Document):
 			frappe.throw(
 				_("The port of the mailbox is a number between 1 and 65535."), title=_("Value Out Of Range")
 			)
-		self.mailbox_folder = (self.mailbox_folder or "").strip() or "INBOX"
+
+	def on_update(self):
+		"""Have what waits by settings that are others now asked about again, and not when its time comes."""
+		before = self.get_doc_before_save()
+		changed = [
+			reason
+			for reason, fields in WAITED_BY.items()
+			if before and any(_said(before, field) != _said(self, field) for field in fields)
+		]
+		if changed:
+			waiting.end_soon(changed)
 
 	def on_trash(self):
 		frappe.throw(
@@ -239,3 +270,14 @@ class MarketingAutomationSettings(Document):
 			frappe.PermissionError,
 			title=_("Cannot Delete"),
 		)
+
+
+def _said(doc, field: str):
+	"""Return what a field says, however the form has written it."""
+	value = doc.get(field)
+	if isinstance(value, list):
+		return [
+			[cstr(row.get(name)) for name in ("hold", "days", "party_type", "party", "until")]
+			for row in value
+		]
+	return cstr(value or "")
