@@ -98,8 +98,6 @@ class MarketingTestCase(unittest.TestCase):
 			raise RuntimeError("This site has campaigns of its own. Run the tests on another one.")
 		# Where ERPNext is real, its own set-up has put the company into another country, whose law is another one.
 		frappe.db.set_value("Company", factories.company(), "country", factories.COUNTRY)
-		# In test mode ERPNext values the stock anew at once, and with each sale of the past all sales since; elsewhere a job does.
-		frappe.flags.dont_execute_stock_reposts = True
 		factories.fiscal_years()
 		factories.item()
 		frappe.db.commit()
