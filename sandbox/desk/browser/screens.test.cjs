@@ -6,7 +6,7 @@ const fs = require("node:fs");
 const path = require("node:path");
 const { test } = require("node:test");
 const { examine } = require("./axe.cjs");
-const { inBrowser } = require("./harness.cjs");
+const { inBrowser, openForm, openList } = require("./harness.cjs");
 const { campaignThatRan, eachScreen } = require("./screens.cjs");
 
 const { MARKETER, SPANISH_MARKETER } = process.env;
@@ -50,6 +50,21 @@ test("on a phone a Spanish marketer reads Spanish, nothing is wider than the scr
 			assert.deepEqual(found, []);
 		},
 		{ as: SPANISH_MARKETER, phone: true }
+	);
+});
+
+test("a short label that other screens have, too, is in the user's language", async () => {
+	await inBrowser(
+		async (page) => {
+			await campaignThatRan(page, "Con etiquetas cortas", "es");
+			await openList(page, "Lifecycle Execution Log");
+			const row = await page.evaluate(() => frappe.db.get_list("Lifecycle Execution Log", { limit: 1 }).then(([one]) => one.name));
+			await openForm(page, "Lifecycle Execution Log", row);
+			const label = (field) => page.locator(`.form-layout [data-fieldname="${field}"] .control-label`).first();
+			assert.equal((await label("recipient").textContent()).trim(), "Destinatario");
+			assert.equal((await label("run").textContent()).trim(), "Ejecución");
+		},
+		{ as: SPANISH_MARKETER }
 	);
 });
 
