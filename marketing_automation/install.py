@@ -12,7 +12,10 @@ from frappe.utils import create_batch, now_datetime
 
 from marketing_automation import compat, erpnext_schema, leftovers
 from marketing_automation.channels.email import lists
+from marketing_automation.channels.texts import templates
 from marketing_automation.engine import consent, identity, secrets, suppression
+from marketing_automation.engine.language import of_the_site
+from marketing_automation.engine.schedule import AFTER
 from marketing_automation.hooks import default_log_clearing_doctypes
 
 # What goes away with the module, and can be named elsewhere.
@@ -25,6 +28,8 @@ OF_MODULE = (
 	"Dashboard",
 	"Module Onboarding",
 )
+# The characters that a field of Data has, unless it says another number.
+MOST_OF_DATA = 140
 ROLES = ("Marketing Manager", "Marketing User")
 # Marketers write the messages. Frappe grants that on Email Template to System Managers only.
 TEMPLATE_PERMISSIONS = {
@@ -82,6 +87,7 @@ def before_uninstall() -> None:
 	"""Take back what the removal of the module's DocTypes leaves behind."""
 	_keep_unsubscribes()
 	_keep_suppressions()
+	_finish_templates()
 	ours = _of_module("DocType")
 	# They name no module, so that Frappe does not know whose they are.
 	steps = frappe.get_all(
@@ -164,6 +170,66 @@ def _keep_suppressions() -> None:
 		print(
 			f"{count - nameless} suppressed addresses were written to {path}. Keep that file: the app forgets them."
 		)
+
+
+def _finish_templates() -> None:
+	"""Write out in the Email Templates what only this app can fill in, so that Frappe's own mails go on using them.
+
+	All else in them is plain Jinja, and the look of the company stands there already.
+	"""
+	fields = ("subject", "response", "response_html")
+	found = frappe.get_all(
+		"Email Template",
+		or_filters={field: ["like", "%in_words(%"] for field in fields},
+		fields=["name", *fields],
+		order_by="name asc",
+	)
+	names = [row.name for row in found]
+	languages, after = _languages_of(names), _after_their_date(names)
+	most = frappe.get_meta("Email Template").get_field("subject").length or MOST_OF_DATA
+	for row in found:
+		language = languages.get(row.name) or of_the_site()
+		finished = {
+			field: templates.words_written_out(
+				row[field] or "", language, most if field == "subject" else None, row.name in after
+			)
+			for field in fields
+		}
+		frappe.db.set_value("Email Template", row.name, finished, update_modified=False)
+
+
+def _languages_of(names: list[str]) -> dict[str, str]:
+	"""Return {Email Template: the language that it is written in}, as far as a design or an action says it. 3 queries."""
+	languages = {}
+	for doctype in ("Lifecycle Action", "Lifecycle Action Translation", "Lifecycle Design Template"):
+		rows = frappe.get_all(
+			doctype,
+			filters={"email_template": ["in", names], "language": ["is", "set"]},
+			fields=["email_template", "language"],
+			order_by="creation asc, name asc",
+		)
+		languages.update((row.email_template, row.language) for row in rows)
+	return languages
+
+
+def _after_their_date(names: list[str]) -> set[str]:
+	"""Return those of these Email Templates that are sent after a date. 3 queries."""
+	triggers = frappe.get_all(
+		"Lifecycle Trigger", filters={"trigger_type": AFTER}, pluck="name", order_by="name asc"
+	)
+	actions = frappe.get_all(
+		"Lifecycle Action",
+		filters={"trigger": ["in", triggers]},
+		fields=["name", "email_template"],
+		order_by="name asc",
+	)
+	translations = frappe.get_all(
+		"Lifecycle Action Translation",
+		filters={"parent": ["in", [action.name for action in actions]]},
+		pluck="email_template",
+		order_by="name asc",
+	)
+	return {*translations, *(action.email_template for action in actions)} & set(names)
 
 
 def _kept(stem: str, text: str) -> Path:

@@ -14,7 +14,7 @@ from frappe.utils.password import set_encrypted_password
 
 from marketing_automation.engine import consent, dispatch, run, suppression
 from marketing_automation.engine.settings import SETTINGS
-from marketing_automation.tests import factories
+from marketing_automation.tests import designs, factories
 from marketing_automation.tests.case import mail_account
 
 
@@ -26,6 +26,13 @@ def use() -> None:
 		campaign = factories.campaign()
 		frappe.db.commit()
 		run.start()
+	designs.designed(designs.everything("en", "es"))
+	factories.make(
+		"Email Template",
+		name="By Hand",
+		subject="{{ item_name }}: {{ in_words(days_left) }}",
+		response="<p>Dear {{ customer_name }}</p>",
+	)
 	first, _second = frappe.get_all("Email Queue", pluck="name", order_by="creation asc, name asc")
 	frappe.db.set_value("Email Queue", first, "status", "Sent")
 	of_campaign = (campaign.doctype, campaign.name)

@@ -165,6 +165,23 @@ class TestDesigns(MarketingTestCase):
 		self.assertIn("Muy bueno", self.filled(data, language="es")[1])
 		self.assertEqual(design.missing(design.read(data, all_blocks()), "en"), [])
 
+	def test_days_in_words_are_the_same_without_this_app(self):
+		source, plain = "{{ in_words( item.days_left ) }}", frappe.utils.jinja.get_jenv()
+		for language in ("en", "es", "de"):
+			for most, is_past, days in (
+				(None, False, range(-4, 5)),
+				(100, False, range(0, 5)),
+				(100, True, range(-4, 1)),
+			):
+				written_out = templates.words_written_out(source, language, most, is_past)
+				self.assertLessEqual(len(written_out), most or 1000)
+				for number in days:
+					with self.subTest(language, most=most, days=number):
+						said = plain.from_string(written_out).render(item={"days_left": number})
+						self.assertEqual(said, templates.days_in_words(number, language))
+		self.assertEqual(templates.words_written_out(source, "en", 40), "{{ item.days_left }}")
+		self.assertEqual(templates.words_written_out("Hi {{ item_name }}", "en", 5), "Hi {{ item_name }}")
+
 	def test_days_in_words(self):
 		for days, english, spanish in (
 			(0, "today", "hoy"),

@@ -88,6 +88,12 @@ class TestWalkThroughs(MarketingTestCase):
 	def test_whoever_adds_a_recipe_can_follow_it(self):
 		self.follow("Add a recipe")
 
+	def test_whoever_adds_a_block_can_follow_it(self):
+		self.follow("Add a block")
+
+	def test_whoever_adds_a_design_can_follow_it(self):
+		self.follow("Add a design to the gallery")
+
 
 def test_the_commands_are_those_of_the_makefile():
 	makefile = (PROJECT / "Makefile").read_text()

@@ -7,6 +7,7 @@ prints unknown names as they stand, and hands the database and HTTP requests to 
 
 import functools
 import html
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
@@ -154,6 +155,7 @@ SUBJECT = Sandbox(autoescape=False)
 # Has no width, and parts what it stands between.
 WORD_JOINER = "\u2060"
 # Frappe attaches the file that an `embed` in a mail's HTML names, be it in a tag or in text: site_config.json, too.
+IN_WORDS_TAG = re.compile(r"\{\{-?\s*in_words\(\s*((?:[A-Za-z_]\w*\.)?[A-Za-z_]\w*)\s*\)\s*-?\}\}")
 EMBED = re.compile(r"""embed(?==["'])""")
 
 # How many days are left in the examples that a template is tried on; the first two are what every template must bear.
@@ -744,6 +746,43 @@ def days_in_words(days: int, language: str) -> str:
 		else _("{0} days ago", language, context="Days in words")
 	)
 	return words.format(abs(days))
+
+
+def words_written_out(source: str, language: str, most: int | None = None, is_past: bool = False) -> str:
+	"""Return a template that says `in_words` without it, for whoever fills it in without this app.
+
+	most: so many characters it may have; it says as much as fits, and in a form that is too long for all of it only of what is ahead,
+	or with is_past of what is past.
+
+	>>> words_written_out("It ends {{ in_words(days_left) }}.", "en", 100)
+	'It ends {{ {0:"today",1:"tomorrow"}.get(days_left,"in %s days"|format(days_left)) }}.'
+	"""
+	for form in (_all_days, _days_one_way, _only_the_number):
+		written_out = IN_WORDS_TAG.sub(lambda tag, form=form: form(tag.group(1), language, is_past), source)
+		if most is None or len(written_out) <= most:
+			break
+	return written_out
+
+
+def _all_days(days: str, language: str, is_past: bool) -> str:
+	today, tomorrow, yesterday = (days_in_words(number, language) for number in (0, 1, -1))
+	ahead = days_in_words(2, language).replace("2", f"{{{{ {days} }}}}")
+	past = days_in_words(-2, language).replace("2", f"{{{{ -{days} }}}}")
+	return (
+		f"{{% if {days} == 0 %}}{today}{{% elif {days} == 1 %}}{tomorrow}{{% elif {days} == -1 %}}{yesterday}"
+		f"{{% elif {days} > 0 %}}{ahead}{{% else %}}{past}{{% endif %}}"
+	)
+
+
+def _days_one_way(days: str, language: str, is_past: bool) -> str:
+	near, far, number = (-1, -2, f"-{days}") if is_past else (1, 2, days)
+	today, next_to_it = (json.dumps(days_in_words(one, language), ensure_ascii=False) for one in (0, near))
+	others = json.dumps(days_in_words(far, language).replace("2", "%s"), ensure_ascii=False)
+	return f"{{{{ {{0:{today},{near}:{next_to_it}}}.get({days},{others}|format({number})) }}}}"
+
+
+def _only_the_number(days: str, language: str, is_past: bool) -> str:
+	return f"{{{{ {days} }}}}"
 
 
 def _printable(values: dict, language: str) -> dict:
