@@ -16,7 +16,10 @@ frappe.pages["lifecycle-message-editor"].on_page_show = function (wrapper) {
 	const loaded = marketing_automation.ready().then((ma) => ma.load_editor());
 	loaded.then((ma) => {
 		// What was typed and not saved is still there when somebody comes back.
-		if (wrapper.lifecycle_editor?.name === name) return;
+		if (wrapper.lifecycle_editor?.name === name) {
+			wrapper.lifecycle_editor.come_back();
+			return;
+		}
 		wrapper.lifecycle_editor?.close();
 		wrapper.lifecycle_editor = new ma.MessageEditor(wrapper.lifecycle_page, name);
 	});

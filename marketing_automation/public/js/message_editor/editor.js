@@ -117,6 +117,15 @@ export class MessageEditor {
 		if (this.may_write) page.add_menu_item(__("Send a Test"), () => this.test());
 		page.add_menu_item(__("Versions"), () => this.versions());
 		page.add_menu_item(__("Message Design"), () => frappe.set_route("Form", "Lifecycle Message Design", this.name));
+		// Where the colours and the logo come from.
+		if (frappe.model.can_read("Lifecycle Brand")) {
+			page.add_menu_item(__("Lifecycle Brand"), () => {
+				const brand = this.shown?.brand;
+				if (brand) frappe.set_route("Form", "Lifecycle Brand", brand);
+				else if (frappe.model.can_create("Lifecycle Brand")) frappe.new_doc("Lifecycle Brand");
+				else frappe.set_route("List", "Lifecycle Brand");
+			});
+		}
 		if (this.found.campaign) {
 			page.add_menu_item(__("Campaign"), () =>
 				frappe.set_route("Form", "Lifecycle Campaign", this.found.campaign)
@@ -484,6 +493,11 @@ export class MessageEditor {
 			(value) => (this.scheme = value)
 		);
 		this.about = $('<div class="me-about"></div>').appendTo(bar);
+	}
+
+	// Somebody has been elsewhere meanwhile, perhaps at the brand.
+	come_back() {
+		if (this.found) this.show();
 	}
 
 	show() {
