@@ -3,11 +3,13 @@
 import json
 
 import frappe
+from frappe.model.base_document import get_controller
 
 from marketing_automation import api
 from marketing_automation.channels.email import channel
 from marketing_automation.channels.texts import designed
 from marketing_automation.designs import store
+from marketing_automation.lifecycle import Row
 from marketing_automation.tests import designs as examples
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, mail_parts, mail_subject, statements
@@ -113,6 +115,26 @@ class TestDesignStore(MarketingTestCase):
 		doc.reload()
 		self.assertEqual(doc.version, 1)
 		self.assertNotIn("frappe.db", doc.templates[0].html)
+
+	def test_a_row_of_what_was_written_is_not_changed_by_itself(self):
+		doc = examples.designed()
+		row = frappe.get_doc("Lifecycle Design Template", doc.templates[0].name)
+		row.html = "<p>Not of this design</p>"
+		with self.refused("is a part of", error=frappe.PermissionError):
+			row.save()
+		with self.refused("is a part of", error=frappe.PermissionError):
+			frappe.delete_doc("Lifecycle Design Template", row.name, ignore_permissions=True)
+		doc.reload()
+		self.assertNotIn("Not of this design", doc.templates[0].html)
+
+	def test_every_table_of_ours_changes_with_its_document_alone(self):
+		tables = frappe.get_all(
+			"DocType", {"module": "Marketing Automation", "istable": 1}, pluck="name", order_by="name asc"
+		)
+		self.assertIn("Lifecycle Hold", tables)
+		for doctype in tables:
+			with self.subTest(doctype):
+				self.assertTrue(issubclass(get_controller(doctype), Row))
 
 	def test_a_copy_of_a_campaign_has_designs_of_its_own(self):
 		campaign = api.make_from_recipe("subscription_renewal", factories.unique("Test"), "30, 7", "en")
