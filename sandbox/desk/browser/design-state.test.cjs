@@ -41,3 +41,20 @@ test("columns are doubled with all that stands in them, each with an id of its o
 	assert.equal(state.text("en", `${second.id}.text`), "Two");
 	assert.equal(state.text("en", "a.text"), "One");
 });
+
+test("what is taken out leaves no texts behind for the next block, and undo brings them back", async () => {
+	const state = await stateOf(TWO_TEXTS);
+	const id = state.add("text", "en", { list: "c:1", texts: { text: "Three" } });
+	state.set_text("es", `${id}.text`, "Tres");
+	const before = state.as_json();
+	state.remove(id);
+	const again = state.add("text", "en", { list: "c:1" });
+	assert.equal(again, id, "this is about an id that is given again");
+	assert.deepEqual(["en", "es"].map((code) => state.text(code, `${again}.text`)), ["", ""]);
+	state.undo();
+	state.undo();
+	assert.equal(state.as_json(), before);
+	// With columns goes what stands in them; the subject belongs to no block.
+	state.remove("c");
+	assert.deepEqual(state.data.texts, { en: { subject: "Hello" }, es: {} });
+});

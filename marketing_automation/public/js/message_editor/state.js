@@ -157,7 +157,14 @@ export class DesignState {
 	remove(id) {
 		const place = this.find(id);
 		if (!place || this.kinds[place.block.type].fixed) return false;
-		this.step(() => place.list.splice(place.index, 1));
+		const gone = new Set([...this.lists([place.block])].flat().map((block) => block.id));
+		this.step(() => {
+			place.list.splice(place.index, 1);
+			// Their ids are free again: the next block of that id is not to begin with these texts.
+			for (const texts of Object.values(this.data.texts)) {
+				for (const key of Object.keys(texts)) if (gone.has(key.split(".")[0]) && key.includes(".")) delete texts[key];
+			}
+		});
 		return true;
 	}
 
