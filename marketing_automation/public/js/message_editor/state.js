@@ -84,11 +84,16 @@ export class DesignState {
 		return this.find(id)?.block.columns[Number(column)];
 	}
 
-	new_id() {
-		const taken = new Set([...this.lists()].flat().map((block) => block.id));
+	// taken: the ids that are no more free; the new one is put to them.
+	new_id(taken = this.ids()) {
 		let number = taken.size + 1;
 		while (taken.has(`n${number}`)) number += 1;
+		taken.add(`n${number}`);
 		return `n${number}`;
+	}
+
+	ids() {
+		return new Set([...this.lists()].flat().map((block) => block.id));
 	}
 
 	// A new block, with what its fields begin with. texts: its texts in a language.
@@ -152,7 +157,14 @@ export class DesignState {
 	remove(id) {
 		const place = this.find(id);
 		if (!place || this.kinds[place.block.type].fixed) return false;
-		this.step(() => place.list.splice(place.index, 1));
+		const gone = new Set([...this.lists([place.block])].flat().map((block) => block.id));
+		this.step(() => {
+			place.list.splice(place.index, 1);
+			// Their ids are free again: the next block of that id is not to begin with these texts.
+			for (const texts of Object.values(this.data.texts)) {
+				for (const key of Object.keys(texts)) if (gone.has(key.split(".")[0]) && key.includes(".")) delete texts[key];
+			}
+		});
 		return true;
 	}
 
@@ -160,10 +172,10 @@ export class DesignState {
 		const place = this.find(id);
 		let copied;
 		this.step(() => {
+			// No copy stands in the design before all of them are made, so the design does not know their ids.
+			const taken = this.ids();
 			const copy = (block) => {
-				const made = { ...structuredClone(block), id: this.new_id() };
-				// So that the next one gets another id.
-				place.list.push(made);
+				const made = { ...structuredClone(block), id: this.new_id(taken) };
 				for (const texts of Object.values(this.data.texts)) {
 					for (const [key, text] of Object.entries(texts)) {
 						const [of, name] = key.split(".");
@@ -171,7 +183,6 @@ export class DesignState {
 					}
 				}
 				if (block.columns) made.columns = block.columns.map((column) => column.map(copy));
-				place.list.splice(place.list.indexOf(made), 1);
 				return made;
 			};
 			copied = copy(place.block);
