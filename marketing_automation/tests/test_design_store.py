@@ -217,6 +217,21 @@ class TestDesignedMails(MarketingTestCase):
 		self.assertIn("Unsubscribe</a></div>", html)
 		self.assertNotIn(designed.WAY_OUT, html)
 
+	def test_a_condition_by_hand_does_not_take_the_way_out(self):
+		template = examples.template_of(examples.designed(examples.small("Made")))
+		html = frappe.db.get_value("Email Template", template, "response_html")
+		head, link, tail = html.partition(designed.WAY_OUT)
+		before, tag, rest = head.rpartition("<a")
+		end = tail.index("</a>") + 4
+		conditional = (
+			f"{before}{{% if days_left > 999 %}}{tag}{rest}{link}{tail[:end]}{{% endif %}}{tail[end:]}"
+		)
+		examples.change_by_hand(template, html, conditional)
+		_pin, mail = self.sent(template)
+		plain, sent = mail_parts(mail)
+		self.assertEqual(sent.count("Unsubscribe</a></div>"), 1)
+		self.assertIn("Unsubscribe", plain)
+
 	def test_a_copy_of_a_template_is_sent_in_its_own_frame_too(self):
 		doc = examples.designed(examples.small("Made"))
 		copy = frappe.copy_doc(frappe.get_doc("Email Template", examples.template_of(doc)))
