@@ -4,9 +4,10 @@ from datetime import timedelta
 from unittest.mock import patch
 
 import frappe
-from frappe.utils import add_days, now_datetime
+from frappe.utils import add_days, get_datetime, now_datetime
 
 from marketing_automation import api, install
+from marketing_automation.channels.email import sender
 from marketing_automation.checks.consent import CHECK
 from marketing_automation.desk import health
 from marketing_automation.engine import advance, consent, deliver, gate, leaving, links, recipients, rules
@@ -314,6 +315,15 @@ class TestUnsubscribedWhileItWaitsToLeave(ConsentTestCase):
 		frappe.db.commit()
 		self.take_back("new@customers.example", contact)
 		self.assertEqual({row.status for row in self.ledger(recipient=ADDRESS)}, {"Skipped"})
+
+	def test_where_the_job_is_lost_the_sender_knows_the_contact_at_another_address(self):
+		names = {mail.recipient: str(mail.name) for mail in self.mails()}
+		contact = frappe.db.get_value("Contact Email", {"email_id": ADDRESS}, "parent")
+		consent.record("Withdrawn", self.person("new@customers.example", contact), None, "page", "x")
+		frappe.db.commit()
+		found = sender._ours(list(names.values()))
+		self.assertIsNone(found[names[ADDRESS]])
+		self.assertTrue(found[names["ben@customers.example"]])
 
 	def test_what_they_still_want_stays(self):
 		self.says("Withdrawn", "News")

@@ -355,6 +355,48 @@ class TestThePage(PageTestCase):
 		frappe.db.commit()
 		self.assertEqual(self.reason_now(), "Unsubscribed")
 
+	def moved_to(self, address: str):
+		contact = frappe.get_doc(
+			"Contact",
+			frappe.db.get_value(
+				"Contact Email", {"parenttype": "Contact", "email_id": self.row.recipient}, "parent"
+			),
+		)
+		contact.email_ids = []
+		contact.append("email_ids", {"email_id": address, "is_primary": 1})
+		contact.save()
+		frappe.db.commit()
+		return contact
+
+	def test_an_opt_out_by_a_mail_to_an_address_of_before_is_the_contacts(self):
+		contact = self.moved_to("ana@new.example")
+		ask(self.url(), "POST", ONE_CLICK, Content_Type=FORM)
+		self.assertEqual(
+			frappe.get_all(consent.DOCTYPE, ["address", "contact"]),
+			[{"address": self.row.recipient, "contact": contact.name}],
+		)
+		self.assertEqual(self.reason_now(), "Unsubscribed")
+
+	def test_a_contact_who_was_made_since_is_somebody_else(self):
+		contact = self.moved_to("ben@new.example")
+		frappe.db.set_value("Contact", contact.name, "creation", add_days(now_datetime(), 1))
+		frappe.db.commit()
+		ask(self.url(), "POST", ONE_CLICK, Content_Type=FORM)
+		self.assertEqual(frappe.get_all(consent.DOCTYPE, pluck="contact"), [None])
+		self.assertIsNone(self.reason_now())
+
+	def test_where_two_contacts_share_the_address_it_is_the_one_who_is_written_to(self):
+		first = consent.person_of(self.token).contact
+		factories.make(
+			"Contact",
+			first_name="Info",
+			email_ids=[{"email_id": self.row.recipient, "is_primary": 1}],
+			links=[{"link_doctype": "Customer", "link_name": self.ana}],
+		)
+		frappe.db.commit()
+		ask(self.url(), "POST", ONE_CLICK, Content_Type=FORM)
+		self.assertEqual(frappe.get_all(consent.DOCTYPE, pluck="contact"), [first])
+
 	def test_in_the_readers_language_else_in_the_browsers(self):
 		frappe.db.set_value("Customer", self.ana, "language", None)
 		frappe.db.commit()
