@@ -360,7 +360,8 @@ def opted_in(recipients: list[Recipient], topics: list[str | None]) -> dict[int,
 	"""Return {index: (DocType, name) of the proof} of the recipients who have agreed to the topic at the same index.
 
 	topics: a topic's name each; None stands for the default topic. The proof is the first that there is of: the consent that
-	they gave and have not withdrawn (Lifecycle Consent), a tick or a date in the topic's field of their Contact (Contact),
+	they gave to that topic and have not withdrawn (Lifecycle Consent; who comes back to all of it lifts a no, and agrees to nothing
+	that they had not agreed to), a tick or a date in the topic's field of their Contact (Contact),
 	their place in an Email Group whose members have agreed (Email Group Member). Only reads; the queries of `known_of`, and 1 for
 	each field of Contact that topics name.
 	"""
@@ -379,7 +380,7 @@ def opted_in(recipients: list[Recipient], topics: list[str | None]) -> dict[int,
 		no = refusal(said, topic, {"name": None}, now)
 		if no and not no.until:
 			continue
-		given = _last((one for one in said if one.topic is None or same(one.topic, topic)), GIVEN)
+		given = _last((one for one in said if one.topic and same(one.topic, topic)), GIVEN)
 		proof = given.evidence if given else proofs.get(index) or groups.get(index)
 		if proof:
 			found[index] = proof

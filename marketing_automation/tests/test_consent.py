@@ -363,8 +363,14 @@ class TestPriorConsent(ConsentTestCase):
 		self.assertIsNone(self.agreed("News"))
 		self.says("Withdrawn")
 		self.assertIsNone(self.agreed("Offers"))
-		everything = self.says("Given")
-		self.assertEqual(self.agreed("News"), (consent.DOCTYPE, everything))
+
+	def test_who_comes_back_lifts_the_no_and_agrees_to_nothing_new(self):
+		name = self.says("Given", "Offers")
+		self.says("Withdrawn")
+		self.says("Given")
+		self.assertIsNone(self.reason(topic="News"))
+		self.assertIsNone(self.agreed("News"))
+		self.assertEqual(self.agreed("Offers"), (consent.DOCTYPE, name))
 
 	def test_a_pause_is_no_withdrawal(self):
 		name = self.says("Given", "Offers")

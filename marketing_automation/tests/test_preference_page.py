@@ -301,6 +301,42 @@ class TestThePage(PageTestCase):
 		self.post(do="choose", shown=[*shown, name], topic=shown)
 		self.assertIn(("Withdrawn", name, "Preference page"), self.said())
 
+	def agreed(self, topic: str) -> bool:
+		return bool(consent.opted_in([consent.person_of(self.token).recipient], [topic]))
+
+	def test_where_the_law_asks_for_consent_a_topic_is_ticked_by_who_agrees(self):
+		self.live_in_country("Peru")
+		text = ask(self.url()).text
+		self.assertIn('value="Service notices" checked', text)
+		self.assertNotIn('value="Offers" checked', text)
+		answer = self.post(do="choose", topic=["Offers", "Renewals", "Service notices"])
+		self.assertIn('value="Offers" checked', answer.text)
+		self.assertNotIn('value="News" checked', answer.text)
+		self.assertCountEqual(
+			self.said(), [("Given", one, "Preference page") for one in ("Offers", "Renewals")]
+		)
+		self.assertEqual(
+			[self.agreed(topic) for topic in ("Offers", "Renewals", "News")], [True, True, False]
+		)
+		self.post(do="choose", topic=["Renewals", "Service notices"])
+		self.assertIn(("Withdrawn", "Offers", "Preference page"), self.said())
+		self.assertFalse(self.agreed("Offers"))
+		self.assertEqual(len(self.said()), 3)
+
+	def test_where_the_law_asks_for_consent_what_led_here_can_be_left_all_the_same(self):
+		self.live_in_country("Peru")
+		self.post(do="choose", topic=["Service notices"])
+		self.assertEqual(self.said(), [("Withdrawn", "Renewals", "Preference page")])
+		self.assertEqual(self.reason_now(), "Unsubscribed")
+
+	def test_who_comes_back_has_agreed_to_nothing(self):
+		self.live_in_country("Peru")
+		self.post(do="all")
+		answer = self.post(do="back")
+		self.assertIsNone(self.reason_now())
+		self.assertNotIn('value="Renewals" checked', answer.text)
+		self.assertFalse(self.agreed("Renewals"))
+
 	def test_all_marketing_leaves_service_on_and_one_can_come_back(self):
 		answer = self.post(do="all")
 		self.assertEqual(self.said(), [("Withdrawn", None, "Preference page")])
