@@ -97,7 +97,8 @@ def refusal(said: Iterable[Said], topic: str | None, campaign: dict, now: dateti
 
 	topic: the campaign's (`topic_of`). campaign: its `name`, `purpose` and `originals`. "All marketing" is not about campaigns
 	of purpose Service; what was said of their topic is. Who has left a campaign has left its copies. Of what was said at the same
-	moment the no holds.
+	moment the no holds; the hour that comes twice when the clocks go back is one moment, for what is written down does not tell
+	the first from the second.
 	"""
 	said = list(said)
 	for one in said:
@@ -115,13 +116,24 @@ def refusal(said: Iterable[Said], topic: str | None, campaign: dict, now: dateti
 		)
 	]
 	choices = [one for one in about if one.kind in (GIVEN, WITHDRAWN)]
-	last = max(choices, key=lambda one: (one.at, one.kind == WITHDRAWN, one.name), default=None)
+	last = _last_choice(choices)
 	if last and last.kind == WITHDRAWN:
 		return Refusal(Reason.UNSUBSCRIBED, last.evidence)
 	pause = _last(about, PAUSED)
 	if pause and pause.until and pause.until > now:
 		return Refusal(Reason.PAUSED, pause.evidence, pause.until)
 	return None
+
+
+def _last_choice(choices: list[Said]) -> Said | None:
+	"""Return the last yes or no; of those of one moment a no."""
+	if len(choices) < 2:
+		return choices[0] if choices else None
+	zone = get_system_timezone()
+	return max(
+		choices,
+		key=lambda one: (windows.start_of_twice(one.at, zone), one.kind == WITHDRAWN, one.at, one.name),
+	)
 
 
 def _is_about(one: Said, topic: str | None, is_service: bool) -> bool:
@@ -681,10 +693,10 @@ def _has_withdrawn(said: list[Said], topic: str | None, known: dict[str, Topic])
 		and (_is_about(one, topic, is_service) if topic else True)
 	]
 	if topic:
-		last = max(own, key=lambda one: (one.at, one.kind == WITHDRAWN, one.name), default=None)
+		last = _last_choice(own)
 		return bool(last) and last.kind == WITHDRAWN
 	# Whoever came back to one topic since has not left all.
-	last = max(own, key=lambda one: (one.at, one.name), default=None)
+	last = _last_choice(own)
 	return bool(last) and last.kind == WITHDRAWN and not last.topic
 
 

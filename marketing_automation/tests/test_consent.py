@@ -87,6 +87,19 @@ class TestWhatHolds(ConsentTestCase):
 	def test_of_a_yes_and_a_no_at_the_same_moment_the_no_holds(self):
 		self.assertEqual(self.refused(self.said("Given", 1), self.said("Withdrawn", 1)), "Unsubscribed")
 
+	def test_in_the_hour_that_comes_twice_the_no_holds(self):
+		"""At three the clocks of Madrid go back to two: a no at the second 2:10 comes after a yes at the first 2:50."""
+		self.live_in("Europe/Madrid")
+
+		def at(clock: str, kind: str) -> Said:
+			return self.said(kind, topic="Offers")._replace(at=get_datetime(f"2026-10-25 {clock}"))
+
+		no = at("02:10:00", "Withdrawn")
+		self.assertEqual(self.refused(at("02:50:00", "Given"), no), "Unsubscribed")
+		self.assertEqual(self.refused(at("01:50:00", "Given"), no), "Unsubscribed")
+		self.assertIsNone(self.refused(at("03:00:00", "Given"), no))
+		self.assertIsNone(self.refused(at("02:50:00", "Given"), at("01:59:00", "Withdrawn")))
+
 	def test_all_marketing_is_every_topic_and_no_service(self):
 		everything = self.said("Withdrawn", 1)
 		for topic in ("Offers", "News", None):
