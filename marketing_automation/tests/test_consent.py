@@ -661,7 +661,7 @@ class TestWhereCustomersReachUs(ConsentTestCase):
 			campaign.update({"purpose": "Service"}).save()
 			self.assertNotIn("Nobody has said", texts())
 
-	def test_a_mail_of_service_has_the_button_and_nothing_that_acts_by_itself(self):
+	def test_a_mail_of_service_has_the_button_without_the_one_click(self):
 		self.said(public_address="https://shop.example")
 		for purpose, one_click in (("Marketing", True), ("Service", False)):
 			with self.subTest(purpose):
