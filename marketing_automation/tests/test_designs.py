@@ -1,12 +1,13 @@
 """What is put together of blocks becomes one mail, and nothing that somebody typed becomes code."""
 
+import re
 import time
 
 import frappe
 
 from marketing_automation.channels.texts import designed, template_text, templates
+from marketing_automation.designs import checks, conditions, design, text
 from marketing_automation.designs import compile as compiler
-from marketing_automation.designs import conditions, design, text
 from marketing_automation.designs.block import all_blocks
 from marketing_automation.engine.brand import brand_of
 from marketing_automation.tests import designs as examples
@@ -137,6 +138,25 @@ class TestDesigns(MarketingTestCase):
 			_subject, html, plain = self.filled(data, items)
 			self.assertEqual("Left" in template_text.visible(html), shown)
 			self.assertEqual("Left" in plain, shown)
+
+	def test_a_heading_in_a_column_is_in_ink_that_is_seen_there(self):
+		data = examples.everything()
+		heading = {"id": "n1", "type": "heading", "look": "band"}
+		data["texts"]["en"] |= {"n1.text": "In a column", "n1.above": "Small"}
+		data["blocks"][5]["columns"][0] = [heading]
+		white = re.compile(rf"color:\s*{brand_of(None).on_color}", re.IGNORECASE)
+		for look in ("band", "large", "small"):
+			heading["look"] = look
+			_subject, html, _plain = self.filled(data)
+			self.assertEqual(self.styles_round(html, "In a column", white), [], look)
+			self.assertEqual(self.styles_round(html, "Small", white), [], look)
+		# On the band it is in the brand's: the test sees such an ink.
+		self.assertTrue(self.styles_round(html, "Time to renew", white))
+
+	def styles_round(self, html: str, words: str, ink) -> list[str]:
+		"""Return the tags with an ink that stand right round these words."""
+		before = html[: html.index(f">{words}<") + 1]
+		return [tag for tag in re.findall(r"<[a-z][^>]*>", before)[-2:] if ink.search(tag)]
 
 	def test_a_condition_on_a_text_is_a_constant_whatever_is_in_it(self):
 		for value in ("Ana", 'a"b', "%}{{ 7*7 }}", "\\", "'", "é – 50 %"):
