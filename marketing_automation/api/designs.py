@@ -7,6 +7,7 @@ from frappe import _
 
 from marketing_automation.api.access import CAMPAIGN, require
 from marketing_automation.designs import compile as compiler
+from marketing_automation.designs import design as designs
 from marketing_automation.designs import gallery, store
 from marketing_automation.desk import designing, pictures
 from marketing_automation.engine import language as languages
@@ -87,14 +88,16 @@ def save_design(name: str, design: str, modified: str) -> dict:
 @frappe.whitelist(methods=["GET", "POST"])
 def design_changes(name: str) -> dict:
 	"""Return what putting a design to use would change: {"changes": [lines], "live": [active campaigns], "by_hand": [Email
-	Templates that were changed by hand]}."""
+	Templates that were changed by hand], "copied": {language: how many of its texts are still those of another one}}."""
 	doc = _design(name)
+	read = store.parsed(doc)
 	visible = set(frappe.get_list(CAMPAIGN, pluck="name", order_by="name asc"))
 	found = designing.live(doc)
 	return {
 		"changes": designing.changes(doc),
 		"live": [campaign for campaign in found if campaign in visible],
 		"by_hand": store.changed_by_hand(doc),
+		"copied": {code: len(found) for code in read.languages if (found := designs.copied(read, code))},
 	}
 
 

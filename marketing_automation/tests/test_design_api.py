@@ -195,6 +195,18 @@ class TestDesignApi(MarketingTestCase):
 					after = self.problems(examples.small(problem["mend"]["texts"]["t.text"]))
 					self.assertNotIn(said, " ".join(one["text"] for one in after))
 
+	def test_texts_that_were_copied_and_not_translated_are_told(self):
+		data = examples.everything("en", "es")
+		english, spanish = data["texts"]["en"], data["texts"]["es"]
+		spanish["c.text"] = english["c.text"]
+		# Names and variables are the same in all languages.
+		english["j.who"] = spanish["j.who"] = "Ana B."
+		found = [one for one in self.problems(data, "es") if "The same as in en" in one["text"]]
+		self.assertEqual([(one["key"], one["level"]) for one in found], [("c.text", "orange")])
+		self.assertNotIn("The same as", str(self.problems(data, "en")))
+		doc, _action = self.design_of_a_campaign(data)
+		self.assertEqual(api.design_changes(doc.name)["copied"], {"es": 1})
+
 	def test_what_is_empty_for_some_reader(self):
 		data = examples.small("Soon – reply")
 		data["blocks"][0]["only"] = {"if": [{"name": "days_left", "is": "under", "value": 7}]}

@@ -285,6 +285,21 @@ class TestDesigns(MarketingTestCase):
 		self.assertEqual(design.missing(read, "es"), ["b.text", "d.label"])
 		self.assertEqual(design.missing(read, "en"), ["foot1.text"])
 
+	def test_an_address_that_nobody_is_asked_for_is_not_missing(self):
+		data = examples.everything("en", "es")
+		del data["texts"]["es"]["e.address"]
+		self.assertEqual(design.missing(design.read(data, all_blocks()), "es"), ["e.address"])
+		# Nor is it looked at: this one would lead nowhere.
+		data["texts"]["en"]["e.address"] = "nowhere"
+		data["blocks"][4]["to"] = "website"
+		read = design.read(data, all_blocks())
+		self.assertEqual(design.missing(read, "es"), [])
+		self.assertEqual(
+			read.texts["en"]["e.address"], "nowhere", "it is kept for when it is asked for again"
+		)
+		found = checks.problems(read, "en", templates.PINS, brand_of(None), None)
+		self.assertNotIn("e.address", [problem.key for problem in found])
+
 	def test_a_button_to_a_website_that_there_is_not_is_left_out(self):
 		brand = brand_of(None)
 		made = self.made(examples.everything())
