@@ -134,6 +134,13 @@ def design_gallery(action: str | None = None) -> list[dict]:
 	return sorted(found, key=lambda one: not one["fits"])
 
 
+@frappe.whitelist(methods=["GET", "POST"])
+def gallery_picture(name: str, action: str | None = None) -> dict:
+	"""Return what a design of the gallery looks like; see `designing.of_gallery`. action: in the brand of its company."""
+	require(store.DOCTYPE, "read")
+	return designing.of_gallery(name, _company(action, "read") if action else None)
+
+
 @frappe.whitelist(methods=["POST"])
 def new_design(title: str, from_gallery: str | None = None, action: str | None = None) -> str:
 	"""Make a design, empty or from the gallery, for an action or for none yet; return its name."""

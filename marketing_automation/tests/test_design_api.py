@@ -89,6 +89,7 @@ class TestDesignApi(MarketingTestCase):
 			lambda: api.publish_design(doc.name),
 			lambda: api.design_changes(doc.name),
 			lambda: api.design_gallery(),
+			lambda: api.gallery_picture("renewal"),
 			lambda: api.new_design("Test x"),
 			lambda: api.design_of_action(action),
 			lambda: api.test_design(doc.name, doc.design, ["en"], ["x@users.example"]),
@@ -99,6 +100,22 @@ class TestDesignApi(MarketingTestCase):
 			for number, ask in enumerate(asked):
 				with self.subTest(number), self.assertRaises(frappe.PermissionError):
 					ask()
+
+	def test_each_design_of_the_gallery_is_shown_in_the_brand_of_its_company(self):
+		_doc, action = self.design_of_a_campaign()
+		campaign = frappe.db.get_value("Lifecycle Action", action, "campaign")
+		company = frappe.db.get_value("Lifecycle Campaign", campaign, "company")
+		factories.make(
+			"Lifecycle Brand", brand_name=factories.unique("Test"), company=company, color="#123456"
+		)
+		for offered in api.design_gallery():
+			with self.subTest(offered["name"]):
+				shown = api.gallery_picture(offered["name"], action)
+				self.assertIn("#123456", shown["html"])
+				self.assertIn(f'lang="{shown["language"]}"', shown["html"])
+				self.assertNotRegex(shown["html"], r"\{\{|\{%")
+		with self.assertRaises(frappe.DoesNotExistError):
+			api.gallery_picture("none of that name")
 
 	def test_from_the_gallery_to_a_message_that_is_sent(self):
 		customer = factories.customer("Test Ana", language="en")

@@ -226,11 +226,13 @@ test("an action leads to the editor, and the gallery to a new design", async () 
 			await openList(page, "Lifecycle Message Design");
 			await page.locator(".page-head:visible .primary-action").click();
 			await dialog(page).locator('[data-fieldname="title"] input').fill("From the gallery");
-			await dialog(page).locator('[data-design="birthday"]').waitFor();
+			await dialog(page).locator('[data-design="birthday"]').scrollIntoViewIfNeeded();
+			await dialog(page).frameLocator('[data-picture="birthday"] iframe').getByText("Happy birthday!").waitFor();
 			await settled(page);
 			const { faults } = await examine(page);
 			assert.deepEqual(faults, []);
-			await dialog(page).locator('[data-design="birthday"]').click();
+			// The picture is the card too.
+			await dialog(page).locator('[data-picture="birthday"]').click({ force: true });
 			await mail(page).getByText("Happy birthday!").waitFor();
 		},
 		{ as: MARKETER }
