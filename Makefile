@@ -4,7 +4,7 @@
 SANDBOX = python3 sandbox/cli.py
 export FRAPPE ERPNEXT SHAPE
 
-.PHONY: demo faults benchmark test desk screenshots up down clean test-bench
+.PHONY: demo faults benchmark test fuzz desk screenshots up down clean test-bench
 
 demo: ## Run a night on demonstration data and check the sums
 	@$(SANDBOX) demo
@@ -17,6 +17,9 @@ benchmark: ## Measure beside what users have today, write benchmark.json; BENCH=
 
 test: ## Run all tests; the last line is pytest's count
 	@$(SANDBOX) test $(ARGS)
+
+fuzz: ## Send 20,000 made-up requests to the public pages; the last line is pytest's count
+	@FUZZED=20000 $(SANDBOX) test marketing_automation/tests/test_public_pages_fuzzed.py
 
 desk: ## Open the Desk with the demonstration data; Ctrl-C ends it
 	@$(SANDBOX) desk

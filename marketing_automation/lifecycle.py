@@ -2,6 +2,7 @@
 
 import frappe
 from frappe import _
+from frappe.model.document import Document
 from frappe.utils import cint, cstr, now_datetime
 
 from marketing_automation.engine import ledger
@@ -9,6 +10,31 @@ from marketing_automation.engine import ledger
 MANAGER = "Marketing Manager"
 # The purpose of a campaign that offers nothing.
 SERVICE = "Service"
+
+
+class Row(Document):
+	"""A row of a document's table, which changes with its document alone.
+
+	Frappe's resource API stores a row by itself, and its document afterwards: what the document compares with is changed then.
+	A document that is saved, or deleted, does not run these.
+	"""
+
+	def validate(self):
+		refuse_by_itself(self)
+
+	def on_trash(self):
+		refuse_by_itself(self)
+
+
+def refuse_by_itself(row) -> None:
+	"""Throw when somebody saves or deletes a row of a table without its document."""
+	frappe.throw(
+		_("This row is a part of {0} {1}. Change it there, and save that.").format(
+			_(row.parenttype or ""), frappe.bold(frappe.utils.escape_html(row.parent or ""))
+		),
+		frappe.PermissionError,
+		title=_("Not by Itself"),
+	)
 
 
 def read_numbers(doc, *fields: str) -> None:

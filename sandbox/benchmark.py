@@ -61,6 +61,16 @@ GATE_MAILS = 10_000
 SETTINGS = "Marketing Automation Settings"
 
 
+# What no change may go over, as far as it does not depend on the machine: ratios within a run, and queries.
+LIMITS = {
+	"gate_share_added": 0.2,
+	"gate_queries_a_page": 15,
+	"gate_queries_a_page_and_hold": 2,
+	"sources_plan_share_of_limit": 1,
+	"sources_plan_queries_a_page": 20,
+}
+
+
 class Figures:
 	"""What was measured: {key: [values]}."""
 
@@ -87,6 +97,14 @@ class Figures:
 
 	def median(self, key: str) -> float:
 		return statistics.median(self.values[key])
+
+	def over_their_limits(self) -> list[str]:
+		"""Return what is over LIMITS, a line each."""
+		return [
+			f"{key} is {self.median(key):.3g}, over its limit of {limit}."
+			for key, limit in LIMITS.items()
+			if key in self.values and self.median(key) > limit
+		]
 
 	def as_dict(self) -> dict:
 		return {
@@ -202,8 +220,7 @@ def all_sources() -> dict:
 	return {
 		"sources_plan_seconds": seconds(),
 		"sources_plan_due": due,
-		"sources_plan_queries": len(seen),
-		"sources_plan_pages": len(sizes),
+		"sources_plan_queries_a_page": len(seen) / len(sizes),
 		"limit_sources_scan_seconds": scans(),
 		"sources_plan_share_of_limit": seconds() / (2 * scans() + 0.5),
 	}
@@ -639,9 +656,10 @@ def main() -> int:
 		mail = {"mail_server": "127.0.0.1", "mail_port": port, "auto_email_id": "shop@company.example"}
 		# With tests allowed, some versions ask Redis before each query.
 		with configured({**mail, "allow_tests": False}):
-			figures = measured(arguments, sink)
+			figures, over = measured(arguments, sink)
 	Path(arguments.out).write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
-	return 0
+	print("\n".join(over))
+	return int(bool(over))
 
 
 @contextlib.contextmanager
@@ -662,7 +680,8 @@ def configured(values: dict):
 		write(before)
 
 
-def measured(arguments, sink: smtp_sink.Sink) -> dict:
+def measured(arguments, sink: smtp_sink.Sink) -> tuple[dict, list[str]]:
+	"""Return all figures, and what is over its limit."""
 	figures, curves = Figures(arguments.repeat), {"table": [], "plan": [], "claim": []}
 	if not frappe.db.exists("Customer", "BENCH-C-0000001"):
 		data.factories.item(data.ITEM)
@@ -742,7 +761,8 @@ def measured(arguments, sink: smtp_sink.Sink) -> dict:
 			figures.share(
 				"queue_ratio_to_email_campaign", "queue_mails_per_second", "email_campaign_mails_per_second"
 			)
-	return {**figures.as_dict(), "growth": curves, "machine": machine()}
+	made = {**figures.as_dict(), "growth": curves, "machine": machine()}
+	return made, figures.over_their_limits()
 
 
 def machine() -> dict:

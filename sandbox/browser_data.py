@@ -1,5 +1,5 @@
-"""What the browser tests look at: one customer who gets a message tonight, one who cannot, two who are asked what they want,
-and a document type of the site's own: browser_data.py SITE.
+"""What the browser tests look at: one customer who gets a message tonight, one who cannot, one who wants few messages, one with
+whom somebody speaks, two who are asked what they want, and a document type of the site's own: browser_data.py SITE.
 
 Run inside the bench.
 """
@@ -16,6 +16,16 @@ from marketing_automation.tests import factories
 frappe.init(site=sys.argv[1], sites_path=".")
 frappe.connect()
 frappe.set_user("Administrator")
+# In so many days nothing else expires, so that only campaigns that look so far ahead write to them.
+rare, talk = (
+	factories.customer(f"{name} Browser", f"{name.lower()}@customers.example") for name in ("Rare", "Talk")
+)
+for customer, pin, days in ((rare, "BROWSER-3", 400), (talk, "BROWSER-4", 500)):
+	factories.sold(customer, factories.received(names=[pin]))
+	factories.expire(pin, factories.in_days(days))
+contact = frappe.db.get_value("Contact Email", {"email_id": "rare@customers.example"}, "parent")
+person = consent.Person("rare@customers.example", contact, rare)
+consent.record(consent.LESS_OFTEN, person, None, "page", "At most one a month", messages=1, days=30)
 for pin, name, email in (
 	("BROWSER-1", "Ana Browser", "ana@customers.example"),
 	("BROWSER-2", "Mute Browser", None),

@@ -9,7 +9,7 @@ from marketing_automation.api.access import CAMPAIGN, require
 from marketing_automation.designs import compile as compiler
 from marketing_automation.designs import design as designs
 from marketing_automation.designs import gallery, store
-from marketing_automation.desk import designing, pictures
+from marketing_automation.desk import brands, designing, pictures
 from marketing_automation.engine import language as languages
 from marketing_automation.engine import ledger
 from marketing_automation.engine.language import of_the_site
@@ -63,11 +63,15 @@ def _languages(codes: set[str]) -> list[dict]:
 
 @frappe.whitelist(methods=["POST"])
 def show_design(name: str, design: str, language: str, reference_name: str | None = None) -> dict:
-	"""Return a design as it stands on the screen, as its customer would read it; see `designing.shown`. Stores nothing."""
+	"""Return a design as it stands on the screen, as its customer would read it; see `designing.shown`. Stores nothing.
+
+	Also `brand`: the document in whose look it is, or None.
+	"""
 	doc = _design(name)
 	if doc.action:
 		require(ledger.DOCTYPE, "read")
-	return designing.shown(doc, design, _language(language), reference_name or None, Visibility())
+	shown = designing.shown(doc, design, _language(language), reference_name or None, Visibility())
+	return {**shown, "brand": brands.of_company(doc.company)}
 
 
 def _language(code: str) -> str:

@@ -137,7 +137,9 @@ class _Reader:
 			for field in block.fields()
 			if not field.of_language
 		}
-		return Node(name, kind, block, values, _only(data.get("only")), columns)
+		# What every message has to have is in all of them.
+		only = {} if block.fixed else _only(data.get("only"))
+		return Node(name, kind, block, values, only, columns)
 
 
 def _value(field: Field, given):

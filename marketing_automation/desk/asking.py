@@ -7,7 +7,7 @@ import frappe
 from frappe import _
 from frappe.utils import add_days, escape_html, now_datetime
 
-from marketing_automation.engine import brand, consent, identity, links
+from marketing_automation.engine import brand, consent, identity, links, suppression
 from marketing_automation.engine.consent import Known, Person, Topic
 from marketing_automation.engine.language import in_language, of_the_site, written
 
@@ -34,6 +34,13 @@ def ask(contact, topic: str) -> str:
 		frappe.throw(
 			_("{0} has no e-mail address.").format(frappe.bold(escape_html(contact.name))),
 			title=_("No Address"),
+		)
+	if suppression.suppressed({person.address}, now_datetime()):
+		frappe.throw(
+			_("{0} is on the suppression list, so no mail goes there.").format(
+				frappe.bold(escape_html(person.address))
+			),
+			title=_("Suppressed Address"),
 		)
 	known = Known([person.recipient])
 	said = [one for one in known.of(person.recipient) if one.topic == found.name or not one.topic]

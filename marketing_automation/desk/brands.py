@@ -14,6 +14,17 @@ from marketing_automation.engine.language import of_the_site
 DIGITS = 1
 
 
+def of_company(company: str | None) -> str | None:
+	"""Return the document in whose look the messages of a company are, or of all for None; None where there is none. 1 query."""
+	found = frappe.get_all(
+		brand.DOCTYPE,
+		or_filters=[["company", "=", company or ""], ["company", "is", "not set"]],
+		fields=["name", "company"],
+		order_by="name asc",
+	)
+	return next((row.name for row in sorted(found, key=lambda row: not row.company)), None)
+
+
 def preview(fields: dict) -> dict:
 	"""Return {"html": a mail in the brand, "colors": [what is to be said of them]}. At most 6 queries.
 

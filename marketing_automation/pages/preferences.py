@@ -185,7 +185,9 @@ def _confirm(person: Person, _form) -> str | None:
 		for one in known.of(recipient)
 		if one.topic == person.topic and one.kind in (consent.GIVEN, consent.WITHDRAWN)
 	]
-	if topic and not (last and max(last, key=lambda one: one.at).kind == consent.GIVEN):
+	is_given = last and max(last, key=lambda one: one.at).kind == consent.GIVEN
+	# A yes of before they left all marketing holds no more.
+	if topic and (not is_given or _is_out(known, recipient, topic, now_datetime())):
 		text = topic.consent_text or _text_of(topic)
 		consent.record(consent.GIVEN, person, topic.name, "double opt-in", text)
 	return _("Thank you. You get these messages from now on.")
@@ -260,7 +262,8 @@ def _context(person: Person, token: str, said: str | None) -> dict:
 		"question": question
 		and {"label": _(question.name), "text": question.consent_text or _(question.description or "")},
 		"is_agreed": bool(question)
-		and any(one.kind == consent.GIVEN and one.topic == question.name for one in history),
+		and any(one.kind == consent.GIVEN and one.topic == question.name for one in history)
+		and not _is_out(known, recipient, question, now),
 		"wishes": [(key, _label_of_wish(key), key == wish) for key in ("", *WISHES)],
 		"paused_until": until and format_date(until),
 		"pause_days": consent.PAUSE_DAYS,

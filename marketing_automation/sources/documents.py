@@ -3,7 +3,7 @@
 from frappe import _
 
 from marketing_automation.sources.date_field import DateSource
-from marketing_automation.sources.invoices import NOTHING, still_open
+from marketing_automation.sources.invoices import NOTHING, RECKONED
 from marketing_automation.sources.spec import Spec
 
 CUSTOMER_ONLY = "Customer"
@@ -51,7 +51,7 @@ SALES_INVOICE = DateSource(
 		date_fields=("due_date",),
 		lines="Sales Invoice Item",
 		open=(("outstanding_amount", ">", NOTHING),),
-		reckoned=(("outstanding_amount", still_open),),
+		reckoned=RECKONED,
 		variables=lambda: _amounts("outstanding_amount", "grand_total"),
 		is_sale=True,
 	)

@@ -27,3 +27,7 @@ def still_open(invoice):
 		.where((note.docstatus == 1) & (note.is_return == 1))
 	)
 	return invoice.outstanding_amount + Coalesce(given_back, 0)
+
+
+# What is not read as it stands: (field, function of the table that returns a term), for a Spec.
+RECKONED = (("outstanding_amount", still_open),)

@@ -7,6 +7,7 @@ from marketing_automation import erpnext_schema
 from marketing_automation.engine.source import COMMON
 from marketing_automation.engine.visibility import may_read_all, readable_levels
 from marketing_automation.sources.date_field import DateSource
+from marketing_automation.sources.invoices import INVOICE, RECKONED
 from marketing_automation.sources.spec import CUSTOMER, DATES, Spec, labelled
 
 # What a template can say of such a document.
@@ -143,6 +144,7 @@ def _spec(doctype: str, path: str | None) -> Spec:
 		company=links.get("Company"),
 		item=links.get("Item"),
 		always=always,
+		reckoned=RECKONED if doctype == INVOICE else (),
 		yearly=True,
 	)
 

@@ -326,6 +326,28 @@ class TestWhatServiceSends(BasisTestCase):
 			frappe.db.get_value("Lifecycle Action", self.action, "email_template"), self.template
 		)
 
+	def test_a_translation_is_not_changed_by_itself(self):
+		frappe.set_user("Administrator")
+		action = frappe.get_doc("Lifecycle Action", self.action)
+		action.append("translations", {"language": "es", "email_template": self.template})
+		action.save()
+		frappe.set_user(self.user)
+		(row,) = action.translations
+		by_itself = frappe.get_doc("Lifecycle Action Translation", row.name)
+		by_itself.email_template = self.other
+		with self.refused("is a part of", error=frappe.PermissionError):
+			by_itself.save()
+		with self.refused("is a part of", error=frappe.PermissionError):
+			frappe.delete_doc("Lifecycle Action Translation", row.name)
+		new = frappe.copy_doc(by_itself).update({"parent": self.action, "language": "de"})
+		with self.refused("is a part of", error=frappe.PermissionError):
+			new.insert()
+		frappe.set_user("Administrator")
+		action.reload()
+		self.assertEqual([row.email_template for row in action.translations], [self.template])
+		action.update({"translations": []}).save()
+		self.assertFalse(frappe.db.exists("Lifecycle Action Translation", row.name))
+
 	def test_a_marketer_does_not_change_what_its_templates_say(self):
 		with self.refused("only a Marketing Manager may change it", error=frappe.PermissionError):
 			template_rights.check(frappe.get_doc("Email Template", self.template))

@@ -9,8 +9,18 @@ from frappe.utils import add_days, now_datetime
 from marketing_automation import api, install
 from marketing_automation.checks.consent import CHECK
 from marketing_automation.desk import health
-from marketing_automation.engine import advance, consent, deliver, gate, leaving, links, recipients, rules
-from marketing_automation.engine.consent import Said
+from marketing_automation.engine import (
+	advance,
+	consent,
+	deliver,
+	gate,
+	leaving,
+	links,
+	recipients,
+	rules,
+	suppression,
+)
+from marketing_automation.engine.consent import Known, Said
 from marketing_automation.engine.model import Recipient
 from marketing_automation.recipes import all_recipes
 from marketing_automation.tests import factories
@@ -446,6 +456,29 @@ class TestAskedFor(ConsentTestCase):
 		)
 		self.assertEqual(frappe.db.get_value(consent.DOCTYPE, proof.asked_by, "kind"), "Asked")
 		self.assertEqual(frappe.db.count(consent.DOCTYPE), 2)
+
+	def test_a_yes_after_they_have_left_all_marketing_counts(self):
+		from marketing_automation.tests.http_site import ask, served
+
+		self.asks()
+		html = mail_parts(self.mails()[0])[1]
+		token = html.partition(f"{links.PAGE}?t=")[2].partition('"')[0]
+		recipient = Recipient(address=ADDRESS, contact=self.contact)
+		with served() as site:
+			page = f"{site}/{links.PAGE}?t={token}"
+			for form, agrees in ((b"do=confirm", True), (b"do=all", False), (b"do=confirm", True)):
+				# The button is there as long as there is something to say yes to.
+				self.assertEqual('value="confirm"' in ask(page).text, form == b"do=confirm")
+				ask(page, "POST", form, Content_Type="application/x-www-form-urlencoded")
+				frappe.db.rollback()
+				no = Known([recipient]).refusal(recipient, {"topic": "Offers"}, now_datetime())
+				self.assertEqual((bool(consent.opted_in([recipient], ["Offers"])), not no), (agrees, agrees))
+
+	def test_who_is_on_the_suppression_list_is_not_asked(self):
+		suppression.add([suppression.Added(ADDRESS, None, suppression.COMPLAINED)], "By hand")
+		with self.refused("suppression list"):
+			self.asks()
+		self.assertEqual(self.mails(), [])
 
 	def test_nobody_is_asked_twice_or_when_they_have_said_no(self):
 		self.asks()

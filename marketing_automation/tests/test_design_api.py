@@ -184,7 +184,7 @@ class TestDesignApi(MarketingTestCase):
 			api.mail_picture(text.file_url)
 
 	def test_a_design_without_faults_has_no_problems(self):
-		factories.make("Lifecycle Brand", brand_name=factories.unique("Test"), website="https://shop.example")
+		factories.brand(website="https://shop.example")
 		self.assertEqual(self.problems(examples.everything()), [])
 
 	def test_each_problem_is_found_and_mended_by_one_click(self):

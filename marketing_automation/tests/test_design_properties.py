@@ -91,6 +91,8 @@ def designs(draw) -> dict:
 			blocks.append(leaf())
 		else:
 			blocks.append({"type": "columns", "columns": [[leaf()], [leaf(), leaf()]]})
+	if draw(st.booleans()):
+		blocks.append({"type": "foot", "only": draw(ONLY)})
 	return {"blocks": blocks, "texts": {"en": texts}}
 
 

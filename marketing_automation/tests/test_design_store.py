@@ -3,11 +3,13 @@
 import json
 
 import frappe
+from frappe.model.base_document import get_controller
 
 from marketing_automation import api
 from marketing_automation.channels.email import channel
 from marketing_automation.channels.texts import designed
 from marketing_automation.designs import store
+from marketing_automation.lifecycle import Row
 from marketing_automation.tests import designs as examples
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, mail_parts, mail_subject, statements
@@ -114,6 +116,26 @@ class TestDesignStore(MarketingTestCase):
 		self.assertEqual(doc.version, 1)
 		self.assertNotIn("frappe.db", doc.templates[0].html)
 
+	def test_a_row_of_what_was_written_is_not_changed_by_itself(self):
+		doc = examples.designed()
+		row = frappe.get_doc("Lifecycle Design Template", doc.templates[0].name)
+		row.html = "<p>Not of this design</p>"
+		with self.refused("is a part of", error=frappe.PermissionError):
+			row.save()
+		with self.refused("is a part of", error=frappe.PermissionError):
+			frappe.delete_doc("Lifecycle Design Template", row.name, ignore_permissions=True)
+		doc.reload()
+		self.assertNotIn("Not of this design", doc.templates[0].html)
+
+	def test_every_table_of_ours_changes_with_its_document_alone(self):
+		tables = frappe.get_all(
+			"DocType", {"module": "Marketing Automation", "istable": 1}, pluck="name", order_by="name asc"
+		)
+		self.assertIn("Lifecycle Hold", tables)
+		for doctype in tables:
+			with self.subTest(doctype):
+				self.assertTrue(issubclass(get_controller(doctype), Row))
+
 	def test_a_copy_of_a_campaign_has_designs_of_its_own(self):
 		campaign = api.make_from_recipe("subscription_renewal", factories.unique("Test"), "30, 7", "en")
 		copy = api.duplicate(campaign, factories.unique("Test"))
@@ -194,6 +216,21 @@ class TestDesignedMails(MarketingTestCase):
 		self.assertEqual(html.count("<html"), 1)
 		self.assertIn("Unsubscribe</a></div>", html)
 		self.assertNotIn(designed.WAY_OUT, html)
+
+	def test_a_condition_by_hand_does_not_take_the_way_out(self):
+		template = examples.template_of(examples.designed(examples.small("Made")))
+		html = frappe.db.get_value("Email Template", template, "response_html")
+		head, link, tail = html.partition(designed.WAY_OUT)
+		before, tag, rest = head.rpartition("<a")
+		end = tail.index("</a>") + 4
+		conditional = (
+			f"{before}{{% if days_left > 999 %}}{tag}{rest}{link}{tail[:end]}{{% endif %}}{tail[end:]}"
+		)
+		examples.change_by_hand(template, html, conditional)
+		_pin, mail = self.sent(template)
+		plain, sent = mail_parts(mail)
+		self.assertEqual(sent.count("Unsubscribe</a></div>"), 1)
+		self.assertIn("Unsubscribe", plain)
 
 	def test_a_copy_of_a_template_is_sent_in_its_own_frame_too(self):
 		doc = examples.designed(examples.small("Made"))

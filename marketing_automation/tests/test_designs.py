@@ -235,6 +235,15 @@ class TestDesigns(MarketingTestCase):
 			made = compiler.compiled(read, "en", templates.PINS)
 			self.assertEqual(made.html.count(designed.WAY_OUT), 1)
 
+	def test_the_foot_is_in_every_mail_whatever_condition_it_was_given(self):
+		for only in ({"if": [{"name": "days_left", "is": "under", "value": "-999"}]}, {"languages": ["fr"]}):
+			data = examples.small("Made")
+			data["blocks"] = [one for one in data["blocks"] if one["type"] != "foot"]
+			data["blocks"].append({"id": "foot1", "type": "foot", "only": only})
+			made = self.made(data)
+			self.assertIn(designed.WAY_OUT, self.filled(data)[1])
+			self.assertIn(designed.mark("foot"), made.text)
+
 	def test_the_foot_is_not_inside_of_columns(self):
 		data = examples.everything()
 		data["blocks"][5]["columns"][0].append({"type": "foot"})

@@ -163,6 +163,19 @@ class TestCodes(unittest.TestCase):
 			refusals.meaning(None, "550 Blocked as spam: user unknown to our white list").verdict, "sender"
 		)
 
+	def test_a_sender_that_cannot_be_looked_up_is_no_fault_of_the_address(self):
+		for words in (
+			"550 Sender domain not found",
+			"553 sender's domain not found",
+			"554 Helo command rejected: Host not found",
+			"550 invalid address literal in HELO",
+			"550 La cuenta del remitente no existe",
+			"550 Client host rejected: cannot find your reverse hostname, nxdomain",
+		):
+			with self.subTest(words):
+				self.assertEqual(refusals.meaning(None, words).verdict, "sender")
+		self.assertEqual(refusals.meaning(None, "550 Recipient domain not found").verdict, "hard")
+
 	def test_a_host_number_is_no_code(self):
 		self.assertIsNone(refusals.enhanced("host 10.5.1.1 said: 550 no"))
 		self.assertEqual(refusals.basic("192.0.2.250 said 451"), 451)

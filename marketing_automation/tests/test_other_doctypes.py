@@ -93,6 +93,21 @@ class TestOtherDocTypes(MarketingTestCase):
 			(row.reference_doctype, row.reference_name, row.customer, row.status) for row in self.ledger()
 		]
 
+	def test_what_is_open_of_an_invoice_is_less_what_credit_notes_give_back_here_too(self):
+		unpaid, taken_back = (factories.invoice(self.ana, in_days(7)) for _number in range(2))
+		factories.returned(taken_back)
+		trigger = {
+			**self.trigger(reference_doctype="Sales Invoice", date_field="due_date"),
+			"filters": '[["Sales Invoice", "outstanding_amount", ">", 0]]',
+		}
+		text = factories.template("Open", "<p>{{ customer_name }}: {{ outstanding_amount }}</p>")
+		(rule,) = rules.load([factories.campaign(trigger, email_template=text).name])
+		window = Window(in_days(0), in_days(0), in_days(0))
+		found = [
+			event.reference_name for page in source_for(rule.trigger).due([(rule, window)]) for event in page
+		]
+		self.assertEqual(found, [unpaid.name])
+
 	def test_a_document_of_the_sites_own_is_written_about_on_its_day(self):
 		name = self.ticket(customer=self.ana)
 		self.ticket(customer=self.ana, visit_on=in_days(8))

@@ -10,6 +10,7 @@ from marketing_automation import api
 from marketing_automation.desk import countries, health
 from marketing_automation.engine import once, profiles
 from marketing_automation.engine.profiles import NOWHERE, Country, required_texts, shipped, shipped_for
+from marketing_automation.tests import designs as examples
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, mail_parts, mail_subject, statements
 from marketing_automation.tests.factories import in_days
@@ -339,6 +340,15 @@ class TestWhatMailsSay(ProfileTestCase):
 	def test_argentina_the_law_in_the_foot_of_both_parts(self):
 		for part in mail_parts(self.mail("Argentina")):
 			self.assertIn("retiro o bloqueo de su nombre", " ".join(part.split()))
+
+	def test_the_law_is_in_a_designed_mail_too(self):
+		doc = examples.designed(examples.small("Made"))
+		mail = self.mail("Argentina", email_template=examples.template_of(doc))
+		plain, html = mail_parts(mail)
+		self.assertEqual(html.count("<html"), 1)
+		for part in (plain, html):
+			self.assertEqual(" ".join(part.split()).count("retiro o bloqueo de su nombre"), 1)
+		self.assertLess(html.index("bloqueo de"), html.index("</body>"))
 
 	def test_what_offers_nothing_says_nothing_of_it(self):
 		mail = self.mail("Peru", purpose="Service")

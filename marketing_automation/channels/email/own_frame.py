@@ -32,27 +32,32 @@ STYLE = re.compile(r"<style\b.*?</style>|<title>.*?</title>", re.DOTALL | re.IGN
 @dataclass(frozen=True)
 class OwnFrame:
 	"""A mail as a function of the template's context. source: its HTML, for whatever looks at it. text: None where only
-	the finished HTML can be turned into text. has_preview: whether it says what an inbox shows behind the subject."""
+	the finished HTML can be turned into text. has_preview: whether it says what an inbox shows behind the subject.
+	way_out: HTML of a link, for a mail that comes out without one."""
 
 	source: str
 	html: Callable
 	text: Callable | None
 	has_preview: bool
+	way_out: str
 
 
 def make(design: Designed, brand: Brand) -> OwnFrame:
 	"""Return the mail of a design in a company's look, in the current language."""
 	html = designed.branded(design.html, brand).replace(WAY_OUT, HELD_WAY_OUT)
 	html = expand_relative_urls(html).replace(HELD_WAY_OUT, WAY_OUT)
-	if WAY_OUT not in html:
-		html = _with_way_out(html)
 	text = SUBJECT.from_string(designed.branded_text(design.text, brand)).render if design.text else None
-	return OwnFrame(html, BODY.from_string(html).render, text, bool(PREVIEW.search(html)))
+	return OwnFrame(
+		html, BODY.from_string(html).render, text, bool(PREVIEW.search(html)), way_out(_("Unsubscribe"))
+	)
 
 
 def filled(frame: OwnFrame, template: Template, values: dict) -> tuple[str, str]:
 	"""Return HTML and text of one mail. Raises TemplateInvalid as `templates.fill` does."""
 	html, *text = fill(template, [part for part in (frame.html, frame.text) if part], values)
+	if WAY_OUT not in html:
+		# Somebody took it out of the template, or put a condition round it.
+		html = designed.before_end(html, frame.way_out)
 	return html, tidy(text[0]) if text else as_text(html)
 
 
@@ -63,13 +68,9 @@ def with_preview(html: str, preview: str) -> str:
 	)
 
 
-def _with_way_out(html: str) -> str:
-	link = (
-		f'<div style="padding:18px;text-align:center;font-size:12px;color:{MUTED}">'
-		f'<a\nhref="{WAY_OUT}" style="color:{MUTED}">{escape(_("Unsubscribe"))}</a></div>'
-	)
-	head, body, tail = html.rpartition("</body>")
-	return f"{head}{link}{body}{tail}" if body else f"{html}{link}"
+def way_out(words: str) -> str:
+	"""Return the HTML of a link out of such messages."""
+	return designed.small_print(f'<a\nhref="{WAY_OUT}" style="color:{MUTED}">{escape(words)}</a>')
 
 
 def as_text(html: str) -> str:

@@ -195,7 +195,7 @@ def _printing(language: str) -> Iterator[None]:
 	"""Print in a language, and whatever the session's user may see: who switched the prints on might. What Frappe changes for
 	it, and leaves behind when a print fails, is put back."""
 	local = frappe.local
-	before = local.lang, local.jenv, local.flags.ignore_print_permissions
+	before = local.lang, getattr(local, "jenv", None), local.flags.ignore_print_permissions
 	local.lang, local.jenv = language, None
 	local.flags.ignore_print_permissions = True
 	try:

@@ -29,7 +29,10 @@ FULL = {"5.2.2"}
 WORDS_OF_SENDER = re.compile(
 	r"spam|unsolicited|black ?list|block ?list|blocked|dnsbl|\brbl\b|spamhaus|reputation|relay(?:ing)? (?:access )?denied"
 	r"|unable to relay|relay not permitted|not permitted to relay|dmarc|\bspf\b|\bdkim\b|policy|virus|malware|too large"
-	r"|size limit|sender address rejected|not authori[sz]ed|authentication (?:is )?required|rate limit|too many (?:connections|messages)",
+	# A server that cannot look the sender up says "not found" of a domain, too.
+	r"|sender(?:'s)? (?:domain|address|host|server|verif|not |unknown)|(?:cuenta|dominio|direcci[oó]n) del remitente"
+	r"|remitente (?:no|rechaz)|\bhelo\b|\behlo\b|\bptr\b|reverse (?:dns|lookup)|client host"
+	r"|size limit|not authori[sz]ed|authentication (?:is )?required|rate limit|too many (?:connections|messages)",
 	re.IGNORECASE,
 )
 WORDS_OF_FULL = re.compile(

@@ -46,6 +46,18 @@ def branded(source: str, brand: Brand) -> str:
 	return _filled(source, brand, _values(brand))
 
 
+def small_print(html: str) -> str:
+	"""Return HTML for the end of a mail."""
+	style = f"padding:18px;text-align:center;font-size:12px;color:{MUTED}"
+	return f'<div class="ma-foot"><div style="{style}">{html}</div></div>'
+
+
+def before_end(html: str, piece: str) -> str:
+	"""Return a mail's HTML with a piece at its end."""
+	head, body, tail = html.rpartition("</body>")
+	return f"{head}{piece}{body}{tail}" if body else f"{html}{piece}"
+
+
 def _filled(source: str, brand: Brand, values: dict[str, str]) -> str:
 	if not brand.website:
 		source = WITH_WEBSITE.sub("", source)
@@ -58,9 +70,9 @@ def branded_text(source: str, brand: Brand) -> str:
 		source,
 		brand,
 		{
-			"title": _braces(brand.title),
+			"title": braces(brand.title),
 			"foot": _foot_as_text(brand),
-			"website": _braces(brand.website or ""),
+			"website": braces(brand.website or ""),
 		},
 	)
 
@@ -116,15 +128,15 @@ def _foot_as_text(brand: Brand) -> str:
 	if brand.address:
 		lines += [brand.title, *brand.address]
 	lines += [f"{label}: {url}" for label, url in brand.links]
-	return _braces("\n".join(lines))
+	return braces("\n".join(lines))
 
 
 def _text(value: str) -> str:
-	return _braces(escape(value, quote=True))
+	return braces(escape(value, quote=True))
 
 
-def _braces(value: str) -> str:
-	"""Return text in which Jinja finds nothing."""
+def braces(value: str) -> str:
+	"""Return text in which Jinja finds nothing, as source of a template."""
 	return value.replace("{", "{{ '{' }}")
 
 

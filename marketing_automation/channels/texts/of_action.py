@@ -115,11 +115,13 @@ def _error(
 @dataclasses.dataclass
 class Texts:
 	"""The texts of a batch: its templates {(name, words): Template, or the error that it has}, the words of each action
-	by its name, and its preview texts {(text, words): Template, or the error that it has}."""
+	by its name, and its preview texts {(text, words): Template, or the error that it has}. required: the templates with what
+	the law of a country asks for, as far as they were needed."""
 
 	templates: dict
 	words: dict
 	previews: dict
+	required: dict = dataclasses.field(default_factory=dict)
 
 
 def load(actions: list[dict]) -> Texts:
@@ -166,7 +168,10 @@ def template_of(texts: Texts, message: Message) -> tuple[templates.Template, str
 		raise Unsendable(Reason.TEMPLATE_ERROR, template or _("The action has no Email Template."))
 	language = templates.language_of(message.action, message.recipient.language)
 	if message.profile:
-		template = templates.with_required(template, *required_texts(message.profile, language))
+		key = (template.name, template.words, *required_texts(message.profile, language))
+		if key not in texts.required:
+			texts.required[key] = templates.with_required(template, *key[2:])
+		template = texts.required[key]
 	return template, language
 
 

@@ -203,6 +203,12 @@ class Designed:
 	html: str
 	text: str | None
 
+	def with_foot(self, foot: str) -> "Designed":
+		"""Return it with a plain text at the end of both."""
+		piece = designed.small_print(designed.braces(html.escape(foot)).replace("\n", "<br>"))
+		text = None if self.text is None else f"{self.text}\n\n{designed.braces(foot)}"
+		return Designed(designed.before_end(self.html, piece), text)
+
 
 def load(names: set[str], words: Words = PINS) -> dict[str, Template | str]:
 	"""Return each Email Template compiled, or the error (text) that it has. 1 query."""
@@ -310,6 +316,9 @@ def with_required(template: Template, subject: str, foot: str) -> Template:
 		body = f'{template.source}<p style="font-size: 12px">{text}</p>'
 		compiled = _compiled(template.name, "", body, template.words)
 		made = replace(template, source=compiled.source, body=compiled.body, steps=template.steps)
+		if template.design:
+			# Which is what is sent.
+			made = replace(made, design=template.design.with_foot(foot))
 	if subject:
 		made = replace(made, subject=functools.partial(_begun, made.subject, subject))
 	return made

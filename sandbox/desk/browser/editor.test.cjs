@@ -3,10 +3,14 @@
 
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
-const { becomes, call, closeDialog, dialog, fromRecipe, go, inBrowser, openForm, openList, settled } = require("./harness.cjs");
+const { becomes, call, closeDialog, dialog, fill, fromRecipe, go, inBrowser, openForm, openList, save, settled } = require("./harness.cjs");
 const { examine } = require("./axe.cjs");
 
-const { MARKETER, SPANISH_MARKETER } = process.env;
+const { ADMINISTRATOR, MARKETER, SPANISH_MARKETER } = process.env;
+const PNG = Buffer.from(
+	"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+	"base64"
+);
 
 const block = (page, id) => page.locator(`.me-page:visible li[data-block="${id}"]`);
 const mail = (page) => page.frameLocator(".me-frame:visible iframe");
@@ -361,15 +365,118 @@ test("another design is opened and nothing of this one is lost, nor is any text 
 			await becomes(() => text(page, "subject").evaluate((input) => input.closest(".me-text").querySelectorAll("input").length), 1, "one language is beside itself");
 			await page.keyboard.press("Control+s");
 			await page.locator(".me-said:visible").getByText("Saved").waitFor();
-			// The brand is in the menu, and what it says is seen on return.
-			const brands = () => page.locator(".page-head:visible").getByText("Brand of Mails", { exact: true });
-			await page.locator(".page-head:visible .menu-btn-group button").click();
-			await brands().click();
-			await page.waitForURL(/lifecycle-brand\//);
+		},
+		{ as: MARKETER }
+	);
+});
+
+test("the colour and the logo are changed in the brand, two clicks from the message, which shows them", async () => {
+	await inBrowser(
+		async (page) => {
+			const design = await openEditor(page, "In our colours");
+			let clicks = 0;
+			const click = async (locator) => {
+				clicks += 1;
+				await locator.click();
+			};
+			await click(page.locator(".page-head:visible .menu-btn-group button"));
+			await click(page.locator(".page-head:visible .dropdown-menu:visible").getByText("Brand of Mails"));
+			await page.waitForFunction(() => cur_frm?.doctype === "Lifecycle Brand" && cur_frm.is_new());
+			assert.equal(clicks, 2);
 			await settled(page);
-			const shown = page.waitForResponse(/show_design/);
-			await page.goBack();
-			await shown;
+			const brand = "Browser's Brand";
+			try {
+				await fill(page, "brand_name", brand);
+				await fill(page, "color", "#8a1c5b");
+				await page.getByText("Text on #8a1c5b is white").waitFor();
+				// The logo: attach, choose the file, upload.
+				await page.locator('.form-layout:visible [data-fieldname="logo"] .btn-attach').click();
+				await dialog(page).locator('input[type="file"]').first().setInputFiles({ name: "browser-logo.png", mimeType: "image/png", buffer: PNG });
+				await dialog(page).getByRole("button", { name: "Upload" }).last().click();
+				await page.waitForFunction(() => cur_frm.doc.logo);
+				assert.match(await page.evaluate(() => cur_frm.doc.logo), /^\/files\/browser-logo/, "customers can see it");
+				await save(page);
+				await go(page, `lifecycle-message-editor/${encodeURIComponent(design)}`);
+				await mail(page).locator('img[src*="browser-logo"]').first().waitFor();
+				const is_there = () =>
+					mail(page).locator("body").evaluate((body) =>
+						[...body.querySelectorAll("*")].some((one) => getComputedStyle(one).backgroundColor === "rgb(138, 28, 91)")
+					);
+				await becomes(is_there, true, "nothing has the new colour");
+				// The next time the menu leads to it.
+				await page.locator(".page-head:visible .menu-btn-group button").click();
+				await page.locator(".page-head:visible .dropdown-menu:visible").getByText("Brand of Mails").click();
+				await page.waitForFunction((brand) => cur_frm?.doc?.brand_name === brand, brand);
+				await settled(page);
+			} finally {
+				// All other messages would have it, too.
+				await page.evaluate((name) => frappe.db.exists("Lifecycle Brand", name).then((is) => is && frappe.db.delete_doc("Lifecycle Brand", name)), brand);
+			}
+		},
+		{ as: ADMINISTRATOR }
+	);
+});
+
+test("a whole message is translated beside the original, tested and put to use, in a click for each block", async () => {
+	await inBrowser(
+		async (page) => {
+			const design = await openEditor(page, "All in German");
+			let clicks = 0;
+			const click = async (locator) => {
+				clicks += 1;
+				await locator.click();
+			};
+			// A language more, with the texts of the first beside: two clicks, and the choice between.
+			await click(page.locator(".me-tabs:visible [data-add-language]"));
+			await dialog(page).locator('[data-fieldname="language"] select').selectOption("de");
+			await click(dialog(page).getByRole("button", { name: "Add", exact: true }));
+			await page.locator('.me-tabs:visible [data-tab="de"][aria-pressed="true"]').waitFor();
+			assert.equal(clicks, 2);
+			clicks = 0;
+			let blocks = 0;
+			const translated = async (fields) => {
+				const keys = await fields.evaluateAll((inputs) => inputs.filter((input) => input.value).map((input) => input.dataset.key));
+				for (const key of keys) {
+					// What is filled in, and where it leads, is the same in each language.
+					const field = page.locator(`.me-page:visible [data-key="${key}"][data-language="de"]`);
+					await field.fill((await field.inputValue()).replace(/^/, "Auf Deutsch: "));
+				}
+				return keys.length;
+			};
+			assert.equal(await translated(page.locator('.me-head:visible [data-language="de"]')), 2, "subject and preview text");
+			for (const id of await page.locator(".me-page:visible .me-edit li[data-block]").evaluateAll((items) => items.map((item) => item.dataset.block))) {
+				await click(block(page, id).locator("[data-open]").first());
+				await page.locator(`.me-page:visible li[data-block="${id}"].me-open`).waitFor();
+				blocks += 1;
+				await translated(block(page, id).locator('textarea[data-language="de"], input[data-language="de"]:not([data-key$="address"])'));
+			}
+			assert.equal(clicks, blocks);
+			assert.ok(blocks > 4);
+			await mail(page).getByText("Auf Deutsch: Stay with us").waitFor();
+			await becomes(() => page.locator(".me-trouble:visible .me-red").count(), 0, "nothing is missing");
+			// A test in German alone.
+			await page.locator(".page-head:visible .menu-btn-group button").click();
+			await page.locator(".page-head:visible").getByText("Send a Test").click();
+			const languages = dialog(page).locator('[data-fieldname^="language_"] input[type="checkbox"]');
+			for (const box of await languages.all()) await box.uncheck();
+			await dialog(page).locator('[data-fieldname="language_de"] input').first().check();
+			await dialog(page).getByRole("button", { name: "Send", exact: true }).click();
+			await dialog(page).getByText("Tests are on their way to").waitFor();
+			await closeDialog(page);
+			await page.locator(".page-head:visible .primary-action").click();
+			await dialog(page).getByRole("button", { name: "Put to Use" }).click();
+			await page.locator(".me-said:visible").getByText("In use: version 2.").waitFor();
+			const written = await page.evaluate(
+				(design) =>
+					frappe.db
+						.get_doc("Lifecycle Message Design", design)
+						.then((doc) => Promise.all(doc.templates.map((row) => frappe.db.get_doc("Email Template", row.email_template).then((template) => [row.language, template.subject])))),
+				design
+			);
+			const subjects = Object.fromEntries(written);
+			assert.deepEqual(Object.keys(subjects).sort(), ["de", "en", "es"]);
+			assert.match(subjects.de, /^Auf Deutsch: /);
+			assert.doesNotMatch(subjects.en, /Auf Deutsch/);
 		},
 		{ as: MARKETER }
 	);

@@ -1,7 +1,7 @@
-from frappe.model.document import Document
+from marketing_automation.lifecycle import Row
 
 
-class LifecycleActionTranslation(Document):
+class LifecycleActionTranslation(Row):
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
 
@@ -17,5 +17,3 @@ class LifecycleActionTranslation(Document):
 		parenttype: DF.Data
 		preview_text: DF.Data | None
 	# end: auto-generated types
-
-	pass

@@ -1,7 +1,7 @@
-from frappe.model.document import Document
+from marketing_automation.lifecycle import Row
 
 
-class LifecycleBrandLink(Document):
+class LifecycleBrandLink(Row):
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
 
@@ -16,5 +16,3 @@ class LifecycleBrandLink(Document):
 		parenttype: DF.Data
 		url: DF.Data
 	# end: auto-generated types
-
-	pass

@@ -1,7 +1,7 @@
-from frappe.model.document import Document
+from marketing_automation.lifecycle import Row
 
 
-class LifecycleDesignTemplate(Document):
+class LifecycleDesignTemplate(Row):
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
 

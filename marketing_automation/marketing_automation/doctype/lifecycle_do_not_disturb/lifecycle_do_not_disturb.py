@@ -1,7 +1,7 @@
-from frappe.model.document import Document
+from marketing_automation.lifecycle import Row
 
 
-class LifecycleDoNotDisturb(Document):
+class LifecycleDoNotDisturb(Row):
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
 
@@ -18,5 +18,3 @@ class LifecycleDoNotDisturb(Document):
 		party_type: DF.Literal["Customer", "Customer Group"]
 		until: DF.Date | None
 	# end: auto-generated types
-
-	pass

@@ -1,7 +1,7 @@
-from frappe.model.document import Document
+from marketing_automation.lifecycle import Row
 
 
-class LifecycleHold(Document):
+class LifecycleHold(Row):
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
 
@@ -16,5 +16,3 @@ class LifecycleHold(Document):
 		parentfield: DF.Data
 		parenttype: DF.Data
 	# end: auto-generated types
-
-	pass

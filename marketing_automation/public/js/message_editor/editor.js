@@ -147,7 +147,15 @@ export class MessageEditor {
 		if (this.may_write) page.add_menu_item(__("Send a Test"), () => this.test());
 		page.add_menu_item(__("Versions"), () => this.versions());
 		page.add_menu_item(__("Message Design"), () => frappe.set_route("Form", "Lifecycle Message Design", this.name));
-		if (frappe.model.can_read("Lifecycle Brand")) page.add_menu_item(__("Brand of Mails"), () => this.brand());
+		// Where the colours and the logo come from.
+		if (frappe.model.can_read("Lifecycle Brand")) {
+			page.add_menu_item(__("Lifecycle Brand"), () => {
+				const brand = this.shown?.brand;
+				if (brand) frappe.set_route("Form", "Lifecycle Brand", brand);
+				else if (frappe.model.can_create("Lifecycle Brand")) frappe.new_doc("Lifecycle Brand");
+				else frappe.set_route("List", "Lifecycle Brand");
+			});
+		}
 		if (this.found.campaign) {
 			page.add_menu_item(__("Campaign"), () =>
 				frappe.set_route("Form", "Lifecycle Campaign", this.found.campaign)
@@ -738,17 +746,6 @@ export class MessageEditor {
 		e.preventDefault();
 		e.stopImmediatePropagation();
 		act();
-	}
-
-	// The company's brand, that of all companies, or a new one.
-	brand() {
-		const { company } = this.found;
-		return frappe.db.get_list("Lifecycle Brand", { fields: ["name", "company"], limit: 0 }).then((brands) => {
-			const own = company && brands.find((one) => one.company === company);
-			const brand = own || brands.find((one) => !one.company);
-			if (brand) frappe.set_route("Form", "Lifecycle Brand", brand.name);
-			else frappe.new_doc("Lifecycle Brand", { company });
-		});
 	}
 
 	// -- storing -------------------------------------------------------------------------------------------------

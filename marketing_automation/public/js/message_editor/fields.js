@@ -107,7 +107,7 @@ function marks(place, input, editor) {
 	};
 	const buttons = [
 		["B", __("Bold"), () => round("**")],
-		["I", __("Italic"), () => round("*")],
+		["I", __("Italic", null, "Message Design"), () => round("*")],
 		["•", __("List", null, "Message Design"), list],
 		["↗", __("Link", null, "Message Design"), () => round("[", "](https://)")],
 	];
