@@ -7,6 +7,7 @@ from frappe import _
 
 from marketing_automation.api.access import CAMPAIGN, require
 from marketing_automation.designs import compile as compiler
+from marketing_automation.designs import design as designs
 from marketing_automation.designs import gallery, store
 from marketing_automation.desk import brands, designing, pictures
 from marketing_automation.engine import language as languages
@@ -91,14 +92,16 @@ def save_design(name: str, design: str, modified: str) -> dict:
 @frappe.whitelist(methods=["GET", "POST"])
 def design_changes(name: str) -> dict:
 	"""Return what putting a design to use would change: {"changes": [lines], "live": [active campaigns], "by_hand": [Email
-	Templates that were changed by hand]}."""
+	Templates that were changed by hand], "copied": {language: how many of its texts are still those of another one}}."""
 	doc = _design(name)
+	read = store.parsed(doc)
 	visible = set(frappe.get_list(CAMPAIGN, pluck="name", order_by="name asc"))
 	found = designing.live(doc)
 	return {
 		"changes": designing.changes(doc),
 		"live": [campaign for campaign in found if campaign in visible],
 		"by_hand": store.changed_by_hand(doc),
+		"copied": {code: len(found) for code in read.languages if (found := designs.copied(read, code))},
 	}
 
 
@@ -137,6 +140,13 @@ def design_gallery(action: str | None = None) -> list[dict]:
 		for name, one in gallery.all_designs().items()
 	]
 	return sorted(found, key=lambda one: not one["fits"])
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def gallery_picture(name: str, action: str | None = None) -> dict:
+	"""Return what a design of the gallery looks like; see `designing.of_gallery`. action: in the brand of its company."""
+	require(store.DOCTYPE, "read")
+	return designing.of_gallery(name, _company(action, "read") if action else None)
 
 
 @frappe.whitelist(methods=["POST"])

@@ -4,7 +4,7 @@ from frappe import _
 
 from marketing_automation.designs.block import ADDRESS, CHOICE, LINE, Block, Field
 
-WEBSITE = "website"
+WEBSITE, OWN = "website", "address"
 
 
 class Button(Block):
@@ -21,10 +21,10 @@ class Button(Block):
 				"to",
 				_("Leads to"),
 				CHOICE,
-				options=((WEBSITE, _("The company's website")), ("address", _("An address of its own"))),
+				options=((WEBSITE, _("The company's website")), (OWN, _("An address of its own"))),
 				help=_("The website is that of the brand. Without one the button is left out."),
 			),
-			Field("address", _("Address"), ADDRESS, of_language=True),
+			Field("address", _("Address"), ADDRESS, of_language=True, shown_if=("to", OWN)),
 			Field(
 				"look",
 				_("Look", context="Message Design"),

@@ -36,11 +36,19 @@ class Heading(Block):
 
 	def section(self, pen):
 		if pen.value("look") == "band":
-			return card(self.mjml(pen), "14px 12px 24px", "ma-band", pen.mark("color"))
+			return card(
+				self._written(pen, "band", pen.mark("on_color")),
+				"14px 12px 24px",
+				"ma-band",
+				pen.mark("color"),
+			)
 		return card(self.mjml(pen))
 
 	def mjml(self, pen):
-		look = pen.value("look")
+		# In a column it stands on the card, where letters for the band would not be seen.
+		return self._written(pen, "small" if pen.value("look") == "small" else "large")
+
+	def _written(self, pen, look: str, ink: str = "") -> str:
 		align = "center" if pen.value("align") == "center" else pen.start
 		size, height, tag, padding = {
 			"band": (30, 38, "h1", "4px 20px"),
@@ -50,7 +58,7 @@ class Heading(Block):
 		if pen.says("above"):
 			# The line above it has the room already.
 			padding = "2px 20px 4px"
-		color = f' color="{pen.mark("on_color")}"' if look == "band" else ""
+		color = f' color="{ink}"' if ink else ""
 		above = (
 			f'<mj-text align="{align}" font-size="13px" line-height="18px" padding="6px 20px 0" letter-spacing="0.4px"{color}>'
 			f"{pen.inline('above')}</mj-text>"

@@ -21,7 +21,8 @@ class Field(NamedTuple):
 	"""What can be said of a block.
 
 	of_language: each language has its own. required: without it there is nothing to show. options: (value, label) of a
-	choice. about_item: variables in it are those of the item in turn. least, most: of a number.
+	choice. about_item: variables in it are those of the item in turn. least, most: of a number. shown_if: (field, choice) of
+	the block without which nobody is asked for it, and nothing is made of it.
 	"""
 
 	name: str
@@ -35,6 +36,7 @@ class Field(NamedTuple):
 	help: str = ""
 	least: int = 0
 	most: int = 1000
+	shown_if: tuple[str, str] | None = None
 
 
 class Pen(Protocol):

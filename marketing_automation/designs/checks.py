@@ -62,6 +62,7 @@ def problems(
 	"""Return what is worth mending in a language, what stops it first. made: its mail, if it can be made."""
 	found = [
 		*_missing(design, language),
+		*_copied(design, language),
 		*_of_texts(design, language, words),
 		*_of_addresses(design, language),
 		*_of_blocks(design, language, brand),
@@ -83,6 +84,11 @@ def _missing(design: designs.Design, language: str) -> Iterator[Problem]:
 		)
 
 
+def _copied(design: designs.Design, language: str) -> Iterator[Problem]:
+	for key, other in designs.copied(design, language).items():
+		yield Problem(ORANGE, _("The same as in {0}. Translate it.").format(other), _block_of(key), key)
+
+
 def _labels(design: designs.Design) -> dict[str, str]:
 	return {
 		key: f"{node.block.label}: {field.label}" if node else field.label
@@ -98,7 +104,7 @@ def _of_texts(design: designs.Design, language: str, words: templates.Words) -> 
 	names = compiler.names_of(words)
 	known = [*compiler.kinds_of(words), compiler.IN_WORDS]
 	own = design.texts.get(language, {})
-	for key, field, _node in designs.text_fields(design.blocks):
+	for key, field, _node in designs.asked_fields(design.blocks):
 		text = own.get(key, "")
 		if not text or field.kind == contract.SOURCE:
 			continue
@@ -162,7 +168,7 @@ def _small(text: str) -> str:
 
 def _of_addresses(design: designs.Design, language: str) -> Iterator[Problem]:
 	own = design.texts.get(language, {})
-	for key, field, _node in designs.text_fields(design.blocks):
+	for key, field, _node in designs.asked_fields(design.blocks):
 		text = own.get(key, "")
 		if field.kind == contract.ADDRESS:
 			addresses = [text] if text else []

@@ -14,12 +14,13 @@ from frappe import _
 
 from marketing_automation.designs import block as contract
 from marketing_automation.designs.block import Block, Field
-from marketing_automation.designs.text import SCHEME, clean
+from marketing_automation.designs.text import NAME, SCHEME, clean
 
 # They stand at the head of a message, not in a block. The second is a subject with tags of Jinja, taken over as it was.
 SUBJECT, SUBJECT_SOURCE, PREHEADER = "subject", "subject_source", "preheader"
 ID = re.compile(r"[A-Za-z0-9]{1,12}")
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,2}")
+WORD = re.compile(r"[^\W\d_]{3,}")
 MOST_BLOCKS, MOST_LANGUAGES, MOST_TEXT, MOST_LINE, MOST_SOURCE = 120, 40, 10_000, 1000, 120_000
 MOST_CHARACTERS = 1_000_000
 FOOT = "foot"
@@ -213,12 +214,20 @@ def text_fields(nodes: tuple[Node, ...]) -> Iterator[tuple[str, Field, Node | No
 				yield f"{node.id}.{field.name}", field, node
 
 
+def asked_fields(nodes: tuple[Node, ...]) -> Iterator[tuple[str, Field, Node | None]]:
+	"""Yield those of `text_fields` that the choices of their block ask for; the others keep what was written once."""
+	for key, field, node in text_fields(nodes):
+		name, choice = field.shown_if or ("", "")
+		if not name or node.values.get(name) == choice:
+			yield key, field, node
+
+
 def missing(design: Design, language: str) -> list[str]:
 	"""Return the keys of the texts that a language lacks: those that are needed, and those that another one has."""
 	own = design.texts.get(language, {})
 	return [
 		key
-		for key, field, node in text_fields(design.blocks)
+		for key, field, node in asked_fields(design.blocks)
 		if not own.get(key)
 		and not (key == SUBJECT and own.get(SUBJECT_SOURCE))
 		and _is_shown(node, language)
@@ -226,6 +235,24 @@ def missing(design: Design, language: str) -> list[str]:
 			field.required or any(texts.get(key) for code, texts in design.texts.items() if code != language)
 		)
 	]
+
+
+def copied(design: Design, language: str) -> dict[str, str]:
+	"""Return the texts that say word for word what a language before it says: {key: that language}.
+
+	A name, a number or a variable is the same in all languages: only texts of two words and more count.
+	"""
+	found, own = {}, design.texts.get(language, {})
+	before = design.languages[: design.languages.index(language)] if language in design.languages else []
+	for key, field, node in asked_fields(design.blocks):
+		text = own.get(key, "")
+		if field.kind not in (contract.TEXT, contract.LINE) or not _is_shown(node, language):
+			continue
+		if len(WORD.findall(NAME.sub(" ", text))) < 2:
+			continue
+		if other := next((code for code in before if design.texts[code].get(key) == text), None):
+			found[key] = other
+	return found
 
 
 def _is_shown(node: Node | None, language: str) -> bool:

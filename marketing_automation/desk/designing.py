@@ -12,7 +12,7 @@ from frappe.utils import validate_email_address
 from marketing_automation.channels.email import channel as email
 from marketing_automation.channels.email import own_frame, prints
 from marketing_automation.channels.texts import designed, of_action, templates
-from marketing_automation.designs import checks, store
+from marketing_automation.designs import checks, gallery, store
 from marketing_automation.designs import compile as compiler
 from marketing_automation.designs import design as designs
 from marketing_automation.designs.block import all_blocks
@@ -111,6 +111,23 @@ def shown(doc, data: str, language: str, reference_name: str | None, visible: Vi
 		"reference_name": message.key.removeprefix("sample-") if message else None,
 		"attached": _attached(message, language),
 	}
+
+
+def of_gallery(name: str, company: str | None) -> dict:
+	"""Return a design of the gallery as it would read, in the brand of a company, with made-up values: {"html", "language"}.
+
+	It is in the user's language if the design is. At most 5 queries.
+	"""
+	offered = gallery.named(name)
+	own, known = (frappe.local.lang or "en").split("-")[0], gallery.languages(offered)
+	language = own if own in known else known[0]
+	words = templates.words_of_trigger(frappe._dict(source=offered["source"]))
+	try:
+		made = compiler.compiled(store.read(offered["design"]), language, words)
+	except compiler.MjmlMissing:
+		store.refuse_missing()
+	values = templates.example_context(1, DAYS, words=words)
+	return {"html": _read(made, language, brand_of(company), values, words)["html"], "language": language}
 
 
 def _attached(message, language: str) -> list[dict]:

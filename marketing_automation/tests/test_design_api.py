@@ -93,6 +93,7 @@ class TestDesignApi(MarketingTestCase):
 			lambda: api.publish_design(doc.name, str(doc.modified)),
 			lambda: api.design_changes(doc.name),
 			lambda: api.design_gallery(),
+			lambda: api.gallery_picture("renewal"),
 			lambda: api.new_design("Test x"),
 			lambda: api.design_of_action(action),
 			lambda: api.test_design(doc.name, doc.design, ["en"], ["x@users.example"]),
@@ -103,6 +104,22 @@ class TestDesignApi(MarketingTestCase):
 			for number, ask in enumerate(asked):
 				with self.subTest(number), self.assertRaises(frappe.PermissionError):
 					ask()
+
+	def test_each_design_of_the_gallery_is_shown_in_the_brand_of_its_company(self):
+		_doc, action = self.design_of_a_campaign()
+		campaign = frappe.db.get_value("Lifecycle Action", action, "campaign")
+		company = frappe.db.get_value("Lifecycle Campaign", campaign, "company")
+		factories.make(
+			"Lifecycle Brand", brand_name=factories.unique("Test"), company=company, color="#123456"
+		)
+		for offered in api.design_gallery():
+			with self.subTest(offered["name"]):
+				shown = api.gallery_picture(offered["name"], action)
+				self.assertIn("#123456", shown["html"])
+				self.assertIn(f'lang="{shown["language"]}"', shown["html"])
+				self.assertNotRegex(shown["html"], r"\{\{|\{%")
+		with self.assertRaises(frappe.DoesNotExistError):
+			api.gallery_picture("none of that name")
 
 	def test_from_the_gallery_to_a_message_that_is_sent(self):
 		customer = factories.customer("Test Ana", language="en")
@@ -280,6 +297,18 @@ class TestDesignApi(MarketingTestCase):
 					self.assertEqual(problem["mend"]["texts"]["t.text"], f"{mended} – reply")
 					after = self.problems(examples.small(problem["mend"]["texts"]["t.text"]))
 					self.assertNotIn(said, " ".join(one["text"] for one in after))
+
+	def test_texts_that_were_copied_and_not_translated_are_told(self):
+		data = examples.everything("en", "es")
+		english, spanish = data["texts"]["en"], data["texts"]["es"]
+		spanish["c.text"] = english["c.text"]
+		# Names and variables are the same in all languages.
+		english["j.who"] = spanish["j.who"] = "Ana B."
+		found = [one for one in self.problems(data, "es") if "The same as in en" in one["text"]]
+		self.assertEqual([(one["key"], one["level"]) for one in found], [("c.text", "orange")])
+		self.assertNotIn("The same as", str(self.problems(data, "en")))
+		doc, _action = self.design_of_a_campaign(data)
+		self.assertEqual(api.design_changes(doc.name)["copied"], {"es": 1})
 
 	def test_what_is_empty_for_some_reader(self):
 		data = examples.small("Soon – reply")

@@ -1,12 +1,13 @@
 """What is put together of blocks becomes one mail, and nothing that somebody typed becomes code."""
 
+import re
 import time
 
 import frappe
 
 from marketing_automation.channels.texts import designed, template_text, templates
+from marketing_automation.designs import checks, conditions, design, text
 from marketing_automation.designs import compile as compiler
-from marketing_automation.designs import conditions, design, text
 from marketing_automation.designs.block import all_blocks
 from marketing_automation.engine.brand import brand_of
 from marketing_automation.tests import designs as examples
@@ -137,6 +138,25 @@ class TestDesigns(MarketingTestCase):
 			_subject, html, plain = self.filled(data, items)
 			self.assertEqual("Left" in template_text.visible(html), shown)
 			self.assertEqual("Left" in plain, shown)
+
+	def test_a_heading_in_a_column_is_in_ink_that_is_seen_there(self):
+		data = examples.everything()
+		heading = {"id": "n1", "type": "heading", "look": "band"}
+		data["texts"]["en"] |= {"n1.text": "In a column", "n1.above": "Small"}
+		data["blocks"][5]["columns"][0] = [heading]
+		white = re.compile(rf"color:\s*{brand_of(None).on_color}", re.IGNORECASE)
+		for look in ("band", "large", "small"):
+			heading["look"] = look
+			_subject, html, _plain = self.filled(data)
+			self.assertEqual(self.styles_round(html, "In a column", white), [], look)
+			self.assertEqual(self.styles_round(html, "Small", white), [], look)
+		# On the band it is in the brand's: the test sees such an ink.
+		self.assertTrue(self.styles_round(html, "Time to renew", white))
+
+	def styles_round(self, html: str, words: str, ink) -> list[str]:
+		"""Return the tags with an ink that stand right round these words."""
+		before = html[: html.index(f">{words}<") + 1]
+		return [tag for tag in re.findall(r"<[a-z][^>]*>", before)[-2:] if ink.search(tag)]
 
 	def test_a_condition_on_a_text_is_a_constant_whatever_is_in_it(self):
 		for value in ("Ana", 'a"b', "%}{{ 7*7 }}", "\\", "'", "é – 50 %"):
@@ -273,6 +293,21 @@ class TestDesigns(MarketingTestCase):
 		read = design.read(data, all_blocks())
 		self.assertEqual(design.missing(read, "es"), ["b.text", "d.label"])
 		self.assertEqual(design.missing(read, "en"), ["foot1.text"])
+
+	def test_an_address_that_nobody_is_asked_for_is_not_missing(self):
+		data = examples.everything("en", "es")
+		del data["texts"]["es"]["e.address"]
+		self.assertEqual(design.missing(design.read(data, all_blocks()), "es"), ["e.address"])
+		# Nor is it looked at: this one would lead nowhere.
+		data["texts"]["en"]["e.address"] = "nowhere"
+		data["blocks"][4]["to"] = "website"
+		read = design.read(data, all_blocks())
+		self.assertEqual(design.missing(read, "es"), [])
+		self.assertEqual(
+			read.texts["en"]["e.address"], "nowhere", "it is kept for when it is asked for again"
+		)
+		found = checks.problems(read, "en", templates.PINS, brand_of(None), None)
+		self.assertNotIn("e.address", [problem.key for problem in found])
 
 	def test_a_button_to_a_website_that_there_is_not_is_left_out(self):
 		brand = brand_of(None)

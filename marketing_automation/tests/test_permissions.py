@@ -178,6 +178,7 @@ class TestRoles(MarketingTestCase):
 			"design_versions": [made],
 			"design_version": [{"version": version}],
 			"design_gallery": [{}],
+			"gallery_picture": [{"name": "renewal"}, {"name": "renewal", **action}],
 			"new_design": [{"title": "Test"}],
 			"design_of_action": [action],
 			"test_design": [{**made, "design": "{}", "languages": ["en"], "addresses": ["a@users.example"]}],

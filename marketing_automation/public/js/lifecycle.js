@@ -108,7 +108,8 @@ Object.assign(marketing_automation, {
 
 	// Do something on the server; a promise of the answer. What goes wrong is said in a dialog, with a way to try it again:
 	// then the promise is kept when that succeeds, and broken when the dialog is closed.
-	call(method, args, { freeze = false } = {}) {
+	// mended(xhr, again, give_up): what the caller has another answer to than such a dialog; says whether it has.
+	call(method, args, { freeze = false, mended = null } = {}) {
 		const promise = $.Deferred();
 		const from = document.activeElement;
 		const attempt = () => {
@@ -121,7 +122,10 @@ Object.assign(marketing_automation, {
 						if (reply._server_messages) frappe.msgprint(JSON.parse(reply._server_messages));
 						promise.resolve(reply.message);
 					},
-					(xhr) => this.say(this.trouble(xhr), attempt, () => promise.reject(xhr), from)
+					(xhr) => {
+						const give_up = () => promise.reject(xhr);
+						if (!mended?.(xhr, attempt, give_up)) this.say(this.trouble(xhr), attempt, give_up, from);
+					}
 				);
 		};
 		attempt();

@@ -58,3 +58,71 @@ test("what is taken out leaves no texts behind for the next block, and undo brin
 	state.remove("c");
 	assert.deepEqual(state.data.texts, { en: { subject: "Hello" }, es: {} });
 });
+
+test("three columns can be used, of new columns and of old ones with two lists", async () => {
+	const state = await stateOf(TWO_TEXTS);
+	const shown = (id) => state.columns_of(state.find(id).block).length;
+	const id = state.add("columns", "en");
+	for (const columns of ["c", id]) {
+		assert.equal(shown(columns), 2);
+		state.set_value(columns, "shares", "1:1:1");
+		assert.equal(shown(columns), 3);
+	}
+	const before = state.as_json();
+	assert.ok(state.move("b", "c:2", 0));
+	assert.equal(state.find("c").block.columns[2][0].id, "b");
+	state.undo();
+	assert.equal(state.as_json(), before, "undo takes the list for it back too");
+	// What stands in a third column is seen where there are two again.
+	const text = state.add("text", "en", { list: `${id}:2` });
+	state.set_value(id, "shares", "1:1");
+	assert.equal(shown(id), 3);
+	assert.ok(state.find(text));
+});
+
+test("a text that the choices of a block do not ask for is not missing", async () => {
+	const address = line("address", { shown_if: ["to", "own"] });
+	const button = { type: "button", fields: [{ name: "to", options: [["website"], ["own"]] }, line("text"), address] };
+	const state = await stateOf(
+		{ blocks: [{ id: "b", type: "button", to: "own" }], texts: { en: { subject: "A", "b.address": "https://a.example" }, es: { subject: "B" } } },
+		[button]
+	);
+	assert.deepEqual(state.missing("es"), ["b.address"]);
+	state.set_value("b", "to", "website");
+	assert.deepEqual(state.missing("es"), []);
+});
+
+test("a language is taken out with what is for its readers alone", async () => {
+	const data = structuredClone(TWO_TEXTS);
+	const [columns] = data.blocks;
+	columns.columns[0][0].only = { all: 1, if: [], languages: ["es"] };
+	columns.columns[0][1].only = { all: 1, if: [], languages: ["en", "es"] };
+	const state = await stateOf(data);
+	const before = state.as_json();
+	assert.ok(state.remove_language("es"));
+	assert.deepEqual(Object.keys(state.data.texts), ["en"]);
+	assert.equal(state.find("a"), null, "English readers would get it");
+	assert.deepEqual(state.find("b").block.only.languages, ["en"]);
+	state.undo();
+	assert.equal(state.as_json(), before);
+	state.remove_language("es");
+	assert.equal(state.remove_language("en"), false, "a design has a language");
+});
+
+test("a block steps aside into columns, through them, and out again", async () => {
+	const data = structuredClone(TWO_TEXTS);
+	data.blocks.splice(1, 0, { id: "t", type: "text" });
+	const state = await stateOf(data);
+	const where = (id, by) => state.move(id, ...state.beside(id, by));
+	where("t", 1);
+	assert.deepEqual(state.find("c").block.columns[0].map(({ id }) => id), ["a", "b", "t"]);
+	where("t", 1);
+	assert.deepEqual(state.find("c").block.columns[1].map(({ id }) => id), ["t"]);
+	assert.equal(state.beside("t", 1), null, "there is no third column");
+	where("t", -1);
+	where("t", -1);
+	assert.deepEqual(state.data.blocks.map(({ id }) => id), ["c", "t", "foot1"]);
+	assert.equal(state.beside("t", -1), null);
+	assert.equal(state.beside("c", 1), null, "columns stand in no columns");
+	assert.equal(state.beside("foot1", 1), null);
+});

@@ -3,7 +3,7 @@
 
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
-const { becomes, closeDialog, dialog, fill, fromRecipe, go, inBrowser, openForm, openList, save, settled } = require("./harness.cjs");
+const { becomes, call, closeDialog, dialog, fill, fromRecipe, go, inBrowser, openForm, openList, save, settled } = require("./harness.cjs");
 const { examine } = require("./axe.cjs");
 
 const { ADMINISTRATOR, MARKETER, SPANISH_MARKETER } = process.env;
@@ -133,6 +133,37 @@ test("blocks are moved, doubled and taken out by keyboard alone", async () => {
 			await becomes(order, before, "it did not go back");
 			await block(page, before[1]).getByRole("button", { name: /^Take/ }).press("Enter");
 			await becomes(order, before.filter((id) => id !== before[1]), "it is still there");
+			// What is chosen in a box, or brought back, leaves the keyboard where it is.
+			const held = () => page.evaluate(() => document.activeElement.getAttribute("data-key") || document.activeElement.labels?.[0]?.textContent);
+			await page.keyboard.press("Control+z");
+			await block(page, "heading1").locator("[data-open]").press("Enter");
+			const look = page.locator(".me-open select").first();
+			await look.focus();
+			await look.selectOption("small");
+			assert.equal(await held(), "Look");
+			const heading = text(page, "heading1.text");
+			await heading.focus();
+			await page.keyboard.press("End");
+			await page.keyboard.type("!");
+			await page.keyboard.press("Control+z");
+			assert.equal(await held(), "heading1.text");
+			// In a field Alt and an arrow are the browser's.
+			await page.keyboard.press("Alt+ArrowDown");
+			assert.deepEqual(await order(), before);
+			// Into columns, through them and out.
+			await page.locator('.me-palette:visible [data-add="columns"]').press("Enter");
+			const columns = await page.locator(".me-open").getAttribute("data-block");
+			assert.deepEqual((await order()).slice(1, 4), ["heading1", columns, before[2]], "columns come behind what is open");
+			const moved = block(page, before[2]);
+			const inside = (index) => moved.evaluate((item, index) => item.parentElement.dataset.list === index, index);
+			await moved.locator("[data-open]").focus();
+			await page.keyboard.press("Alt+ArrowRight");
+			await becomes(() => inside(`${columns}:0`), true, "it is not in the first column");
+			await moved.getByRole("button", { name: /into the next column$/ }).press("Enter");
+			await becomes(() => inside(`${columns}:1`), true, "it is not in the second column");
+			await page.keyboard.press("Alt+ArrowLeft");
+			await page.keyboard.press("Alt+ArrowLeft");
+			await becomes(() => inside(""), true, "it did not come out");
 			assert.equal(await block(page, before[before.length - 1]).getByRole("button", { name: /^Take/ }).count(), 0, "the foot cannot be taken out");
 			// What was not saved is not to be asked about when the next visit begins.
 			await page.keyboard.press("Control+s");
@@ -199,11 +230,13 @@ test("an action leads to the editor, and the gallery to a new design", async () 
 			await openList(page, "Lifecycle Message Design");
 			await page.locator(".page-head:visible .primary-action").click();
 			await dialog(page).locator('[data-fieldname="title"] input').fill("From the gallery");
-			await dialog(page).locator('[data-design="birthday"]').waitFor();
+			await dialog(page).locator('[data-design="birthday"]').scrollIntoViewIfNeeded();
+			await dialog(page).frameLocator('[data-picture="birthday"] iframe').getByText("Happy birthday!").waitFor();
 			await settled(page);
 			const { faults } = await examine(page);
 			assert.deepEqual(faults, []);
-			await dialog(page).locator('[data-design="birthday"]').click();
+			// The picture is the card too.
+			await dialog(page).locator('[data-picture="birthday"]').click({ force: true });
 			await mail(page).getByText("Happy birthday!").waitFor();
 		},
 		{ as: MARKETER }
@@ -218,6 +251,122 @@ test("the editor speaks Spanish", async () => {
 			await mail(page).getByText("Siga con nosotros").waitFor();
 		},
 		{ as: SPANISH_MARKETER }
+	);
+});
+
+test("nothing is lost when a design was saved elsewhere meanwhile", async () => {
+	await inBrowser(
+		async (page) => {
+			const name = await openEditor(page, "Saved elsewhere");
+			const heading = text(page, "heading1.text");
+			const stored = () => call(page, "design", { name });
+			const said = (words) => page.locator(".me-said:visible").getByText(words).waitFor();
+			const saveElsewhere = async (words) => {
+				const { design, modified } = await stored();
+				design.texts.en["heading1.text"] = words;
+				await call(page, "save_design", { name, design, modified });
+			};
+			await block(page, "heading1").locator("[data-open]").click();
+			await heading.fill("Mine");
+			// Its form says another company, which is no reason to ask, and an impatient hand saves twice.
+			const company = await page.evaluate(async (name) => {
+				const [{ name: company }] = await frappe.db.get_list("Company");
+				await frappe.db.set_value("Lifecycle Message Design", name, "company", company);
+				return company;
+			}, name);
+			await page.keyboard.press("Control+s");
+			await page.keyboard.press("Control+s");
+			await said("Saved. Customers get it");
+			assert.equal((await stored()).design.texts.en["heading1.text"], "Mine");
+			assert.equal((await stored()).company, company, "the form's company is gone");
+			// Other words are.
+			await saveElsewhere("Theirs");
+			await heading.fill("Mine again");
+			await page.keyboard.press("Control+s");
+			await dialog(page).getByRole("button", { name: "Load Theirs" }).click();
+			await said("Theirs is loaded.");
+			await block(page, "heading1").locator("[data-open]").click();
+			await becomes(() => heading.inputValue(), "Theirs", "theirs was not loaded");
+			await page.keyboard.press("Control+z");
+			await becomes(() => heading.inputValue(), "Mine again", "undo did not bring mine back");
+			await saveElsewhere("Theirs again");
+			await page.keyboard.press("Control+s");
+			await dialog(page).getByRole("button", { name: "Save Mine over It" }).click();
+			await said("Saved. Customers get it");
+			assert.equal((await stored()).design.texts.en["heading1.text"], "Mine again");
+			assert.equal(await page.locator(".modal.show").count(), 0);
+		},
+		// What the server refuses, the browser reports.
+		{ as: MARKETER, allowed: /status of 417/ }
+	);
+});
+
+test("another design is opened and nothing of this one is lost, nor is any text mended by old advice", async () => {
+	await inBrowser(
+		async (page) => {
+			const other = await openEditor(page, "Opened in between");
+			const name = await openEditor(page, "Left unsaved");
+			const open = async (design) => {
+				await go(page, `lifecycle-message-editor/${encodeURIComponent(design)}`);
+				await page.locator(".me-name-of-design:visible").getByText(design, { exact: true }).waitFor();
+				await settled(page);
+			};
+			const heading = text(page, "heading1.text");
+			await block(page, "heading1").locator("[data-open]").click();
+			await heading.fill("Kept");
+			await mail(page).getByText("Kept").waitFor();
+			await open(other);
+			await page.locator(".desk-alert").getByText("is not saved yet").waitFor();
+			await mail(page).getByText("Stay with us").waitFor();
+			assert.equal(await page.locator(".me-page").count(), 1, "only one of them is there");
+			await open(name);
+			await mail(page).getByText("Kept").waitFor();
+			assert.equal(await heading.inputValue(), "Kept");
+			// A condition that is typed over is 7 again after one step back.
+			await page.locator(".me-open .me-condition summary").click();
+			await page.locator(".me-open .me-condition").getByRole("button", { name: "Add a Condition" }).click();
+			const under = page.locator(".me-open .me-test input");
+			await under.fill("14");
+			await page.locator(".me-page:visible [data-undo]").click();
+			await becomes(() => under.inputValue(), "7", "the step before was changed with it");
+			await page.locator(".me-page:visible [data-undo]").click();
+			await becomes(() => under.count(), 0, "the condition is still there");
+			// Advice on a text that is another one by now is not taken.
+			await heading.fill("Now!!!");
+			const advice = block(page, "heading1").locator("[data-mend]").first();
+			await advice.waitFor();
+			await page.route(/show_design/, async (route) => {
+				await new Promise((done) => setTimeout(done, 3000));
+				await route.continue();
+			});
+			await heading.fill("Later!!!");
+			await advice.click();
+			assert.equal(await heading.inputValue(), "Later!!!");
+			await page.locator(".me-said:visible").getByText("The text is another one by now").waitFor();
+			await page.unroute(/show_design/);
+			await heading.fill("Later still!!!");
+			await mail(page).getByText("Later still!!!").waitFor();
+			await advice.click();
+			await becomes(() => heading.inputValue(), "Later still!", "advice on the text as it is was not taken");
+			// A language goes with a click, and comes back with another.
+			await page.locator('.me-tabs:visible [data-tab="es"]').click();
+			await page.locator(".me-tabs:visible [data-remove-language]").click();
+			await becomes(() => page.locator('.me-tabs:visible [data-tab="es"]').count(), 0, "Spanish is still there");
+			assert.equal(await page.evaluate(() => document.activeElement.dataset.tab), "en");
+			await page.locator(".me-page:visible [data-undo]").click();
+			await page.locator('.me-tabs:visible [data-tab="es"]').waitFor();
+			// A language that is undone is not beside the other one any more.
+			await page.locator(".me-tabs:visible [data-add-language]").click();
+			await dialog(page).locator('[data-fieldname="language"] select').selectOption("fr");
+			await dialog(page).getByRole("button", { name: "Add", exact: true }).click();
+			await page.locator('.me-tabs:visible [data-tab="fr"]').waitFor();
+			await page.locator(".me-page:visible [data-undo]").click();
+			await becomes(() => page.locator('.me-tabs:visible [data-tab="fr"]').count(), 0, "French is still there");
+			await becomes(() => text(page, "subject").evaluate((input) => input.closest(".me-text").querySelectorAll("input").length), 1, "one language is beside itself");
+			await page.keyboard.press("Control+s");
+			await page.locator(".me-said:visible").getByText("Saved").waitFor();
+		},
+		{ as: MARKETER }
 	);
 });
 

@@ -15,12 +15,12 @@ frappe.pages["lifecycle-message-editor"].on_page_show = function (wrapper) {
 	}
 	const loaded = marketing_automation.ready().then((ma) => ma.load_editor());
 	loaded.then((ma) => {
-		// What was typed and not saved is still there when somebody comes back.
-		if (wrapper.lifecycle_editor?.name === name) {
-			wrapper.lifecycle_editor.come_back();
-			return;
-		}
-		wrapper.lifecycle_editor?.close();
-		wrapper.lifecycle_editor = new ma.MessageEditor(wrapper.lifecycle_page, name);
+		const editors = (wrapper.lifecycle_editors = wrapper.lifecycle_editors || new Map());
+		const here = wrapper.lifecycle_editor;
+		// What was typed and not saved is still there when somebody comes back, whatever they have opened meanwhile.
+		if (here && here.name !== name && !here.put_away()) editors.delete(here.name);
+		if (editors.has(name)) editors.get(name).come_back();
+		else editors.set(name, new ma.MessageEditor(wrapper.lifecycle_page, name));
+		wrapper.lifecycle_editor = editors.get(name);
 	});
 };

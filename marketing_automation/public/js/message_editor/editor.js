@@ -1,6 +1,7 @@
 // The editor's page: blocks and their fields on one side, the mail as a customer reads it on the other.
 
 import { condition_words, draw_fields, text_field } from "./fields.js";
+import { hold_keyboard } from "./keyboard.js";
 import { DesignState } from "./state.js";
 
 // So long nobody has typed before the mail is made anew.
@@ -11,7 +12,7 @@ export class MessageEditor {
 	constructor(page, name) {
 		this.page = page;
 		this.name = name;
-		this.place = $('<div class="me-page lifecycle-editor"></div>').appendTo(page.main.empty());
+		this.place = $('<div class="me-page lifecycle-editor"></div>').appendTo(page.main);
 		this.open_conditions = new Set();
 		this.width = "computer";
 		this.scheme = "light";
@@ -32,6 +33,33 @@ export class MessageEditor {
 		this.place.remove();
 	}
 
+	// Another design takes the page. Returns whether this one is kept: it is closed where nothing would be lost.
+	put_away() {
+		if (!this.state || this.state.is_saved()) {
+			this.close();
+			return false;
+		}
+		this.place.detach();
+		frappe.show_alert({
+			message: __("{0} is not saved yet. Open it again to go on; until this window is closed nothing is lost.", [
+				marketing_automation.escape(this.name).bold(),
+			]),
+			indicator: "orange",
+		});
+		return true;
+	}
+
+	// The page is shown again, after another design or after another page.
+	come_back() {
+		if (this.place[0].isConnected) {
+			// The brand, or the customer, may be another one by now.
+			if (this.state) this.show();
+			return;
+		}
+		this.place.appendTo(this.page.main);
+		this.draw();
+	}
+
 	open() {
 		const ma = marketing_automation;
 		return ma.load(this.place, () => ma.ask("design", { name: this.name }), (found) => {
@@ -44,6 +72,8 @@ export class MessageEditor {
 		this.found = found;
 		this.may_write = found.may_write && !found.obstacle;
 		this.modified = found.modified;
+		// What the server has, as far as is known here.
+		this.stored = found.design;
 		this.state = new DesignState(found.design, found.blocks);
 		this.language = this.language in this.state.data.texts ? this.language : found.main;
 		this.state.texts(this.language);
@@ -162,6 +192,10 @@ export class MessageEditor {
 				.appendTo(tabs);
 		}
 		if (this.may_write) this.small(tabs, "+", __("Add a Language"), () => this.add_language(), "data-add-language");
+		if (codes.length > 1 && this.may_write) {
+			const label = __("Take {0} out", [this.language_label(this.language)]);
+			this.small(tabs, "−", label, () => this.remove_language(), "data-remove-language");
+		}
 		if (codes.length > 1) {
 			const id = frappe.dom.get_unique_id();
 			const others = [["", __("One language")], ...codes.filter((code) => code !== this.language).map((code) => [code, __("Beside {0}", [this.language_label(code)])])];
@@ -234,6 +268,16 @@ export class MessageEditor {
 		dialog.show();
 	}
 
+	remove_language() {
+		const gone = this.language;
+		this.state.remove_language(gone);
+		this.opened = null;
+		this.after_history();
+		this.show();
+		this.say(__("Taken out: {0}. Undo brings it back.", [this.language_label(gone)]));
+		this.place.find(`[data-tab="${CSS.escape(this.language)}"]`).trigger("focus");
+	}
+
 	undo() {
 		if (this.state.undo()) this.after_history();
 	}
@@ -243,16 +287,19 @@ export class MessageEditor {
 	}
 
 	after_history() {
-		if (!(this.language in this.state.data.texts)) [this.language] = Object.keys(this.state.data.texts);
+		const { texts } = this.state.data;
+		if (!(this.language in texts)) [this.language] = Object.keys(texts);
+		// To write into a language that is gone would bring it back.
+		if (!(this.beside in texts) || this.beside === this.language) this.beside = null;
 		this.redraw();
 	}
 
 	redraw() {
-		const was = document.activeElement?.closest?.(".me-bar") && document.activeElement.getAttribute("aria-label");
-		this.draw_bar();
-		this.draw_head();
-		this.draw_blocks();
-		if (was) this.place.find(`.me-bar [aria-label="${CSS.escape(was)}"]`).trigger("focus");
+		hold_keyboard(this.place, () => {
+			this.draw_bar();
+			this.draw_head();
+			this.draw_blocks();
+		});
 	}
 
 	// Subject and preview text.
@@ -304,7 +351,9 @@ export class MessageEditor {
 
 	draw_blocks() {
 		const scroll = this.place.find(".me-edit").scrollTop();
-		this.draw_list(this.place.find(".me-blocks").first(), "", this.state.data.blocks);
+		hold_keyboard(this.place, () =>
+			this.draw_list(this.place.find(".me-blocks").first(), "", this.state.data.blocks)
+		);
 		this.place.find(".me-edit").scrollTop(scroll);
 		this.draw_problems();
 	}
@@ -345,6 +394,12 @@ export class MessageEditor {
 			const tools = $('<span class="me-tools"></span>').appendTo(row);
 			this.tool(tools, "↑", __("Move {0} up", [kind.label]), () => this.shift(block.id, -1));
 			this.tool(tools, "↓", __("Move {0} down", [kind.label]), () => this.shift(block.id, 1));
+			for (const [sign, by, label] of [
+				["←", -1, __("Move {0} out of this column", [kind.label])],
+				["→", 1, __("Move {0} into the next column", [kind.label])],
+			]) {
+				if (this.state.beside(block.id, by)) this.tool(tools, sign, label, () => this.step_aside(block.id, by));
+			}
 			this.tool(tools, "⧉", __("Duplicate {0}", [kind.label]), () => this.open_block(this.state.duplicate(block.id)));
 			this.tool(tools, "×", __("Take {0} out", [kind.label]), () => this.remove(block.id));
 		}
@@ -354,7 +409,7 @@ export class MessageEditor {
 			draw_fields(this, block, fields);
 			this.draw_words(fields);
 		}
-		(block.columns || []).forEach((column, index) => {
+		this.state.columns_of(block).forEach((column, index) => {
 			const list = $(`<ol class="me-blocks me-column" aria-label="${__("Column {0}", [index + 1])}"></ol>`).appendTo(item);
 			this.draw_list(list, `${block.id}:${index}`, column);
 			if (this.may_write && is_open) {
@@ -395,6 +450,14 @@ export class MessageEditor {
 		this.draw_blocks();
 		const label = by < 0 ? 0 : 1;
 		this.place.find(`li[data-block="${CSS.escape(id)}"] > .me-row .me-tool`).eq(label).trigger("focus");
+	}
+
+	// Into the next column, or out of this one; the keyboard goes with it.
+	step_aside(id, by) {
+		const target = this.state.beside(id, by);
+		if (!target || !this.state.move(id, ...target)) return;
+		this.draw_blocks();
+		this.place.find(`li[data-block="${CSS.escape(id)}"] > .me-row [data-open]`).trigger("focus");
 	}
 
 	remove(id) {
@@ -495,11 +558,6 @@ export class MessageEditor {
 		this.about = $('<div class="me-about"></div>').appendTo(bar);
 	}
 
-	// Somebody has been elsewhere meanwhile, perhaps at the brand.
-	come_back() {
-		if (this.found) this.show();
-	}
-
 	show() {
 		const ma = marketing_automation;
 		if (this.found.obstacle) return;
@@ -509,11 +567,13 @@ export class MessageEditor {
 			language: this.language,
 			reference_name: this.reference_name || null,
 		};
+		const asked = { language: this.language, texts: { ...this.state.data.texts[this.language] } };
 		ma.load(
 			this.place.find(".me-frame"),
 			() => ma.ask("show_design", args, "POST"),
 			(shown) => {
 				this.shown = shown;
+				this.asked = asked;
 				this.draw_about();
 				this.draw_mail();
 				this.draw_problems();
@@ -601,7 +661,8 @@ export class MessageEditor {
 	// What is worth mending, where it is and in a list.
 	draw_problems() {
 		const ma = marketing_automation;
-		const problems = this.shown?.problems || [];
+		// Those of another language are said where that one is written.
+		const problems = this.asked?.language === this.language ? this.shown.problems : [];
 		this.place.find(".me-problems").empty();
 		const list = this.place.find(".me-trouble").empty();
 		for (const problem of problems) {
@@ -635,7 +696,18 @@ export class MessageEditor {
 		if (!now?.closest?.(".me-bar")) this.draw_bar();
 	}
 
+	// What is offered was worked out from the texts as they were when the mail was made.
+	is_of_now(keys) {
+		const text = (key) => this.state.text(this.language, key);
+		return this.asked.language === this.language && keys.every((key) => text(key) === (this.asked.texts[key] || ""));
+	}
+
 	mend({ mend, block, key }) {
+		if (!this.is_of_now(mend.texts ? Object.keys(mend.texts) : mend.copy ? [key] : [])) {
+			this.say(__("The text is another one by now. It is looked at anew."));
+			this.show();
+			return;
+		}
 		if (mend.texts) this.state.set_texts(this.language, mend.texts);
 		else if (mend.value) this.state.set_value(...mend.value);
 		else if (mend.copy) this.state.set_text(this.language, key, this.state.text(mend.language, mend.copy));
@@ -663,9 +735,12 @@ export class MessageEditor {
 			s: () => this.may_write && this.save(),
 		};
 		let act = command && !e.altKey ? acts[key] : null;
-		if (e.altKey && id && this.may_write) {
+		// In a field they are the browser's: they go by words, or open a list.
+		if (e.altKey && id && this.may_write && !e.target.matches("input, textarea, select")) {
 			if (e.key === "ArrowUp") act = () => this.shift(id, -1);
 			if (e.key === "ArrowDown") act = () => this.shift(id, 1);
+			if (e.key === "ArrowLeft") act = () => this.step_aside(id, -1);
+			if (e.key === "ArrowRight") act = () => this.step_aside(id, 1);
 		}
 		if (!act) return;
 		e.preventDefault();
@@ -675,33 +750,103 @@ export class MessageEditor {
 
 	// -- storing -------------------------------------------------------------------------------------------------
 
+	// A promise. A second one, by Ctrl+S while the first one runs, is the first one: it would come too late for its `modified`.
 	save() {
+		if (this.saving) return this.saving;
 		const ma = marketing_automation;
 		const design = this.state.as_json();
-		return ma.call("save_design", { name: this.name, design, modified: this.modified }, { freeze: true }).then((done) => {
-			this.modified = done.modified;
-			this.found.is_changed = done.is_changed;
-			this.state.saved = design;
-			this.indicate();
-			this.say(__("Saved. Customers get it when it is put to use."));
+		const args = { name: this.name, design, modified: this.modified };
+		const mended = (xhr, again, give_up) => this.meet(xhr, args, again, give_up);
+		this.saving = ma
+			.call("save_design", args, { freeze: true, mended })
+			.then((done) => {
+				this.modified = done.modified;
+				this.found.is_changed = done.is_changed;
+				this.stored = JSON.parse(design);
+				this.state.saved = design;
+				this.indicate();
+				this.say(__("Saved. Customers get it when it is put to use."));
+			})
+			.always(() => (this.saving = null));
+		return this.saving;
+	}
+
+	// Where the design was stored by another window since, ask whose counts; returns whether that is what went wrong.
+	meet(xhr, args, again, give_up) {
+		if (xhr.responseJSON?.exc_type !== "TimestampMismatchError") return false;
+		const ma = marketing_automation;
+		const write_over = (found) => {
+			args.modified = this.modified = found.modified;
+			again();
+		};
+		ma.call("design", { name: this.name }).then((found) => {
+			// Its form was saved, say with another company: nobody has written anything else.
+			if (frappe.utils.deep_equal(found.design, this.stored)) write_over(found);
+			else this.whose(found, () => write_over(found), give_up);
+		}, give_up);
+		return true;
+	}
+
+	whose(found, write_over, give_up) {
+		const ma = marketing_automation;
+		const answer = (act) => {
+			dialog.onhide = null;
+			dialog.hide();
+			act();
+		};
+		const dialog = ma.dialog({
+			title: __("Saved by Somebody Else"),
+			fields: [
+				{
+					fieldname: "why",
+					fieldtype: "HTML",
+					options: `<p>${__("Since you opened this design somebody else, or you in another window, has saved it with other blocks or texts.")}</p>`,
+				},
+			],
+			primary_action_label: __("Save Mine over It"),
+			primary_action: () => answer(write_over),
+			secondary_action_label: __("Load Theirs"),
+			secondary_action: () =>
+				answer(() => {
+					this.load_theirs(found);
+					give_up();
+				}),
 		});
+		dialog.onhide = give_up;
+		dialog.show();
+	}
+
+	// What was written here is one step back.
+	load_theirs(found) {
+		Object.assign(this.found, found);
+		this.modified = found.modified;
+		this.stored = found.design;
+		this.state.step((data) => Object.assign(data, structuredClone(found.design)));
+		this.state.saved = this.state.as_json();
+		this.opened = null;
+		this.after_history();
+		this.indicate();
+		this.say(__("Theirs is loaded. Undo brings yours back."));
 	}
 
 	// Save, say what changes for whom, ask, and write it into the Email Templates.
 	publish() {
 		const ma = marketing_automation;
-		const stored = this.state.is_saved() ? Promise.resolve() : this.save();
-		return Promise.resolve(stored)
+		return $.when(this.state.is_saved() ? null : this.save())
 			.then(() => ma.call("design_changes", { name: this.name }))
 			.then((found) => {
-				const first = !this.found.version && !found.by_hand.length && !found.live.length;
+				const is_copied = Object.keys(found.copied).length;
+				const first = !is_copied && !this.found.version && !found.by_hand.length && !found.live.length;
 				if (first) return this.write([]);
 				return this.ask(found);
 			});
 	}
 
-	ask({ changes, live, by_hand }) {
+	ask({ changes, live, by_hand, copied }) {
 		const ma = marketing_automation;
+		const not_translated = Object.entries(copied).map(([code, number]) =>
+			__("{0}: {1} texts", [this.language_label(code), number])
+		);
 		const list = (lines) => `<ul>${lines.map((line) => `<li>${ma.escape(line)}</li>`).join("")}</ul>`;
 		const dialog = ma.dialog({
 			title: __("Put to Use"),
@@ -712,6 +857,7 @@ export class MessageEditor {
 					options: `<div class="lifecycle-why">
 						${live.length ? `<p>${__("Customers of these campaigns get it from now on:")}</p>${list(live)}` : `<p>${__("No active campaign sends it yet.")}</p>`}
 						${changes.length ? `<p>${__("What changes:")}</p>${list(changes)}` : ""}
+						${not_translated.length ? ma.banner("orange", __("These texts are still those of another language:")) + list(not_translated) : ""}
 						${by_hand.length ? ma.banner("orange", __("These Email Templates were changed by hand since. What stands there is kept in the version, and is not sent any more:")) + list(by_hand) : ""}
 					</div>`,
 				},

@@ -41,7 +41,7 @@ export function condition_words(editor, only) {
 export function draw_fields(editor, block, place) {
 	const kind = editor.state.kinds[block.type];
 	for (const field of kind.fields) {
-		if (field.name === "address" && block.to === "website") continue;
+		if (!editor.state.is_asked(block, field)) continue;
 		place.append(field.of_language ? text_field(editor, `${block.id}.${field.name}`, field) : choice_field(editor, block, field));
 	}
 	if (!kind.fixed) place.append(condition(editor, block));
@@ -183,14 +183,17 @@ function draw_picture(editor, block, field, wrapper, id, set) {
 
 // "Only if days left is under 7", "only in Spanish".
 function condition(editor, block) {
-	const only = block.only || { all: 1, if: [], languages: [] };
+	// Never changed in place: it is the design's, and a step remembers what was before it.
+	let only = block.only || { all: 1, if: [], languages: [] };
 	const wrapper = $('<details class="me-field me-condition"></details>');
 	const words = condition_words(editor, block.only);
 	const summary = $("<summary></summary>").text(words || __("Shown to everyone. Only for some?")).appendTo(wrapper);
 	if (editor.open_conditions.has(block.id)) wrapper.attr("open", "");
 	wrapper.on("toggle", () => editor.open_conditions[wrapper[0].open ? "add" : "delete"](block.id));
-	const change = (next, redraw = true) => {
-		editor.state.set_only(block.id, next);
+	// typed: what is typed without a pause is one step.
+	const change = (next, redraw = true, typed = null) => {
+		only = next;
+		editor.state.set_only(block.id, next, typed);
 		if (redraw) editor.draw_blocks();
 		else summary.text(condition_words(editor, next) || __("Shown to everyone. Only for some?"));
 	};
@@ -219,8 +222,7 @@ function condition(editor, block) {
 				.val(test.value)
 				.on("input", (e) => {
 					test = { ...test, value: e.target.value };
-					only.if[index] = test;
-					change({ ...only, if: [...only.if] }, false);
+					change(with_test(index, test), false, `${block.id} only ${index}`);
 				})
 				.appendTo(row);
 		}

@@ -81,7 +81,18 @@ export class DesignState {
 	list_named(name) {
 		if (!name) return this.data.blocks;
 		const [id, column] = name.split(":");
-		return this.find(id)?.block.columns[Number(column)];
+		const block = this.find(id)?.block;
+		// A design has no list for a column that was never used.
+		while (block && block.columns.length <= Number(column)) block.columns.push([]);
+		return block?.columns[Number(column)];
+	}
+
+	// The lists that a block shows: as many as it has columns, and those beyond where something stands in them.
+	columns_of(block) {
+		const most = this.kinds[block.type].columns || 0;
+		const shares = block.shares ? block.shares.split(":").length : most;
+		const lists = Array.from({ length: most }, (_none, index) => block.columns?.[index] || []);
+		return lists.filter((list, index) => index < shares || list.length);
 	}
 
 	// taken: the ids that are no more free; the new one is put to them.
@@ -102,7 +113,8 @@ export class DesignState {
 		for (const field of this.kinds[type].fields) {
 			if (!field.of_language) block[field.name] = field.default || (field.options[0] || [""])[0];
 		}
-		if (this.kinds[type].columns) block.columns = [[], []];
+		const columns = this.kinds[type].columns || 0;
+		if (columns) block.columns = Array.from({ length: columns }, () => []);
 		for (const [name, text] of Object.entries(texts)) this.texts(language)[`${block.id}.${name}`] = text;
 		return block;
 	}
@@ -130,10 +142,10 @@ export class DesignState {
 	// Move a block to a place in a list; nothing where it may not stand there.
 	move(id, list, index) {
 		const place = this.find(id);
-		const target = this.list_named(list);
 		const kind = this.kinds[place.block.type];
-		if (kind.fixed || !target || (list && kind.columns)) return false;
+		if (kind.fixed || (list && (kind.columns || !this.find(list.split(":")[0])))) return false;
 		this.step(() => {
+			const target = this.list_named(list);
 			place.list.splice(place.index, 1);
 			const most = target === this.data.blocks ? this.foot_index() : target.length;
 			target.splice(Math.min(index, most), 0, place.block);
@@ -154,18 +166,39 @@ export class DesignState {
 		return true;
 	}
 
+	// Where a block goes that steps aside: [list, index]. By 1 into the next column, or into the first one of the columns
+	// above it; by -1 back, and out of the first one behind the columns. null where there is nothing beside it.
+	beside(id, by) {
+		const place = this.find(id);
+		const kind = this.kinds[place.block.type];
+		if (kind.fixed || kind.columns) return null;
+		const end_of = (block, column) => [`${block.id}:${column}`, this.columns_of(block)[column].length];
+		if (place.list === this.data.blocks) {
+			const above = place.list[place.index - 1];
+			return by > 0 && above && this.columns_of(above).length ? end_of(above, 0) : null;
+		}
+		const index = this.data.blocks.findIndex((block) => block.columns?.includes(place.list));
+		const block = this.data.blocks[index];
+		const column = block.columns.indexOf(place.list) + by;
+		if (column < 0) return ["", index + 1];
+		return column < this.columns_of(block).length ? end_of(block, column) : null;
+	}
+
 	remove(id) {
 		const place = this.find(id);
 		if (!place || this.kinds[place.block.type].fixed) return false;
-		const gone = new Set([...this.lists([place.block])].flat().map((block) => block.id));
-		this.step(() => {
-			place.list.splice(place.index, 1);
-			// Their ids are free again: the next block of that id is not to begin with these texts.
-			for (const texts of Object.values(this.data.texts)) {
-				for (const key of Object.keys(texts)) if (gone.has(key.split(".")[0]) && key.includes(".")) delete texts[key];
-			}
-		});
+		this.step(() => this.take_out(place.block, place.list));
 		return true;
+	}
+
+	// A block, what stands in it, and the texts of both: their ids are free again, and the next block of such an id is not
+	// to begin with these texts.
+	take_out(block, list) {
+		list.splice(list.indexOf(block), 1);
+		const gone = new Set([...this.lists([block])].flat().map(({ id }) => id));
+		for (const texts of Object.values(this.data.texts)) {
+			for (const key of Object.keys(texts)) if (key.includes(".") && gone.has(key.split(".")[0])) delete texts[key];
+		}
 	}
 
 	duplicate(id) {
@@ -195,12 +228,12 @@ export class DesignState {
 		this.step(() => (this.find(id).block[name] = value), `${id}.${name}`);
 	}
 
-	set_only(id, only) {
+	set_only(id, only, what = null) {
 		this.step(() => {
 			const { block } = this.find(id);
 			if (only.if.length || only.languages.length) block.only = only;
 			else delete block.only;
-		}, `${id} only`);
+		}, what);
 	}
 
 	texts(language) {
@@ -227,8 +260,29 @@ export class DesignState {
 		this.step(() => (this.data.texts[language] = { ...(this.data.texts[from] || {}) }));
 	}
 
+	// What was shown in this language alone goes too: without its condition everybody would get it.
 	remove_language(language) {
-		this.step(() => delete this.data.texts[language]);
+		if (Object.keys(this.data.texts).length < 2) return false;
+		this.step(() => {
+			delete this.data.texts[language];
+			for (const list of [...this.lists()]) {
+				for (const block of [...list]) {
+					const { only } = block;
+					if (!only?.languages.includes(language)) continue;
+					only.languages = only.languages.filter((code) => code !== language);
+					if (only.languages.length) continue;
+					if (!this.kinds[block.type].fixed) this.take_out(block, list);
+					else if (!only.if.length) delete block.only;
+				}
+			}
+		});
+		return true;
+	}
+
+	// Whether the choices of a block ask for a field; see `asked_fields` of designs/design.py.
+	is_asked(block, field) {
+		const [name, choice] = field.shown_if || [];
+		return !name || block[name] === choice;
 	}
 
 	// The texts that a language lacks: what is needed, or said in another language.
@@ -245,7 +299,7 @@ export class DesignState {
 			const only = block.only?.languages || [];
 			if (only.length && !only.includes(language)) continue;
 			for (const field of this.kinds[block.type].fields) {
-				if (field.of_language) look(`${block.id}.${field.name}`, field.required);
+				if (field.of_language && this.is_asked(block, field)) look(`${block.id}.${field.name}`, field.required);
 			}
 		}
 		return found;
