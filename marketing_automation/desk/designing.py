@@ -100,8 +100,14 @@ def shown(doc, data: str, language: str, reference_name: str | None, visible: Vi
 		except templates.TemplateInvalid as e:
 			trouble = [checks.Problem(checks.RED, str(e))]
 	trouble += checks.problems(design, language, words, brand, made)
-	if made and not trouble:
-		trouble = _tried(made, brand, words)
+	if made:
+		# What stops it is said once, where it stands.
+		is_stopped = any(problem.level == checks.RED for problem in trouble)
+		trouble += [
+			problem
+			for problem in _tried(made, brand, words)
+			if not (is_stopped and problem.level == checks.RED)
+		]
 	return {
 		**found,
 		"problems": [problem.as_dict() for problem in trouble],

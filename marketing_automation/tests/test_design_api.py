@@ -319,6 +319,47 @@ class TestDesignApi(MarketingTestCase):
 		found = " ".join(one["text"] for one in self.problems(data))
 		self.assertIn("no subject for some", found)
 
+	def test_what_is_empty_is_said_besides_what_else_is_worth_mending(self):
+		data = examples.small("Act now!!!", subject="{{ company }}")
+		found = " ".join(one["text"] for one in self.problems(data))
+		self.assertIn("no subject for some", found)
+		self.assertIn("look like spam", found)
+
+	def test_html_that_was_taken_over_is_looked_through(self):
+		place = {"block": "b1", "key": "b1.html"}
+		for source, said, mended in (
+			('<a href="http://a.example/x">x</a>', "does not begin with https://", "https://a.example/x"),
+			("<a href='a.example/x'>x</a>", "leads nowhere", "https://a.example/x"),
+			("<a href='javascript:alert(1)'>x</a>", "leads nowhere", None),
+			('<a href="/private/files/x.pdf">x</a>', "is private", None),
+			('<img src="/private/files/x.png" alt="x">', "is private", None),
+			('<img src="https://a.example/x.png">', "no text for whoever", None),
+			('<img alt="x">', "has no address", None),
+			('<a href="{{ serial_no | replace(">", "x") }}">x</a>', None, None),
+			('<a href="https://a.example/{{ serial_no }}">x</a><a href="#top">y</a>', None, None),
+			('<a href="<!--unsubscribe_url-->">x</a><img src="/files/x.png" alt="">', None, None),
+		):
+			with self.subTest(source):
+				data = {
+					"blocks": [{"id": "b1", "type": "html"}, {"id": "foot1", "type": "foot"}],
+					"texts": {"en": {"subject": "About {{ item_name }}", "b1.html": f"<p>Reply</p>{source}"}},
+				}
+				found = self.problems(data)
+				if not said:
+					self.assertEqual(found, [])
+					continue
+				(problem,) = [one for one in found if said in one["text"]]
+				self.assertEqual({key: problem[key] for key in place}, place)
+				if mended:
+					self.assertIn(mended, problem["mend"]["texts"]["b1.html"])
+
+	def test_a_link_of_html_is_a_way_to_answer(self):
+		data = {
+			"blocks": [{"id": "b1", "type": "html"}, {"id": "foot1", "type": "foot"}],
+			"texts": {"en": {"subject": "Soon", "b1.html": '<a href="https://a.example/">Go</a>'}},
+		}
+		self.assertNotIn("what to do next", " ".join(one["text"] for one in self.problems(data)))
+
 	def test_no_way_to_answer(self):
 		(problem,) = [
 			one for one in self.problems(examples.small("It ends.")) if "what to do next" in one["text"]
