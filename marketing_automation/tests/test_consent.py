@@ -446,7 +446,17 @@ class TestAskedFor(ConsentTestCase):
 	def setUp(self):
 		super().setUp()
 		self.contact = factories.contact(factories.customer(email=None, language="es"), ADDRESS)
+		self.at_address("https://shop.example")
+
+	def at_address(self, address: str | None):
+		frappe.db.set_single_value(SETTINGS, "public_address", address, update_modified=False)
 		frappe.db.commit()
+
+	def test_nobody_is_asked_by_a_button_that_leads_nowhere(self):
+		self.at_address(None)
+		with patch.dict(frappe.local.conf, host_name=""), self.refused("would lead nowhere"):
+			self.asks()
+		self.assertEqual((self.mails(), frappe.db.count(consent.DOCTYPE)), ([], 0))
 
 	def asks(self, topic="Offers"):
 		answer = api.ask_for_consent(self.contact, topic)
@@ -686,6 +696,8 @@ class TestWhereCustomersReachUs(ConsentTestCase):
 
 		with patch.dict(frappe.local.conf, host_name=""):
 			self.assertIn("Nobody has said at which address", texts())
+			self.assertIn(f"leads to http://{frappe.local.site}", texts())
+			self.assertIn("red", [one["level"] for one in health.problems([campaign])])
 			self.said(public_address="http://shop.example")
 			self.assertIn("does not begin with https://", texts())
 			self.said(public_address="https://shop.example")
