@@ -16,8 +16,8 @@ import frappe
 from frappe.utils import get_system_timezone, now_datetime
 from pypika.terms import ValueWrapper
 
+from marketing_automation import erpnext_schema
 from marketing_automation.engine import links, long_lists, once, secrets, windows
-from marketing_automation.engine.channel import channel_for, is_served
 from marketing_automation.engine.model import Reason, Recipient
 from marketing_automation.engine.names import same
 
@@ -485,7 +485,7 @@ def _of_message(name: str) -> Person | None:
 	row = frappe.db.get_value(
 		"Lifecycle Execution Log",
 		name,
-		["recipient", "customer", "campaign", "company", "channel", "creation"],
+		["recipient", "customer", "campaign", "company", "creation"],
 		as_dict=True,
 	)
 	if not row or not row.recipient:
@@ -498,19 +498,35 @@ def _contact_of_message(row: dict) -> str | None:
 	"""Return the Contact whom a message went to, as far as the records of today tell. At most 4 queries.
 
 	The ledger keeps the address. Where several Contacts of the customer have it, it is the one by whom the customer is
-	reached; where none has it any more, that one as well, for it has another address by now: but not one that was made since,
-	who is somebody else.
+	reached first; where none has it any more, that one as well, for it has another address by now: but not one that was made
+	since, who is somebody else.
 	"""
 	names = _contacts_of(row.recipient, row.customer)
 	if len(names) == 1 or not row.customer:
 		return names[0] if len(names) == 1 else None
-	reached = channel_for(row.channel).addresses({row.customer}) if is_served(row.channel) else {}
-	found = reached.get(row.customer)
-	contact = found.contact if found else None
-	if not contact or names:
-		return contact if contact in names else None
-	made = frappe.db.get_value("Contact", contact, "creation")
-	return contact if made and made <= row.creation else None
+	filters = [
+		["Dynamic Link", "link_doctype", "=", "Customer"],
+		["Dynamic Link", "link_name", "=", row.customer],
+	]
+	filters.append(["Contact", "name", "in", names] if names else ["Contact", "creation", "<=", row.creation])
+	has_billing = erpnext_schema.has("Contact", "is_billing_contact")
+	contacts = frappe.get_all(
+		"Contact",
+		filters=filters,
+		fields=["name", "email_id", "is_primary_contact", *(["is_billing_contact"] if has_billing else [])],
+		order_by="creation asc, name asc",
+	)
+	primary = frappe.db.get_value("Customer", row.customer, "customer_primary_contact")
+	first = sorted(
+		contacts,
+		key=lambda one: (
+			not one.email_id,
+			not same(one.name, primary),
+			not one.is_primary_contact,
+			not one.get("is_billing_contact"),
+		),
+	)
+	return first[0].name if first else None
 
 
 def _of_consent(name: str) -> Person | None:
