@@ -514,7 +514,7 @@ def _contact_of_message(row: dict) -> str | None:
 		"Contact",
 		filters=filters,
 		fields=["name", "email_id", "is_primary_contact", *(["is_billing_contact"] if has_billing else [])],
-		order_by="creation asc, name asc",
+		order_by="`tabContact`.creation asc, `tabContact`.name asc",
 	)
 	primary = frappe.db.get_value("Customer", row.customer, "customer_primary_contact")
 	first = sorted(
