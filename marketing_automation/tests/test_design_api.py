@@ -123,6 +123,65 @@ class TestDesignApi(MarketingTestCase):
 		(row,) = self.ledger()
 		self.assertIn("Stay with us", api.as_sent(row.name)["html"])
 
+	def sent_with_a_design(self):
+		"""Return a design, its Email Template, and the row of a message that was sent with it."""
+		doc, action = self.design_of_a_campaign(examples.small("In May – reply"))
+		self.publish(doc.name)
+		doc.reload()
+		factories.pin(factories.customer(language="en"), in_days(30))
+		self.run_night(frappe.db.get_value("Lifecycle Action", action, "campaign"))
+		(row,) = self.ledger()
+		return doc, examples.template_of(doc), frappe.get_doc("Lifecycle Execution Log", row.name)
+
+	def test_a_message_says_when_it_may_have_read_otherwise(self):
+		doc, template, row = self.sent_with_a_design()
+		self.assertEqual(api.as_sent(row.name)["doubts"], [])
+		# When a mail leaves is later than when it was written.
+		later = frappe.utils.add_to_date(None, hours=1, as_datetime=True)
+		examples.changed(doc, lambda data: data["texts"]["en"].update({"t.text": "In June – reply"}))
+		with self.at(later.isoformat()):
+			store.publish(doc)
+		row.db_set("executed_at", frappe.utils.add_to_date(later, hours=1))
+		found = api.as_sent(row.name)
+		self.assertIn("In May", found["html"])
+		self.assertEqual(found["doubts"], [])
+		frappe.db.delete("Email Queue", {"name": row.handle})
+		found = api.as_sent(row.name)
+		self.assertIn("In June", found["html"])
+		self.assertIn("on its way", " ".join(found["doubts"]))
+		examples.change_by_hand(template, "In June", "By hand")
+		self.assertIn("changed by hand", " ".join(api.as_sent(row.name)["doubts"]))
+		store.publish(doc, overwrite=[template])
+		row.db_set("executed_at", frappe.utils.add_to_date(later, minutes=1))
+		frappe.db.set_value(store.VERSION, {"message_design": doc.name, "version": 3}, "made_at", in_days(1))
+		self.assertIn("changed by hand", " ".join(api.as_sent(row.name)["doubts"]))
+		frappe.db.set_value("Lifecycle Action", row.action, "modified", in_days(2), update_modified=False)
+		self.assertIn("action was changed", " ".join(api.as_sent(row.name)["doubts"]))
+
+	def test_a_design_that_customers_got_is_not_deleted(self):
+		doc, _template, row = self.sent_with_a_design()
+		with examples.asked_by(factories.user("Marketing User")):
+			with self.refused("active campaign", error=frappe.LinkExistsError):
+				frappe.delete_doc(store.DOCTYPE, doc.name)
+			frappe.db.set_value("Lifecycle Campaign", row.campaign, "is_active", 0)
+			with self.refused("were sent with this design", error=frappe.LinkExistsError):
+				frappe.delete_doc(store.DOCTYPE, doc.name)
+			self.assertTrue(frappe.db.exists(store.VERSION, {"message_design": doc.name}))
+			frappe.db.set_value("Lifecycle Execution Log", row.name, "status", "Failed")
+			frappe.delete_doc(store.DOCTYPE, doc.name)
+		self.assertFalse(frappe.db.exists(store.VERSION, {"message_design": doc.name}))
+
+	def test_what_was_written_over_is_shown_with_its_version(self):
+		doc = examples.designed(examples.small("Made"))
+		template = examples.template_of(doc)
+		examples.change_by_hand(template, "Made", "By hand")
+		store.publish(doc, overwrite=[template])
+		second, first = api.design_versions(doc.name)
+		self.assertEqual(api.design_version(first["name"])["by_hand"], {})
+		found = api.design_version(second["name"])["by_hand"]
+		self.assertEqual([*found], [template])
+		self.assertIn("By hand", found[template]["html"])
+
 	def test_what_an_action_sends_besides_a_design_stays(self):
 		doc, name = self.design_of_a_campaign(examples.everything("en", "es"))
 		action = frappe.get_doc("Lifecycle Action", name)
