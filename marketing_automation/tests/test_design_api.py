@@ -2,6 +2,7 @@
 
 import io
 import json
+from unittest.mock import patch
 
 import frappe
 from PIL import Image
@@ -310,6 +311,65 @@ class TestDesignApi(MarketingTestCase):
 		)
 		with self.refused("no picture"):
 			api.mail_picture(text.file_url)
+
+	def picture(self, made, kind: str, **how) -> tuple[str, int]:
+		"""Return the address of a public file, and how large it is."""
+		out = io.BytesIO()
+		made.save(out, kind, **how)
+		# As it comes in by a way that strips nothing.
+		with patch("frappe.core.doctype.file.file.strip_exif_data", lambda content, _kind: content):
+			file = factories.make(
+				"File",
+				file_name=f"{factories.unique('test')}.{kind.lower()}",
+				content=out.getvalue(),
+				is_private=0,
+			)
+		return file.file_url, len(out.getvalue())
+
+	def stored(self, file_url: str):
+		content = frappe.get_doc("File", {"file_url": file_url}).get_content()
+		return Image.open(io.BytesIO(content.encode("latin-1") if isinstance(content, str) else content))
+
+	def test_a_heavy_picture_is_made_lighter(self):
+		noise = Image.effect_noise((1000, 800), 80).convert("RGB")
+		clear = noise.copy()
+		clear.putalpha(Image.linear_gradient("L").resize(clear.size))
+		for made, kind in ((noise, "PNG"), (clear, "PNG")):
+			url, size = self.picture(made, kind)
+			self.assertGreater(size, 300_000)
+			found = api.mail_picture(url)
+			self.assertLess(found["kb"] * 1000, 0.9 * size)
+			self.assertEqual((found["width"], found["height"]), (1000, 800))
+			seen_through = (
+				self.stored(found["file_url"]).convert("RGBA").getchannel("A").getextrema()[0] < 255
+			)
+			self.assertEqual(seen_through, made is clear)
+			self.assertEqual(api.mail_picture(found["file_url"]), found)
+
+	def test_a_picture_tells_nothing_of_where_it_was_taken_and_stands_upright(self):
+		exif = Image.Exif()
+		exif[0x0112] = 6
+		exif.get_ifd(0x8825)[1] = "N"
+		url, _size = self.picture(Image.new("RGB", (80, 40), "red"), "JPEG", exif=exif)
+		self.assertTrue(self.stored(url).getexif())
+		found = api.mail_picture(url)
+		self.assertEqual((found["width"], found["height"]), (40, 80))
+		self.assertFalse(self.stored(found["file_url"]).getexif())
+		self.assertEqual(api.mail_picture(found["file_url"]), found)
+
+	def test_a_small_animation_stays_and_a_large_one_is_refused(self):
+		def animation(width: int, height: int) -> str:
+			first, second = (Image.effect_noise((width, height), 80).convert("P") for _number in range(2))
+			return self.picture(first, "GIF", save_all=True, append_images=[second])[0]
+
+		small = animation(60, 40)
+		self.assertEqual(api.mail_picture(small)["file_url"], small)
+		for width, height in ((1000, 1000), (1300, 20)):
+			with self.refused("This animation has"):
+				api.mail_picture(animation(width, height))
+		# One that stands still is made smaller like any other.
+		still, _size = self.picture(Image.new("P", (1500, 100)), "GIF")
+		self.assertEqual(api.mail_picture(still)["width"], 1200)
 
 	def test_a_design_without_faults_has_no_problems(self):
 		factories.make("Lifecycle Brand", brand_name=factories.unique("Test"), website="https://shop.example")
