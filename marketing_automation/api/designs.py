@@ -218,19 +218,25 @@ def design_versions(name: str) -> list[dict]:
 
 @frappe.whitelist(methods=["GET", "POST"])
 def design_version(version: str) -> dict:
-	"""Return a version as it was written: {"version", "design", "written": {language: {"subject", "html", "text"}}}."""
+	"""Return a version as it was written: {"version", "design", "written": {language: {"subject", "html", "text"}}, "by_hand":
+	{Email Template: {"subject", "html"}}}.
+
+	by_hand: what stood in those that were changed by hand before, and that it has written over.
+	"""
 	doc = frappe.get_doc(store.VERSION, version)
 	_design(doc.message_design)
+	kept = json.loads(doc.written)
 	return {
 		"version": doc.version,
 		"design": json.loads(doc.design),
-		"written": json.loads(doc.written)["written"],
+		"written": kept["written"],
+		"by_hand": kept["by_hand"],
 	}
 
 
 @frappe.whitelist(methods=["GET", "POST"])
 def as_sent(message: str) -> dict | None:
-	"""Return a message of the ledger as its design was when it was sent; see `designing.as_sent`."""
+	"""Return a message of the ledger as its design was when it was written; see `designing.as_sent`."""
 	require(ledger.DOCTYPE, "read")
 	row = frappe.get_doc(ledger.DOCTYPE, message)
 	row.check_permission("read")

@@ -321,6 +321,15 @@ def as_it_was(template: str, at) -> dict | None:
 	return None
 
 
+def was_changed_by_hand(template: str, version: int) -> bool:
+	"""Say whether an Email Template was changed by hand after a version of its design, and before the next. At most 4 queries."""
+	design = design_of(template)
+	after = frappe.db.get_value(VERSION, {"message_design": design, "version": version + 1}, "written")
+	if after:
+		return template in json.loads(after)["by_hand"]
+	return template in changed_by_hand(frappe.get_doc(DOCTYPE, design))
+
+
 # -- making one ---------------------------------------------------------------------------------------------------
 
 

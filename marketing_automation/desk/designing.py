@@ -4,6 +4,7 @@ Looking writes nothing. The design is the one on the screen, which need not be s
 """
 
 import json
+from collections.abc import Iterator
 
 import frappe
 from frappe import _
@@ -17,8 +18,10 @@ from marketing_automation.designs import compile as compiler
 from marketing_automation.designs import design as designs
 from marketing_automation.designs.block import all_blocks
 from marketing_automation.desk import sample
+from marketing_automation.engine import ledger
 from marketing_automation.engine.brand import Brand, brand_of
 from marketing_automation.engine.language import in_language, of_the_site
+from marketing_automation.engine.model import COMPLETED, QUEUED
 from marketing_automation.engine.source import source_for
 from marketing_automation.engine.visibility import Visibility
 
@@ -405,13 +408,48 @@ def _store(action, was: dict[str, dict], will: dict[str, dict]) -> None:
 	action.save()
 
 
+def refuse_deletion(doc) -> None:
+	"""Throw where a design's versions show what customers got, or will. At most 4 queries."""
+	if not doc.version:
+		return
+	if campaigns := live(doc):
+		frappe.throw(
+			_("The active campaign {0} sends what this design has written. Pause it first.").format(
+				frappe.bold(frappe.utils.escape_html(campaigns[0]))
+			),
+			frappe.LinkExistsError,
+			title=_("Cannot Delete"),
+		)
+	names = [row.email_template for row in doc.templates]
+	translated = frappe.get_all(
+		"Lifecycle Action Translation",
+		filters={"email_template": ["in", names]},
+		pluck="parent",
+		order_by="name asc",
+	)
+	actions = {doc.action, *_senders(doc), *translated} - {None}
+	sent = {"action": ["in", list(actions)], "status": ["in", [QUEUED, COMPLETED]]}
+	if actions and frappe.db.exists(ledger.DOCTYPE, sent):
+		frappe.throw(
+			_("Messages were sent with this design, and its versions show what customers got. So it stays."),
+			frappe.LinkExistsError,
+			title=_("Cannot Delete"),
+		)
+
+
 def as_sent(row) -> dict | None:
-	"""Return a message of the ledger as its design was when it was sent: {"version", "subject", "html", "text"}, with the
-	tags filled in from what is known today; None where it was not designed. At most 30 queries."""
+	"""Return a message of the ledger as its design was when it was written: {"version", "made_at", "subject", "html",
+	"doubts"}, with the tags filled in from what is known today; None where it was not designed. At most 30 queries.
+
+	doubts: why it may have read otherwise, a sentence each.
+	"""
 	rule, action = sample.rule_of(row.action)
 	message = sample.message_about(rule, action, row.reference_name, Visibility())
 	name = templates.template_for(action, message.recipient.language)
-	found = store.as_it_was(name, row.executed_at or row.creation)
+	# It is written, and handed over at once; when it leaves is later.
+	written_at = row.handle and frappe.db.get_value("Email Queue", row.handle, "creation")
+	latest = written_at or row.executed_at or row.modified
+	found = store.as_it_was(name, latest)
 	if not found:
 		return None
 	words = templates.words_of_trigger(rule.trigger)
@@ -420,7 +458,27 @@ def as_sent(row) -> dict | None:
 	doc = frappe._dict(name=name, subject=found["subject"], use_html=1, response_html=found["html"])
 	template = templates.compile_template(doc, words)
 	subject, html = templates.fill(template, [template.subject, template.body], values)
-	return {"version": found["version"], "made_at": found["made_at"], "subject": subject, "html": html}
+	return {
+		"version": found["version"],
+		"made_at": found["made_at"],
+		"subject": subject,
+		"html": html,
+		"doubts": list(_doubts(row, name, found, written_at or row.creation, latest)),
+	}
+
+
+def _doubts(row, template: str, found: dict, earliest, latest) -> Iterator[str]:
+	"""Say why a message may not have read as a version of its design. earliest, latest: when it was written. 5 queries."""
+	if found["made_at"] > earliest:
+		yield _(
+			"This version was put to use while the message was on its way, so it may have read as before."
+		)
+	if store.was_changed_by_hand(template, found["version"]):
+		yield _(
+			"The Email Template was changed by hand after this version. If that was before the message was written, it read as changed."
+		)
+	if frappe.db.get_value("Lifecycle Action", row.action, "modified") > latest:
+		yield _("The action was changed since. Then it may have sent another Email Template.")
 
 
 def parse(value: str | list | None) -> list[str]:

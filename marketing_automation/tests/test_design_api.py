@@ -2,6 +2,7 @@
 
 import io
 import json
+from unittest.mock import patch
 
 import frappe
 from PIL import Image
@@ -140,6 +141,65 @@ class TestDesignApi(MarketingTestCase):
 		(row,) = self.ledger()
 		self.assertIn("Stay with us", api.as_sent(row.name)["html"])
 
+	def sent_with_a_design(self):
+		"""Return a design, its Email Template, and the row of a message that was sent with it."""
+		doc, action = self.design_of_a_campaign(examples.small("In May – reply"))
+		self.publish(doc.name)
+		doc.reload()
+		factories.pin(factories.customer(language="en"), in_days(30))
+		self.run_night(frappe.db.get_value("Lifecycle Action", action, "campaign"))
+		(row,) = self.ledger()
+		return doc, examples.template_of(doc), frappe.get_doc("Lifecycle Execution Log", row.name)
+
+	def test_a_message_says_when_it_may_have_read_otherwise(self):
+		doc, template, row = self.sent_with_a_design()
+		self.assertEqual(api.as_sent(row.name)["doubts"], [])
+		# When a mail leaves is later than when it was written.
+		later = frappe.utils.add_to_date(None, hours=1, as_datetime=True)
+		examples.changed(doc, lambda data: data["texts"]["en"].update({"t.text": "In June – reply"}))
+		with self.at(later.isoformat()):
+			store.publish(doc)
+		row.db_set("executed_at", frappe.utils.add_to_date(later, hours=1))
+		found = api.as_sent(row.name)
+		self.assertIn("In May", found["html"])
+		self.assertEqual(found["doubts"], [])
+		frappe.db.delete("Email Queue", {"name": row.handle})
+		found = api.as_sent(row.name)
+		self.assertIn("In June", found["html"])
+		self.assertIn("on its way", " ".join(found["doubts"]))
+		examples.change_by_hand(template, "In June", "By hand")
+		self.assertIn("changed by hand", " ".join(api.as_sent(row.name)["doubts"]))
+		store.publish(doc, overwrite=[template])
+		row.db_set("executed_at", frappe.utils.add_to_date(later, minutes=1))
+		frappe.db.set_value(store.VERSION, {"message_design": doc.name, "version": 3}, "made_at", in_days(1))
+		self.assertIn("changed by hand", " ".join(api.as_sent(row.name)["doubts"]))
+		frappe.db.set_value("Lifecycle Action", row.action, "modified", in_days(2), update_modified=False)
+		self.assertIn("action was changed", " ".join(api.as_sent(row.name)["doubts"]))
+
+	def test_a_design_that_customers_got_is_not_deleted(self):
+		doc, _template, row = self.sent_with_a_design()
+		with examples.asked_by(factories.user("Marketing User")):
+			with self.refused("active campaign", error=frappe.LinkExistsError):
+				frappe.delete_doc(store.DOCTYPE, doc.name)
+			frappe.db.set_value("Lifecycle Campaign", row.campaign, "is_active", 0)
+			with self.refused("were sent with this design", error=frappe.LinkExistsError):
+				frappe.delete_doc(store.DOCTYPE, doc.name)
+			self.assertTrue(frappe.db.exists(store.VERSION, {"message_design": doc.name}))
+			frappe.db.set_value("Lifecycle Execution Log", row.name, "status", "Failed")
+			frappe.delete_doc(store.DOCTYPE, doc.name)
+		self.assertFalse(frappe.db.exists(store.VERSION, {"message_design": doc.name}))
+
+	def test_what_was_written_over_is_shown_with_its_version(self):
+		doc = examples.designed(examples.small("Made"))
+		template = examples.template_of(doc)
+		examples.change_by_hand(template, "Made", "By hand")
+		store.publish(doc, overwrite=[template])
+		second, first = api.design_versions(doc.name)
+		self.assertEqual(api.design_version(first["name"])["by_hand"], {})
+		found = api.design_version(second["name"])["by_hand"]
+		self.assertEqual([*found], [template])
+		self.assertIn("By hand", found[template]["html"])
+
 	def test_what_an_action_sends_besides_a_design_stays(self):
 		doc, name = self.design_of_a_campaign(examples.everything("en", "es"))
 		action = frappe.get_doc("Lifecycle Action", name)
@@ -269,6 +329,65 @@ class TestDesignApi(MarketingTestCase):
 		)
 		with self.refused("no picture"):
 			api.mail_picture(text.file_url)
+
+	def picture(self, made, kind: str, **how) -> tuple[str, int]:
+		"""Return the address of a public file, and how large it is."""
+		out = io.BytesIO()
+		made.save(out, kind, **how)
+		# As it comes in by a way that strips nothing.
+		with patch("frappe.core.doctype.file.file.strip_exif_data", lambda content, _kind: content):
+			file = factories.make(
+				"File",
+				file_name=f"{factories.unique('test')}.{kind.lower()}",
+				content=out.getvalue(),
+				is_private=0,
+			)
+		return file.file_url, len(out.getvalue())
+
+	def stored(self, file_url: str):
+		content = frappe.get_doc("File", {"file_url": file_url}).get_content()
+		return Image.open(io.BytesIO(content.encode("latin-1") if isinstance(content, str) else content))
+
+	def test_a_heavy_picture_is_made_lighter(self):
+		noise = Image.effect_noise((1000, 800), 80).convert("RGB")
+		clear = noise.copy()
+		clear.putalpha(Image.linear_gradient("L").resize(clear.size))
+		for made, kind in ((noise, "PNG"), (clear, "PNG")):
+			url, size = self.picture(made, kind)
+			self.assertGreater(size, 300_000)
+			found = api.mail_picture(url)
+			self.assertLess(found["kb"] * 1000, 0.9 * size)
+			self.assertEqual((found["width"], found["height"]), (1000, 800))
+			seen_through = (
+				self.stored(found["file_url"]).convert("RGBA").getchannel("A").getextrema()[0] < 255
+			)
+			self.assertEqual(seen_through, made is clear)
+			self.assertEqual(api.mail_picture(found["file_url"]), found)
+
+	def test_a_picture_tells_nothing_of_where_it_was_taken_and_stands_upright(self):
+		exif = Image.Exif()
+		exif[0x0112] = 6
+		exif.get_ifd(0x8825)[1] = "N"
+		url, _size = self.picture(Image.new("RGB", (80, 40), "red"), "JPEG", exif=exif)
+		self.assertTrue(self.stored(url).getexif())
+		found = api.mail_picture(url)
+		self.assertEqual((found["width"], found["height"]), (40, 80))
+		self.assertFalse(self.stored(found["file_url"]).getexif())
+		self.assertEqual(api.mail_picture(found["file_url"]), found)
+
+	def test_a_small_animation_stays_and_a_large_one_is_refused(self):
+		def animation(width: int, height: int) -> str:
+			first, second = (Image.effect_noise((width, height), 80).convert("P") for _number in range(2))
+			return self.picture(first, "GIF", save_all=True, append_images=[second])[0]
+
+		small = animation(60, 40)
+		self.assertEqual(api.mail_picture(small)["file_url"], small)
+		for width, height in ((1000, 1000), (1300, 20)):
+			with self.refused("This animation has"):
+				api.mail_picture(animation(width, height))
+		# One that stands still is made smaller like any other.
+		still, _size = self.picture(Image.new("P", (1500, 100)), "GIF")
+		self.assertEqual(api.mail_picture(still)["width"], 1200)
 
 	def test_a_design_without_faults_has_no_problems(self):
 		factories.brand(website="https://shop.example")

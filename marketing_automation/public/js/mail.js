@@ -183,9 +183,9 @@ marketing_automation.mail = {
 			}
 			place.html(`<div class="lifecycle-mail-head"><div><strong>${ma.escape(found.subject)}</strong></div>
 				<div class="text-muted">${__(
-					"Version {0} of the design. What is filled in is what is known of the customer today.",
+					"Version {0} of the design. What is filled in, and the language, are what is known of the customer today.",
 					[ma.number(found.version)]
-				)}</div></div><div class="lifecycle-mail"></div>`);
+				)}</div></div>${found.doubts.map((text) => ma.banner("orange", text)).join("")}<div class="lifecycle-mail"></div>`);
 			$('<iframe sandbox="" referrerpolicy="no-referrer"></iframe>')
 				.attr({ title: __("Message"), srcdoc: found.html })
 				.appendTo(place.find(".lifecycle-mail"));

@@ -2,6 +2,7 @@ import frappe
 from frappe.model.document import Document
 
 from marketing_automation.designs import store
+from marketing_automation.desk import designing
 
 
 class LifecycleMessageDesign(Document):
@@ -40,6 +41,7 @@ class LifecycleMessageDesign(Document):
 		store.check(self)
 
 	def on_trash(self):
+		designing.refuse_deletion(self)
 		for version in frappe.get_all(
 			store.VERSION, filters={"message_design": self.name}, pluck="name", order_by="name asc"
 		):

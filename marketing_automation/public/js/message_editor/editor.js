@@ -970,10 +970,12 @@ export class MessageEditor {
 		const ma = marketing_automation;
 		ma.load(place, () => ma.ask("design_version", { version: name }), (found) => {
 			place.empty();
-			for (const [language, mail] of Object.entries(found.written)) {
-				$("<h4></h4>").text(`${this.language_label(language)}: ${mail.subject}`).appendTo(place);
+			const draw = (title, mail) => {
+				$("<h4></h4>").text(`${title}: ${mail.subject}`).appendTo(place);
 				$('<iframe sandbox="" referrerpolicy="no-referrer" class="me-old"></iframe>').attr({ title: __("Version {0}", [found.version]), srcdoc: mail.html }).appendTo(place);
-			}
+			};
+			for (const [language, mail] of Object.entries(found.written)) draw(this.language_label(language), mail);
+			for (const [template, mail] of Object.entries(found.by_hand)) draw(__("Changed by hand before, in {0}", [template]), mail);
 			if (!this.may_write) return;
 			$(`<p><button type="button" class="btn btn-default btn-sm" data-back>${__("Go on from This Version")}</button></p>`)
 				.appendTo(place)
