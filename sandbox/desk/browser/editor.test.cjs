@@ -335,14 +335,16 @@ test("another design is opened and nothing of this one is lost, nor is any text 
 			await heading.fill("Now!!!");
 			const advice = block(page, "heading1").locator("[data-mend]").first();
 			await advice.waitFor();
-			await page.route(/show_design/, async (route) => {
-				await new Promise((done) => setTimeout(done, 3000));
-				await route.continue();
-			});
+			let answer;
+			const asked = new Promise((done) => (answer = done));
+			await page.route(/show_design/, (route) => asked.then(() => route.continue()));
 			await heading.fill("Later!!!");
 			await advice.click();
 			assert.equal(await heading.inputValue(), "Later!!!");
 			await page.locator(".me-said:visible").getByText("The text is another one by now").waitFor();
+			answer();
+			await mail(page).getByText("Later!!!").waitFor();
+			await settled(page);
 			await page.unroute(/show_design/);
 			await heading.fill("Later still!!!");
 			await mail(page).getByText("Later still!!!").waitFor();
