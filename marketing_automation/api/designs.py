@@ -106,9 +106,13 @@ def design_changes(name: str) -> dict:
 
 
 @frappe.whitelist(methods=["POST"])
-def publish_design(name: str, overwrite: str | list | None = None) -> dict:
-	"""Put a design to use; see `store.publish`. Its action sends it from now on. Also returns "version"."""
+def publish_design(name: str, modified: str, overwrite: str | list | None = None) -> dict:
+	"""Put a design to use; see `store.publish`. Its action sends it from now on. Also returns "version" and "modified".
+
+	Throws where somebody else has stored it since: what goes out is what its user has seen.
+	"""
 	doc = _design(name, "write")
+	store.refuse_stale(doc, modified)
 	done = store.publish(doc, designing.parse(overwrite))
 	if doc.action and frappe.db.exists("Lifecycle Action", doc.action):
 		designing.give_to(doc, doc.action)

@@ -2,7 +2,7 @@
 
 *Service*: the campaign offers nothing. *Existing customer*: the law of the customer's country allows it, the settings
 declare that the addresses were got lawfully, and there is a sale that is neither returned nor too old: what the message is about
-is one itself, or else one of an item in the group of what is offered. *Opt-in*: the customer has agreed to the campaign's topic.
+is one itself, by the day on which it was sold, or else one of an item in the group of what is offered. *Opt-in*: the customer has agreed to the campaign's topic.
 Whoever has none of them gets nothing.
 """
 
@@ -39,8 +39,8 @@ class Basics(Check):
 	def judge(self, asked: list[Asked], at: At) -> dict[int, Answer]:
 		"""Return {index: Send with the basis, or Skip} of every message.
 
-		Queries: none for service messages; else 1 of the settings, those of `profiles.profiles`, at most 3 where a sale is
-		looked for, and those of `consent.opted_in` where there is none.
+		Queries: none for service messages; else 1 of the settings, those of `profiles.profiles`, at most 3 for the sales, those
+		of the sources' `sold_on` where none is new enough, and those of `consent.opted_in` where there is none.
 		"""
 		found: dict[int, Answer] = {
 			index: Send(Basis.SERVICE) for index, one in enumerate(asked) if not profiles.offers(one.campaign)
@@ -67,6 +67,7 @@ class Basics(Check):
 			(asked[index].recipient.customer, asked[index].event.company) for index in indexes
 		)
 		found, looked_for, sources, days = {}, {}, {}, {}
+		by_itself = defaultdict(list)
 		for index, profile in zip(indexes, of_country, strict=True):
 			one = asked[index]
 			event = one.event
@@ -78,25 +79,48 @@ class Basics(Check):
 			if profile.sale_days not in days:
 				days[profile.sale_days] = shifted(night, -profile.sale_days) or date.min
 			since = days[profile.sale_days]
+			looked_for[index] = profile, since
 			if sources[key].is_sale(event) and event.occurrence >= since:
-				found[index] = Send(Basis.EXISTING_CUSTOMER, (event.reference_doctype, event.reference_name))
-			else:
-				looked_for[index] = profile, since
+				by_itself[key].append(index)
 		if not looked_for:
 			return found
 		bought = _bought({asked[index].recipient.customer for index in looked_for}, looked_for.values())
-		if not bought:
+		lines = {
+			index: [
+				line
+				for line in bought.get(folded(asked[index].recipient.customer), ())
+				if since <= line.on <= night
+			]
+			for index, (_profile, since) in looked_for.items()
+		}
+		for key, some in by_itself.items():
+			events = {index: asked[index].event for index in some}
+			# Who has bought of the same item in time needs no other date.
+			open_ones = [
+				index
+				for index in some
+				if not any(same(line.item, events[index].item_code) for line in lines[index])
+			]
+			sold_on = sources[key].sold_on([events[index] for index in open_ones]) if open_ones else []
+			too_old = {
+				index
+				for index, on in zip(open_ones, sold_on, strict=True)
+				if on and on < looked_for[index][1]
+			}
+			for index, event in events.items():
+				if index not in too_old:
+					found[index] = Send(
+						Basis.EXISTING_CUSTOMER, (event.reference_doctype, event.reference_name)
+					)
+		others = [index for index in looked_for if index not in found and lines[index]]
+		if not others:
 			return found
-		groups = _Groups(asked[index] for index in looked_for)
-		for index, (profile, since) in looked_for.items():
-			one = asked[index]
-			offered = groups.offered(one)
-			for line in bought.get(folded(one.recipient.customer), ()):
-				if (
-					line.on >= since
-					and line.on <= night
-					and (profile.existing_customer == profiles.ANY_SALE or groups.has(offered, line.group))
-				):
+		groups = _Groups(asked[index] for index in others)
+		for index in others:
+			profile, _since = looked_for[index]
+			offered = groups.offered(asked[index])
+			for line in lines[index]:
+				if profile.existing_customer == profiles.ANY_SALE or groups.has(offered, line.group):
 					found[index] = Send(Basis.EXISTING_CUSTOMER, (line.doctype, line.sale))
 					break
 		return found

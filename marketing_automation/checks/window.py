@@ -3,7 +3,8 @@
 The hours are those of the campaign or else of the settings; on working days, which the Holiday List of the campaign or
 of the company knows. What offers something also keeps to the hours of the customer's country (engine/profiles.py), whatever
 its campaign says: *Any time* is the shop's word, not the law's. The customer's clock is that of their country; where it has
-several, it has to be open in all of them; where nobody knows, it is the site's.
+several, it has to be open in all of them, and where the shop's hours never are, in the capital's: the law's hold in all. Where
+nobody knows, it is the site's.
 
 A message that is sent before a date goes before that date or on it: one for which it would not open any more leaves in the last
 open hours before its own day (`early`). Where an Email Account sends only so many mails a minute, the messages are spread over
@@ -41,10 +42,11 @@ MOST_EARLY = 31
 
 
 class Holidays(NamedTuple):
-	"""What a Holiday List says: the weekdays (0 is Monday) on which nobody works, and the dates."""
+	"""What a Holiday List says: the weekdays (0 is Monday) on which nobody works, and the dates; single: those that are no weekly ones."""
 
 	weekly: frozenset[int]
 	dates: frozenset[date]
+	single: frozenset[date]
 
 
 class SendWindow(Check):
@@ -247,28 +249,31 @@ class _Opening:
 		return self.made[key]
 
 	def _made(self, campaign: dict, company: str | None, profile: Profile) -> Window:
-		hours = []
+		own: tuple[Hours, ...] = ()
 		if campaign.get("send_window") != ANY_TIME:
-			hours.append(_own_hours(campaign, self.usual, self.lists.of(campaign, company)))
+			own = (_own_hours(campaign, self.usual, self.lists.of(campaign, company)),)
 		law = profile.law(self.years) if profiles.offers(campaign) else None
-		if law:
-			hours.append(law)
+		of_law = (law,) if law else ()
 		zones = profile.zones or (self.zone,)
-		window = Window(tuple(hours), zones)
-		if len(zones) > 1 and hours and not windows.spans(window, self.night):
-			# So far apart that it is never open in all of them: then the capital's counts.
-			window = Window(tuple(hours), zones[:1])
+		window = Window(own + of_law, zones)
+		if len(zones) > 1 and own and not windows.spans(window, self.night):
+			# So far apart that it is never open in all of them: then the shop's hours are the capital's. The law's hold everywhere.
+			window = Window(of_law, zones, own)
 		return window
 
 
 def _own_hours(campaign: dict, usual: dict, holidays: Holidays | None) -> Hours:
-	"""Return the hours of a campaign, its own or the settings'. Pure."""
+	"""Return the hours of a campaign, its own or the settings'. Pure.
+
+	On every day: its weekends too, but not the holidays of a list that it names itself.
+	"""
 	own = campaign if campaign.get("send_window") == OWN_HOURS else usual
 	first, until = windows.minutes(own.get("send_from")), windows.minutes(own.get("send_until"))
 	if first is None or until is None:
 		first, until = (windows.minutes(usual[field]) for field in ("send_from", "send_until"))
 	if own.get("send_on") not in (None, "", WORKING_DAYS):
-		return windows.daily(first, until)
+		closed = holidays.single if holidays and campaign.get("holiday_list") else ()
+		return windows.daily(first, until, closed=closed)
 	week = frozenset(range(7)) - holidays.weekly if holidays and holidays.weekly else WORKING_WEEK
 	return windows.daily(first, until, week, holidays.dates if holidays else ())
 
@@ -311,16 +316,21 @@ def _holiday_lists(entries: Iterable[tuple[dict, str | None]]) -> _Lists:
 		.select(table.parent, table.holiday_date, table.weekly_off)
 		.where((table.parenttype == HOLIDAY_LIST) & long_lists.among(table.parent, "names"))
 	)
-	weekly, dates = defaultdict(set), defaultdict(set)
+	weekly, dates, single = defaultdict(set), defaultdict(set), defaultdict(set)
 	for name, day, is_weekly in long_lists.run(query, names=names):
 		if not day:
 			continue
 		dates[name].add(day)
 		if is_weekly:
 			weekly[name].add(day.weekday())
+		else:
+			single[name].add(day)
 	return _Lists(
 		of_companies,
-		ByName((name, Holidays(frozenset(weekly[name]), frozenset(days))) for name, days in dates.items()),
+		ByName(
+			(name, Holidays(frozenset(weekly[name]), frozenset(days), frozenset(single[name])))
+			for name, days in dates.items()
+		),
 	)
 
 

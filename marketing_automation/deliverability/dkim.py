@@ -41,6 +41,16 @@ class Dkim:
 
 	def look(self, asked: Asked) -> list[Finding]:
 		sender, provider = asked.sender, providers.of_server(asked.sender.server)
+		selectors = sender.selectors or (provider.selectors if provider else ())
+		found = {
+			selector: record
+			for selector in selectors
+			for record in asked.dns.ask(f"{selector}._domainkey.{sender.domain}", "TXT")
+			if "p" in tags(record)
+		}
+		if found:
+			return [self._key(sender.domain, selector, tags(record)) for selector, record in found.items()]
+		# Asked last: some servers deny that a name is there under which there are only others.
 		if not asked.dns.exists(f"_domainkey.{sender.domain}"):
 			return [
 				Finding(
@@ -51,16 +61,7 @@ class Dkim:
 					).format(sender.domain),
 				)
 			]
-		selectors = sender.selectors or (provider.selectors if provider else ())
-		found = {
-			selector: record
-			for selector in selectors
-			for record in asked.dns.ask(f"{selector}._domainkey.{sender.domain}", "TXT")
-			if "p" in tags(record)
-		}
-		if not found:
-			return [self._none(asked, selectors)]
-		return [self._key(sender.domain, selector, tags(record)) for selector, record in found.items()]
+		return [self._none(asked, selectors)]
 
 	def _none(self, asked: Asked, selectors: tuple[str, ...]) -> Finding:
 		if asked.sender.selectors:

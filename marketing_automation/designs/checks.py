@@ -4,13 +4,16 @@ A problem says where it is, so that the editor shows it there, and how it can be
 """
 
 import difflib
+import functools
 import re
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from html.parser import HTMLParser
 
 from frappe import _
 
-from marketing_automation.channels.texts import template_text, templates
+from marketing_automation.channels.texts import designed, template_text, templates
+from marketing_automation.channels.texts.template_text import FILLED_IN
 from marketing_automation.designs import block as contract
 from marketing_automation.designs import compile as compiler
 from marketing_automation.designs import design as designs
@@ -37,6 +40,7 @@ ANSWER = re.compile(
 	r"repl(?:y|ies)|answer|write to us|call us|phone|respond|contest[ae]|escr[ií]b|ll[aá]me|tel[eé]fono|correo",
 	re.IGNORECASE,
 )
+JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 RED, ORANGE = "red", "orange"
 
 
@@ -174,13 +178,79 @@ def _of_addresses(design: designs.Design, language: str) -> Iterator[Problem]:
 			addresses = [text] if text else []
 		elif field.kind == contract.TEXT or field.kind == contract.LINE:
 			addresses = texts.addresses_in(text)
+		elif field.kind == contract.SOURCE:
+			yield from _of_source(text, {"block": _block_of(key), "key": key})
+			continue
 		else:
 			continue
 		for address in addresses:
-			yield from _of_address(address, text, {"block": _block_of(key), "key": key})
+			place = {"block": _block_of(key), "key": key}
+			yield from _of_address(address, place, functools.partial(text.replace, address))
 
 
-def _of_address(address: str, text: str, place: dict) -> Iterator[Problem]:
+class _Leads(HTMLParser):
+	"""Gathers where the links and the pictures of HTML lead to, and whether a picture has words."""
+
+	def __init__(self):
+		super().__init__()
+		self.links, self.pictures, self.mute = [], [], False
+
+	def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+		found = dict(attrs)
+		if tag == "a" and (address := (found.get("href") or "").strip()):
+			self.links.append(address)
+		elif tag == "img":
+			self.pictures.append((found.get("src") or "").strip())
+			# An empty one says that the picture says nothing.
+			self.mute = self.mute or "alt" not in found
+
+
+def _leads(source: str) -> _Leads:
+	"""Return where HTML and Jinja lead to. A tag of Jinja can hold quotes and signs of HTML, so each becomes one letter."""
+	found = _Leads()
+	found.feed(JINJA.sub(FILLED_IN, source.replace(designed.WAY_OUT, FILLED_IN)))
+	found.close()
+	return found
+
+
+def _with_link(source: str, old: str, new: str) -> str:
+	"""Return HTML with another address in the links to one; as it was where that has a tag, or is written otherwise."""
+	link = re.compile(rf"""(\bhref\s*=\s*["']?\s*){re.escape(old)}(?=[\s"'>])""", re.IGNORECASE)
+	return link.sub(lambda found: found.group(1) + new, source)
+
+
+def _of_source(source: str, place: dict) -> Iterator[Problem]:
+	"""Yield what is wrong with the links and pictures of HTML that was written by hand."""
+	found = _leads(source)
+	for address in dict.fromkeys(found.links):
+		# Where a tag says it, or another place in the same mail.
+		if not address.startswith((FILLED_IN, "#")):
+			for problem in _of_address(address, place, functools.partial(_with_link, source, address)):
+				is_mended = problem.mend and problem.mend["texts"][place["key"]] != source
+				yield replace(
+					problem,
+					text=problem.text.replace(FILLED_IN, "…"),
+					mend=problem.mend if is_mended else None,
+				)
+	for address in dict.fromkeys(found.pictures):
+		if not address:
+			yield Problem(RED, _("A picture has no address, so customers see none."), **place)
+		elif template_text.private_files(address):
+			yield Problem(
+				RED,
+				_("The picture is private: customers cannot see it. Upload it as a public file."),
+				**place,
+			)
+	if found.mute:
+		yield Problem(
+			ORANGE,
+			_("A picture has no text for whoever does not see it. Write what it shows into its alt."),
+			**place,
+		)
+
+
+def _of_address(address: str, place: dict, written: Callable[[str], str]) -> Iterator[Problem]:
+	"""Yield what is wrong with an address. written: takes another one, returns the text with that in its place."""
 	key = place["key"]
 	if template_text.private_files(address):
 		yield Problem(
@@ -189,11 +259,11 @@ def _of_address(address: str, text: str, place: dict) -> Iterator[Problem]:
 			**place,
 		)
 	elif INSECURE.match(address):
-		mended = text.replace(address, INSECURE.sub("https://", address))
+		mended = written(INSECURE.sub("https://", address))
 		said = _("{0} does not begin with https://. Some programs warn of such a link.").format(address)
 		yield Problem(ORANGE, said, **place, mend={"label": _("Write https://"), "texts": {key: mended}})
 	elif not designs.is_address(address):
-		mended = text.replace(address, f"https://{address}")
+		mended = written(f"https://{address}")
 		is_host = re.match(r"[\w-]+(\.[\w-]+)+", address)
 		yield Problem(
 			RED,
@@ -239,6 +309,11 @@ def _of_blocks(design: designs.Design, language: str, brand: Brand) -> Iterator[
 			else:
 				ways = True
 	said = " ".join(own.values())
+	ways = ways or any(
+		_leads(own.get(key, "")).links
+		for key, field, _node in designs.text_fields(design.blocks)
+		if field.kind == contract.SOURCE
+	)
 	if not (ways or texts.addresses_in(said) or ANSWER.search(said)) and any(
 		node.type != designs.FOOT for node in shown
 	):

@@ -6,7 +6,7 @@ is done. So no text can break a mail, or become a part of it that it is not. No 
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import frappe
@@ -220,17 +220,20 @@ class Writer:
 	def is_in(self, node: Node) -> bool:
 		return conditions.for_language(node.only, self.language)
 
-	def only(self, node: Node, written: str, as_text: bool = False) -> str:
+	def test(self, node: Node) -> str:
+		"""Return the condition of a block as an expression, empty where every reader sees it."""
 		try:
-			test = conditions.jinja(node.only, self.kinds)
+			return conditions.jinja(node.only, self.kinds)
 		except conditions.Unclear as e:
 			raise DesignInvalid(unclear(e, node)) from e
+
+	def only(self, node: Node, written: str, as_text: bool = False) -> str:
+		test = self.test(node)
 		if not test or not written:
 			return written
 		if as_text:
 			return f"{{% if {test} %}}{written}\n\n{{% endif %}}"
-		begin, end = self.words.put(f"{{% if {test} %}}"), self.words.put("{% endif %}")
-		return f"<mj-raw>{begin}</mj-raw>{written}<mj-raw>{end}</mj-raw>"
+		return f"{self.raw(f'{{% if {test} %}}')}{written}{self.raw('{% endif %}')}"
 
 	def pens(self) -> list[tuple[Block, Pen]]:
 		return [(node.block, Pen(self, node)) for node in self.design.blocks if self.is_in(node)]
@@ -267,17 +270,23 @@ class Writer:
 	def sections(self) -> Iterator[str]:
 		"""Yield the sections of all blocks, and those that begin and end the card."""
 		before, joined_up = contract.ON_PAGE, []
-		for block, pen in self.pens():
-			ground = block.ground(pen)
+		pens = self.pens()
+		grounds = [block.ground(pen) for block, pen in pens]
+		for position, (block, pen) in enumerate(pens):
+			ground = grounds[position]
 			if joined_up and not block.joins(pen):
 				yield contract.card("".join(joined_up))
 				joined_up = []
 			if before == contract.ON_PAGE != ground:
-				yield self.cap(ground, "10px 10px 0 0")
+				end = next(
+					(i for i in range(position, len(pens)) if grounds[i] == contract.ON_PAGE), len(pens)
+				)
+				yield self.edge(range(position, end), pens, grounds, "10px 10px 0 0")
+				first = position
 			elif ground == contract.ON_PAGE != before:
-				yield self.cap(before, "0 0 10px 10px")
+				yield self.edge(range(position - 1, first - 1, -1), pens, grounds, "0 0 10px 10px")
 			elif before == contract.ON_BAND and ground == contract.ON_CARD:
-				joined_up.append('<mj-spacer height="12px"/>')
+				joined_up.append(pens[position - 1][1].only('<mj-spacer height="12px"/>'))
 				if not block.joins(pen):
 					yield contract.card(joined_up.pop())
 			if block.joins(pen):
@@ -287,6 +296,34 @@ class Writer:
 			before = ground
 		if joined_up:
 			yield contract.card("".join(joined_up))
+
+	def edge(self, order: Iterable[int], pens: list, grounds: list[str], corners: str) -> str:
+		"""Return the rounded edge of the card, of the colour of the first of these blocks that a reader sees."""
+		# (what a reader must be for it, the ground): a block without a condition ends them.
+		choices = []
+		for position in order:
+			test = self.test(pens[position][1].node)
+			if not choices or not test or choices[-1][1] != grounds[position]:
+				choices.append((test, grounds[position]))
+			else:
+				choices[-1] = (f"{choices[-1][0]} or {test}", grounds[position])
+			if not test:
+				break
+		while len(choices) > 1 and not choices[-1][0] and choices[-1][1] == choices[-2][1]:
+			# Whoever does not see the one sees the other.
+			choices[-2:] = [choices[-1]]
+		written, word = [], "if"
+		for test, ground in choices:
+			if test:
+				written.append(self.raw(f"{{% {word} {test} %}}"))
+			elif word == "elif":
+				written.append(self.raw("{% else %}"))
+			written.append(self.cap(ground, corners))
+			word = "elif"
+		return "".join([*written, self.raw("{% endif %}") if choices[0][0] else ""])
+
+	def raw(self, source: str) -> str:
+		return f"<mj-raw>{self.words.put(source)}</mj-raw>"
 
 	def cap(self, ground: str, corners: str) -> str:
 		"""Return the rounded edge of the card."""

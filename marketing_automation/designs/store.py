@@ -8,7 +8,7 @@ import json
 
 import frappe
 from frappe import _
-from frappe.utils import now_datetime
+from frappe.utils import cstr, now_datetime
 
 from marketing_automation import template_rights
 from marketing_automation.channels.texts import designed, templates
@@ -148,6 +148,23 @@ def make(doc, language: str, words: templates.Words | None = None) -> compiler.M
 		refuse(e)
 
 
+def refuse_stale(doc, modified: str) -> None:
+	"""Throw where a design was stored after the moment at which its user has read it. modified: that of the document then."""
+	if cstr(doc.modified) != modified:
+		frappe.throw(
+			_(
+				"Somebody else has saved this design since you opened it. Open it again to see what is in it now."
+			),
+			frappe.TimestampMismatchError,
+			title=_("Changed Meanwhile"),
+		)
+
+
+def complete(design: designs.Design) -> list[str]:
+	"""Return the languages that have all their texts: those that putting a design to use writes."""
+	return [code for code in design.languages if not designs.missing(design, code)]
+
+
 def publish(
 	doc,
 	overwrite: list[str] | None = None,
@@ -160,8 +177,8 @@ def publish(
 	were changed by hand; raises ChangedByHand for others. words: of what it is about, where no action says it yet. Returns {"written": [languages], "missing": {language: how many}}.
 	"""
 	design, words = parsed(doc), words or words_of(doc)
-	lacking = {code: missing for code in design.languages if (missing := designs.missing(design, code))}
-	ready = [code for code in design.languages if code not in lacking]
+	ready = complete(design)
+	lacking = {code: designs.missing(design, code) for code in design.languages if code not in ready}
 	if not ready:
 		frappe.throw(
 			_("No language has all its texts yet. Write those that are marked."), title=_("Texts Missing")

@@ -29,6 +29,14 @@ def ask(contact, topic: str) -> str:
 	"""
 	if identity.is_copy():
 		frappe.throw(identity.explanation(), title=_("Nothing Is Sent"))
+	address = links.base_address()
+	if not address:
+		frappe.throw(
+			_(
+				"Nobody has said at which address customers reach this site, so the button in the mail would lead nowhere. Fill in the Public Address, or host_name in the site's configuration."
+			),
+			title=_("No Public Address"),
+		)
 	person, found, known = _person(contact), _topic(topic), None
 	if not person.address:
 		frappe.throw(
@@ -63,7 +71,7 @@ def ask(contact, topic: str) -> str:
 		name = consent.record(
 			consent.ASKED, person, found.name, "double opt-in", found.consent_text or _(found.name)
 		)
-		_send(person.address, found, links.page(links.token(links.CONSENT, name), links.base_address()))
+		_send(person.address, found, links.page(links.token(links.CONSENT, name), address))
 	return person.address
 
 

@@ -18,7 +18,7 @@ from marketing_automation.designs import design as designs
 from marketing_automation.designs.block import all_blocks
 from marketing_automation.desk import sample
 from marketing_automation.engine.brand import Brand, brand_of
-from marketing_automation.engine.language import in_language
+from marketing_automation.engine.language import in_language, of_the_site
 from marketing_automation.engine.source import source_for
 from marketing_automation.engine.visibility import Visibility
 
@@ -100,8 +100,14 @@ def shown(doc, data: str, language: str, reference_name: str | None, visible: Vi
 		except templates.TemplateInvalid as e:
 			trouble = [checks.Problem(checks.RED, str(e))]
 	trouble += checks.problems(design, language, words, brand, made)
-	if made and not trouble:
-		trouble = _tried(made, brand, words)
+	if made:
+		# What stops it is said once, where it stands.
+		is_stopped = any(problem.level == checks.RED for problem in trouble)
+		trouble += [
+			problem
+			for problem in _tried(made, brand, words)
+			if not (is_stopped and problem.level == checks.RED)
+		]
 	return {
 		**found,
 		"problems": [problem.as_dict() for problem in trouble],
@@ -277,13 +283,16 @@ def mail_tests(
 
 
 def live(doc) -> list[str]:
-	"""Return the active campaigns that send what a design writes. 2 queries."""
+	"""Return the active campaigns that send what a design writes, or will once it is put to use. 1 query."""
 	names = [row.email_template for row in doc.templates]
-	if not names:
+	if not names and not doc.action:
 		return []
 	action = frappe.qb.DocType("Lifecycle Action")
 	translation = frappe.qb.DocType("Lifecycle Action Translation")
 	campaign = frappe.qb.DocType("Lifecycle Campaign")
+	sends = action.name == (doc.action or "")
+	if names:
+		sends = sends | action.email_template.isin(names) | translation.email_template.isin(names)
 	rows = (
 		frappe.qb.from_(action)
 		.inner_join(campaign)
@@ -293,36 +302,107 @@ def live(doc) -> list[str]:
 		.select(campaign.name)
 		.distinct()
 		.where((campaign.is_active == 1) & (action.enabled == 1))
-		.where(action.email_template.isin(names) | translation.email_template.isin(names))
+		.where(sends)
 		.orderby(campaign.name)
 	).run()
 	return [name for (name,) in rows]
 
 
 def changes(doc) -> list[str]:
-	"""Say what is different in a design from what customers get. 1 query."""
+	"""Say what is different in a design from what customers get. 1 query, and 4 where it is for an action."""
 	before = frappe.db.get_value(
 		store.VERSION, {"message_design": doc.name, "version": doc.version}, "design"
 	)
-	return store.changes(store.read(before), store.parsed(doc)) if before else []
+	lines = store.changes(store.read(before), store.parsed(doc)) if before else []
+	return lines + _replaced(doc)
+
+
+def _replaced(doc) -> list[str]:
+	"""Say which Email Templates the design's action no longer sends once the design is put to use."""
+	if not doc.action or not frappe.db.exists("Lifecycle Action", doc.action):
+		return []
+	target = frappe.get_doc("Lifecycle Action", doc.action)
+	own = {row.language: row.email_template for row in doc.templates}
+	# Those that are not written yet have no name.
+	coming = {**dict.fromkeys(store.complete(store.parsed(doc))), **own}
+	was, will = _sent_by(target), _given(target, coming)
+	lines = [
+		_("It takes the place of the Email Template {0} ({1}).").format(
+			was[language].email_template, language
+		)
+		for language in was
+		if language in coming and was[language].email_template not in own.values()
+	]
+	if (main := next(iter(will), None)) and main != next(iter(was), main):
+		lines.append(_("Customers without a language of their own here get it in {0}.").format(main))
+	return lines
 
 
 def give_to(doc, action: str) -> None:
-	"""Have an action send what a design has written: its language's template, and the others as translations."""
-	target = frappe.get_doc("Lifecycle Action", action)
+	"""Have an action send what a design has written: its language's template, and the others as translations.
+
+	What it sends in other languages stays. Other actions that send the design get the languages that they lack.
+	"""
 	by_language = {row.language: row.email_template for row in doc.templates}
 	if not by_language:
 		return
-	main = target.language if target.language in by_language else next(iter(by_language))
-	target.email_template, target.language = by_language[main], main
-	others = [row for row in target.translations if row.language not in by_language]
-	target.set("translations", [])
-	for row in others:
-		target.append("translations", {"language": row.language, "email_template": row.email_template})
-	for language, template in by_language.items():
-		if language != main:
-			target.append("translations", {"language": language, "email_template": template})
-	target.save()
+	for name in {action: None, **dict.fromkeys(_senders(doc))}:
+		target = frappe.get_doc("Lifecycle Action", name)
+		was = _sent_by(target)
+		# Of another action, nothing that somebody chose for it.
+		given = by_language if name == action else {**by_language, **_templates_of(was)}
+		_store(target, was, _given(target, given))
+
+
+def _senders(doc) -> list[str]:
+	"""Return the actions whose own template is one that a design writes. 1 query."""
+	names = [row.email_template for row in doc.templates]
+	return frappe.get_all(
+		"Lifecycle Action", {"email_template": ["in", names]}, pluck="name", order_by="name asc"
+	)
+
+
+def _sent_by(action) -> dict[str, dict]:
+	"""Return what an action sends by language, {language: {"email_template", "preview_text"}}; its own language first."""
+	rows = [action, *action.translations] if action.email_template else action.translations
+	found = {}
+	for row in rows:
+		code = row.language or of_the_site()
+		found.setdefault(
+			code, frappe._dict(email_template=row.email_template, preview_text=row.preview_text or None)
+		)
+	return found
+
+
+def _templates_of(sent: dict[str, dict]) -> dict[str, str]:
+	return {language: row.email_template for language, row in sent.items()}
+
+
+def _given(action, by_language: dict[str, str]) -> dict[str, dict]:
+	"""Return what an action sends once it has these Email Templates too, in the shape of `_sent_by`."""
+	was = _sent_by(action)
+	if not by_language:
+		return was
+	language = action.language or of_the_site()
+	main = language if language in by_language else next(iter(by_language))
+	order = dict.fromkeys([main, *was, *by_language])
+	return {
+		code: frappe._dict(
+			email_template=by_language[code] if code in by_language else was[code].email_template,
+			preview_text=was[code].preview_text if code in was else None,
+		)
+		for code in order
+	}
+
+
+def _store(action, was: dict[str, dict], will: dict[str, dict]) -> None:
+	"""Save an action with what it sends, if that is something else than before."""
+	if list(was.items()) == list(will.items()):
+		return
+	(main, of_main), *others = will.items()
+	action.update({"language": main, **of_main})
+	action.set("translations", [{"language": language, **row} for language, row in others])
+	action.save()
 
 
 def as_sent(row) -> dict | None:

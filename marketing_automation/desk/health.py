@@ -191,10 +191,11 @@ def _way_out(actions: list[dict]) -> list[dict]:
 		).format(address)
 		if address
 		else _(
-			"Nobody has said at which address customers reach this site, so mails go without the headers to unsubscribe by one click, which Gmail and Yahoo ask of marketing. Fill in the Public Address, or host_name in the site's configuration."
-		)
+			"Nobody has said at which address customers reach this site. The link to unsubscribe leads to {0}, which may be nowhere, and mails go without the headers to unsubscribe by one click, which Gmail and Yahoo ask of marketing. Fill in the Public Address, or host_name in the site's configuration."
+		).format(links.site_address())
 	)
-	return [_problem("orange", text, "Form/Marketing Automation Settings")]
+	# Without an address the way out that the law asks for may be none.
+	return [_problem("orange" if address else "red", text, "Form/Marketing Automation Settings")]
 
 
 def _channels(campaigns: list, actions: list[dict]) -> list[dict]:

@@ -13,10 +13,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 import frappe
-from frappe.utils import now_datetime
+from frappe.utils import get_system_timezone, now_datetime
 from pypika.terms import ValueWrapper
 
-from marketing_automation.engine import links, long_lists, once, secrets
+from marketing_automation.engine import links, long_lists, once, secrets, windows
+from marketing_automation.engine.channel import channel_for, is_served
 from marketing_automation.engine.model import Reason, Recipient
 from marketing_automation.engine.names import same
 
@@ -96,7 +97,8 @@ def refusal(said: Iterable[Said], topic: str | None, campaign: dict, now: dateti
 
 	topic: the campaign's (`topic_of`). campaign: its `name`, `purpose` and `originals`. "All marketing" is not about campaigns
 	of purpose Service; what was said of their topic is. Who has left a campaign has left its copies. Of what was said at the same
-	moment the no holds.
+	moment the no holds; the hour that comes twice when the clocks go back is one moment, for what is written down does not tell
+	the first from the second.
 	"""
 	said = list(said)
 	for one in said:
@@ -114,13 +116,24 @@ def refusal(said: Iterable[Said], topic: str | None, campaign: dict, now: dateti
 		)
 	]
 	choices = [one for one in about if one.kind in (GIVEN, WITHDRAWN)]
-	last = max(choices, key=lambda one: (one.at, one.kind == WITHDRAWN, one.name), default=None)
+	last = _last_choice(choices)
 	if last and last.kind == WITHDRAWN:
 		return Refusal(Reason.UNSUBSCRIBED, last.evidence)
 	pause = _last(about, PAUSED)
 	if pause and pause.until and pause.until > now:
 		return Refusal(Reason.PAUSED, pause.evidence, pause.until)
 	return None
+
+
+def _last_choice(choices: list[Said]) -> Said | None:
+	"""Return the last yes or no; of those of one moment a no."""
+	if len(choices) < 2:
+		return choices[0] if choices else None
+	zone = get_system_timezone()
+	return max(
+		choices,
+		key=lambda one: (windows.start_of_twice(one.at, zone), one.kind == WITHDRAWN, one.at, one.name),
+	)
 
 
 def _is_about(one: Said, topic: str | None, is_service: bool) -> bool:
@@ -359,7 +372,8 @@ def opted_in(recipients: list[Recipient], topics: list[str | None]) -> dict[int,
 	"""Return {index: (DocType, name) of the proof} of the recipients who have agreed to the topic at the same index.
 
 	topics: a topic's name each; None stands for the default topic. The proof is the first that there is of: the consent that
-	they gave and have not withdrawn (Lifecycle Consent), a tick or a date in the topic's field of their Contact (Contact),
+	they gave to that topic and have not withdrawn (Lifecycle Consent; who comes back to all of it lifts a no, and agrees to nothing
+	that they had not agreed to), a tick or a date in the topic's field of their Contact (Contact),
 	their place in an Email Group whose members have agreed (Email Group Member). Only reads; the queries of `known_of`, and 1 for
 	each field of Contact that topics name.
 	"""
@@ -378,7 +392,7 @@ def opted_in(recipients: list[Recipient], topics: list[str | None]) -> dict[int,
 		no = refusal(said, topic, {"name": None}, now)
 		if no and not no.until:
 			continue
-		given = _last((one for one in said if one.topic is None or same(one.topic, topic)), GIVEN)
+		given = _last((one for one in said if one.topic and same(one.topic, topic)), GIVEN)
 		proof = given.evidence if given else proofs.get(index) or groups.get(index)
 		if proof:
 			found[index] = proof
@@ -455,7 +469,7 @@ class Person(NamedTuple):
 
 
 def person_of(token: str | None) -> Person | None:
-	"""Return whom a token is about; None for one that is not ours, or whose message nobody remembers. At most 8 queries."""
+	"""Return whom a token is about; None for one that is not ours, or whose message nobody remembers. At most 10 queries."""
 	about = links.read(token)
 	if not about:
 		return None
@@ -469,11 +483,34 @@ def person_of(token: str | None) -> Person | None:
 
 def _of_message(name: str) -> Person | None:
 	row = frappe.db.get_value(
-		"Lifecycle Execution Log", name, ["recipient", "customer", "campaign", "company"], as_dict=True
+		"Lifecycle Execution Log",
+		name,
+		["recipient", "customer", "campaign", "company", "channel", "creation"],
+		as_dict=True,
 	)
 	if not row or not row.recipient:
 		return None
-	return _person(row.recipient, row.customer, row.campaign, row.company, message=name)
+	contact = _contact_of_message(row)
+	return _person(row.recipient, row.customer, row.campaign, row.company, contact, message=name)
+
+
+def _contact_of_message(row: dict) -> str | None:
+	"""Return the Contact whom a message went to, as far as the records of today tell. At most 4 queries.
+
+	The ledger keeps the address. Where several Contacts of the customer have it, it is the one by whom the customer is
+	reached; where none has it any more, that one as well, for it has another address by now: but not one that was made since,
+	who is somebody else.
+	"""
+	names = _contacts_of(row.recipient, row.customer)
+	if len(names) == 1 or not row.customer:
+		return names[0] if len(names) == 1 else None
+	reached = channel_for(row.channel).addresses({row.customer}) if is_served(row.channel) else {}
+	found = reached.get(row.customer)
+	contact = found.contact if found else None
+	if not contact or names:
+		return contact if contact in names else None
+	made = frappe.db.get_value("Contact", contact, "creation")
+	return contact if made and made <= row.creation else None
 
 
 def _of_consent(name: str) -> Person | None:
@@ -492,7 +529,9 @@ def _person(
 	contact: str | None = None,
 	message: str | None = None,
 ) -> Person:
-	contact = contact or _contact_of(address, customer)
+	if not contact and not message:
+		names = _contacts_of(address, customer)
+		contact = names[0] if len(names) == 1 else None
 	customer = customer or (contact and _customer_of(contact))
 	language = customer and frappe.db.get_value("Customer", customer, "language")
 	of_campaign = campaign and frappe.db.get_value(CAMPAIGN, campaign, ["topic", "company"], as_dict=True)
@@ -519,8 +558,8 @@ def _customer_of(contact: str) -> str | None:
 	return names[0] if len(names) == 1 else None
 
 
-def _contact_of(address: str, customer: str | None) -> str | None:
-	"""Return the Contact that has an address: of a customer, if they are given; None if there is not just one. 2 queries."""
+def _contacts_of(address: str, customer: str | None) -> list[str]:
+	"""Return the Contacts that have an address: of a customer, if they are given. At most 2 queries."""
 	names = {
 		row.parent
 		for row in frappe.get_all(
@@ -542,7 +581,7 @@ def _contact_of(address: str, customer: str | None) -> str | None:
 				order_by="parent asc",
 			)
 		)
-	return min(names) if len(names) == 1 else None
+	return sorted(names)
 
 
 def record(
@@ -654,10 +693,10 @@ def _has_withdrawn(said: list[Said], topic: str | None, known: dict[str, Topic])
 		and (_is_about(one, topic, is_service) if topic else True)
 	]
 	if topic:
-		last = max(own, key=lambda one: (one.at, one.kind == WITHDRAWN, one.name), default=None)
+		last = _last_choice(own)
 		return bool(last) and last.kind == WITHDRAWN
 	# Whoever came back to one topic since has not left all.
-	last = max(own, key=lambda one: (one.at, one.name), default=None)
+	last = _last_choice(own)
 	return bool(last) and last.kind == WITHDRAWN and not last.topic
 
 
@@ -665,7 +704,7 @@ def withdraw_by_token(token: str | None, source: str = "mail", text: str = "") -
 	"""Unsubscribe whoever a link of ours is about from the topic of its mail; return whether the token was good.
 
 	For an unsubscribe that came by mail (`links.token_of_subject` finds the token in its subject) or by one click. Repeats do no harm.
-	The caller commits; what is queued for them is then taken back. At most 18 queries.
+	The caller commits; what is queued for them is then taken back. At most 20 queries.
 	"""
 	person = person_of(token)
 	if not person:

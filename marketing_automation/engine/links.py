@@ -113,8 +113,13 @@ def is_secure(address: str | None) -> bool:
 
 
 def page(token: str, address: str | None) -> str:
-	"""Return the URL of a preference page. address: from `base_address`; without one the site's own name is its host."""
-	return f"{address or f'http://{frappe.local.site}'}/{PAGE}?t={token}"
+	"""Return the URL of a preference page. address: from `base_address`; without one it is a guess (`site_address`)."""
+	return f"{address or site_address()}/{PAGE}?t={token}"
+
+
+def site_address() -> str:
+	"""Return what the address of this site would be if its name were its host: better than no link, and no more than a guess."""
+	return f"http://{frappe.local.site}"
 
 
 def mail_address() -> str | None:

@@ -139,7 +139,8 @@ def _by_code() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _all_zones() -> dict[str, list[str]]:
-	"""Return the time zones of each country, after the table of the IANA (zone.tab, in the public domain)."""
+	"""Return the time zones of each country, after the table of the IANA (zone.tab, in the public domain), the one of the
+	capital first."""
 	return json.loads((FOLDER / f"{ZONES}.json").read_text(encoding="utf-8"))
 
 

@@ -47,10 +47,14 @@ class Span(NamedTuple):
 
 
 class Window(NamedTuple):
-	"""What is open when all of these hours are open, in all of these time zones (names). Without hours it is always open."""
+	"""What is open when all of these hours are open, in all of these time zones (names). Without hours it is always open.
+
+	in_first: hours that have to be open in the first of the zones alone.
+	"""
 
 	hours: tuple[Hours, ...]
 	zones: tuple[str, ...]
+	in_first: tuple[Hours, ...] = ()
 
 
 def minutes(clock: time | timedelta | str | None) -> int | None:
@@ -97,6 +101,17 @@ def to_utc(moment: datetime, zone: str) -> datetime:
 	daylight saving leaves out is the moment at which the clock jumps."""
 	there = zone_of(zone) or timezone.utc
 	return _instant(moment, there)
+
+
+def start_of_twice(moment: datetime, zone: str) -> datetime:
+	"""Return when on the wall clock the time begins that comes twice, for a moment in it; any other moment as it is."""
+	there = zone_of(zone) or timezone.utc
+	first, second = _instant(moment, there), _instant(moment, there, fold=1)
+	if first == second:
+		return moment
+	# It ends with the clock's jump back, and is as long as that.
+	jump = _jump(first, second, there)
+	return _wall(jump, there)
 
 
 def from_utc(moment: datetime, zone: str) -> datetime:
@@ -199,11 +214,13 @@ def spans(window: Window, first: date, days: int = MOST_DAYS) -> tuple[Span, ...
 	"""
 	day = shifted(first, -2) or date.min
 	found: list[Span] | None = None
-	for hours in window.hours:
-		for zone in window.zones or ("UTC",):
-			# The clocks of the world are at most 26 hours apart.
-			opened = _spans(hours, zone, day, days + 4)
-			found = opened if found is None else _both(found, opened)
+	zones = window.zones or ("UTC",)
+	pairs = [(hours, zone) for hours in window.hours for zone in zones]
+	pairs += [(hours, zones[0]) for hours in window.in_first]
+	for hours, zone in pairs:
+		# The clocks of the world are at most 26 hours apart.
+		opened = _spans(hours, zone, day, days + 4)
+		found = opened if found is None else _both(found, opened)
 	if found is None:
 		start = datetime.combine(day, time.min)
 		try:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import frappe
 from frappe import _
-from frappe.utils import add_days, format_date, format_datetime, now_datetime
+from frappe.utils import add_days, cint, format_date, format_datetime, now_datetime
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from werkzeug.wrappers import Response
 
 from marketing_automation import compat
-from marketing_automation.engine import brand, consent, ledger, links
+from marketing_automation.engine import brand, consent, ledger, links, profiles, settings
 from marketing_automation.engine.consent import Known, Person
 from marketing_automation.engine.language import in_language, of_the_site, written
 from marketing_automation.engine.model import Basis, Recipient
@@ -107,20 +107,22 @@ def _say(person: Person, form) -> str | None:
 def _choose(person: Person, form) -> str:
 	"""The topics that are ticked are wanted, the others of the form are not. What holds already is not written once more.
 
-	A topic that was made after the page was opened was not on it: nobody has said anything of that one.
+	A topic that was made after the page was opened was not on it: nobody has said anything of that one. One that nobody has
+	agreed to stands unticked where the law asks for that: left so it is no "no", unless the mail that led here is one of these.
 	"""
 	wanted = set(form.getlist("topic"))
 	# A page of before it named them showed all that there were.
 	shown = set(form.getlist("shown"))
 	recipient, now = person.recipient, now_datetime()
 	known = Known([recipient])
-	for topic in _shown(known):
-		if shown and topic.name not in shown:
-			continue
-		is_out = _is_out(known, recipient, topic, now)
-		if topic.name in wanted and is_out:
+	topics = [topic for topic in _shown(known) if not shown or topic.name in shown]
+	on = _on(known, person, topics, now)
+	for topic in topics:
+		is_on = topic.name in on
+		stays_out = _is_out(known, recipient, topic, now) or topic.name != person.topic
+		if topic.name in wanted and not is_on:
 			consent.record(consent.GIVEN, person, topic.name, "page", _text_of(topic))
-		elif topic.name not in wanted and not is_out:
+		elif topic.name not in wanted and (is_on or not stays_out):
 			consent.record(consent.WITHDRAWN, person, topic.name, "page", _text_of(topic))
 	return _("Saved.")
 
@@ -232,21 +234,41 @@ def _is_out(known: Known, recipient: Recipient, topic: consent.Topic, now) -> bo
 	return bool(no) and not no.until
 
 
+def _on(known: Known, person: Person, topics: list[consent.Topic], now) -> set[str]:
+	"""Return the names of those topics that stand ticked: what somebody gets, a pause aside.
+
+	Where no sale stands for consent, what is marketing is only what they have agreed to. Queries: 1 of the settings, those of
+	`profiles.profiles`, and those of `consent.opted_in` where the law asks for consent.
+	"""
+	recipient = person.recipient
+	on = [topic for topic in topics if not _is_out(known, recipient, topic, now)]
+	stored = settings.values("addresses_lawful", "basis_needed")
+	if not cint(stored["basis_needed"]):
+		return {topic.name for topic in on}
+	(profile,) = profiles.profiles([(person.customer, person.company)])
+	if cint(stored["addresses_lawful"]) and profile.existing_customer != profiles.NO_SALE:
+		return {topic.name for topic in on}
+	agreed = consent.opted_in([recipient] * len(on), [topic.name for topic in on])
+	return {topic.name for index, topic in enumerate(on) if topic.is_service or index in agreed}
+
+
 def _context(person: Person, token: str, said: str | None) -> dict:
 	"""Return what the page's template shows. A fixed number of queries."""
 	recipient, now = person.recipient, now_datetime()
 	known = Known([recipient])
 	history = known.of(recipient)
+	shown = _shown(known)
+	on = _on(known, person, shown, now)
 	topics = [
 		{
 			"name": topic.name,
 			"label": _(topic.name),
 			"description": _(topic.description) if topic.description else None,
-			"is_on": not _is_out(known, recipient, topic, now),
+			"is_on": topic.name in on,
 			"is_this": topic.name == person.topic,
 			"is_service": topic.is_service,
 		}
-		for topic in _shown(known)
+		for topic in shown
 	]
 	question = known.topics.get(person.topic) if person.consent else None
 	wanted = consent.wish(history)

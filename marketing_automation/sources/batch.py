@@ -5,6 +5,7 @@ Sales name a batch in their bundles; those of the time before bundles in their l
 
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import date
 
 import frappe
 from frappe import _
@@ -16,7 +17,7 @@ from marketing_automation.engine import long_lists
 from marketing_automation.engine.model import DueEvent, Reason, Rule
 from marketing_automation.engine.names import ByName, folded, same
 from marketing_automation.engine.visibility import Visibility
-from marketing_automation.sources import ownership
+from marketing_automation.sources import ownership, sales
 from marketing_automation.sources.date_field import DateSource
 from marketing_automation.sources.spec import COMPANY, OWNER, Spec
 
@@ -73,6 +74,19 @@ class Batches(DateSource):
 	def owners(self, events: list[DueEvent]) -> list[tuple[str | None, str | None]]:
 		"""Return (customer, reason) for each event: nobody where all was given back. No query: the event knows."""
 		return [(event.customer, None if event.customer else Reason.RETURNED) for event in events]
+
+	def sold_on(self, events: list[DueEvent]) -> list[date | None]:
+		"""Return when the customer of each event has last bought of the batch's item. At most 2 queries."""
+		last = {}
+		for line in sales.lines({event.customer for event in events if event.customer}, date.min):
+			key = folded(line.customer), folded(line.item)
+			last[key] = max(line.on, last.get(key, line.on))
+		return [
+			last.get((folded(event.customer), folded(event.item_code)))
+			if event.customer and event.item_code
+			else None
+			for event in events
+		]
 
 	def tells_owner(self, spec: Spec) -> bool:
 		return False
@@ -134,13 +148,13 @@ def buyers(batches: Iterable[str]) -> dict[str, dict[str, list[str]]]:
 		)
 	)
 	moved = long_lists.run(query, sparse=True, batches=batches)
-	sales = ownership.sales_of_vouchers(
+	of_vouchers = ownership.sales_of_vouchers(
 		{(voucher_type, voucher_no) for _batch, _way, voucher_type, voucher_no, *_more in moved}
 	)
 	kept, written = defaultdict(float), {}
 	own = ByName((name, name) for name in batches)
 	for batch, way, voucher_type, voucher_no, company, quantity in moved:
-		if sale := sales.get((voucher_type, voucher_no)):
+		if sale := of_vouchers.get((voucher_type, voucher_no)):
 			# The database takes ana and Ana for one customer, and so does who counts what they have kept.
 			customer = written.setdefault(folded(sale.customer), sale.customer)
 			kept[own.get(batch), customer, company] += float(quantity or 0) * (1 if way == "Outward" else -1)

@@ -54,6 +54,7 @@ SALES_INVOICE = DateSource(
 		reckoned=RECKONED,
 		variables=lambda: _amounts("outstanding_amount", "grand_total"),
 		is_sale=True,
+		sold_on="posting_date",
 	)
 )
 
@@ -75,6 +76,7 @@ SALES_ORDER = DateSource(
 		),
 		variables=lambda: _amounts("grand_total"),
 		is_sale=True,
+		sold_on="transaction_date",
 	)
 )
 

@@ -1,6 +1,7 @@
 """Serial numbers and their dates: how their owner is found, which ERPNext does not keep with all of them. Only reads."""
 
 import re
+from datetime import date
 
 import frappe
 from frappe import _
@@ -46,6 +47,14 @@ class SerialNumbers(DateSource):
 	def is_sale(self, event: DueEvent) -> bool:
 		"""Say that whose it is has bought it. Asked of each message, so without asking which fields there are."""
 		return True
+
+	def sold_on(self, events: list[DueEvent]) -> list[date | None]:
+		"""See `Source.sold_on`. The queries of `ownership.last_sales`."""
+		found = ownership.last_sales({event.reference_name: event.item_code for event in events})
+		return [
+			found[event.reference_name].posting_date if event.reference_name in found else None
+			for event in events
+		]
 
 	def shown(self, spec: Spec) -> set[str]:
 		return {*super().shown(spec), OWNER, "status"}

@@ -38,7 +38,8 @@ class Spec:
 	same field takes the place of; ahead: the same, before the date and on it. variables: what templates have besides the
 	name, the dates and the item: (field, label or None for its own, example, kind). reckoned: fields of the document that
 	are not read as they stand: (field, function of the table that returns a term). yearly: whether a date can come each year again.
-	is_sale: whether one of a customer shows that they have bought something, see `Source.is_sale`.
+	is_sale: whether one of a customer shows that they have bought something, see `Source.is_sale`;
+	sold_on: its field that says when, None where it is one for as long as it runs.
 	"""
 
 	doctype: str
@@ -58,6 +59,7 @@ class Spec:
 	reckoned: tuple[tuple[str, Callable], ...] = ()
 	yearly: bool = False
 	is_sale: bool = False
+	sold_on: str | None = None
 
 	@property
 	def reference(self) -> str:

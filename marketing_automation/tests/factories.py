@@ -665,6 +665,9 @@ def dunning(customer: str, *invoices: str, **fields) -> str:
 			{"parent": doc.name, "parenttype": "Dunning", "parentfield": "overdue_payments", "idx": index}
 		)
 		line.update({"sales_invoice": invoice, "name": unique("LINE")})
+		if real_erpnext():
+			# What is asked when a payment arrives.
+			line.payment_schedule = frappe.db.get_value("Payment Schedule", {"parent": invoice})
 		line.db_insert()
 	return doc.name
 

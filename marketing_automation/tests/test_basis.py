@@ -134,6 +134,52 @@ class TestExistingCustomer(BasisTestCase):
 		self.campaign({"trigger_type": "After", "days_offset": 800})
 		self.assertEqual(self.basis(), ("No basis",))
 
+	def test_what_was_sold_too_long_ago_is_no_sale_though_its_date_is_to_come(self):
+		factories.pin(self.customer, in_days(30), posting_date=in_days(-731))
+		self.campaign()
+		self.assertEqual(self.basis(), ("No basis",))
+
+	def test_what_was_sold_on_the_last_day_is_one(self):
+		pin = factories.pin(self.customer, in_days(30), posting_date=in_days(-730))
+		self.campaign()
+		self.assertEqual(self.basis(), (EXISTING, "Serial No", pin))
+
+	def about_a_batch(self, days: int) -> tuple:
+		"""Return the basis of a message about a batch of which one was sold so many days ago."""
+		on = in_days(-days)
+		factories.batch(in_days(30), self.customer, since=on, posting_date=on)
+		self.campaign(
+			{"source": "Batch", "date_field": "expiry_date", "trigger_type": "Before", "days_offset": 30},
+			email_template=factories.template("Soon", "Dear {{ customer_name }}"),
+		)
+		return self.basis()[:2]
+
+	def test_a_batch_counts_from_when_the_customer_has_bought_of_it(self):
+		self.assertEqual(self.about_a_batch(731), ("No basis",))
+
+	def test_a_batch_that_was_bought_on_the_last_day_is_a_sale(self):
+		self.assertEqual(self.about_a_batch(730), (EXISTING, "Batch"))
+
+	def about_an_invoice(self, days: int) -> tuple:
+		"""Return the basis of a message about an invoice of so many days ago that is due in five."""
+		factories.invoice(self.customer, in_days(5), factories.service(), posting_date=in_days(-days))
+		self.campaign(
+			{
+				"source": "Sales Invoice",
+				"date_field": "due_date",
+				"trigger_type": "Before",
+				"days_offset": 5,
+			},
+			email_template=factories.template("Due", "Dear {{ customer_name }}"),
+		)
+		return self.basis()[:2]
+
+	def test_an_invoice_counts_from_its_own_date_and_not_from_the_one_on_which_it_is_due(self):
+		self.assertEqual(self.about_an_invoice(731), ("No basis",))
+
+	def test_an_invoice_of_the_last_day_is_a_sale(self):
+		self.assertEqual(self.about_an_invoice(730), (EXISTING, "Sales Invoice"))
+
 	def test_where_nobody_has_declared_it_there_is_none(self):
 		frappe.get_single(SETTINGS).update({"addresses_lawful": 0}).save()
 		factories.pin(self.customer, in_days(30))
@@ -194,7 +240,7 @@ class TestConsent(BasisTestCase):
 	def agree(self) -> tuple[str, str]:
 		address = factories.address(self.customer)
 		person = Person(address=address, contact=None, customer=self.customer, campaign=None, message=None)
-		return "Lifecycle Consent", consent.record(consent.GIVEN, person, None, "double opt-in", "Yes")
+		return "Lifecycle Consent", consent.record(consent.GIVEN, person, "Renewals", "double opt-in", "Yes")
 
 	def test_who_agrees_later_gets_it_by_the_next_run(self):
 		self.quotation(factories.service())

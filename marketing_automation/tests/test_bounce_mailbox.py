@@ -605,6 +605,20 @@ class TestOurMessages(MailboxCase):
 		consents = frappe.get_all("Lifecycle Consent", {"kind": "Withdrawn"}, ["source"])
 		self.assertEqual([one.source for one in consents], ["Mail"])
 
+	def test_also_of_a_customer_who_is_called_like_a_server(self):
+		(row,) = self.sent("postmaster@customers.example")
+		subject = f"Subject: unsubscribe-{links.token(links.MESSAGE, row.name)}"
+		self.box.add(f"From: postmaster@customers.example\r\nTo: out@company.example\r\n{subject}\r\n\r\n")
+		bounces.read()
+		consents = frappe.get_all("Lifecycle Consent", {"kind": "Withdrawn"}, ["source", "address"])
+		self.assertEqual(
+			[tuple(one.values()) for one in consents], [("Mail", "postmaster@customers.example")]
+		)
+		state = frappe.parse_json(
+			frappe.db.get_single_value("Marketing Automation Settings", "mailbox_state")
+		)
+		self.assertEqual(state["unknown"], 0)
+
 
 class TestTheBarAboutBounces(MailboxCase):
 	def test_too_many_bounces_are_named(self):

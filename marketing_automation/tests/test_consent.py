@@ -4,9 +4,10 @@ from datetime import timedelta
 from unittest.mock import patch
 
 import frappe
-from frappe.utils import add_days, now_datetime
+from frappe.utils import add_days, get_datetime, now_datetime
 
 from marketing_automation import api, install
+from marketing_automation.channels.email import sender
 from marketing_automation.checks.consent import CHECK
 from marketing_automation.desk import health
 from marketing_automation.engine import (
@@ -95,6 +96,19 @@ class TestWhatHolds(ConsentTestCase):
 
 	def test_of_a_yes_and_a_no_at_the_same_moment_the_no_holds(self):
 		self.assertEqual(self.refused(self.said("Given", 1), self.said("Withdrawn", 1)), "Unsubscribed")
+
+	def test_in_the_hour_that_comes_twice_the_no_holds(self):
+		"""At three the clocks of Madrid go back to two: a no at the second 2:10 comes after a yes at the first 2:50."""
+		self.live_in("Europe/Madrid")
+
+		def at(clock: str, kind: str) -> Said:
+			return self.said(kind, topic="Offers")._replace(at=get_datetime(f"2026-10-25 {clock}"))
+
+		no = at("02:10:00", "Withdrawn")
+		self.assertEqual(self.refused(at("02:50:00", "Given"), no), "Unsubscribed")
+		self.assertEqual(self.refused(at("01:50:00", "Given"), no), "Unsubscribed")
+		self.assertIsNone(self.refused(at("03:00:00", "Given"), no))
+		self.assertIsNone(self.refused(at("02:50:00", "Given"), at("01:59:00", "Withdrawn")))
 
 	def test_all_marketing_is_every_topic_and_no_service(self):
 		everything = self.said("Withdrawn", 1)
@@ -325,6 +339,15 @@ class TestUnsubscribedWhileItWaitsToLeave(ConsentTestCase):
 		self.take_back("new@customers.example", contact)
 		self.assertEqual({row.status for row in self.ledger(recipient=ADDRESS)}, {"Skipped"})
 
+	def test_where_the_job_is_lost_the_sender_knows_the_contact_at_another_address(self):
+		names = {mail.recipient: str(mail.name) for mail in self.mails()}
+		contact = frappe.db.get_value("Contact Email", {"email_id": ADDRESS}, "parent")
+		consent.record("Withdrawn", self.person("new@customers.example", contact), None, "page", "x")
+		frappe.db.commit()
+		found = sender._ours(list(names.values()))
+		self.assertIsNone(found[names[ADDRESS]])
+		self.assertTrue(found[names["ben@customers.example"]])
+
 	def test_what_they_still_want_stays(self):
 		self.says("Withdrawn", "News")
 		frappe.db.commit()
@@ -363,8 +386,14 @@ class TestPriorConsent(ConsentTestCase):
 		self.assertIsNone(self.agreed("News"))
 		self.says("Withdrawn")
 		self.assertIsNone(self.agreed("Offers"))
-		everything = self.says("Given")
-		self.assertEqual(self.agreed("News"), (consent.DOCTYPE, everything))
+
+	def test_who_comes_back_lifts_the_no_and_agrees_to_nothing_new(self):
+		name = self.says("Given", "Offers")
+		self.says("Withdrawn")
+		self.says("Given")
+		self.assertIsNone(self.reason(topic="News"))
+		self.assertIsNone(self.agreed("News"))
+		self.assertEqual(self.agreed("Offers"), (consent.DOCTYPE, name))
 
 	def test_a_pause_is_no_withdrawal(self):
 		name = self.says("Given", "Offers")
@@ -417,7 +446,17 @@ class TestAskedFor(ConsentTestCase):
 	def setUp(self):
 		super().setUp()
 		self.contact = factories.contact(factories.customer(email=None, language="es"), ADDRESS)
+		self.at_address("https://shop.example")
+
+	def at_address(self, address: str | None):
+		frappe.db.set_single_value(SETTINGS, "public_address", address, update_modified=False)
 		frappe.db.commit()
+
+	def test_nobody_is_asked_by_a_button_that_leads_nowhere(self):
+		self.at_address(None)
+		with patch.dict(frappe.local.conf, host_name=""), self.refused("would lead nowhere"):
+			self.asks()
+		self.assertEqual((self.mails(), frappe.db.count(consent.DOCTYPE)), ([], 0))
 
 	def asks(self, topic="Offers"):
 		answer = api.ask_for_consent(self.contact, topic)
@@ -657,6 +696,8 @@ class TestWhereCustomersReachUs(ConsentTestCase):
 
 		with patch.dict(frappe.local.conf, host_name=""):
 			self.assertIn("Nobody has said at which address", texts())
+			self.assertIn(f"leads to http://{frappe.local.site}", texts())
+			self.assertIn("red", [one["level"] for one in health.problems([campaign])])
 			self.said(public_address="http://shop.example")
 			self.assertIn("does not begin with https://", texts())
 			self.said(public_address="https://shop.example")
@@ -665,7 +706,7 @@ class TestWhereCustomersReachUs(ConsentTestCase):
 			campaign.update({"purpose": "Service"}).save()
 			self.assertNotIn("Nobody has said", texts())
 
-	def test_a_mail_of_service_has_the_button_and_nothing_that_acts_by_itself(self):
+	def test_a_mail_of_service_has_the_button_without_the_one_click(self):
 		self.said(public_address="https://shop.example")
 		for purpose, one_click in (("Marketing", True), ("Service", False)):
 			with self.subTest(purpose):

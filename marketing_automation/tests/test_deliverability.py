@@ -143,6 +143,10 @@ class TestDomain(MarketingTestCase):
 				self.assertEqual(list(found), [level])
 				self.assertIn(word, found[level][0])
 
+	def test_dkim_where_a_server_denies_the_name_above_its_keys(self):
+		with patch.object(dns.Resolver, "exists", return_value=False):
+			self.assertEqual(list(self.looked(dkim)), [OK])
+
 	def test_dmarc_of_the_domain_or_of_one_above_it(self):
 		record = ("_dmarc.shop.example", "TXT")
 		for texts, domain, level in (

@@ -25,6 +25,10 @@ class TestDesignApi(MarketingTestCase):
 		doc.save()
 		return doc, action
 
+	def publish(self, name: str) -> dict:
+		"""Put a design to use as whoever has just opened it does."""
+		return api.publish_design(name, api.design(name)["modified"])
+
 	def problems(self, data: dict, language: str = "en") -> list[dict]:
 		doc, _action = self.design_of_a_campaign(data)
 		return api.show_design(doc.name, doc.design, language)["problems"]
@@ -57,7 +61,7 @@ class TestDesignApi(MarketingTestCase):
 
 	def test_designs_and_versions_of_another_company_are_hidden_whatever_company_they_name(self):
 		doc, action = self.design_of_a_campaign()
-		api.publish_design(doc.name)
+		self.publish(doc.name)
 		campaign = frappe.db.get_value("Lifecycle Action", action, "campaign")
 		frappe.db.set_value("Lifecycle Campaign", campaign, "company", factories.second_company())
 		frappe.db.set_value(store.DOCTYPE, doc.name, "company", None)
@@ -86,7 +90,7 @@ class TestDesignApi(MarketingTestCase):
 			lambda: api.design(doc.name),
 			lambda: api.show_design(doc.name, doc.design, "en"),
 			lambda: api.save_design(doc.name, doc.design, str(doc.modified)),
-			lambda: api.publish_design(doc.name),
+			lambda: api.publish_design(doc.name, str(doc.modified)),
 			lambda: api.design_changes(doc.name),
 			lambda: api.design_gallery(),
 			lambda: api.gallery_picture("renewal"),
@@ -125,7 +129,7 @@ class TestDesignApi(MarketingTestCase):
 		(action,) = frappe.get_all("Lifecycle Action", {"campaign": campaign.name}, pluck="name")
 		with examples.asked_by(factories.user("Marketing User")):
 			name = api.new_design(factories.unique("Test"), "renewal", action)
-			self.assertEqual(api.publish_design(name)["written"], ["en", "es"])
+			self.assertEqual(self.publish(name)["written"], ["en", "es"])
 		campaign.reload()
 		campaign.update({"is_active": 1, "purpose": "Service"}).save()
 		self.run_night(campaign.name)
@@ -135,6 +139,74 @@ class TestDesignApi(MarketingTestCase):
 		self.assertEqual(api.design_changes(name)["live"], [campaign.name])
 		(row,) = self.ledger()
 		self.assertIn("Stay with us", api.as_sent(row.name)["html"])
+
+	def test_what_an_action_sends_besides_a_design_stays(self):
+		doc, name = self.design_of_a_campaign(examples.everything("en", "es"))
+		action = frappe.get_doc("Lifecycle Action", name)
+		german, french, spanish = (factories.template() for _number in range(3))
+		action.update({"language": "de", "email_template": german, "preview_text": "Auf Deutsch"})
+		action.append("translations", {"language": "fr", "email_template": french, "preview_text": "Ici"})
+		action.append("translations", {"language": "es", "email_template": spanish, "preview_text": "Aquí"})
+		action.save()
+		self.publish(doc.name)
+		doc.reload()
+		action.reload()
+		own = {row.language: row.email_template for row in doc.templates}
+		self.assertEqual((action.language, action.email_template), ("en", own["en"]))
+		self.assertFalse(action.preview_text)
+		self.assertEqual(
+			{row.language: (row.email_template, row.preview_text) for row in action.translations},
+			{
+				"de": (german, "Auf Deutsch"),
+				"fr": (french, "Ici"),
+				"es": (own["es"], "Aquí"),
+			},
+		)
+		modified = action.modified
+		self.publish(doc.name)
+		action.reload()
+		self.assertEqual(action.modified, modified)
+
+	def test_a_new_language_reaches_all_actions_that_send_the_design(self):
+		campaign = api.make_from_recipe("subscription_renewal", factories.unique("Test"), "60, 30", "en")
+		actions = [
+			frappe.get_doc("Lifecycle Action", name)
+			for name in frappe.get_all("Lifecycle Action", {"campaign": campaign}, pluck="name")
+		]
+		(template,) = {action.email_template for action in actions}
+		doc = frappe.get_doc(store.DOCTYPE, store.design_of(template))
+		(other,) = [action for action in actions if action.name != doc.action]
+		chosen = factories.usual_template(combined=True)
+		other.translations[0].email_template = chosen
+		other.save()
+		examples.changed(doc, lambda data: data["texts"].update({"de": dict(data["texts"]["en"])}))
+		self.publish(doc.name)
+		doc.reload()
+		for action in actions:
+			action.reload()
+			given = {row.language: row.email_template for row in action.translations}
+			self.assertEqual(given["de"], examples.template_of(doc, "de"))
+			# What somebody chose for another action is theirs.
+			spanish = chosen if action.name == other.name else examples.template_of(doc, "es")
+			self.assertEqual(given["es"], spanish)
+
+	def test_before_the_first_version_it_says_who_gets_it_and_what_it_replaces(self):
+		doc, name = self.design_of_a_campaign()
+		action = frappe.get_doc("Lifecycle Action", name)
+		found = api.design_changes(doc.name)
+		self.assertEqual(found["live"], [action.campaign])
+		self.assertEqual(len(found["changes"]), 1)
+		self.assertIn(f"the place of the Email Template {action.email_template} (en)", found["changes"][0])
+		frappe.db.set_value("Lifecycle Action", name, "language", "de")
+		self.assertEqual(
+			api.design_changes(doc.name)["changes"],
+			["Customers without a language of their own here get it in en."],
+		)
+		frappe.db.set_value("Lifecycle Action", name, "language", "en")
+		self.publish(doc.name)
+		self.assertEqual(
+			api.design_changes(doc.name), {"changes": [], "live": [action.campaign], "by_hand": []}
+		)
 
 	def test_an_action_with_templates_of_its_own_is_taken_over(self):
 		campaign = factories.campaign(
@@ -151,6 +223,20 @@ class TestDesignApi(MarketingTestCase):
 		with self.assertRaises(frappe.TimestampMismatchError):
 			api.save_design(doc.name, json.dumps(examples.small("Two")), str(doc.modified))
 		api.save_design(doc.name, json.dumps(examples.small("Three")), first["modified"])
+
+	def test_nobody_puts_to_use_what_somebody_else_has_stored_since(self):
+		doc, _action = self.design_of_a_campaign(examples.small("One"))
+		self.publish(doc.name)
+		doc.reload()
+		opened = str(doc.modified)
+		theirs = api.save_design(doc.name, json.dumps(examples.small("Two")), opened)
+		with self.assertRaises(frappe.TimestampMismatchError):
+			api.publish_design(doc.name, opened)
+		template = examples.template_of(doc)
+		self.assertIn("One", frappe.db.get_value("Email Template", template, "response_html"))
+		done = api.publish_design(doc.name, theirs["modified"])
+		self.assertIn("Two", frappe.db.get_value("Email Template", template, "response_html"))
+		self.assertEqual(api.publish_design(doc.name, done["modified"])["version"], 3)
 
 	def test_tests_go_to_colleagues_in_each_language(self):
 		doc, _action = self.design_of_a_campaign(examples.everything("en", "es"))
@@ -232,6 +318,47 @@ class TestDesignApi(MarketingTestCase):
 		data["texts"]["en"]["subject"] = "{{ company }}"
 		found = " ".join(one["text"] for one in self.problems(data))
 		self.assertIn("no subject for some", found)
+
+	def test_what_is_empty_is_said_besides_what_else_is_worth_mending(self):
+		data = examples.small("Act now!!!", subject="{{ company }}")
+		found = " ".join(one["text"] for one in self.problems(data))
+		self.assertIn("no subject for some", found)
+		self.assertIn("look like spam", found)
+
+	def test_html_that_was_taken_over_is_looked_through(self):
+		place = {"block": "b1", "key": "b1.html"}
+		for source, said, mended in (
+			('<a href="http://a.example/x">x</a>', "does not begin with https://", "https://a.example/x"),
+			("<a href='a.example/x'>x</a>", "leads nowhere", "https://a.example/x"),
+			("<a href='javascript:alert(1)'>x</a>", "leads nowhere", None),
+			('<a href="/private/files/x.pdf">x</a>', "is private", None),
+			('<img src="/private/files/x.png" alt="x">', "is private", None),
+			('<img src="https://a.example/x.png">', "no text for whoever", None),
+			('<img alt="x">', "has no address", None),
+			('<a href="{{ serial_no | replace(">", "x") }}">x</a>', None, None),
+			('<a href="https://a.example/{{ serial_no }}">x</a><a href="#top">y</a>', None, None),
+			('<a href="<!--unsubscribe_url-->">x</a><img src="/files/x.png" alt="">', None, None),
+		):
+			with self.subTest(source):
+				data = {
+					"blocks": [{"id": "b1", "type": "html"}, {"id": "foot1", "type": "foot"}],
+					"texts": {"en": {"subject": "About {{ item_name }}", "b1.html": f"<p>Reply</p>{source}"}},
+				}
+				found = self.problems(data)
+				if not said:
+					self.assertEqual(found, [])
+					continue
+				(problem,) = [one for one in found if said in one["text"]]
+				self.assertEqual({key: problem[key] for key in place}, place)
+				if mended:
+					self.assertIn(mended, problem["mend"]["texts"]["b1.html"])
+
+	def test_a_link_of_html_is_a_way_to_answer(self):
+		data = {
+			"blocks": [{"id": "b1", "type": "html"}, {"id": "foot1", "type": "foot"}],
+			"texts": {"en": {"subject": "Soon", "b1.html": '<a href="https://a.example/">Go</a>'}},
+		}
+		self.assertNotIn("what to do next", " ".join(one["text"] for one in self.problems(data)))
 
 	def test_no_way_to_answer(self):
 		(problem,) = [

@@ -129,6 +129,31 @@ class TestDesigns(MarketingTestCase):
 			self.assertEqual("Only soon" in plain, shown, days)
 			self.assertIn("Always", plain)
 
+	def test_the_edges_of_the_card_are_those_of_what_is_shown(self):
+		soon = {"if": [{"name": "days_left", "is": "under", "value": 7}]}
+		late = {"if": [{"name": "days_left", "is": "at_least", "value": 20}]}
+		band, words = {"type": "heading", "look": "band"}, {"type": "text"}
+		for blocks, expected in (
+			([{**band, "only": soon}, words], {5: ["band", "card"], 10: ["card", "card"]}),
+			([words, {**band, "only": soon}], {5: ["card", "band"], 10: ["card", "card"]}),
+			([{**words, "only": soon}, words], {5: ["card", "card"], 10: ["card", "card"]}),
+			([{**band, "only": soon}], {5: ["band", "band"], 10: []}),
+			(
+				[{**band, "only": soon}, {**band, "only": late}, {**words, "only": late}, words],
+				{5: ["band", "card"], 10: ["card", "card"], 20: ["band", "card"]},
+			),
+		):
+			blocks = [{"id": f"b{position}", **block} for position, block in enumerate(blocks)]
+			data = {
+				"blocks": [*blocks, {"id": "foot1", "type": "foot"}],
+				"texts": {"en": {"subject": "x", **{f"{one['id']}.text": "Words" for one in blocks}}},
+			}
+			for days, edges in expected.items():
+				with self.subTest(blocks, days=days):
+					html = self.filled(data, days=days)[1]
+					found = re.findall(r'class="ma-(card|band)"(?=[^>]*border-radius)', html)
+					self.assertEqual(found, edges)
+
 	def test_a_condition_within_columns(self):
 		data = examples.everything()
 		data["blocks"][5]["columns"][0][0]["only"] = {

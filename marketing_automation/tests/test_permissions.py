@@ -125,7 +125,7 @@ class TestRoles(MarketingTestCase):
 		action = {"action": frappe.db.get_value("Lifecycle Action", {"campaign": campaign.name})}
 		pin = {"reference_name": factories.pin(factories.customer(), in_days(30))}
 		made = {"name": api.new_design(factories.unique("Test"), from_gallery="renewal")}
-		api.publish_design(made["name"])
+		api.publish_design(made["name"], api.design(made["name"])["modified"])
 		version = api.design_versions(made["name"])[0]["name"]
 		calls = {
 			"run_now": [{}, of_campaign],
@@ -174,7 +174,7 @@ class TestRoles(MarketingTestCase):
 			"show_design": [{**made, "design": "{}", "language": "en"}],
 			"save_design": [{**made, "design": "{}", "modified": "2026-01-01"}],
 			"design_changes": [made],
-			"publish_design": [made],
+			"publish_design": [{**made, "modified": "2026-01-01"}],
 			"design_versions": [made],
 			"design_version": [{"version": version}],
 			"design_gallery": [{}],

@@ -301,6 +301,42 @@ class TestThePage(PageTestCase):
 		self.post(do="choose", shown=[*shown, name], topic=shown)
 		self.assertIn(("Withdrawn", name, "Preference page"), self.said())
 
+	def agreed(self, topic: str) -> bool:
+		return bool(consent.opted_in([consent.person_of(self.token).recipient], [topic]))
+
+	def test_where_the_law_asks_for_consent_a_topic_is_ticked_by_who_agrees(self):
+		self.live_in_country("Peru")
+		text = ask(self.url()).text
+		self.assertIn('value="Service notices" checked', text)
+		self.assertNotIn('value="Offers" checked', text)
+		answer = self.post(do="choose", topic=["Offers", "Renewals", "Service notices"])
+		self.assertIn('value="Offers" checked', answer.text)
+		self.assertNotIn('value="News" checked', answer.text)
+		self.assertCountEqual(
+			self.said(), [("Given", one, "Preference page") for one in ("Offers", "Renewals")]
+		)
+		self.assertEqual(
+			[self.agreed(topic) for topic in ("Offers", "Renewals", "News")], [True, True, False]
+		)
+		self.post(do="choose", topic=["Renewals", "Service notices"])
+		self.assertIn(("Withdrawn", "Offers", "Preference page"), self.said())
+		self.assertFalse(self.agreed("Offers"))
+		self.assertEqual(len(self.said()), 3)
+
+	def test_where_the_law_asks_for_consent_what_led_here_can_be_left_all_the_same(self):
+		self.live_in_country("Peru")
+		self.post(do="choose", topic=["Service notices"])
+		self.assertEqual(self.said(), [("Withdrawn", "Renewals", "Preference page")])
+		self.assertEqual(self.reason_now(), "Unsubscribed")
+
+	def test_who_comes_back_has_agreed_to_nothing(self):
+		self.live_in_country("Peru")
+		self.post(do="all")
+		answer = self.post(do="back")
+		self.assertIsNone(self.reason_now())
+		self.assertNotIn('value="Renewals" checked', answer.text)
+		self.assertFalse(self.agreed("Renewals"))
+
 	def test_all_marketing_leaves_service_on_and_one_can_come_back(self):
 		answer = self.post(do="all")
 		self.assertEqual(self.said(), [("Withdrawn", None, "Preference page")])
@@ -354,6 +390,48 @@ class TestThePage(PageTestCase):
 		contact.save()
 		frappe.db.commit()
 		self.assertEqual(self.reason_now(), "Unsubscribed")
+
+	def moved_to(self, address: str):
+		contact = frappe.get_doc(
+			"Contact",
+			frappe.db.get_value(
+				"Contact Email", {"parenttype": "Contact", "email_id": self.row.recipient}, "parent"
+			),
+		)
+		contact.email_ids = []
+		contact.append("email_ids", {"email_id": address, "is_primary": 1})
+		contact.save()
+		frappe.db.commit()
+		return contact
+
+	def test_an_opt_out_by_a_mail_to_an_address_of_before_is_the_contacts(self):
+		contact = self.moved_to("ana@new.example")
+		ask(self.url(), "POST", ONE_CLICK, Content_Type=FORM)
+		self.assertEqual(
+			frappe.get_all(consent.DOCTYPE, ["address", "contact"]),
+			[{"address": self.row.recipient, "contact": contact.name}],
+		)
+		self.assertEqual(self.reason_now(), "Unsubscribed")
+
+	def test_a_contact_who_was_made_since_is_somebody_else(self):
+		contact = self.moved_to("ben@new.example")
+		frappe.db.set_value("Contact", contact.name, "creation", add_days(now_datetime(), 1))
+		frappe.db.commit()
+		ask(self.url(), "POST", ONE_CLICK, Content_Type=FORM)
+		self.assertEqual(frappe.get_all(consent.DOCTYPE, pluck="contact"), [None])
+		self.assertIsNone(self.reason_now())
+
+	def test_where_two_contacts_share_the_address_it_is_the_one_who_is_written_to(self):
+		first = consent.person_of(self.token).contact
+		factories.make(
+			"Contact",
+			first_name="Info",
+			email_ids=[{"email_id": self.row.recipient, "is_primary": 1}],
+			links=[{"link_doctype": "Customer", "link_name": self.ana}],
+		)
+		frappe.db.commit()
+		ask(self.url(), "POST", ONE_CLICK, Content_Type=FORM)
+		self.assertEqual(frappe.get_all(consent.DOCTYPE, pluck="contact"), [first])
 
 	def test_in_the_readers_language_else_in_the_browsers(self):
 		frappe.db.set_value("Customer", self.ana, "language", None)

@@ -9,7 +9,7 @@ import frappe
 from marketing_automation import api
 from marketing_automation.desk import countries, health
 from marketing_automation.engine import once, profiles
-from marketing_automation.engine.profiles import NOWHERE, Country, required_texts, shipped, shipped_for
+from marketing_automation.engine.profiles import NOWHERE, Country, required_texts, shipped, shipped_for, zones
 from marketing_automation.tests import designs as examples
 from marketing_automation.tests import factories
 from marketing_automation.tests.case import MarketingTestCase, mail_parts, mail_subject, statements
@@ -100,6 +100,15 @@ class TestWhatIsShipped(unittest.TestCase):
 
 	def test_clocks(self):
 		self.assertEqual(shipped_for(SPAIN).zones[0], "Europe/Madrid")
+		for code, capital in (
+			("RU", "Europe/Moscow"),
+			("BR", "America/Sao_Paulo"),
+			("CA", "America/Toronto"),
+			("AU", "Australia/Sydney"),
+			("US", "America/New_York"),
+			("MX", "America/Mexico_City"),
+		):
+			self.assertEqual(zones(code)[0], capital)
 		self.assertEqual(shipped_for(COLOMBIA).zones, ("America/Bogota",))
 		self.assertGreater(len(shipped_for(STATES).zones), 5)
 		self.assertEqual(shipped_for(NOWHERE).zones, ())

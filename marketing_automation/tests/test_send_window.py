@@ -8,6 +8,7 @@ from frappe.utils import getdate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from marketing_automation.checks import window
 from marketing_automation.checks.window import CHECK
 from marketing_automation.desk import health, insight, preview
 from marketing_automation.engine import advance, plan, profiles, rules
@@ -203,8 +204,42 @@ class TestClocks(WindowTestCase):
 				self.assertEqual(f"{found:%H:%M}", clock)
 
 	def test_where_zones_are_too_far_apart_the_capitals_counts(self):
-		found = self.due_at("2026-11-27", 30, FRIDAY + timedelta(days=30), "Russian Federation")
-		self.assertTrue(found)
+		"""Nine in Moscow is seven in Berlin; nine in Toronto is three in the afternoon."""
+		narrow = {"send_window": "Own hours", "send_from": "09:00:00", "send_until": "11:00:00"}
+		for country, hour, campaign in (("Russian Federation", 7, {}), ("Canada", 15, narrow)):
+			with self.subTest(country):
+				self._reset()
+				found = self.due_at("2026-11-27", 30, FRIDAY + timedelta(days=30), country, **campaign)
+				self.assertEqual(found, datetime(2026, 11, 27, hour))
+
+	def test_the_hours_of_the_law_hold_in_all_zones_all_the_same(self):
+		"""Where nothing is known of the law it begins at seven: in Vancouver that is ten in Toronto, and four in the
+		afternoon in Berlin."""
+		factories.make(profiles.DOCTYPE, country="Canada", existing_customer="Any sale")
+		narrow = {"send_window": "Own hours", "send_from": "09:00:00", "send_until": "11:00:00"}
+		day = FRIDAY + timedelta(days=30)
+		found = self.due_at("2026-11-27", 30, day, "Canada", purpose="Marketing", **narrow)
+		self.assertEqual(found, datetime(2026, 11, 27, 16))
+		self._reset()
+		early = {**narrow, "send_until": "10:00:00"}
+		self.assertIsNone(self.due_at("2026-11-27", 30, day, "Canada", purpose="Marketing", **early))
+		row = self.only()
+		self.assertEqual((row.status, row.reason), ("Skipped", "Outside send window"))
+
+	def test_the_bar_says_where_the_laws_hours_never_meet_the_shops(self):
+		frappe.db.set_value("Company", factories.company(), "country", "Canada")
+		names = [
+			factories.campaign(
+				purpose="Marketing",
+				company=factories.company(),
+				send_window="Own hours",
+				send_from="09:00:00",
+				send_until=until,
+			).name
+			for until in ("10:00:00", "11:00:00")
+		]
+		campaigns = frappe.get_all("Lifecycle Campaign", {"name": ["in", names]}, [*window.FIELDS])
+		self.assertEqual(window.never_open(campaigns), {names[0]: "Canada"})
 
 	def test_that_nobody_knows_is_the_sites(self):
 		frappe.db.set_value("Company", factories.company(), "country", None)
@@ -235,6 +270,21 @@ class TestHolidays(WindowTestCase):
 		self.assertEqual(
 			self.due_at("2026-11-27", 30, FRIDAY + timedelta(days=30), holiday_list=of),
 			datetime(2026, 12, 1, 9),
+		)
+
+	def test_of_the_campaign_on_every_day_as_well(self):
+		"""Its weekends are days as all others, its holidays are not; those of the company's list are."""
+		frappe.get_single(SETTINGS).update({"send_on": "Every day"}).save()
+		of = self.holiday_list("Test Holidays", FRIDAY, weekly=(SATURDAY,))
+		self.assertEqual(
+			self.due_at("2026-11-27", 30, FRIDAY + timedelta(days=30), holiday_list=of),
+			datetime(2026, 11, 28, 9),
+		)
+		self._reset()
+		frappe.get_single(SETTINGS).update({"send_on": "Every day"}).save()
+		frappe.db.set_value("Company", factories.company(), "default_holiday_list", of)
+		self.assertEqual(
+			self.due_at("2026-11-27", 30, FRIDAY + timedelta(days=30)), datetime(2026, 11, 27, 9)
 		)
 
 	def test_of_the_company(self):

@@ -237,14 +237,18 @@ def _apply(box: mailbox.Mailbox, state: dict, uidvalidity: int, uid: int, found:
 	for token in dict.fromkeys(filter(None, map(_token, found))):
 		consent.withdraw_by_token(token, "mail", _("Unsubscribed by mail"))
 	protection.pause_refused(refused)
-	after = _moved(box, state, uidvalidity, uid, sum(one.report.kind == reports.UNKNOWN for one in found))
+	unknown = sum(one.report.kind == reports.UNKNOWN and not _token(one) for one in found)
+	after = _moved(box, state, uidvalidity, uid, unknown)
 	_keep_state(after)
 	return after
 
 
 def _token(one: Read) -> str | None:
-	"""Return the token of a mail that the link to unsubscribe has begun; an answer to such a mail is none."""
-	if one.report.kind != reports.OTHER:
+	"""Return the token of a mail that the link to unsubscribe has begun; a bounce of such a mail is none.
+
+	A customer may be called postmaster@, whose mails look like those of a server.
+	"""
+	if one.report.kind not in (reports.OTHER, reports.UNKNOWN):
 		return None
 	return next(filter(None, map(links.token_of_subject, one.report.addressed)), None)
 

@@ -188,8 +188,9 @@ def _way_out(prepared: Prepared, message: Message) -> email_queue.WayOut:
 	"""Return how the reader of a message gets no more of these. No query, but one for the key in each job.
 
 	What is marketing can be left by one click of the mailbox's own button (RFC 8058): Gmail and Yahoo ask it of bulk senders for
-	what is promotional. A campaign of purpose Service has the button (RFC 2369) and the page behind it, and nothing that acts
-	by itself: what somebody has to know about what they have bought should not be lost by a slip.
+	what is promotional. A campaign of purpose Service has the button (RFC 2369) and the page behind it, without that one click: what
+	somebody has to know about what they have bought should not be lost by a slip. Where the settings name an address for it, the
+	button can also write a mail, and that counts as soon as it is read.
 	"""
 	token = links.token(links.MESSAGE, message.rows[0])
 	page = links.page(token, prepared.base_address)

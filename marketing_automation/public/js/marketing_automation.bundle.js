@@ -1,6 +1,7 @@
 // All that the app's screens have in common. `bench build` makes one file of it, which start.js fetches.
 
 import "./lifecycle.js";
+import "./labels.js";
 import "./preview.js";
 import "./forecast.js";
 import "./journey.js";

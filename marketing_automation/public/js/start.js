@@ -33,28 +33,14 @@ Object.assign(marketing_automation, {
 		return this.fetched;
 	},
 
-	// Older versions of Frappe ask for a label's translation without its context, so a short word that other screens have as
-	// well, such as "Run", would stay English on ours.
-	label_in_context() {
-		const { set_label } = frappe.ui.form.ControlInput?.prototype ?? {};
-		if (!set_label || String(set_label).includes("df.parent")) return;
-		for (const [doctype, doc] of Object.entries(locals.DocType)) {
-			if (!this.OURS.test(doctype)) continue;
-			for (const df of doc.fields) df.label = frappe._messages[`${df.label}:${doctype}`] || df.label;
-		}
-	},
-
 	// Forms, lists and the other views of a DocType begin when its definition has come: those of the app wait for the
 	// bundle, too.
 	start() {
 		const usual = frappe.model.with_doctype;
-		frappe.model.with_doctype = (doctype, callback, ...others) => {
-			const then = (...known) => {
-				this.label_in_context();
-				return callback && callback(...known);
-			};
-			const go_on = () => usual.call(frappe.model, doctype, then, ...others);
-			return this.OURS.test(doctype) && !this.is_ready ? this.ready().then(go_on) : go_on();
+		frappe.model.with_doctype = (doctype, ...others) => {
+			const again = () => frappe.model.with_doctype(doctype, ...others);
+			if (this.OURS.test(doctype) && !this.is_ready) return this.ready().then(again);
+			return usual.call(frappe.model, doctype, ...others);
 		};
 		frappe.boot.lifecycle_references?.forEach((own) => frappe.ui.form.on(own, this.REFERENCE));
 		const onboarding = frappe.widget.widget_factory.onboarding.prototype;

@@ -880,7 +880,7 @@ export class MessageEditor {
 
 	write(overwrite) {
 		const ma = marketing_automation;
-		return ma.call("publish_design", { name: this.name, overwrite }, { freeze: true }).then((done) => {
+		return ma.call("publish_design", { name: this.name, modified: this.modified, overwrite }, { freeze: true }).then((done) => {
 			this.modified = done.modified;
 			Object.assign(this.found, { version: done.version, is_changed: 0 });
 			this.indicate();
