@@ -294,6 +294,16 @@ test("nothing is lost when a design was saved elsewhere meanwhile", async () => 
 			await dialog(page).getByRole("button", { name: "Save Mine over It" }).click();
 			await said("Saved. Customers get it");
 			assert.equal((await stored()).design.texts.en["heading1.text"], "Mine again");
+			// Nor is anything put to use that was not seen here.
+			await page.locator(".page-head:visible .primary-action").click();
+			const use = dialog(page).getByRole("button", { name: "Put to Use" });
+			await use.waitFor();
+			await saveElsewhere("Theirs at last");
+			await use.click();
+			await dialog(page).getByRole("button", { name: "Save Mine over It" }).click();
+			await use.click();
+			await said("In use: version 2.");
+			assert.equal((await stored()).design.texts.en["heading1.text"], "Mine again");
 			assert.equal(await page.locator(".modal.show").count(), 0);
 		},
 		// What the server refuses, the browser reports.
