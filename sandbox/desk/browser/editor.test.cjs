@@ -294,6 +294,16 @@ test("nothing is lost when a design was saved elsewhere meanwhile", async () => 
 			await dialog(page).getByRole("button", { name: "Save Mine over It" }).click();
 			await said("Saved. Customers get it");
 			assert.equal((await stored()).design.texts.en["heading1.text"], "Mine again");
+			// Nor is anything put to use that was not seen here.
+			await page.locator(".page-head:visible .primary-action").click();
+			const use = dialog(page).getByRole("button", { name: "Put to Use" });
+			await use.waitFor();
+			await saveElsewhere("Theirs at last");
+			await use.click();
+			await dialog(page).getByRole("button", { name: "Save Mine over It" }).click();
+			await use.click();
+			await said("In use: version 2.");
+			assert.equal((await stored()).design.texts.en["heading1.text"], "Mine again");
 			assert.equal(await page.locator(".modal.show").count(), 0);
 		},
 		// What the server refuses, the browser reports.
@@ -335,14 +345,16 @@ test("another design is opened and nothing of this one is lost, nor is any text 
 			await heading.fill("Now!!!");
 			const advice = block(page, "heading1").locator("[data-mend]").first();
 			await advice.waitFor();
-			await page.route(/show_design/, async (route) => {
-				await new Promise((done) => setTimeout(done, 3000));
-				await route.continue();
-			});
+			let answer;
+			const asked = new Promise((done) => (answer = done));
+			await page.route(/show_design/, (route) => asked.then(() => route.continue()));
 			await heading.fill("Later!!!");
 			await advice.click();
 			assert.equal(await heading.inputValue(), "Later!!!");
 			await page.locator(".me-said:visible").getByText("The text is another one by now").waitFor();
+			answer();
+			await mail(page).getByText("Later!!!").waitFor();
+			await settled(page);
 			await page.unroute(/show_design/);
 			await heading.fill("Later still!!!");
 			await mail(page).getByText("Later still!!!").waitFor();

@@ -773,7 +773,7 @@ export class MessageEditor {
 
 	// Where the design was stored by another window since, ask whose counts; returns whether that is what went wrong.
 	meet(xhr, args, again, give_up) {
-		if (xhr.responseJSON?.exc_type !== "TimestampMismatchError") return false;
+		if (!this.is_conflict(xhr)) return false;
 		const ma = marketing_automation;
 		const write_over = (found) => {
 			args.modified = this.modified = found.modified;
@@ -785,6 +785,10 @@ export class MessageEditor {
 			else this.whose(found, () => write_over(found), give_up);
 		}, give_up);
 		return true;
+	}
+
+	is_conflict(xhr) {
+		return xhr.responseJSON?.exc_type === "TimestampMismatchError";
 	}
 
 	whose(found, write_over, give_up) {
@@ -880,7 +884,16 @@ export class MessageEditor {
 
 	write(overwrite) {
 		const ma = marketing_automation;
-		return ma.call("publish_design", { name: this.name, modified: this.modified, overwrite }, { freeze: true }).then((done) => {
+		// What would be put to use is not what was seen here: whose counts is asked by a save.
+		const mended = (xhr, _again, give_up) => {
+			if (!this.is_conflict(xhr)) return false;
+			give_up();
+			this.state.saved = null;
+			this.publish();
+			return true;
+		};
+		const args = { name: this.name, modified: this.modified, overwrite };
+		return ma.call("publish_design", args, { freeze: true, mended }).then((done) => {
 			this.modified = done.modified;
 			Object.assign(this.found, { version: done.version, is_changed: 0 });
 			this.indicate();
