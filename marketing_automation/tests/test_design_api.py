@@ -205,7 +205,8 @@ class TestDesignApi(MarketingTestCase):
 		frappe.db.set_value("Lifecycle Action", name, "language", "en")
 		self.publish(doc.name)
 		self.assertEqual(
-			api.design_changes(doc.name), {"changes": [], "live": [action.campaign], "by_hand": []}
+			api.design_changes(doc.name),
+			{"changes": [], "live": [action.campaign], "by_hand": [], "copied": {}},
 		)
 
 	def test_an_action_with_templates_of_its_own_is_taken_over(self):
