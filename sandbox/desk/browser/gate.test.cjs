@@ -56,22 +56,23 @@ test("Why? says of a message that waits for the frequency cap until when, and wh
 	);
 });
 
+// Change a setting of the site.
+const set = (page, fieldname, value) =>
+	page.evaluate(
+		([fieldname, value]) => {
+			const doctype = "Marketing Automation Settings";
+			return frappe.xcall("frappe.client.set_value", { doctype, name: doctype, fieldname, value });
+		},
+		[fieldname, value]
+	);
+
 test("a message that waits for the warm-up says so in the journey and in the message log", async () => {
 	await inBrowser(
 		async (page) => {
 			await openList(page, "Lifecycle Campaign");
 			// Before a plan begins nothing leaves.
-			const plan = (start) =>
-				page.evaluate(
-					(start) =>
-						frappe.xcall("frappe.client.set_value", {
-							doctype: "Marketing Automation Settings",
-							name: "Marketing Automation Settings",
-							fieldname: "warmup_start",
-							value: start ? frappe.datetime.add_days(frappe.datetime.nowdate(), 2) : "",
-						}),
-					start
-				);
+			const begins = await page.evaluate(() => frappe.datetime.add_days(frappe.datetime.nowdate(), 2));
+			const plan = (start) => set(page, "warmup_start", start ? begins : "");
 			await plan(true);
 			try {
 				const name = await farAhead(page, "Warming up", "500");
@@ -98,6 +99,8 @@ test("on a contact somebody is asked for consent, and what they say by telephone
 	await inBrowser(
 		async (page) => {
 			await openList(page, "Contact");
+			// Where the button of the mail leads.
+			await set(page, "public_address", "https://shop.example");
 			const contact = await nameOf(page, "Contact", [["Contact Email", "email_id", "=", "talk@customers.example"]]);
 			await openForm(page, "Contact", contact);
 			const choose = async (label) => {
@@ -135,6 +138,7 @@ test("on a contact somebody is asked for consent, and what they say by telephone
 			for (const kind of ["Asked", "Withdrawn"]) {
 				await page.locator(".list-row:visible", { hasText: kind }).first().waitFor();
 			}
+			await set(page, "public_address", "");
 		},
 		{ as: ADMINISTRATOR }
 	);
