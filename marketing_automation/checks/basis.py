@@ -39,8 +39,8 @@ class Basics(Check):
 	def judge(self, asked: list[Asked], at: At) -> dict[int, Answer]:
 		"""Return {index: Send with the basis, or Skip} of every message.
 
-		Queries: none for service messages; else 1 of the settings, those of `profiles.profiles`, at most 3 for the sales, those
-		of the sources' `sold_on` where none is new enough, and those of `consent.opted_in` where there is none.
+		Queries: none for service messages; else 1 of the settings, those of `profiles.profiles` and of the sources' `sold_on`, at
+		most 3 for other sales where none of these is new enough, and those of `consent.opted_in` where there is none.
 		"""
 		found: dict[int, Answer] = {
 			index: Send(Basis.SERVICE) for index, one in enumerate(asked) if not profiles.offers(one.campaign)
@@ -84,35 +84,27 @@ class Basics(Check):
 				by_itself[key].append(index)
 		if not looked_for:
 			return found
-		bought = _bought({asked[index].recipient.customer for index in looked_for}, looked_for.values())
+		for key, some in by_itself.items():
+			events = [asked[index].event for index in some]
+			for index, event, on in zip(some, events, sources[key].sold_on(events), strict=True):
+				# Where nobody knows the day, the date that the message is about is not too old, either.
+				if not on or on >= looked_for[index][1]:
+					found[index] = Send(
+						Basis.EXISTING_CUSTOMER, (event.reference_doctype, event.reference_name)
+					)
+		open_ones = {index: sought for index, sought in looked_for.items() if index not in found}
+		if not open_ones:
+			return found
+		bought = _bought({asked[index].recipient.customer for index in open_ones}, open_ones.values())
 		lines = {
 			index: [
 				line
 				for line in bought.get(folded(asked[index].recipient.customer), ())
 				if since <= line.on <= night
 			]
-			for index, (_profile, since) in looked_for.items()
+			for index, (_profile, since) in open_ones.items()
 		}
-		for key, some in by_itself.items():
-			events = {index: asked[index].event for index in some}
-			# Who has bought of the same item in time needs no other date.
-			open_ones = [
-				index
-				for index in some
-				if not any(same(line.item, events[index].item_code) for line in lines[index])
-			]
-			sold_on = sources[key].sold_on([events[index] for index in open_ones]) if open_ones else []
-			too_old = {
-				index
-				for index, on in zip(open_ones, sold_on, strict=True)
-				if on and on < looked_for[index][1]
-			}
-			for index, event in events.items():
-				if index not in too_old:
-					found[index] = Send(
-						Basis.EXISTING_CUSTOMER, (event.reference_doctype, event.reference_name)
-					)
-		others = [index for index in looked_for if index not in found and lines[index]]
+		others = [index for index in open_ones if lines[index]]
 		if not others:
 			return found
 		groups = _Groups(asked[index] for index in others)
