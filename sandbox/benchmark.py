@@ -470,6 +470,10 @@ def gate_costs() -> dict:
 	Nothing is sent. Without and with are the same rows, one after the other.
 	"""
 	held = sorted(holds.offered())
+	# What a process asks once only, such as which fields there are.
+	for _page in pages():
+		pass
+	frappe.db.rollback()
 	without = _night_through([], [])
 	all_checks = _night_through(gate.checks(), [])
 	with_holds = _night_through(gate.checks(), held)
