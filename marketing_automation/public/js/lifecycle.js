@@ -529,6 +529,12 @@ Object.assign(marketing_automation, {
 		}
 	},
 
+	// Show a list as it is now. Frappe asks nothing when it has asked the same within three seconds, whatever was done since.
+	read_again(listview) {
+		listview.last_args = null;
+		return listview.refresh();
+	},
+
 	// What a list says as long as there is nothing to list. action: the label of a button below it that does what the
 	// list's first button does.
 	explain_empty(listview, text, action) {

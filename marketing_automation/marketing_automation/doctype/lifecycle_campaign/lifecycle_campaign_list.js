@@ -39,7 +39,7 @@ frappe.listview_settings["Lifecycle Campaign"] = {
 		listview.page.add_inner_button(__("Forecast", null, "Lifecycle"), () => ma.forecast.show());
 		if (frappe.model.can_write("Marketing Automation Settings")) {
 			listview.page.add_menu_item(__("Run All Active Campaigns Now"), () =>
-				ma.run.confirm(null, () => listview.refresh())
+				ma.run.confirm(null, () => marketing_automation.read_again(listview))
 			);
 		}
 	},

@@ -33,10 +33,14 @@ frappe.listview_settings["Lifecycle Execution Log"] = {
 		this.name_values(listview, "reason", (value) => marketing_automation.reason(value));
 		const names = () => listview.get_checked_items(true);
 		listview.page.add_actions_menu_item(__("Retry Failed"), () =>
-			marketing_automation.run.again("retry", { names: names() }, () => listview.refresh())
+			marketing_automation.run.again("retry", { names: names() }, () =>
+				marketing_automation.read_again(listview)
+			)
 		);
 		listview.page.add_actions_menu_item(__("Send Skipped"), () =>
-			marketing_automation.run.again("send_skipped", { names: names() }, () => listview.refresh())
+			marketing_automation.run.again("send_skipped", { names: names() }, () =>
+				marketing_automation.read_again(listview)
+			)
 		);
 	},
 

@@ -66,7 +66,7 @@ frappe.listview_settings["Lifecycle Suppression"] = {
 			dialog.hide();
 			ma.call("add_suppressions", { text, from_another_tool }, { freeze: true }).then((found) => {
 				this.tell(found);
-				listview.refresh();
+				marketing_automation.read_again(listview);
 			});
 		});
 	},
