@@ -470,10 +470,6 @@ def gate_costs() -> dict:
 	Nothing is sent. Without and with are the same rows, one after the other.
 	"""
 	held = sorted(holds.offered())
-	# What a process asks once only, such as which fields there are.
-	for _page in pages():
-		pass
-	frappe.db.rollback()
 	without = _night_through([], [])
 	all_checks = _night_through(gate.checks(), [])
 	with_holds = _night_through(gate.checks(), held)
@@ -517,6 +513,10 @@ def _night_through(checks, held: list[str]) -> dict:
 	frappe.db.commit()
 	name, found = new_run(), Counter()
 	with patch.object(gate, "checks", lambda: dict(checks)), patch.object(dispatch, "enqueue"):
+		# What a process asks once only: its settings, and which fields there are.
+		for _page in pages():
+			pass
+		frappe.db.rollback()
 		with clock() as seconds:
 			with statements() as seen:
 				planned = list(pages())
