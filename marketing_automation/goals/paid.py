@@ -91,7 +91,7 @@ def _credit_notes(names: list[str]) -> dict[str, Reached]:
 	)
 	return {
 		folded(invoice): Reached(INVOICE, name, day)
-		for invoice, name, day in long_lists.run(query, names=names)
+		for invoice, name, day in long_lists.run(query, sparse=True, names=names)
 	}
 
 
