@@ -110,7 +110,7 @@ class Source(Protocol):
 	def sold_on(self, events: list[DueEvent]) -> list[date | None]:
 		"""Return when its customer has bought what each event is about, in the same order; None where nobody knows.
 
-		Asked of what `is_sale`, where no sale of its item is new enough: laws say how old a sale may be. A fixed number of queries.
+		Asked of what `is_sale`: laws say how old a sale may be. A fixed number of queries.
 		Default: on the occurrence, as for a contract that runs until then."""
 		return [event.occurrence for event in events]
 
